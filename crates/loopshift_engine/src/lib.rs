@@ -1,0 +1,3 @@
+//! The engine: it reads a program as a whole and knows nothing of any concurrency library.
+
+pub mod change;
