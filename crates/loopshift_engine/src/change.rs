@@ -25,12 +25,25 @@ pub enum Safety {
 pub struct ChangeId(pub u32);
 
 /// A place in the program: what messages point at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The file.
     pub file: FileId,
     /// The range in its text.
     pub range: TextRange,
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |place: &Self| (place.file, place.range.start(), place.range.end());
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// An atomic group of edits, or the reason why there is none.
@@ -64,7 +77,12 @@ pub struct Change {
 
 impl Change {
     /// A safe change with no edits yet.
-    pub fn new(rule: &'static str, place: Place, api: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(
+        rule: &'static str,
+        place: Place,
+        api: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         Change {
             rule,
             place,
@@ -80,7 +98,12 @@ impl Change {
     }
 
     /// A use that stays, with the reason.
-    pub fn declined(rule: &'static str, place: Place, api: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub fn declined(
+        rule: &'static str,
+        place: Place,
+        api: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
         let mut change = Change::new(rule, place, api, String::new());
         change.safety = Safety::Manual;
         change.declined = Some(reason.into());

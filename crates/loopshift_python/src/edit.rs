@@ -89,7 +89,10 @@ impl Edit {
 
     /// Replaces `range` by the template `text` (see [`pieces`]) with `args`.
     pub fn replace(range: TextRange, text: &'static str, args: &[Piece]) -> Self {
-        Edit::Replace { range, pieces: pieces(text, args) }
+        Edit::Replace {
+            range,
+            pieces: pieces(text, args),
+        }
     }
 
     /// Inserts the template `text` at `offset`.
@@ -99,7 +102,10 @@ impl Edit {
 
     /// Removes `range`, and all edits in it.
     pub fn delete(range: TextRange) -> Self {
-        Edit::Replace { range, pieces: Vec::new() }
+        Edit::Replace {
+            range,
+            pieces: Vec::new(),
+        }
     }
 }
 
@@ -140,7 +146,9 @@ pub fn pieces(template: &'static str, args: &[Piece]) -> Vec<Piece> {
             continue;
         }
         assert!(brace == "{", "a single }} in the template {template:?}");
-        let end = rest.find('}').unwrap_or_else(|| panic!("no end of {{ in the template {template:?}"));
+        let end = rest
+            .find('}')
+            .unwrap_or_else(|| panic!("no end of {{ in the template {template:?}"));
         let name = &rest[..end];
         rest = &rest[end + 1..];
         if !text.is_empty() {
@@ -148,8 +156,14 @@ pub fn pieces(template: &'static str, args: &[Piece]) -> Vec<Piece> {
         }
         out.push(match name.strip_prefix('@') {
             Some(import) => Piece::Import(match import.split_once(':') {
-                Some((module, name)) => Import { module: module.into(), name: Some(name.into()) },
-                None => Import { module: import.into(), name: None },
+                Some((module, name)) => Import {
+                    module: module.into(),
+                    name: Some(name.into()),
+                },
+                None => Import {
+                    module: import.into(),
+                    name: None,
+                },
             }),
             None => args[name.parse::<usize>().expect("a number in the template")].clone(),
         });

@@ -6,5 +6,7 @@ use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 /// Parses a module. Errors are recovered from; ask the result for them.
 pub fn parse_module(source: &str, version: PythonVersion) -> Parsed<ModModule> {
     let options = ParseOptions::from(Mode::Module).with_target_version(version);
-    parse_unchecked(source, options).try_into_module().expect("a module was asked for")
+    parse_unchecked(source, options)
+        .try_into_module()
+        .expect("a module was asked for")
 }
