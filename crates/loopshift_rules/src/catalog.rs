@@ -1,0 +1,465 @@
+//! The catalog: tables that say what each API is, what it returns, whether it suspends, and what it becomes.
+//!
+//! The tables are TOML files under `catalog/`, part of the program. A user's own rows have the same
+//! format and come on top ([`Catalog::with_user_rows`]). How a row is written stands in
+//! `docs/catalog.md`; [`row`] reads one.
+
+pub mod row;
+pub mod signature;
+pub mod template;
+pub mod types;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+use serde::Deserialize;
+
+pub use row::{Api, Form, Kind, Safety, Target};
+pub use signature::{Argument, BindError, Parameter, ParameterKind, Signature};
+pub use template::{Part, Template};
+pub use types::{Callback, Derived, Operand, Passed, Type};
+
+/// The tables of the program: a name for messages, and the text.
+const TABLES: &[(&str, &str)] = &[
+    (
+        "catalog/asyncio/run.toml",
+        include_str!("../catalog/asyncio/run.toml"),
+    ),
+    (
+        "catalog/asyncio/tasks.toml",
+        include_str!("../catalog/asyncio/tasks.toml"),
+    ),
+    (
+        "catalog/asyncio/sync.toml",
+        include_str!("../catalog/asyncio/sync.toml"),
+    ),
+    (
+        "catalog/asyncio/loop.toml",
+        include_str!("../catalog/asyncio/loop.toml"),
+    ),
+    (
+        "catalog/asyncio/streams.toml",
+        include_str!("../catalog/asyncio/streams.toml"),
+    ),
+    (
+        "catalog/asyncio/process.toml",
+        include_str!("../catalog/asyncio/process.toml"),
+    ),
+    (
+        "catalog/asyncio/protocols.toml",
+        include_str!("../catalog/asyncio/protocols.toml"),
+    ),
+    (
+        "catalog/asyncio/modules.toml",
+        include_str!("../catalog/asyncio/modules.toml"),
+    ),
+    (
+        "catalog/anyio/modules.toml",
+        include_str!("../catalog/anyio/modules.toml"),
+    ),
+    (
+        "catalog/anyio/functions.toml",
+        include_str!("../catalog/anyio/functions.toml"),
+    ),
+    (
+        "catalog/anyio/classes.toml",
+        include_str!("../catalog/anyio/classes.toml"),
+    ),
+    (
+        "catalog/anyio/abc.toml",
+        include_str!("../catalog/anyio/abc.toml"),
+    ),
+    (
+        "catalog/anyio/streams.toml",
+        include_str!("../catalog/anyio/streams.toml"),
+    ),
+    (
+        "catalog/anyio/threads.toml",
+        include_str!("../catalog/anyio/threads.toml"),
+    ),
+    (
+        "catalog/anyio/more.toml",
+        include_str!("../catalog/anyio/more.toml"),
+    ),
+    (
+        "catalog/stdlib.toml",
+        include_str!("../catalog/stdlib.toml"),
+    ),
+];
+
+/// A version of two numbers, as Python and the libraries count what they added: `3.11`, `4.15`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// The number before the dot.
+    pub major: u16,
+    /// The number after the dot.
+    pub minor: u16,
+}
+
+impl Version {
+    /// `Version::new(4, 15)`.
+    pub const fn new(major: u16, minor: u16) -> Self {
+        Version { major, minor }
+    }
+
+    /// Reads `4.15`; a third number is not accepted.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (major, minor) = text.split_once('.')?;
+        Some(Version::new(major.parse().ok()?, minor.parse().ok()?))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// What is wrong with a table, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogError {
+    /// The file, as the caller named it.
+    pub origin: String,
+    /// The API whose row is wrong, where the error lies in a row.
+    pub api: Option<String>,
+    /// What is wrong, in a sentence without its full stop.
+    pub message: String,
+}
+
+impl fmt::Display for CatalogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.origin)?;
+        if let Some(api) = &self.api {
+            write!(f, "`{api}`: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CatalogError {}
+
+/// All known APIs by their canonical names.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    apis: BTreeMap<Box<str>, Api>,
+    aliases: FxHashMap<Box<str>, Box<str>>,
+}
+
+/// A table as it stands in a file. Other keys belong to others: `loopshift.toml` has rows among its settings.
+#[derive(Deserialize)]
+struct Table {
+    #[serde(default)]
+    api: Vec<row::Row>,
+}
+
+impl Catalog {
+    /// The catalog of the program, without a user's rows.
+    ///
+    /// # Panics
+    /// If a table of the program is wrong, which a test excludes.
+    pub fn builtin() -> &'static Catalog {
+        static BUILTIN: LazyLock<Catalog> =
+            LazyLock::new(|| Catalog::load(TABLES).unwrap_or_else(|error| panic!("{error}")));
+        &BUILTIN
+    }
+
+    /// The catalog of the program with rows on top, each text with the name of its file.
+    /// A row of a user replaces the program's row of the same name.
+    pub fn with_user_rows(tables: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
+        let mut catalog = Catalog::builtin().clone();
+        for (origin, text) in tables {
+            for api in read(origin, text)? {
+                if let Some(old) = catalog.apis.remove(&api.name) {
+                    for alias in &old.aliases {
+                        catalog.aliases.remove(alias);
+                    }
+                }
+                catalog.add(origin, api)?;
+            }
+        }
+        catalog.inherit();
+        Ok(catalog)
+    }
+
+    /// Reads tables into a new catalog.
+    fn load(tables: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
+        let mut catalog = Catalog::default();
+        for (origin, text) in tables {
+            for api in read(origin, text)? {
+                catalog.add(origin, api)?;
+            }
+        }
+        catalog.inherit();
+        Ok(catalog)
+    }
+
+    fn add(&mut self, origin: &str, api: Api) -> Result<(), CatalogError> {
+        let error = |message: String| CatalogError {
+            origin: origin.to_owned(),
+            api: Some(api.name.to_string()),
+            message,
+        };
+        if self.apis.contains_key(&api.name) {
+            return Err(error("there is a row of that name already".to_owned()));
+        }
+        for alias in &api.aliases {
+            if self.apis.contains_key(alias) {
+                return Err(error(format!("the alias `{alias}` is a row of its own")));
+            }
+            if let Some(other) = self.aliases.insert(alias.clone(), api.name.clone()) {
+                return Err(error(format!("`{alias}` is an alias of `{other}` too")));
+            }
+        }
+        self.apis.insert(api.name.clone(), api);
+        Ok(())
+    }
+
+    /// Gives members the rule or the reason of their class where they have none of their own.
+    fn inherit(&mut self) {
+        let undecided: Vec<Box<str>> = self
+            .apis
+            .values()
+            .filter(|api| !api.is_decided())
+            .map(|api| api.name.clone())
+            .collect();
+        for name in undecided {
+            let class = name
+                .rsplit_once('.')
+                .and_then(|(class, _)| self.apis.get(class));
+            let Some((rule, why_not)) =
+                class.map(|class| (class.rule.clone(), class.why_not.clone()))
+            else {
+                continue;
+            };
+            if let Some(api) = self.apis.get_mut(&name) {
+                api.rule = rule;
+                api.why_not = why_not;
+            }
+        }
+    }
+
+    /// The row of a name: canonical, an alias (`asyncio.locks.Lock.acquire`), or a member that its class
+    /// inherits (`asyncio.PriorityQueue.put` is `asyncio.Queue.put`).
+    pub fn get(&self, name: &str) -> Option<&Api> {
+        if let Some(api) = self.apis.get(name) {
+            return Some(api);
+        }
+        if let Some(canonical) = self.unalias(name) {
+            return self.get(&canonical);
+        }
+        let (class, member) = name.rsplit_once('.')?;
+        self.member(class, member)
+    }
+
+    /// The row of `member` in `class` or in the bases of `class`, depth first.
+    pub fn member(&self, class: &str, member: &str) -> Option<&Api> {
+        // A chain of bases longer than this is a cycle in a user's rows.
+        self.member_within(class, member, 16)
+    }
+
+    fn member_within(&self, class: &str, member: &str, depth: usize) -> Option<&Api> {
+        let class = match self.unalias(class) {
+            Some(canonical) => Cow::Owned(canonical),
+            None => Cow::Borrowed(class),
+        };
+        if let Some(api) = self.apis.get(format!("{class}.{member}").as_str()) {
+            return Some(api);
+        }
+        let depth = depth.checked_sub(1)?;
+        let class = self.apis.get(class.as_ref())?;
+        class
+            .bases
+            .iter()
+            .find_map(|base| self.member_within(base, member, depth))
+    }
+
+    /// The canonical form of a name: what stands in front of it replaced where that is an alias. Names that the
+    /// catalog doesn't know stay as they are.
+    pub fn canonical<'name>(&self, name: &'name str) -> Cow<'name, str> {
+        match self.unalias(name) {
+            Some(canonical) => Cow::Owned(canonical),
+            None => Cow::Borrowed(name),
+        }
+    }
+
+    fn unalias(&self, name: &str) -> Option<String> {
+        let mut end = name.len();
+        loop {
+            let prefix = &name[..end];
+            if self.apis.contains_key(prefix) && end == name.len() {
+                return None;
+            }
+            if let Some(canonical) = self.aliases.get(prefix) {
+                return Some(format!("{canonical}{}", &name[end..]));
+            }
+            end = prefix.rfind('.')?;
+        }
+    }
+
+    /// Whether `class` is `base` or derives from it, as far as the catalog knows.
+    pub fn is_subclass(&self, class: &str, base: &str) -> bool {
+        let (class, base) = (self.canonical(class), self.canonical(base));
+        let mut seen = vec![class];
+        let mut next = 0;
+        while let Some(class) = seen.get(next).cloned() {
+            if class == base {
+                return true;
+            }
+            next += 1;
+            for parent in self
+                .apis
+                .get(class.as_ref())
+                .iter()
+                .flat_map(|api| &api.bases)
+            {
+                let parent = self.canonical(parent);
+                if !seen.contains(&parent) {
+                    seen.push(parent);
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether the catalog has rows of the library `name` (`asyncio`): then a name of it without a row doesn't exist.
+    pub fn knows_library(&self, name: &str) -> bool {
+        matches!(name, "asyncio" | "anyio") && self.apis.contains_key(name)
+    }
+
+    /// All rows, ordered by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Api> {
+        self.apis.values()
+    }
+
+    /// All aliases with the canonical names they stand for, ordered by alias.
+    pub fn aliases(&self) -> BTreeMap<&str, &str> {
+        self.aliases
+            .iter()
+            .map(|(alias, name)| (&**alias, &**name))
+            .collect()
+    }
+}
+
+/// Reads the rows of one text.
+fn read(origin: &str, text: &str) -> Result<Vec<Api>, CatalogError> {
+    let table: Table = toml::from_str(text).map_err(|error| CatalogError {
+        origin: match error.span() {
+            Some(span) => format!("{origin}:{}", line_of(text, span.start)),
+            None => origin.to_owned(),
+        },
+        api: None,
+        message: error.message().to_owned(),
+    })?;
+    table
+        .api
+        .into_iter()
+        .map(|row| {
+            let (name, line) = (row.name(), line_of(text, row.position()));
+            Api::from_row(row).map_err(|message| CatalogError {
+                origin: format!("{origin}:{line}"),
+                api: Some(name),
+                message,
+            })
+        })
+        .collect()
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text
+        .bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str) -> Result<Catalog, CatalogError> {
+        Catalog::with_user_rows(&[("loopshift.toml", text)])
+    }
+
+    #[test]
+    fn names_are_found_by_alias_and_through_bases() {
+        let catalog = Catalog::builtin();
+        let name = |name: &str| catalog.get(name).map(|api| api.name.to_string());
+        assert_eq!(
+            name("asyncio.locks.Lock.acquire").as_deref(),
+            Some("asyncio.Lock.acquire")
+        );
+        assert_eq!(
+            name("asyncio.PriorityQueue.put").as_deref(),
+            Some("asyncio.Queue.put")
+        );
+        assert_eq!(
+            name("asyncio.tasks.Task.add_done_callback").as_deref(),
+            Some("asyncio.Future.add_done_callback")
+        );
+        assert_eq!(name("asyncio.no_such_name"), None);
+        assert_eq!(
+            catalog.canonical("asyncio.tasks.Task.cancel"),
+            "asyncio.Task.cancel"
+        );
+        assert_eq!(catalog.canonical("elsewhere.Lock"), "elsewhere.Lock");
+        assert!(catalog.is_subclass("asyncio.SelectorEventLoop", "asyncio.AbstractEventLoop"));
+        assert!(!catalog.is_subclass("asyncio.Future", "asyncio.Task"));
+    }
+
+    #[test]
+    fn members_take_the_rule_of_their_class() {
+        let catalog = Catalog::builtin();
+        assert_eq!(
+            catalog.get("asyncio.Queue.put").unwrap().rule.as_deref(),
+            Some("anyio-queue")
+        );
+        assert!(
+            catalog
+                .get("asyncio.Barrier.wait")
+                .unwrap()
+                .why_not
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_users_row_adds_or_replaces() {
+        let catalog = with(
+            "[settings]\nother = 1\n[[api]]\nname = \"ours.pause\"\nkind = \"function\"\nsignature = \"(seconds=0)\"\n\
+             suspends = true\nanyio = \"await {@anyio}.sleep({seconds})\"\n[[api]]\nname = \"asyncio.sleep\"\n\
+             kind = \"function\"\nsignature = \"(delay)\"\nwhy_not = \"not here\"\n",
+        )
+        .unwrap();
+        assert!(catalog.get("ours.pause").unwrap().suspends);
+        assert_eq!(
+            catalog.get("asyncio.sleep").unwrap().why_not.as_deref(),
+            Some("not here")
+        );
+        assert_eq!(catalog.get("asyncio.tasks.sleep"), None);
+    }
+
+    #[test]
+    fn errors_name_the_file_the_line_and_the_row() {
+        let message = |text: &str| with(text).unwrap_err().to_string();
+        assert_eq!(
+            message(
+                "\n[[api]]\nname = \"a.b\"\nkind = \"function\"\nsignature = \"(x)\"\nruns = [\"y\"]\n"
+            ),
+            "loopshift.toml:3: `a.b`: `runs` names `y`, which is no parameter of `(x)`"
+        );
+        assert!(
+            message("[[api]]\nname = \"a.b\"\nkind = \"thing\"\n")
+                .starts_with("loopshift.toml:3: unknown variant `thing`")
+        );
+        assert!(
+            message("[[api]]\nname = \"a.b\"\nkind = \"function\"\nsuspend = true\n")
+                .contains("unknown field `suspend`")
+        );
+        let twice =
+            "[[api]]\nname = \"a.b\"\nkind = \"module\"\naliases = [\"asyncio.locks.Lock\"]\n";
+        assert!(message(twice).contains("is an alias of `asyncio.Lock` too"));
+    }
+}
