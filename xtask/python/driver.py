@@ -1,0 +1,35 @@
+"""Run a program with AnyIO on one backend: driver.py BACKEND PROGRAM [ARGUMENT...]
+
+The programs call `anyio.run(main)` without saying on what. This puts the backend underneath
+`anyio.run` and `anyio.from_thread.start_blocking_portal` before the program starts, and says its
+name in PROOF_BACKEND, for what the program starts in turn. BACKEND may be `none`: a plain run.
+"""
+
+import os
+import runpy
+import sys
+
+
+def put_underneath(backend):
+    import anyio
+    import anyio.from_thread
+
+    run, portal = anyio.run, anyio.from_thread.start_blocking_portal
+
+    def run_on_backend(func, *args, backend=backend, backend_options=None):
+        return run(func, *args, backend=backend, backend_options=backend_options)
+
+    def portal_on_backend(backend=backend, **options):
+        return portal(backend, **options)
+
+    anyio.run = run_on_backend
+    anyio.from_thread.start_blocking_portal = portal_on_backend
+    os.environ["PROOF_BACKEND"] = backend
+
+
+backend, program = sys.argv[1:3]
+sys.argv = sys.argv[2:]
+sys.path[0] = os.path.dirname(os.path.abspath(program))
+if backend != "none":
+    put_underneath(backend)
+runpy.run_path(program, run_name="__main__")
