@@ -1,0 +1,479 @@
+//! Calls: what a value does when it is called, and how arguments meet parameters.
+
+use super::value::{CallId, Value, ValueId};
+use super::{Constraint, FieldOwner, Flow, Target};
+use crate::ir::{
+    Arg, ArgKind, Call, CallForm, ClassId, ContainerId, FuncId, Key, Node, ParamKind, ProtocolKind,
+    Reason, Subscript,
+};
+use loopshift_python::TextRange;
+
+/// No receiver.
+const NO_RECEIVER: ValueId = ValueId(u32::MAX);
+
+impl Flow<'_> {
+    /// A value has come up as what a call calls.
+    pub(super) fn callee(&mut self, index: u32, id: ValueId) {
+        match self.values.get(id) {
+            Value::Func(func) | Value::Static(func) => self.connect(index, func, NO_RECEIVER),
+            Value::Bound(func, receiver) => self.connect(index, func, receiver),
+            Value::Class(class) => self.construct(index, class),
+            Value::Instance(class) => {
+                if let Some(call) = self.linked.symbols.find("__call__")
+                    && let Ok((_, node)) = self.class_attr(class, call)
+                {
+                    let callee = self.new_node();
+                    self.constrain(node, Constraint::Bind(id, callee, FuncId::NONE));
+                    let args = self.linked.calls[index as usize].args.clone();
+                    let result = self.linked.calls[index as usize].result;
+                    let owner = self.linked.calls[index as usize].owner;
+                    self.make_call(index, callee, args, result, owner);
+                }
+            }
+            Value::External(sym) => self.call_external(index, sym, None),
+            Value::ExternalBound(sym, receiver) => self.call_external(index, sym, Some(receiver)),
+            Value::Object(ty, _) => {
+                let text = format!("{}.__call__", self.text(ty));
+                let member = self.sym(&text);
+                self.call_external(index, member, Some(id));
+            }
+            Value::Partial(call) => self.call_partial(index, call),
+            Value::Identity => self.pass_first(index),
+            Value::ManagerFactory(func) => {
+                let result = self.linked.calls[index as usize].result;
+                self.add(result, Value::Manager(self.linked.functions[func.0 as usize].yields));
+                let scratch = self.new_node();
+                self.connect_to(index, func, NO_RECEIVER, scratch);
+            }
+            Value::PropertySetter(getter) => {
+                let call = &self.linked.calls[index as usize];
+                let (args, result) = (call.args.clone(), call.result);
+                let setters: Vec<FuncId> = args
+                    .first()
+                    .map(|arg| {
+                        self.values_of(arg.node)
+                            .filter_map(|value| match value {
+                                Value::Func(func) => Some(func),
+                                _ => None,
+                            })
+                            .collect()
+                    })
+                    .unwrap_or_default();
+                for setter in setters {
+                    self.add(result, Value::Property(getter, setter));
+                }
+            }
+            Value::Unknown(_) => {
+                let call = &self.linked.calls[index as usize];
+                let (result, form) = (call.result, call.form);
+                if form == CallForm::Decorator {
+                    self.pass_first(index);
+                }
+                self.unknown(result, Reason::Opaque);
+            }
+            _ => {}
+        }
+    }
+
+    /// The result of the call is its first argument.
+    pub(super) fn pass_first(&mut self, index: u32) {
+        let call = &self.linked.calls[index as usize];
+        let (result, first) = (call.result, call.args.first().map(|arg| arg.node));
+        if let Some(first) = first {
+            self.edge(first, result);
+        }
+    }
+
+    /// Adds a call that stands in no text. `from` is the written call that causes it.
+    pub(super) fn make_call(
+        &mut self,
+        from: u32,
+        callee: Node,
+        args: Box<[Arg]>,
+        result: Node,
+        owner: FuncId,
+    ) -> u32 {
+        let index = u32::try_from(self.linked.calls.len()).unwrap_or(u32::MAX);
+        let (range, form, method) = match self.linked.calls.get(from as usize) {
+            Some(call) => (call.range, call.form, call.method),
+            None => (TextRange::default(), CallForm::Value, None),
+        };
+        self.linked.calls.push(Call { range, owner, callee, args, result, form, method });
+        if from != u32::MAX {
+            self.made_from.insert(index, CallId(from));
+        }
+        self.constrain(callee, Constraint::Callee(index));
+        index
+    }
+
+    /// A call by a protocol: an edge of the call graph that no call expression shows.
+    pub(super) fn hidden_call(&mut self, callee: Node, args: &[Node], to: Node, owner: FuncId) {
+        let args: Box<[Arg]> =
+            args.iter().map(|node| Arg { kind: ArgKind::Positional, node: *node }).collect();
+        let to = if to.is_some() { to } else { self.new_node() };
+        self.make_call(u32::MAX, callee, args, to, owner);
+    }
+
+    fn connect(&mut self, index: u32, func: FuncId, receiver: ValueId) {
+        let result = self.linked.calls[index as usize].result;
+        self.connect_to(index, func, receiver, result);
+    }
+
+    /// A property is read, or a method called with nothing but its receiver.
+    pub(super) fn connect_receiver(&mut self, func: FuncId, receiver: ValueId, to: Node) {
+        self.called[func.0 as usize] = true;
+        let function = &self.linked.functions[func.0 as usize];
+        let first = function.params.first().map(|param| param.node);
+        if let Some(first) = first {
+            self.add_id(first, receiver);
+        }
+        self.give_result(func, to);
+        let function = &self.linked.functions[func.0 as usize];
+        if function.passes.contains(&0) {
+            self.add_id(to, receiver);
+        }
+    }
+
+    pub(super) fn connect_setter(&mut self, func: FuncId, receiver: ValueId, from: Node) {
+        self.called[func.0 as usize] = true;
+        let params: Vec<Node> =
+            self.linked.functions[func.0 as usize].params.iter().map(|param| param.node).collect();
+        if let Some(first) = params.first() {
+            self.add_id(*first, receiver);
+        }
+        if let Some(second) = params.get(1) {
+            self.edge(from, *second);
+        }
+    }
+
+    /// What a call of the function gives, by its kind.
+    fn give_result(&mut self, func: FuncId, to: Node) {
+        let function = &self.linked.functions[func.0 as usize];
+        let ret = function.ret;
+        if function.is_generator {
+            self.add(to, Value::Generator(func));
+        } else if function.is_async {
+            self.add(to, Value::Coroutine(func));
+        } else {
+            self.edge(ret, to);
+        }
+    }
+
+    pub(super) fn connect_to(&mut self, index: u32, func: FuncId, receiver: ValueId, result: Node) {
+        if !self.connected.insert((index, func, receiver)) {
+            return;
+        }
+        self.called[func.0 as usize] = true;
+        let args = self.linked.calls[index as usize].args.clone();
+        let bound = self.bind_arguments(func, &args, receiver);
+        self.give_result(func, result);
+        let passes = self.linked.functions[func.0 as usize].passes.clone();
+        for pass in passes {
+            let pass = usize::from(pass);
+            if pass == 0 && receiver != NO_RECEIVER {
+                self.add_id(result, receiver);
+                continue;
+            }
+            match bound.get(pass) {
+                Some(Some(node)) => self.edge(*node, result),
+                _ => {
+                    let param = self.linked.functions[func.0 as usize].params[pass].node;
+                    self.edge(param, result);
+                }
+            }
+        }
+    }
+
+    /// Gives the arguments to the parameters. Returns, by parameter, the node of the one argument it got.
+    fn bind_arguments(&mut self, func: FuncId, args: &[Arg], receiver: ValueId) -> Vec<Option<Node>> {
+        struct Slot {
+            node: Node,
+            kind: ParamKind,
+            name: crate::ir::Sym,
+        }
+        let slots: Vec<Slot> = self.linked.functions[func.0 as usize]
+            .params
+            .iter()
+            .map(|param| Slot { node: param.node, kind: param.kind, name: param.name })
+            .collect();
+        let mut bound: Vec<Option<Node>> = vec![None; slots.len()];
+        let mut filled = vec![false; slots.len()];
+        let positional: Vec<usize> = slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| {
+                matches!(slot.kind, ParamKind::Positional | ParamKind::PositionalOnly)
+            })
+            .map(|(index, _)| index)
+            .collect();
+        let star = slots.iter().find_map(|slot| match slot.kind {
+            ParamKind::Star(container) => Some(container),
+            _ => None,
+        });
+        let double_star = slots.iter().find_map(|slot| match slot.kind {
+            ParamKind::DoubleStar(container) => Some(container),
+            _ => None,
+        });
+        let mut next = 0;
+        if receiver != NO_RECEIVER {
+            match positional.first() {
+                Some(first) => {
+                    self.add_id(slots[*first].node, receiver);
+                    filled[*first] = true;
+                    next = 1;
+                }
+                None => {
+                    if let Some(container) = star {
+                        let item = self.item(container, Key::Int(0));
+                        self.add_id(item, receiver);
+                    }
+                }
+            }
+        }
+        let mut overflow = i32::from(receiver != NO_RECEIVER && positional.is_empty());
+        for arg in args {
+            match arg.kind {
+                ArgKind::Positional => {
+                    if let Some(slot) = positional.get(next) {
+                        self.edge(arg.node, slots[*slot].node);
+                        bound[*slot] = Some(arg.node);
+                        filled[*slot] = true;
+                        next += 1;
+                    } else if let Some(container) = star {
+                        let item = self.item(container, Key::Int(overflow));
+                        self.edge(arg.node, item);
+                        overflow += 1;
+                    }
+                }
+                ArgKind::Star => {
+                    for (offset, slot) in positional.iter().skip(next).enumerate() {
+                        let key = i32::try_from(offset).map_or(Key::Any, Key::Int);
+                        self.read_key(arg.node, key, slots[*slot].node);
+                        filled[*slot] = true;
+                    }
+                    if let Some(container) = star {
+                        self.forward_star(arg.node, container, positional.len() - next.min(positional.len()));
+                    }
+                    next = positional.len();
+                }
+                ArgKind::Keyword(name) => {
+                    let slot = slots.iter().position(|slot| {
+                        slot.name == name
+                            && matches!(slot.kind, ParamKind::Positional | ParamKind::KeywordOnly)
+                    });
+                    match (slot, double_star) {
+                        (Some(slot), _) => {
+                            self.edge(arg.node, slots[slot].node);
+                            bound[slot] = Some(arg.node);
+                            filled[slot] = true;
+                        }
+                        (None, Some(container)) => {
+                            let item = self.item(container, Key::Str(name));
+                            self.edge(arg.node, item);
+                        }
+                        (None, None) => {}
+                    }
+                }
+                ArgKind::DoubleStar => {
+                    for (index, slot) in slots.iter().enumerate() {
+                        let by_name =
+                            matches!(slot.kind, ParamKind::Positional | ParamKind::KeywordOnly);
+                        if by_name && !filled[index] {
+                            self.read_key(arg.node, Key::Str(slot.name), slot.node);
+                        }
+                    }
+                    if let Some(container) = double_star {
+                        self.constrain(arg.node, Constraint::Merge(container));
+                    }
+                }
+            }
+        }
+        bound
+    }
+
+    /// `*args` handed on to `*args`: place by place as far as it goes.
+    fn forward_star(&mut self, from: Node, container: ContainerId, skip: usize) {
+        for offset in 0..4 {
+            let key = i32::try_from(offset + skip).map_or(Key::Any, Key::Int);
+            let item = self.item(container, Key::Int(offset as i32));
+            self.read_key(from, key, item);
+        }
+    }
+
+    /// `to = base[key]` for a constant key.
+    pub(super) fn read_key(&mut self, base: Node, key: Key, to: Node) {
+        if !base.is_some() {
+            return;
+        }
+        let index = u32::try_from(self.linked.subscripts.len()).unwrap_or(u32::MAX);
+        self.linked.subscripts.push(Subscript {
+            base,
+            key,
+            key_node: Node::NONE,
+            value: to,
+            store: false,
+            owner: FuncId::NONE,
+        });
+        self.constrain(base, Constraint::Subscript(index));
+    }
+
+    /// `C(…)`.
+    fn construct(&mut self, index: u32, class: ClassId) {
+        let result = self.linked.calls[index as usize].result;
+        let instance = self.values.id(Value::Instance(class));
+        if !self.done.insert((index, instance)) {
+            return;
+        }
+        if let Some(new) = self.linked.symbols.find("__new__")
+            && let Ok((_, node)) = self.class_attr(class, new)
+        {
+            let functions: Vec<FuncId> = self.functions_at(node);
+            let receiver = self.values.id(Value::Class(class));
+            for func in functions {
+                self.connect_to(index, func, receiver, result);
+            }
+        }
+        self.add_id(result, instance);
+        let init = self.sym("__init__");
+        match self.class_attr(class, init) {
+            Ok((_, node)) => {
+                let callee = self.new_node();
+                self.constrain(node, Constraint::Bind(instance, callee, FuncId::NONE));
+                let args = self.linked.calls[index as usize].args.clone();
+                let scratch = self.new_node();
+                // The edge to `__init__` comes from the written call, whose callee is the class.
+                self.make_call(index, callee, args, scratch, FuncId::NONE);
+            }
+            Err(_) => self.fill_fields(index, class, instance),
+        }
+    }
+
+    /// A class without `__init__` but with annotated names takes them as arguments: a dataclass or the like.
+    fn fill_fields(&mut self, index: u32, class: ClassId, instance: ValueId) {
+        let mut fields: Vec<(crate::ir::Sym, Node)> = Vec::new();
+        for class in self.own_mro(class).into_iter().rev() {
+            for (name, node) in &self.linked.classes[class.0 as usize].fields {
+                match fields.iter_mut().find(|(known, _)| known == name) {
+                    Some(known) => known.1 = *node,
+                    None => fields.push((*name, *node)),
+                }
+            }
+        }
+        if !fields.is_empty() {
+            let args = self.linked.calls[index as usize].args.clone();
+            let mut next = 0;
+            for arg in &args {
+                let name = match arg.kind {
+                    ArgKind::Positional => {
+                        next += 1;
+                        fields.get(next - 1).map(|(name, _)| *name)
+                    }
+                    ArgKind::Keyword(name) => {
+                        fields.iter().map(|(name, _)| *name).find(|known| *known == name)
+                    }
+                    _ => None,
+                };
+                if let Some(name) = name {
+                    let field = self.field(FieldOwner::Class(class), name);
+                    self.edge(arg.node, field);
+                }
+            }
+        }
+        let post = self.linked.symbols.find("__post_init__");
+        if let Some(post) = post
+            && let Ok((_, node)) = self.class_attr(class, post)
+        {
+            for func in self.functions_at(node) {
+                let scratch = self.new_node();
+                self.connect_receiver(func, instance, scratch);
+            }
+        }
+    }
+
+    pub(super) fn functions_at(&self, node: Node) -> Vec<FuncId> {
+        self.values_of(node)
+            .filter_map(|value| match value {
+                Value::Func(func) | Value::Static(func) => Some(func),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn call_partial(&mut self, index: u32, partial: CallId) {
+        if self.partials.contains_key(&(index, partial)) {
+            return;
+        }
+        let made = &self.linked.calls[partial.0 as usize];
+        let Some((first, rest)) = made.args.split_first() else { return };
+        let callee = first.node;
+        let mut args: Vec<Arg> = Vec::new();
+        args.extend(rest.iter().filter(|arg| !is_keyword(arg.kind)).copied());
+        let call = &self.linked.calls[index as usize];
+        args.extend(call.args.iter().copied());
+        args.extend(rest.iter().filter(|arg| is_keyword(arg.kind)).copied());
+        let (result, owner) = (call.result, call.owner);
+        let made = self.make_call(index, callee, args.into(), result, owner);
+        self.partials.insert((index, partial), made);
+    }
+
+    /// `super()`, with a receiver that has come up.
+    pub(super) fn super_self(&mut self, index: u32, receiver: ValueId) {
+        let call = &self.linked.calls[index as usize];
+        let (result, method) = (call.result, call.method);
+        if let Some((class, _)) = method
+            && matches!(self.values.get(receiver), Value::Instance(_) | Value::Class(_))
+        {
+            self.add(result, Value::Super(class, receiver));
+        }
+    }
+
+    /// Records an edge of the call graph to a function that a builtin calls.
+    pub(super) fn note(&mut self, owner: FuncId, target: Target) {
+        if owner != FuncId::NONE {
+            self.hidden.insert((owner, target));
+        }
+    }
+
+    /// Calls a method of each instance at a node: `iter(x)` calls `__iter__`.
+    pub(super) fn call_method(
+        &mut self,
+        receiver: ValueId,
+        class: ClassId,
+        name: &str,
+        args: &[Node],
+        to: Node,
+        owner: FuncId,
+    ) -> bool {
+        let Some(attr) = self.linked.symbols.find(name) else { return false };
+        let Ok((_, node)) = self.class_attr(class, attr) else { return false };
+        let callee = self.new_node();
+        self.constrain(node, Constraint::Bind(receiver, callee, FuncId::NONE));
+        self.hidden_call(callee, args, to, owner);
+        true
+    }
+
+    /// A protocol operation on the values of a node.
+    pub(super) fn add_protocol(&mut self, kind: ProtocolKind, base: Node, to: Node, owner: FuncId) {
+        if !base.is_some() {
+            return;
+        }
+        let index = u32::try_from(self.linked.protocols.len()).unwrap_or(u32::MAX);
+        self.linked.protocols.push(crate::ir::Protocol { kind, base, to, owner });
+        self.constrain(base, Constraint::Protocol(index));
+    }
+}
+
+fn is_keyword(kind: ArgKind) -> bool {
+    matches!(kind, ArgKind::Keyword(_) | ArgKind::DoubleStar)
+}
+
+impl Flow<'_> {
+    /// The `__init__` that constructing the class calls, by the class that defines it.
+    pub fn constructors(&self, class: ClassId) -> Vec<FuncId> {
+        let Some(init) = self.linked.symbols.find("__init__") else { return Vec::new() };
+        match self.class_attr(class, init) {
+            Ok((_, node)) => self.functions_at(node),
+            Err(_) => Vec::new(),
+        }
+    }
+}

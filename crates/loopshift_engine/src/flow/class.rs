@@ -1,0 +1,185 @@
+//! Classes: the order in which bases are searched, and what a name means on them.
+
+use std::collections::VecDeque;
+
+use super::Flow;
+use super::value::Value;
+use crate::ir::{ClassId, Node, Sym};
+
+/// A class in the order of resolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MroEntry {
+    /// One of ours.
+    Class(ClassId),
+    /// An external one.
+    External(Sym),
+}
+
+impl Flow<'_> {
+    /// Linearises the bases of every class (C3, or depth first where that fails).
+    pub(super) fn linearize(&mut self) {
+        let count = self.linked.classes.len();
+        let mut bases: Vec<Vec<MroEntry>> = Vec::with_capacity(count);
+        for index in 0..count {
+            let nodes = self.linked.classes[index].bases.clone();
+            let mut list = Vec::new();
+            for node in nodes {
+                let mut found: Vec<MroEntry> = self
+                    .values_of(node)
+                    .filter_map(|value| match value {
+                        Value::Class(class) => Some(MroEntry::Class(class)),
+                        Value::External(sym) => Some(MroEntry::External(sym)),
+                        _ => None,
+                    })
+                    .collect();
+                // `try: from a import B; except ImportError: from c import B`: ours first.
+                found.sort_by_key(|entry| match entry {
+                    MroEntry::Class(class) => (0, class.0),
+                    MroEntry::External(sym) => (1, sym.0),
+                });
+                list.extend(found);
+            }
+            let id = ClassId(u32::try_from(index).unwrap_or(u32::MAX));
+            list.retain(|entry| *entry != MroEntry::Class(id));
+            for entry in &list {
+                if let MroEntry::Class(base) = entry {
+                    self.subclasses.entry(*base).or_default().push(id);
+                }
+            }
+            bases.push(list);
+        }
+        let mut mro: Vec<Option<Vec<MroEntry>>> = vec![None; count];
+        for index in 0..count {
+            linearize_one(index, &bases, &mut mro);
+        }
+        self.mro = mro.into_iter().map(Option::unwrap_or_default).collect();
+    }
+
+    /// The class that defines `attr` in its body, in resolution order; `Err` with the first external class
+    /// before which none does.
+    pub(super) fn class_attr(&self, class: ClassId, attr: Sym) -> Result<(ClassId, Node), Option<Sym>> {
+        let mut external = None;
+        for entry in &self.mro[class.0 as usize] {
+            match entry {
+                MroEntry::Class(class) => {
+                    if let Some(node) = self.attrs.get(&(*class, attr)) {
+                        return Ok((*class, *node));
+                    }
+                }
+                MroEntry::External(sym) => {
+                    let text = self.text(*sym);
+                    let plain = text == "<builtin>.object"
+                        || text.starts_with("typing.")
+                        || text == "abc.ABC";
+                    if !plain && external.is_none() {
+                        external = Some(*sym);
+                    }
+                }
+            }
+        }
+        Err(external)
+    }
+
+    /// As [`Self::class_attr`], from the class after `after` in the order of `class`: for `super()`.
+    pub(super) fn class_attr_after(
+        &self,
+        class: ClassId,
+        after: ClassId,
+        attr: Sym,
+    ) -> Result<(ClassId, Node), Option<Sym>> {
+        let mut external = None;
+        let order = &self.mro[class.0 as usize];
+        let start = order.iter().position(|entry| *entry == MroEntry::Class(after));
+        for entry in order.iter().skip(start.map_or(0, |at| at + 1)) {
+            match entry {
+                MroEntry::Class(class) => {
+                    if let Some(node) = self.attrs.get(&(*class, attr)) {
+                        return Ok((*class, *node));
+                    }
+                }
+                MroEntry::External(sym) => {
+                    if external.is_none() && self.text(*sym) != "<builtin>.object" {
+                        external = Some(*sym);
+                    }
+                }
+            }
+        }
+        Err(external)
+    }
+
+    /// The classes of ours in resolution order.
+    pub(super) fn own_mro(&self, class: ClassId) -> Vec<ClassId> {
+        self.mro[class.0 as usize]
+            .iter()
+            .filter_map(|entry| match entry {
+                MroEntry::Class(class) => Some(*class),
+                MroEntry::External(_) => None,
+            })
+            .collect()
+    }
+}
+
+fn linearize_one(index: usize, bases: &[Vec<MroEntry>], mro: &mut Vec<Option<Vec<MroEntry>>>) {
+    // An explicit stack: inheritance may be deep, and cyclic in broken code.
+    let mut stack = vec![index];
+    while let Some(&top) = stack.last() {
+        if mro[top].is_some() {
+            stack.pop();
+            continue;
+        }
+        let missing: Vec<usize> = bases[top]
+            .iter()
+            .filter_map(|entry| match entry {
+                MroEntry::Class(class) => Some(class.0 as usize),
+                MroEntry::External(_) => None,
+            })
+            .filter(|base| mro[*base].is_none() && !stack.contains(base))
+            .collect();
+        if !missing.is_empty() {
+            stack.extend(missing);
+            continue;
+        }
+        let this = MroEntry::Class(ClassId(u32::try_from(top).unwrap_or(u32::MAX)));
+        let mut lists: Vec<VecDeque<MroEntry>> = bases[top]
+            .iter()
+            .map(|entry| match entry {
+                MroEntry::Class(class) => match &mro[class.0 as usize] {
+                    Some(list) => list.iter().copied().collect(),
+                    None => VecDeque::from([*entry]),
+                },
+                MroEntry::External(_) => VecDeque::from([*entry]),
+            })
+            .collect();
+        lists.push(bases[top].iter().copied().collect());
+        let mut order = vec![this];
+        order.extend(c3(lists));
+        let mut seen = Vec::new();
+        order.retain(|entry| {
+            let new = !seen.contains(entry);
+            seen.push(*entry);
+            new
+        });
+        mro[top] = Some(order);
+        stack.pop();
+    }
+}
+
+fn c3(mut lists: Vec<VecDeque<MroEntry>>) -> Vec<MroEntry> {
+    let mut out = Vec::new();
+    loop {
+        lists.retain(|list| !list.is_empty());
+        if lists.is_empty() {
+            return out;
+        }
+        let good = lists
+            .iter()
+            .map(|list| list[0])
+            .find(|head| !lists.iter().any(|list| list.iter().skip(1).any(|entry| entry == head)))
+            // No consistent order: take the first, as a reader would.
+            .unwrap_or(lists[0][0]);
+        out.push(good);
+        for list in &mut lists {
+            list.retain(|entry| *entry != good);
+        }
+    }
+}

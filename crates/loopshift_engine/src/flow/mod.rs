@@ -1,0 +1,285 @@
+//! Value flow: which values each node may have, found by propagating them along constraints.
+//!
+//! The analysis covers the whole program, keeps attributes by class, and follows calls as their
+//! callees become known. It only ever adds values, so the result does not depend on the order.
+
+mod attr;
+mod builtin;
+mod call;
+mod class;
+mod external;
+mod protocol;
+mod solve;
+pub mod value;
+
+pub use class::MroEntry;
+pub use solve::{Hidden, Target, solve};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+
+use crate::externals::{Api, Externals};
+use crate::ir::{ClassId, Container, ContainerId, ContainerKind, FuncId, Key, Node, Reason, Sym};
+use crate::link::Linked;
+use value::{CallId, Value, ValueId, Values};
+
+/// The values of a node.
+pub type Set = SmallVec<[ValueId; 2]>;
+
+/// More values than this at one node are no longer told apart.
+const SET_LIMIT: usize = 192;
+
+/// A constraint waiting for values of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Constraint {
+    /// Values go to this node, too.
+    Copy(Node),
+    Load(u32),
+    Store(u32),
+    /// The node is what the call calls.
+    Callee(u32),
+    Subscript(u32),
+    /// The node is the key.
+    Key(u32),
+    Protocol(u32),
+    /// Instances of the classes at this node go to the other.
+    Narrow(Node),
+    /// The node is the receiver of a `super()` call.
+    SuperSelf(u32),
+    /// The node is what `__iter__` returned: its `__next__` is called for.
+    Next(u32),
+    /// The contents of containers at this node go to the elements of this one.
+    Merge(ContainerId),
+    /// Methods bind to this receiver on the way to the node.
+    Bind(ValueId, Node, FuncId),
+    /// The same, read through the class.
+    ClassBind(ValueId, Node),
+}
+
+/// What an attribute belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum FieldOwner {
+    Class(ClassId),
+    External(Sym),
+    Func(FuncId),
+}
+
+/// The state of the analysis, and afterwards its result.
+pub struct Flow<'a> {
+    /// The program's facts. Calls and nodes are added on the way.
+    pub linked: Linked,
+    /// What is known of external code.
+    pub externals: &'a dyn Externals,
+    /// All values.
+    pub values: Values,
+    sets: Vec<Set>,
+    constraints: Static,
+    dynamic: FxHashMap<Node, Vec<Constraint>>,
+    work: Vec<(Node, ValueId)>,
+    /// Linearised bases of each class.
+    pub mro: Vec<Vec<MroEntry>>,
+    attrs: FxHashMap<(ClassId, Sym), Node>,
+    fields: FxHashMap<(FieldOwner, Sym), Node>,
+    stored: FxHashSet<Sym>,
+    self_stored: FxHashSet<(ClassId, Sym)>,
+    connected: FxHashSet<(u32, FuncId, ValueId)>,
+    called: Vec<bool>,
+    apis: FxHashMap<Sym, Option<&'a Api>>,
+    partials: FxHashMap<(u32, CallId), u32>,
+    items: FxHashMap<(ContainerId, Key), Node>,
+    open_reads: FxHashMap<ContainerId, Vec<Node>>,
+    /// Calls that stand in no text: protocols, properties, callbacks of builtins.
+    pub hidden: FxHashSet<(FuncId, Target)>,
+    /// How many calls stand in the text; the rest were made on the way.
+    pub written_calls: usize,
+    /// The written call behind each made one.
+    made_from: FxHashMap<u32, CallId>,
+    /// Instances that unknown code may be handed, by the calls that hand them over.
+    done: FxHashSet<(u32, ValueId)>,
+    in_first_stage: bool,
+    deferred: Vec<(Constraint, Node, ValueId)>,
+    subclasses: FxHashMap<ClassId, Vec<ClassId>>,
+}
+
+/// The constraints known from the start, by node.
+#[derive(Default)]
+struct Static {
+    starts: Vec<u32>,
+    list: Vec<Constraint>,
+}
+
+impl Static {
+    fn new(nodes: u32, mut pairs: Vec<(Node, Constraint)>) -> Self {
+        pairs.retain(|(node, _)| node.is_some());
+        let mut starts = vec![0u32; nodes as usize + 1];
+        for (node, _) in &pairs {
+            starts[node.0 as usize + 1] += 1;
+        }
+        for index in 1..starts.len() {
+            starts[index] += starts[index - 1];
+        }
+        let mut next = starts.clone();
+        let mut list = vec![Constraint::Copy(Node::NONE); pairs.len()];
+        for (node, constraint) in pairs {
+            let slot = &mut next[node.0 as usize];
+            list[*slot as usize] = constraint;
+            *slot += 1;
+        }
+        Static { starts, list }
+    }
+
+    fn range(&self, node: Node) -> std::ops::Range<usize> {
+        let index = node.0 as usize;
+        if index + 1 >= self.starts.len() {
+            return 0..0;
+        }
+        self.starts[index] as usize..self.starts[index + 1] as usize
+    }
+}
+
+impl<'a> Flow<'a> {
+    /// The values of a node; none for [`Node::NONE`].
+    pub fn set(&self, node: Node) -> &[ValueId] {
+        self.sets.get(node.0 as usize).map_or(&[], |set| set)
+    }
+
+    /// The values of a node, resolved.
+    pub fn values_of(&self, node: Node) -> impl Iterator<Item = Value> + '_ {
+        self.set(node).iter().map(|id| self.values.get(*id))
+    }
+
+    /// The text of a symbol.
+    pub fn text(&self, sym: Sym) -> &str {
+        self.linked.symbols.text(sym)
+    }
+
+    pub(crate) fn sym(&mut self, text: &str) -> Sym {
+        self.linked.symbols.sym(text)
+    }
+
+    pub(crate) fn new_node(&mut self) -> Node {
+        let node = Node(self.linked.nodes);
+        self.linked.nodes += 1;
+        self.sets.push(Set::new());
+        node
+    }
+
+    /// Adds a value to a node.
+    pub(crate) fn add(&mut self, node: Node, value: Value) {
+        let id = self.values.id(value);
+        self.add_id(node, id);
+    }
+
+    pub(crate) fn add_id(&mut self, node: Node, id: ValueId) {
+        if !node.is_some() {
+            return;
+        }
+        let set = &mut self.sets[node.0 as usize];
+        if set.contains(&id) {
+            return;
+        }
+        if set.len() >= SET_LIMIT {
+            let dynamic = self.values.id(Value::Unknown(Reason::Dynamic));
+            let set = &mut self.sets[node.0 as usize];
+            if set.contains(&dynamic) {
+                return;
+            }
+            set.push(dynamic);
+            self.work.push((node, dynamic));
+            return;
+        }
+        set.push(id);
+        self.work.push((node, id));
+    }
+
+    /// Adds a constraint, and applies it to the values that are there.
+    pub(crate) fn constrain(&mut self, node: Node, constraint: Constraint) {
+        if !node.is_some() || constraint == Constraint::Copy(node) {
+            return;
+        }
+        let list = self.dynamic.entry(node).or_default();
+        if list.contains(&constraint) {
+            return;
+        }
+        list.push(constraint);
+        let set = self.sets[node.0 as usize].clone();
+        for id in set {
+            self.apply(constraint, node, id);
+        }
+    }
+
+    pub(crate) fn edge(&mut self, from: Node, to: Node) {
+        if from.is_some() && to.is_some() {
+            self.constrain(from, Constraint::Copy(to));
+        }
+    }
+
+    pub(crate) fn unknown(&mut self, node: Node, reason: Reason) {
+        self.add(node, Value::Unknown(reason));
+    }
+
+    /// A container made by the analysis itself.
+    pub(crate) fn new_container(&mut self, kind: ContainerKind) -> ContainerId {
+        let elements = self.new_node();
+        let keys = if kind == ContainerKind::Dict { self.new_node() } else { Node::NONE };
+        let id = ContainerId(u32::try_from(self.linked.containers.len()).unwrap_or(u32::MAX));
+        self.linked.containers.push(Container {
+            kind,
+            elements,
+            keys,
+            items: Vec::new(),
+            range: loopshift_python::TextRange::default(),
+        });
+        id
+    }
+
+    /// The attribute of a class, an external symbol or a function, as a node.
+    pub(crate) fn field(&mut self, owner: FieldOwner, attr: Sym) -> Node {
+        if let Some(node) = self.fields.get(&(owner, attr)) {
+            return *node;
+        }
+        let node = self.new_node();
+        self.fields.insert((owner, attr), node);
+        node
+    }
+
+    /// The node of an attribute that a class of ours sets on its instances, if any does.
+    pub fn instance_field(&self, class: ClassId, attr: Sym) -> Option<Node> {
+        self.fields.get(&(FieldOwner::Class(class), attr)).copied()
+    }
+
+    /// What is known of an external symbol.
+    pub fn api(&mut self, sym: Sym) -> Option<&'a Api> {
+        if let Some(api) = self.apis.get(&sym) {
+            return *api;
+        }
+        let api = self.externals.api(self.linked.symbols.text(sym));
+        self.apis.insert(sym, api);
+        api
+    }
+
+    /// The canonical symbol of a dotted external name.
+    pub(crate) fn canonical(&mut self, name: &str) -> Sym {
+        let canonical = self.externals.canonical(name);
+        self.linked.symbols.sym(canonical)
+    }
+
+    /// Whether some call in the program reaches the function.
+    pub fn is_called(&self, func: FuncId) -> bool {
+        self.called[func.0 as usize]
+    }
+
+    /// The written call that a made one stands for.
+    pub fn written(&self, call: CallId) -> CallId {
+        let mut call = call;
+        while let Some(from) = self.made_from.get(&call.0) {
+            call = *from;
+        }
+        call
+    }
+
+    /// The direct subclasses of a class that the program defines.
+    pub fn subclasses(&self, class: ClassId) -> &[ClassId] {
+        self.subclasses.get(&class).map_or(&[], |list| list)
+    }
+}

@@ -1,0 +1,426 @@
+//! Operations with a protocol behind them: iteration, `with`, `await`, subscripts, operators.
+
+use super::value::{Value, ValueId};
+use super::{Constraint, Flow, Target};
+use crate::externals::ApiType;
+use crate::ir::{
+    ContainerId, ContainerKind, FuncId, Key, Node, Protocol, ProtocolKind, Reason,
+};
+
+impl Flow<'_> {
+    pub(super) fn protocol(&mut self, protocol: Protocol, id: ValueId) {
+        let Protocol { kind, base: _, to, owner } = protocol;
+        match kind {
+            ProtocolKind::Iter => self.iterate(id, to, owner),
+            ProtocolKind::AsyncIter => self.iterate_async(id, to, owner),
+            ProtocolKind::Enter => self.enter(id, to, owner, "__enter__", "__exit__"),
+            ProtocolKind::AsyncEnter => self.enter(id, to, owner, "__aenter__", "__aexit__"),
+            ProtocolKind::Await => self.await_value(id, to, owner),
+            ProtocolKind::Raise => self.raise(id, owner),
+            ProtocolKind::Method(method) => self.operator(id, method, to, owner),
+            ProtocolKind::Delegate => self.delegate(id, to, owner),
+        }
+    }
+
+    pub(super) fn iterate(&mut self, id: ValueId, to: Node, owner: FuncId) {
+        match self.values.get(id) {
+            Value::Container(container) => self.iterate_container(container, to),
+            Value::Generator(func) => {
+                let yields = self.linked.functions[func.0 as usize].yields;
+                self.edge(yields, to);
+            }
+            Value::Iterator(node) => self.edge(node, to),
+            Value::Instance(class) => {
+                let iterator = self.new_node();
+                if self.call_method(id, class, "__iter__", &[], iterator, owner) {
+                    let index = u32::try_from(self.linked.protocols.len()).unwrap_or(u32::MAX);
+                    self.linked.protocols.push(Protocol {
+                        kind: ProtocolKind::Iter,
+                        base: iterator,
+                        to,
+                        owner,
+                    });
+                    self.constrain(iterator, Constraint::Next(index));
+                } else if !self.call_method(id, class, "__getitem__", &[], to, owner) {
+                    self.unknown(to, Reason::Opaque);
+                }
+            }
+            Value::Class(class) => {
+                // An enum: its members are its instances.
+                self.add(to, Value::Instance(class));
+            }
+            Value::Unknown(_) | Value::External(_) | Value::ExternalBound(..) => {
+                self.unknown(to, Reason::Opaque);
+            }
+            Value::Object(ty, _) => {
+                if !self.text(ty).starts_with("<builtin>.") {
+                    self.unknown(to, Reason::Opaque);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn iterate_container(&mut self, container: ContainerId, to: Node) {
+        let Self { linked, .. } = self;
+        let kind = linked.containers[container.0 as usize].kind;
+        if kind == ContainerKind::Dict {
+            let keys = linked.containers[container.0 as usize].keys;
+            let known: Vec<Key> = linked.containers[container.0 as usize]
+                .items
+                .iter()
+                .map(|(key, _)| *key)
+                .collect();
+            self.edge(keys, to);
+            for key in known {
+                match key {
+                    Key::Str(sym) => self.add(to, Value::Str(sym)),
+                    Key::Int(value) => self.add(to, Value::Int(value)),
+                    Key::Any => {}
+                }
+            }
+            return;
+        }
+        self.contents(container, to);
+    }
+
+    /// Everything in a container flows to a node.
+    pub(super) fn contents(&mut self, container: ContainerId, to: Node) {
+        let elements = self.linked.containers[container.0 as usize].elements;
+        self.edge(elements, to);
+        let items: Vec<Node> = self.linked.containers[container.0 as usize]
+            .items
+            .iter()
+            .map(|(_, node)| *node)
+            .collect();
+        for node in items {
+            self.edge(node, to);
+        }
+        let reads = self.open_reads.entry(container).or_default();
+        if !reads.contains(&to) {
+            reads.push(to);
+        }
+    }
+
+    /// `__next__` of what `__iter__` returned.
+    pub(super) fn next(&mut self, index: u32, id: ValueId) {
+        let Protocol { to, owner, .. } = self.linked.protocols[index as usize];
+        let asynchronous =
+            self.linked.protocols[index as usize].kind == ProtocolKind::AsyncIter;
+        match self.values.get(id) {
+            Value::Instance(class) => {
+                if asynchronous {
+                    let awaitable = self.new_node();
+                    if self.call_method(id, class, "__anext__", &[], awaitable, owner) {
+                        self.add_protocol(ProtocolKind::Await, awaitable, to, FuncId::NONE);
+                    }
+                } else {
+                    self.call_method(id, class, "__next__", &[], to, owner);
+                }
+            }
+            Value::Generator(func) => {
+                let yields = self.linked.functions[func.0 as usize].yields;
+                self.edge(yields, to);
+            }
+            Value::Iterator(node) => self.edge(node, to),
+            Value::Container(container) => self.iterate_container(container, to),
+            Value::Coroutine(func) if asynchronous => {
+                // `async def __aiter__` of old code.
+                let ret = self.linked.functions[func.0 as usize].ret;
+                self.constrain(ret, Constraint::Next(index));
+            }
+            Value::Unknown(_) => self.unknown(to, Reason::Opaque),
+            _ => {}
+        }
+    }
+
+    fn iterate_async(&mut self, id: ValueId, to: Node, owner: FuncId) {
+        match self.values.get(id) {
+            Value::Generator(func) => {
+                let yields = self.linked.functions[func.0 as usize].yields;
+                self.edge(yields, to);
+            }
+            Value::Iterator(node) => self.edge(node, to),
+            Value::Instance(class) => {
+                let iterator = self.new_node();
+                if self.call_method(id, class, "__aiter__", &[], iterator, owner) {
+                    let index = u32::try_from(self.linked.protocols.len()).unwrap_or(u32::MAX);
+                    self.linked.protocols.push(Protocol {
+                        kind: ProtocolKind::AsyncIter,
+                        base: iterator,
+                        to,
+                        owner,
+                    });
+                    self.constrain(iterator, Constraint::Next(index));
+                }
+            }
+            Value::Object(ty, call) => {
+                let member = format!("{}.__anext__", self.text(ty));
+                let member = self.sym(&member);
+                match self.api(member).and_then(|api| api.returns.clone()) {
+                    Some(ApiType::Awaitable(item)) => self.add_type(&item, to, call, Some(id)),
+                    Some(item) => self.add_type(&item, to, call, Some(id)),
+                    None => self.unknown(to, Reason::Opaque),
+                }
+            }
+            _ => self.unknown(to, Reason::Opaque),
+        }
+    }
+
+    fn enter(&mut self, id: ValueId, to: Node, owner: FuncId, enter: &str, exit: &str) {
+        let asynchronous = enter == "__aenter__";
+        match self.values.get(id) {
+            Value::Instance(class) => {
+                let result = if asynchronous { self.new_node() } else { to };
+                let entered = self.call_method(id, class, enter, &[], result, owner);
+                let scratch = self.new_node();
+                self.call_method(id, class, exit, &[], scratch, owner);
+                if asynchronous {
+                    self.add_protocol(ProtocolKind::Await, result, to, FuncId::NONE);
+                }
+                if !entered {
+                    // An external base: most managers bind themselves.
+                    self.add_id(to, id);
+                }
+            }
+            Value::Manager(node) => self.edge(node, to),
+            Value::Object(ty, call) => {
+                let member = format!("{}.{enter}", self.text(ty));
+                let member = self.sym(&member);
+                match self.api(member).and_then(|api| api.returns.clone()) {
+                    Some(ApiType::Awaitable(entered)) => {
+                        self.add_type(&entered, to, call, Some(id));
+                    }
+                    Some(entered) => self.add_type(&entered, to, call, Some(id)),
+                    None => self.add_id(to, id),
+                }
+            }
+            Value::External(_) | Value::ExternalBound(..) | Value::Unknown(_) => {
+                self.unknown(to, Reason::Opaque);
+            }
+            _ => {}
+        }
+    }
+
+    fn await_value(&mut self, id: ValueId, to: Node, owner: FuncId) {
+        match self.values.get(id) {
+            Value::Coroutine(func) => {
+                let ret = self.linked.functions[func.0 as usize].ret;
+                self.edge(ret, to);
+            }
+            Value::Awaitable(node) => self.edge(node, to),
+            Value::Object(ty, call) => match self.api(ty).and_then(|api| api.awaits.clone()) {
+                Some(result) => self.add_type(&result, to, call, Some(id)),
+                None => self.unknown(to, Reason::Opaque),
+            },
+            Value::Instance(class) => {
+                let scratch = self.new_node();
+                if self.call_method(id, class, "__await__", &[], scratch, owner) {
+                    self.add_protocol(ProtocolKind::Delegate, scratch, to, FuncId::NONE);
+                }
+            }
+            Value::Unknown(_) | Value::External(_) | Value::ExternalBound(..) => {
+                self.unknown(to, Reason::Opaque);
+            }
+            _ => {}
+        }
+    }
+
+    fn delegate(&mut self, id: ValueId, to: Node, owner: FuncId) {
+        if owner != FuncId::NONE {
+            let yields = self.linked.functions[owner.0 as usize].yields;
+            match self.values.get(id) {
+                Value::Generator(func) => {
+                    let inner = self.linked.functions[func.0 as usize].yields;
+                    self.edge(inner, yields);
+                }
+                _ => self.iterate(id, yields, owner),
+            }
+        }
+        if let Value::Generator(func) = self.values.get(id) {
+            let ret = self.linked.functions[func.0 as usize].ret;
+            self.edge(ret, to);
+        }
+        if let Value::Coroutine(_) = self.values.get(id) {
+            self.await_value(id, to, owner);
+        }
+    }
+
+    /// `raise C`: the class is called.
+    fn raise(&mut self, id: ValueId, owner: FuncId) {
+        if let Value::Class(class) = self.values.get(id) {
+            let init = self.sym("__init__");
+            if let Ok((_, node)) = self.class_attr(class, init) {
+                for func in self.functions_at(node) {
+                    self.note(owner, Target::Func(func));
+                }
+            }
+        }
+    }
+
+    fn operator(&mut self, id: ValueId, method: crate::ir::Sym, to: Node, owner: FuncId) {
+        let name = self.text(method).to_owned();
+        match (name.as_str(), self.values.get(id)) {
+            ("__concat__", Value::Container(_)) => self.add_id(to, id),
+            ("__merge__", Value::Container(container)) => self.contents(container, to),
+            ("__concat__" | "__merge__", _) => {}
+            (name, Value::Instance(class)) => {
+                let scratch = if to.is_some() { to } else { self.new_node() };
+                let called = self.call_method(id, class, name, &[], scratch, owner);
+                if !called && name == "__ne__" {
+                    self.call_method(id, class, "__eq__", &[], scratch, owner);
+                }
+                if !called && let Some(plain) = name.strip_prefix("__i") {
+                    self.call_method(id, class, &format!("__{plain}"), &[], scratch, owner);
+                }
+            }
+            (_, Value::Unknown(reason)) => self.unknown(to, reason),
+            _ => {}
+        }
+    }
+
+    pub(super) fn subscript(&mut self, index: u32, value: Value) {
+        let subscript = self.linked.subscripts[index as usize];
+        match value {
+            Value::Container(container) => {
+                if subscript.key_node.is_some() {
+                    let keys: Vec<Value> = self.values_of(subscript.key_node).collect();
+                    for key in keys {
+                        self.access_value(container, key, subscript.value, subscript.store);
+                    }
+                    return;
+                }
+                self.access(container, subscript.key, subscript.value, subscript.store);
+            }
+            Value::Instance(class) => {
+                let id = self.values.id(value);
+                let name = if subscript.store { "__setitem__" } else { "__getitem__" };
+                if subscript.store {
+                    let scratch = self.new_node();
+                    let args = [Node::NONE, subscript.value];
+                    self.call_method(id, class, name, &args, scratch, subscript.owner);
+                } else if !self.call_method(
+                    id,
+                    class,
+                    name,
+                    &[subscript.key_node],
+                    subscript.value,
+                    subscript.owner,
+                ) {
+                    self.unknown(subscript.value, Reason::Opaque);
+                }
+            }
+            // `asyncio.Queue[int]` is the class, with a hint.
+            Value::Class(_) | Value::External(_) | Value::ExternalBound(..) if !subscript.store => {
+                self.add(subscript.value, value);
+            }
+            Value::Object(..) | Value::Unknown(_) if !subscript.store => {
+                self.unknown(subscript.value, Reason::Opaque);
+            }
+            _ => {}
+        }
+    }
+
+    /// A value has come up as the key of a subscript.
+    pub(super) fn key(&mut self, index: u32, key: Value) {
+        let subscript = self.linked.subscripts[index as usize];
+        let bases: Vec<Value> = self.values_of(subscript.base).collect();
+        for base in bases {
+            if let Value::Container(container) = base {
+                self.access_value(container, key, subscript.value, subscript.store);
+            }
+        }
+    }
+
+    fn access_value(&mut self, container: ContainerId, key: Value, value: Node, store: bool) {
+        match key {
+            Value::Str(sym) => self.access(container, Key::Str(sym), value, store),
+            Value::Int(int) => self.access(container, Key::Int(int), value, store),
+            // Keys that nothing is known of are opened at the end.
+            _ => {}
+        }
+    }
+
+    /// Reads or writes an item of a container.
+    pub(super) fn access(&mut self, container: ContainerId, key: Key, value: Node, store: bool) {
+        if store {
+            match key {
+                Key::Any => {
+                    let elements = self.linked.containers[container.0 as usize].elements;
+                    self.edge(value, elements);
+                }
+                key => {
+                    let item = self.item(container, key);
+                    self.edge(value, item);
+                }
+            }
+            return;
+        }
+        let elements = self.linked.containers[container.0 as usize].elements;
+        self.edge(elements, value);
+        match key {
+            Key::Any => self.contents(container, value),
+            Key::Int(back) if back < 0 => {
+                let last = self.linked.containers[container.0 as usize]
+                    .items
+                    .iter()
+                    .filter_map(|(key, _)| match key {
+                        Key::Int(int) => Some(*int),
+                        _ => None,
+                    })
+                    .max();
+                match last {
+                    Some(last) if last + 1 + back >= 0 => {
+                        let item = self.item(container, Key::Int(last + 1 + back));
+                        self.edge(item, value);
+                    }
+                    _ => self.contents(container, value),
+                }
+            }
+            key => {
+                let item = self.item(container, key);
+                self.edge(item, value);
+            }
+        }
+    }
+
+    /// The node of a known place in a container.
+    pub(super) fn item(&mut self, container: ContainerId, key: Key) -> Node {
+        if let Some(node) = self.items.get(&(container, key)) {
+            return *node;
+        }
+        let node = self.new_node();
+        self.items.insert((container, key), node);
+        self.linked.containers[container.0 as usize].items.push((key, node));
+        // Those who read everything read this, too.
+        for to in self.open_reads.get(&container).cloned().unwrap_or_default() {
+            self.edge(node, to);
+        }
+        node
+    }
+
+    /// What a container holds goes into another.
+    pub(super) fn merge(&mut self, into: ContainerId, value: Value) {
+        let Value::Container(from) = value else { return };
+        if from == into {
+            return;
+        }
+        let kind = self.linked.containers[into.0 as usize].kind;
+        let elements = self.linked.containers[into.0 as usize].elements;
+        if kind != ContainerKind::Dict {
+            self.contents(from, elements);
+            return;
+        }
+        // Key by key, so that `d.update(e)` keeps apart what the keys keep apart.
+        let theirs = self.linked.containers[from.0 as usize].elements;
+        self.edge(theirs, elements);
+        let keys = self.linked.containers[from.0 as usize].keys;
+        let ours = self.linked.containers[into.0 as usize].keys;
+        self.edge(keys, ours);
+        let items = self.linked.containers[from.0 as usize].items.clone();
+        for (key, node) in items {
+            let item = self.item(into, key);
+            self.edge(node, item);
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The fixpoint: stages, the work list, and the sources of values.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::value::{CallId, Value, ValueId, Values};
+use super::{Constraint, Flow, Set, Static};
+use crate::externals::Externals;
+use crate::ir::{
+    Annotation, ClassId, Constant, FuncId, FunctionKind, Key, Node, ParamKind, Reason, Sym,
+};
+use crate::link::Linked;
+
+/// What a hidden call reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// A function of ours.
+    Func(FuncId),
+    /// An external one.
+    External(Sym),
+}
+
+/// Hidden calls, by caller.
+pub type Hidden = FxHashSet<(FuncId, Target)>;
+
+/// Finds the values of all nodes.
+pub fn solve(linked: Linked, externals: &dyn Externals) -> Flow<'_> {
+    let mut pairs: Vec<(Node, Constraint)> = Vec::with_capacity(
+        linked.copies.len() + linked.loads.len() + linked.stores.len() + linked.calls.len(),
+    );
+    let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+    pairs.extend(linked.copies.iter().map(|(from, to)| (*from, Constraint::Copy(*to))));
+    pairs.extend(linked.narrows.iter().map(|(from, to)| (*from, Constraint::Narrow(*to))));
+    for (index, load) in linked.loads.iter().enumerate() {
+        pairs.push((load.base, Constraint::Load(number(index))));
+    }
+    for (index, store) in linked.stores.iter().enumerate() {
+        pairs.push((store.base, Constraint::Store(number(index))));
+    }
+    for (index, call) in linked.calls.iter().enumerate() {
+        pairs.push((call.callee, Constraint::Callee(number(index))));
+    }
+    for (index, subscript) in linked.subscripts.iter().enumerate() {
+        pairs.push((subscript.base, Constraint::Subscript(number(index))));
+        pairs.push((subscript.key_node, Constraint::Key(number(index))));
+    }
+    for (index, protocol) in linked.protocols.iter().enumerate() {
+        pairs.push((protocol.base, Constraint::Protocol(number(index))));
+    }
+    let nodes = linked.nodes;
+    let constraints = Static::new(nodes, pairs);
+    let written_calls = linked.calls.len();
+    let functions = linked.functions.len();
+    let mut flow = Flow {
+        linked,
+        externals,
+        values: Values::default(),
+        sets: vec![Set::new(); nodes as usize],
+        constraints,
+        dynamic: FxHashMap::default(),
+        work: Vec::new(),
+        mro: Vec::new(),
+        attrs: FxHashMap::default(),
+        fields: FxHashMap::default(),
+        stored: FxHashSet::default(),
+        self_stored: FxHashSet::default(),
+        connected: FxHashSet::default(),
+        called: vec![false; functions],
+        apis: FxHashMap::default(),
+        partials: FxHashMap::default(),
+        items: FxHashMap::default(),
+        open_reads: FxHashMap::default(),
+        hidden: FxHashSet::default(),
+        written_calls,
+        made_from: FxHashMap::default(),
+        done: FxHashSet::default(),
+        in_first_stage: true,
+        deferred: Vec::new(),
+        subclasses: FxHashMap::default(),
+    };
+    flow.run();
+    flow
+}
+
+impl Flow<'_> {
+    fn run(&mut self) {
+        for store in &self.linked.stores {
+            self.stored.insert(store.attr);
+            if let Some(class) = store.class {
+                self.self_stored.insert((class, store.attr));
+            }
+        }
+        for (index, class) in self.linked.classes.iter().enumerate() {
+            let id = ClassId(u32::try_from(index).unwrap_or(u32::MAX));
+            for (attr, node) in &class.attrs {
+                self.attrs.insert((id, *attr), *node);
+            }
+            for (attr, _) in &class.fields {
+                self.stored.insert(*attr);
+            }
+        }
+        for (index, container) in self.linked.containers.iter().enumerate() {
+            let id = crate::ir::ContainerId(u32::try_from(index).unwrap_or(u32::MAX));
+            for (key, node) in &container.items {
+                self.items.insert((id, *key), *node);
+            }
+        }
+        // First what needs no classes: names, imports, definitions.
+        self.seed();
+        self.drain();
+        self.linearize();
+        self.in_first_stage = false;
+        let deferred = std::mem::take(&mut self.deferred);
+        for (constraint, node, id) in deferred {
+            self.apply(constraint, node, id);
+        }
+        self.drain();
+        // Then what only stands in for values that nothing gave.
+        self.annotate(false);
+        self.drain();
+        self.seed_receivers();
+        self.drain();
+        self.annotate(true);
+        self.open_keys();
+        self.drain();
+        self.seed_unknown();
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some((node, id)) = self.work.pop() {
+            for index in self.constraints.range(node) {
+                let constraint = self.constraints.list[index];
+                self.apply(constraint, node, id);
+            }
+            if let Some(list) = self.dynamic.get(&node) {
+                for constraint in list.clone() {
+                    self.apply(constraint, node, id);
+                }
+            }
+        }
+    }
+
+    pub(super) fn apply(&mut self, constraint: Constraint, node: Node, id: ValueId) {
+        if let Constraint::Copy(to) = constraint {
+            self.add_id(to, id);
+            return;
+        }
+        let value = self.values.get(id);
+        if self.in_first_stage {
+            let early = matches!(
+                (constraint, value),
+                (Constraint::Load(_), Value::Module(_) | Value::External(_))
+            );
+            if !early {
+                self.deferred.push((constraint, node, id));
+                return;
+            }
+        }
+        match constraint {
+            Constraint::Copy(_) => {}
+            Constraint::Load(index) => {
+                let load = self.linked.loads[index as usize];
+                self.load(id, load.attr, load.to, load.owner);
+            }
+            Constraint::Store(index) => {
+                let store = self.linked.stores[index as usize];
+                self.store(id, store);
+            }
+            Constraint::Callee(index) => self.callee(index, id),
+            Constraint::Subscript(index) => self.subscript(index, value),
+            Constraint::Key(index) => self.key(index, value),
+            Constraint::Protocol(index) => {
+                let protocol = self.linked.protocols[index as usize];
+                self.protocol(protocol, id);
+            }
+            Constraint::Narrow(to) => self.narrow(value, to),
+            Constraint::SuperSelf(index) => self.super_self(index, id),
+            Constraint::Next(index) => self.next(index, id),
+            Constraint::Merge(container) => self.merge(container, value),
+            Constraint::Bind(receiver, to, owner) => self.bind_method(id, receiver, to, owner),
+            Constraint::ClassBind(class, to) => self.class_member(id, class, to),
+        }
+    }
+
+    fn seed(&mut self) {
+        for index in 0..self.linked.constants.len() {
+            let (node, constant) = self.linked.constants[index];
+            let value = match constant {
+                Constant::Func(func) => Value::Func(func),
+                Constant::Class(class) => Value::Class(class),
+                Constant::Container(container) => Value::Container(container),
+                Constant::Str(sym) => Value::Str(sym),
+                Constant::Int(value) => Value::Int(value),
+                Constant::Builtin(sym) => Value::Object(sym, CallId::NONE),
+                Constant::Unknown(reason) => Value::Unknown(reason),
+            };
+            self.add(node, value);
+        }
+        for index in 0..self.linked.imports.len() {
+            let (_, import) = self.linked.imports[index];
+            match import.name {
+                None => {
+                    let value = self.module_value(import.module);
+                    self.add(import.to, value);
+                }
+                Some(name) => {
+                    let value = self.module_value(import.module);
+                    let id = self.values.id(value);
+                    self.load(id, name, import.to, FuncId::NONE);
+                }
+            }
+        }
+        for index in 0..self.linked.free.len() {
+            let (file, name, node) = self.linked.free[index];
+            let mut visited = Vec::new();
+            if self.star_lookup(file.0, name, node, &mut visited) {
+                continue;
+            }
+            if super::builtin::is_builtin(self.text(name)) {
+                let full = format!("<builtin>.{}", self.text(name));
+                let sym = self.sym(&full);
+                self.add(node, Value::External(sym));
+            } else if matches!(self.text(name), "__name__" | "__file__" | "__doc__") {
+                let sym = self.sym("<builtin>.str");
+                self.add(node, Value::Object(sym, CallId::NONE));
+            } else {
+                self.unknown(node, Reason::Unbound);
+            }
+        }
+    }
+
+    /// The module or external symbol with this dotted name.
+    pub(super) fn module_value(&mut self, name: Sym) -> Value {
+        if let Some(file) = self.linked.module(name) {
+            return Value::Module(file.0);
+        }
+        if self.linked.namespaces.contains_key(&name) {
+            return Value::External(name);
+        }
+        let text = self.text(name).to_owned();
+        Value::External(self.canonical(&text))
+    }
+
+    /// Uses annotations where no value has come up. `all` includes those that nothing was found for.
+    fn annotate(&mut self, all: bool) {
+        for index in 0..self.linked.annotations.len() {
+            let node = self.linked.annotations[index].0;
+            if self.set(node).iter().any(|id| !matches!(self.values.get(*id), Value::Unknown(_))) {
+                continue;
+            }
+            let annotation = self.linked.annotations[index].1.clone();
+            self.annotation(&annotation, node, all);
+        }
+    }
+
+    fn annotation(&mut self, annotation: &Annotation, node: Node, all: bool) {
+        match annotation {
+            Annotation::Instance(class) => self.constrain(*class, Constraint::Narrow(node)),
+            Annotation::Class(class) => self.edge(*class, node),
+            Annotation::Union(parts) => {
+                for part in parts {
+                    self.annotation(part, node, all);
+                }
+            }
+            Annotation::Container(kind, element) => {
+                if all {
+                    return;
+                }
+                let kind = match self.text(*kind) {
+                    "dict" => crate::ir::ContainerKind::Dict,
+                    _ => crate::ir::ContainerKind::List,
+                };
+                let container = self.new_container(kind);
+                let elements = self.linked.containers[container.0 as usize].elements;
+                self.annotation(element, elements, all);
+                self.add(node, Value::Container(container));
+            }
+            Annotation::Unknown => {}
+        }
+    }
+
+    /// An instance of each class at a node: after `isinstance`, or by an annotation.
+    fn narrow(&mut self, value: Value, to: Node) {
+        match value {
+            Value::Class(class) => self.add(to, Value::Instance(class)),
+            Value::External(sym) => {
+                if self.text(sym).starts_with("<builtin>.")
+                    || self.text(sym).starts_with("typing.")
+                {
+                    return;
+                }
+                self.add(to, Value::Object(sym, CallId::NONE));
+            }
+            Value::Container(container) => {
+                // `isinstance(x, (A, B))`.
+                let item = self.new_node();
+                self.contents(container, item);
+                self.constrain(item, Constraint::Narrow(to));
+            }
+            _ => {}
+        }
+    }
+
+    /// Methods that nothing calls are called with an instance of their class, or of a subclass.
+    fn seed_receivers(&mut self) {
+        for index in 0..self.linked.functions.len() {
+            let function = &self.linked.functions[index];
+            let Some(class) = function.class else { continue };
+            let Some(first) = function.params.first() else { continue };
+            if !matches!(first.kind, ParamKind::Positional | ParamKind::PositionalOnly) {
+                continue;
+            }
+            let node = first.node;
+            if !self.set(node).is_empty() || self.is_static(class, index) {
+                continue;
+            }
+            if self.is_class_method(class, index) {
+                self.add(node, Value::Class(class));
+                continue;
+            }
+            self.add(node, Value::Instance(class));
+        }
+    }
+
+    fn attr_values(&self, class: ClassId, function: usize) -> impl Iterator<Item = Value> + '_ {
+        let qualname = &self.linked.functions[function].qualname;
+        let name = qualname.rsplit('.').next().unwrap_or_default();
+        let node = self
+            .linked
+            .symbols
+            .find(name)
+            .and_then(|attr| self.attrs.get(&(class, attr)))
+            .copied()
+            .unwrap_or(Node::NONE);
+        self.values_of(node)
+    }
+
+    fn is_static(&self, class: ClassId, function: usize) -> bool {
+        let id = FuncId(u32::try_from(function).unwrap_or(u32::MAX));
+        self.attr_values(class, function).any(|value| value == Value::Static(id))
+    }
+
+    fn is_class_method(&self, class: ClassId, function: usize) -> bool {
+        let id = FuncId(u32::try_from(function).unwrap_or(u32::MAX));
+        self.attr_values(class, function).any(|value| value == Value::ClassMethod(id))
+    }
+
+    /// Reads and writes with keys that nothing is known of reach every item.
+    fn open_keys(&mut self) {
+        for index in 0..self.linked.subscripts.len() {
+            let subscript = self.linked.subscripts[index];
+            if !subscript.key_node.is_some() {
+                continue;
+            }
+            let constant = |id: &ValueId| {
+                matches!(self.values.get(*id), Value::Str(_) | Value::Int(_))
+            };
+            let set = self.set(subscript.key_node);
+            if !set.is_empty() && set.iter().all(constant) {
+                continue;
+            }
+            let bases = self.set(subscript.base).to_vec();
+            for base in bases {
+                if let Value::Container(container) = self.values.get(base) {
+                    self.access(container, Key::Any, subscript.value, subscript.store);
+                }
+            }
+        }
+    }
+
+    /// Parameters that no caller we see gives a value to are unknown.
+    fn seed_unknown(&mut self) {
+        for index in 0..self.linked.functions.len() {
+            let function = &self.linked.functions[index];
+            if function.kind == FunctionKind::Module {
+                continue;
+            }
+            let nodes: Vec<Node> = function
+                .params
+                .iter()
+                .filter(|param| !matches!(param.kind, ParamKind::Star(_) | ParamKind::DoubleStar(_)))
+                .map(|param| param.node)
+                .filter(|node| self.set(*node).is_empty())
+                .collect();
+            if self.called[index] {
+                // Called with constants that nobody follows: nothing unknown about that.
+                continue;
+            }
+            for node in nodes {
+                self.unknown(node, Reason::Parameter);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The values that flow.
+
+use rustc_hash::FxHashMap;
+
+use crate::ir::{ClassId, ContainerId, FuncId, Node, Reason, Sym};
+
+/// A value of the analysis, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ValueId(pub u32);
+
+/// A call, by its place in the program's list: where an object comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u32);
+
+impl CallId {
+    /// Nowhere in particular.
+    pub const NONE: CallId = CallId(u32::MAX);
+}
+
+/// What an expression may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Value {
+    /// A module of ours, by its file.
+    Module(u32),
+    /// A symbol outside the program, by its canonical name.
+    External(Sym),
+    /// A function of ours.
+    Func(FuncId),
+    /// A class of ours.
+    Class(ClassId),
+    /// An instance of a class of ours.
+    Instance(ClassId),
+    /// An instance of an external class, with the call that made it where that is followed.
+    Object(Sym, CallId),
+    /// A method of ours with its receiver.
+    Bound(FuncId, ValueId),
+    /// A method of an external class with its receiver.
+    ExternalBound(Sym, ValueId),
+    /// `functools.partial(…)`, by the call that made it.
+    Partial(CallId),
+    /// The coroutine of an `async def`.
+    Coroutine(FuncId),
+    /// Something whose `await` gives the node.
+    Awaitable(Node),
+    /// Something whose iteration gives the node.
+    Iterator(Node),
+    /// Something whose `with` gives the node.
+    Manager(Node),
+    /// A generator, sync or async.
+    Generator(FuncId),
+    /// What `@contextmanager` makes of a generator function.
+    ManagerFactory(FuncId),
+    /// A container of ours.
+    Container(ContainerId),
+    /// A short string.
+    Str(Sym),
+    /// A number.
+    Int(i32),
+    /// `super()` of a class, for a receiver.
+    Super(ClassId, ValueId),
+    /// A property with its getter and setter.
+    Property(FuncId, FuncId),
+    /// `property.setter`, waiting for the function.
+    PropertySetter(FuncId),
+    /// `@staticmethod`.
+    Static(FuncId),
+    /// `@classmethod`.
+    ClassMethod(FuncId),
+    /// A decorator that hands back what it gets.
+    Identity,
+    /// Nothing is known.
+    Unknown(Reason),
+}
+
+/// All values, numbered as they come up.
+#[derive(Debug, Default)]
+pub struct Values {
+    list: Vec<Value>,
+    ids: FxHashMap<Value, ValueId>,
+}
+
+impl Values {
+    /// The number of a value.
+    pub fn id(&mut self, value: Value) -> ValueId {
+        *self.ids.entry(value).or_insert_with(|| {
+            self.list.push(value);
+            ValueId(u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX))
+        })
+    }
+
+    /// The value of a number.
+    pub fn get(&self, id: ValueId) -> Value {
+        self.list[id.0 as usize]
+    }
+}

@@ -1,0 +1,79 @@
+//! The call graph, by qualified names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::flow::value::Value;
+use crate::flow::{Flow, Target};
+use crate::ir::{FuncId, Sym};
+
+/// From each caller to its callees. Everything that is called is a caller, too, if only of nothing.
+pub type CallGraph = BTreeMap<String, BTreeSet<String>>;
+
+/// Builds the call graph of an analysed program.
+pub fn call_graph(flow: &Flow<'_>) -> CallGraph {
+    let mut graph = CallGraph::new();
+    for index in 0..flow.linked.functions.len() {
+        let id = FuncId(u32::try_from(index).unwrap_or(u32::MAX));
+        graph.insert(qualified_name(flow, id), BTreeSet::new());
+    }
+    for call in &flow.linked.calls {
+        if call.owner == FuncId::NONE {
+            continue;
+        }
+        for value in flow.values_of(call.callee) {
+            for callee in callees(flow, value) {
+                add(flow, &mut graph, call.owner, callee);
+            }
+        }
+    }
+    for (owner, target) in &flow.hidden {
+        if *owner != FuncId::NONE {
+            add(flow, &mut graph, *owner, *target);
+        }
+    }
+    graph
+}
+
+fn add(flow: &Flow<'_>, graph: &mut CallGraph, owner: FuncId, target: Target) {
+    let Some(callee) = target_name(flow, target) else { return };
+    graph.entry(callee.clone()).or_default();
+    graph.entry(qualified_name(flow, owner)).or_default().insert(callee);
+}
+
+/// What a call of the value calls.
+pub fn callees(flow: &Flow<'_>, value: Value) -> Vec<Target> {
+    match value {
+        Value::Func(func)
+        | Value::Bound(func, _)
+        | Value::Static(func)
+        | Value::ManagerFactory(func) => vec![Target::Func(func)],
+        Value::Class(class) => flow.constructors(class).into_iter().map(Target::Func).collect(),
+        Value::External(sym) | Value::ExternalBound(sym, _) => vec![Target::External(sym)],
+        _ => Vec::new(),
+    }
+}
+
+/// The name of a function: `pkg.mod.Class.method`; the module's own for its body.
+pub fn qualified_name(flow: &Flow<'_>, func: FuncId) -> String {
+    let file = flow.linked.func_files[func.0 as usize];
+    let module = &flow.linked.modules[file.0 as usize].name;
+    let qualname = &flow.linked.functions[func.0 as usize].qualname;
+    if qualname.is_empty() { module.clone() } else { format!("{module}.{qualname}") }
+}
+
+fn target_name(flow: &Flow<'_>, target: Target) -> Option<String> {
+    match target {
+        Target::Func(func) => Some(qualified_name(flow, func)),
+        Target::External(sym) => external_name(flow, sym).map(str::to_owned),
+    }
+}
+
+/// The name of an external callee, where it has one that a reader could look up.
+fn external_name<'a>(flow: &'a Flow<'_>, sym: Sym) -> Option<&'a str> {
+    let name = flow.text(sym);
+    let descriptor = matches!(
+        name,
+        "<builtin>.property" | "<builtin>.staticmethod" | "<builtin>.classmethod"
+    );
+    (!descriptor && !name.contains("()")).then_some(name)
+}

@@ -1,0 +1,535 @@
+//! Scopes: which names a body binds, and the version of each that is current.
+
+use loopshift_python::ast::visitor::{self, Visitor};
+use loopshift_python::ast::{self, Expr, Pattern, Stmt};
+use rustc_hash::FxHashMap;
+
+use super::Lowerer;
+use crate::ir::{ClassId, FuncId, Node};
+
+/// What kind of scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScopeKind {
+    Module,
+    Function {
+        /// For a method: its class and the node of its first parameter.
+        method: Option<(ClassId, Node)>,
+    },
+    Class(ClassId),
+    Comprehension,
+}
+
+#[derive(Debug)]
+pub(crate) struct Binding {
+    /// All versions, for those who see the variable from elsewhere.
+    pub(crate) cell: Node,
+    /// No versions are kept: other scopes assign it, too.
+    pub(crate) shared: bool,
+    /// Another scope reads it: versions must reach the cell.
+    pub(crate) captured: bool,
+    /// Versions that have not reached the cell yet.
+    pub(crate) versions: Vec<Node>,
+}
+
+/// A loop or `try` block: what is assigned in it may be seen after any of its statements.
+#[derive(Debug)]
+pub(crate) struct Region<'a> {
+    pub(crate) joins: FxHashMap<&'a str, Node>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Scope<'a> {
+    pub(crate) kind: ScopeKind,
+    pub(crate) owner: FuncId,
+    /// The qualified name of what is defined here starts with this.
+    pub(crate) prefix: String,
+    pub(crate) bindings: FxHashMap<&'a str, Binding>,
+    /// The current version of each variable.
+    pub(crate) env: FxHashMap<&'a str, Node>,
+    /// Former versions, to go back at the end of a branch.
+    pub(crate) log: Vec<(&'a str, Option<Node>)>,
+    pub(crate) regions: Vec<Region<'a>>,
+    pub(crate) lambdas: u32,
+    /// `global x` here: the name is the module's.
+    pub(crate) globals: Vec<&'a str>,
+}
+
+impl<'a> Lowerer<'a> {
+    pub(crate) fn push_scope(
+        &mut self,
+        kind: ScopeKind,
+        owner: FuncId,
+        bindings: &Bindings<'a>,
+        prefix: String,
+    ) {
+        let mut map = FxHashMap::default();
+        for name in &bindings.bound {
+            if bindings.globals.contains(name) || bindings.nonlocals.contains(name) {
+                continue;
+            }
+            let shared = self.shared.contains_key(name);
+            map.entry(*name).or_insert_with(|| {
+                let cell = Node(self.ir.nodes);
+                self.ir.nodes += 1;
+                Binding { cell, shared, captured: false, versions: Vec::new() }
+            });
+        }
+        // `global x` may be the only place that binds `x`.
+        for name in &bindings.globals {
+            if !self.scopes.is_empty() && !self.scopes[0].bindings.contains_key(name) {
+                let cell = self.node();
+                let binding =
+                    Binding { cell, shared: true, captured: true, versions: Vec::new() };
+                self.scopes[0].bindings.insert(name, binding);
+            }
+        }
+        self.scopes.push(Scope {
+            kind,
+            owner,
+            prefix,
+            bindings: map,
+            env: FxHashMap::default(),
+            log: Vec::new(),
+            regions: Vec::new(),
+            lambdas: 0,
+            globals: bindings.globals.clone(),
+        });
+    }
+
+    /// Closes the innermost scope; what others see of it has reached the cells.
+    pub(crate) fn pop_scope(&mut self) -> Scope<'a> {
+        let mut scope = self.scopes.pop().expect("a scope is open");
+        let all = matches!(scope.kind, ScopeKind::Module | ScopeKind::Class(_));
+        let mut bindings: Vec<&mut Binding> = scope.bindings.values_mut().collect();
+        bindings.sort_unstable_by_key(|binding| binding.cell);
+        for binding in bindings {
+            if all || binding.captured {
+                for version in std::mem::take(&mut binding.versions) {
+                    self.copy(version, binding.cell);
+                }
+            }
+        }
+        scope
+    }
+
+    /// The scope that binds `name` as seen from the innermost one; class scopes are seen only from within.
+    fn resolve_scope(&self, name: &str) -> Option<usize> {
+        let innermost = self.scopes.len().checked_sub(1)?;
+        let mut direct = true;
+        for index in (0..=innermost).rev() {
+            let scope = &self.scopes[index];
+            let visible = match scope.kind {
+                ScopeKind::Class(_) => direct,
+                _ => true,
+            };
+            if visible {
+                if scope.globals.contains(&name) {
+                    return self.scopes[0].bindings.contains_key(name).then_some(0);
+                }
+                if scope.bindings.contains_key(name) {
+                    return Some(index);
+                }
+            }
+            direct &= matches!(scope.kind, ScopeKind::Comprehension);
+        }
+        None
+    }
+
+    /// Whether the scopes between `index` and the innermost one all run as part of it.
+    fn same_body(&self, index: usize) -> bool {
+        self.scopes[index + 1..]
+            .iter()
+            .all(|scope| matches!(scope.kind, ScopeKind::Comprehension))
+    }
+
+    /// The values of a variable where it is read.
+    pub(crate) fn read(&mut self, name: &'a str) -> Node {
+        let Some(index) = self.resolve_scope(name) else {
+            if let Some(node) = self.free.get(name) {
+                return *node;
+            }
+            let node = self.node();
+            let sym = self.sym(name);
+            self.ir.free.push((sym, node));
+            self.free.insert(name, node);
+            return node;
+        };
+        let same_body = self.same_body(index);
+        let scope = &mut self.scopes[index];
+        let binding = scope.bindings.get_mut(name).expect("the scope binds it");
+        if same_body && !binding.shared {
+            if let Some(version) = scope.env.get(name) {
+                return *version;
+            }
+        }
+        binding.captured = true;
+        binding.cell
+    }
+
+    /// A new version of a variable.
+    pub(crate) fn write(&mut self, name: &'a str, node: Node) {
+        // A walrus in a comprehension binds in the function around it.
+        let Some(index) = self.resolve_scope(name) else { return };
+        let node = if node.is_some() { node } else { self.node() };
+        let same_body = self.same_body(index);
+        let scope = &mut self.scopes[index];
+        let binding = scope.bindings.get_mut(name).expect("the scope binds it");
+        if binding.shared || !same_body {
+            let cell = binding.cell;
+            binding.captured = true;
+            self.copy(node, cell);
+            return;
+        }
+        binding.versions.push(node);
+        let joins: Vec<Node> =
+            scope.regions.iter().filter_map(|region| region.joins.get(name).copied()).collect();
+        self.set_version(index, name, node);
+        for join in joins {
+            self.copy(node, join);
+        }
+    }
+
+    fn set_version(&mut self, index: usize, name: &'a str, node: Node) {
+        let scope = &mut self.scopes[index];
+        let former = scope.env.insert(name, node);
+        scope.log.push((name, former));
+    }
+
+    /// The index of the scope that the current statements belong to.
+    pub(crate) fn body_scope(&self) -> usize {
+        (0..self.scopes.len())
+            .rev()
+            .find(|index| !matches!(self.scopes[*index].kind, ScopeKind::Comprehension))
+            .unwrap_or(0)
+    }
+
+    pub(crate) fn mark(&self) -> usize {
+        self.scopes[self.body_scope()].log.len()
+    }
+
+    /// Goes back to the versions at `mark`; returns the versions that were left, by name.
+    pub(crate) fn roll_back(&mut self, mark: usize) -> Vec<(&'a str, Option<Node>)> {
+        let index = self.body_scope();
+        let scope = &mut self.scopes[index];
+        let mut left: Vec<(&'a str, Option<Node>)> = Vec::new();
+        while scope.log.len() > mark {
+            let Some((name, former)) = scope.log.pop() else { break };
+            if !left.iter().any(|(known, _)| *known == name) {
+                left.push((name, scope.env.get(name).copied()));
+            }
+            match former {
+                Some(node) => scope.env.insert(name, node),
+                None => scope.env.remove(name),
+            };
+        }
+        left
+    }
+
+    /// Joins the versions that several branches left. `falls` says that control may also pass by all of them.
+    pub(crate) fn merge(&mut self, branches: Vec<Vec<(&'a str, Option<Node>)>>, falls: bool) {
+        let index = self.body_scope();
+        let mut names: Vec<&'a str> =
+            branches.iter().flatten().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let before = self.scopes[index].env.get(name).copied();
+            let mut sources: Vec<Node> = Vec::new();
+            let mut everywhere = true;
+            for branch in &branches {
+                match branch.iter().find(|(known, _)| *known == name) {
+                    Some((_, Some(node))) => sources.push(*node),
+                    Some((_, None)) => {}
+                    None => everywhere = false,
+                }
+            }
+            if falls || !everywhere {
+                sources.extend(before);
+            }
+            sources.sort_unstable();
+            sources.dedup();
+            let node = match sources[..] {
+                [] => continue,
+                [only] => only,
+                _ => {
+                    let node = self.node();
+                    for source in sources {
+                        self.copy(source, node);
+                    }
+                    node
+                }
+            };
+            self.set_version(index, name, node);
+        }
+    }
+
+    /// Opens a loop or `try` block that assigns `names`: each gets a node for all its versions.
+    pub(crate) fn open_region(&mut self, names: &[&'a str]) {
+        let index = self.body_scope();
+        let mut joins = FxHashMap::default();
+        for name in names {
+            let scope = &self.scopes[index];
+            if scope.bindings.get(name).is_none_or(|binding| binding.shared) {
+                continue;
+            }
+            let before = scope.env.get(name).copied();
+            let join = self.node();
+            if let Some(before) = before {
+                self.copy(before, join);
+            }
+            joins.insert(*name, join);
+        }
+        self.scopes[index].regions.push(Region { joins });
+    }
+
+    /// Sets every variable of the innermost region to the join of its versions.
+    pub(crate) fn enter_joins(&mut self) {
+        let index = self.body_scope();
+        let Some(region) = self.scopes[index].regions.last() else { return };
+        let mut joins: Vec<(&'a str, Node)> =
+            region.joins.iter().map(|(name, node)| (*name, *node)).collect();
+        joins.sort_unstable();
+        for (name, node) in joins {
+            self.set_version(index, name, node);
+        }
+    }
+
+    pub(crate) fn close_region(&mut self) {
+        let index = self.body_scope();
+        self.scopes[index].regions.pop();
+    }
+}
+
+/// The names that a body binds.
+#[derive(Debug, Default)]
+pub(crate) struct Bindings<'a> {
+    pub(crate) bound: Vec<&'a str>,
+    pub(crate) globals: Vec<&'a str>,
+    pub(crate) nonlocals: Vec<&'a str>,
+}
+
+/// Collects what `body` binds in its own scope.
+pub(crate) fn collect<'a>(body: &'a [Stmt], walrus: bool) -> Bindings<'a> {
+    let mut collector = Collector { bindings: Bindings::default(), walrus };
+    collector.visit_body(body);
+    collector.bindings
+}
+
+struct Collector<'a> {
+    bindings: Bindings<'a>,
+    walrus: bool,
+}
+
+impl<'a> Collector<'a> {
+    fn bind(&mut self, name: &'a str) {
+        if !self.bindings.bound.contains(&name) || self.bindings.bound.len() > 64 {
+            self.bindings.bound.push(name);
+        }
+    }
+
+    fn target(&mut self, target: &'a Expr) {
+        match target {
+            Expr::Name(name) => self.bind(name.id.as_str()),
+            Expr::Tuple(tuple) => tuple.elts.iter().for_each(|elt| self.target(elt)),
+            Expr::List(list) => list.elts.iter().for_each(|elt| self.target(elt)),
+            Expr::Starred(starred) => self.target(&starred.value),
+            _ => {}
+        }
+    }
+
+    fn pattern(&mut self, pattern: &'a Pattern) {
+        match pattern {
+            Pattern::MatchValue(_) | Pattern::MatchSingleton(_) => {}
+            Pattern::MatchSequence(sequence) => {
+                sequence.patterns.iter().for_each(|pattern| self.pattern(pattern));
+            }
+            Pattern::MatchMapping(mapping) => {
+                mapping.patterns.iter().for_each(|pattern| self.pattern(pattern));
+                if let Some(rest) = &mapping.rest {
+                    self.bind(rest.as_str());
+                }
+            }
+            Pattern::MatchClass(class) => {
+                class.arguments.patterns.iter().for_each(|pattern| self.pattern(pattern));
+                for keyword in &class.arguments.keywords {
+                    self.pattern(&keyword.pattern);
+                }
+            }
+            Pattern::MatchStar(star) => {
+                if let Some(name) = &star.name {
+                    self.bind(name.as_str());
+                }
+            }
+            Pattern::MatchAs(as_) => {
+                if let Some(name) = &as_.name {
+                    self.bind(name.as_str());
+                }
+                if let Some(pattern) = &as_.pattern {
+                    self.pattern(pattern);
+                }
+            }
+            Pattern::MatchOr(or) => {
+                or.patterns.iter().for_each(|pattern| self.pattern(pattern));
+            }
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Collector<'a> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(def) => {
+                self.bind(def.name.as_str());
+                if self.walrus {
+                    for decorator in &def.decorator_list {
+                        self.visit_expr(&decorator.expression);
+                    }
+                }
+                return;
+            }
+            Stmt::ClassDef(def) => {
+                self.bind(def.name.as_str());
+                return;
+            }
+            Stmt::Assign(assign) => assign.targets.iter().for_each(|target| self.target(target)),
+            Stmt::AugAssign(assign) => self.target(&assign.target),
+            Stmt::AnnAssign(assign) => self.target(&assign.target),
+            Stmt::TypeAlias(alias) => self.target(&alias.name),
+            Stmt::For(for_) => self.target(&for_.target),
+            Stmt::With(with) => {
+                for item in &with.items {
+                    if let Some(target) = &item.optional_vars {
+                        self.target(target);
+                    }
+                }
+            }
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    self.bind(import_binding(alias));
+                }
+            }
+            Stmt::ImportFrom(import) => {
+                for alias in &import.names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                    if name.as_str() != "*" {
+                        self.bind(name.as_str());
+                    }
+                }
+            }
+            Stmt::Try(try_) => {
+                for handler in &try_.handlers {
+                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    if let Some(name) = &handler.name {
+                        self.bind(name.as_str());
+                    }
+                }
+            }
+            Stmt::Match(match_) => {
+                for case in &match_.cases {
+                    self.pattern(&case.pattern);
+                }
+            }
+            Stmt::Global(global) => {
+                self.bindings.globals.extend(global.names.iter().map(ast::Identifier::as_str));
+            }
+            Stmt::Nonlocal(nonlocal) => {
+                self.bindings.nonlocals.extend(nonlocal.names.iter().map(ast::Identifier::as_str));
+            }
+            _ => {}
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if !self.walrus {
+            return;
+        }
+        match expr {
+            Expr::Lambda(_) => return,
+            Expr::Named(named) => self.target(&named.target),
+            _ => {}
+        }
+        visitor::walk_expr(self, expr);
+    }
+}
+
+/// The name that `import a.b` or `import a.b as c` binds.
+pub(crate) fn import_binding(alias: &ast::Alias) -> &str {
+    match &alias.asname {
+        Some(name) => name.as_str(),
+        None => alias.name.as_str().split('.').next().unwrap_or_default(),
+    }
+}
+
+/// The names that any function below declares `global` or `nonlocal`.
+pub(crate) fn collect_shared<'a>(body: &'a [Stmt], shared: &mut FxHashMap<&'a str, ()>) {
+    struct Shared<'a, 'b>(&'b mut FxHashMap<&'a str, ()>);
+    impl<'a> Visitor<'a> for Shared<'a, '_> {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            match stmt {
+                Stmt::Global(global) => {
+                    self.0.extend(global.names.iter().map(|name| (name.as_str(), ())));
+                }
+                Stmt::Nonlocal(nonlocal) => {
+                    self.0.extend(nonlocal.names.iter().map(|name| (name.as_str(), ())));
+                }
+                _ => visitor::walk_stmt(self, stmt),
+            }
+        }
+        fn visit_expr(&mut self, _: &'a Expr) {}
+    }
+    Shared(shared).visit_body(body);
+}
+
+/// The names that statements assign, for loops and `try` blocks.
+pub(crate) fn assigned<'a>(bodies: &[&'a [Stmt]], walrus: bool) -> Vec<&'a str> {
+    let mut names: Vec<&'a str> = Vec::new();
+    for body in bodies {
+        names.extend(collect(body, walrus).bound);
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The names in an assignment target.
+pub(crate) fn assigned_targets(target: &Expr) -> Vec<&str> {
+    let mut collector = Collector { bindings: Bindings::default(), walrus: false };
+    collector.target(target);
+    collector.bindings.bound
+}
+
+/// Whether the body has a `yield` of its own.
+pub(crate) fn has_yield(body: &[Stmt]) -> bool {
+    struct Yields(bool);
+    impl<'a> Visitor<'a> for Yields {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            if !self.0 && !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                visitor::walk_stmt(self, stmt);
+            }
+        }
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            match expr {
+                Expr::Yield(_) | Expr::YieldFrom(_) => self.0 = true,
+                Expr::Lambda(_) => {}
+                _ if self.0 => {}
+                _ => visitor::walk_expr(self, expr),
+            }
+        }
+    }
+    let mut yields = Yields(false);
+    yields.visit_body(body);
+    yields.0
+}
+
+/// Whether the expression has a `yield` of its own.
+pub(crate) fn expr_has_yield(expr: &Expr) -> bool {
+    matches!(expr, Expr::Yield(_) | Expr::YieldFrom(_))
+}
+
+/// What a walrus in an expression binds.
+pub(crate) fn collect_expr(expr: &Expr) -> Bindings<'_> {
+    let mut collector = Collector { bindings: Bindings::default(), walrus: true };
+    collector.visit_expr(expr);
+    collector.bindings
+}
