@@ -35,9 +35,14 @@ pub fn call_graph(flow: &Flow<'_>) -> CallGraph {
 }
 
 fn add(flow: &Flow<'_>, graph: &mut CallGraph, owner: FuncId, target: Target) {
-    let Some(callee) = target_name(flow, target) else { return };
+    let Some(callee) = target_name(flow, target) else {
+        return;
+    };
     graph.entry(callee.clone()).or_default();
-    graph.entry(qualified_name(flow, owner)).or_default().insert(callee);
+    graph
+        .entry(qualified_name(flow, owner))
+        .or_default()
+        .insert(callee);
 }
 
 /// What a call of the value calls.
@@ -47,7 +52,11 @@ pub fn callees(flow: &Flow<'_>, value: Value) -> Vec<Target> {
         | Value::Bound(func, _)
         | Value::Static(func)
         | Value::ManagerFactory(func) => vec![Target::Func(func)],
-        Value::Class(class) => flow.constructors(class).into_iter().map(Target::Func).collect(),
+        Value::Class(class) => flow
+            .constructors(class)
+            .into_iter()
+            .map(Target::Func)
+            .collect(),
         Value::External(sym) | Value::ExternalBound(sym, _) => vec![Target::External(sym)],
         _ => Vec::new(),
     }
@@ -58,7 +67,11 @@ pub fn qualified_name(flow: &Flow<'_>, func: FuncId) -> String {
     let file = flow.linked.func_files[func.0 as usize];
     let module = &flow.linked.modules[file.0 as usize].name;
     let qualname = &flow.linked.functions[func.0 as usize].qualname;
-    if qualname.is_empty() { module.clone() } else { format!("{module}.{qualname}") }
+    if qualname.is_empty() {
+        module.clone()
+    } else {
+        format!("{module}.{qualname}")
+    }
 }
 
 fn target_name(flow: &Flow<'_>, target: Target) -> Option<String> {

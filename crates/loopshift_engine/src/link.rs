@@ -129,7 +129,11 @@ pub fn link(modules: Vec<Unlinked>) -> Linked {
     for module in modules {
         linked.add(module);
     }
-    let names: Vec<String> = linked.modules.iter().map(|module| module.name.clone()).collect();
+    let names: Vec<String> = linked
+        .modules
+        .iter()
+        .map(|module| module.name.clone())
+        .collect();
     for (index, name) in names.iter().enumerate() {
         let sym = linked.symbols.sym(name);
         let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
@@ -154,10 +158,18 @@ struct Offsets<'a> {
 
 impl Offsets<'_> {
     fn node(&self, node: Node) -> Node {
-        if node.is_some() { Node(node.0 + self.node) } else { node }
+        if node.is_some() {
+            Node(node.0 + self.node)
+        } else {
+            node
+        }
     }
     fn func(&self, func: FuncId) -> FuncId {
-        if func == FuncId::NONE { func } else { FuncId(func.0 + self.func) }
+        if func == FuncId::NONE {
+            func
+        } else {
+            FuncId(func.0 + self.func)
+        }
     }
     fn class(&self, class: ClassId) -> ClassId {
         ClassId(class.0 + self.class)
@@ -188,9 +200,12 @@ impl Offsets<'_> {
         match annotation {
             Annotation::Instance(node) => Annotation::Instance(self.node(node)),
             Annotation::Class(node) => Annotation::Class(self.node(node)),
-            Annotation::Union(parts) => {
-                Annotation::Union(parts.into_iter().map(|part| self.annotation(part)).collect())
-            }
+            Annotation::Union(parts) => Annotation::Union(
+                parts
+                    .into_iter()
+                    .map(|part| self.annotation(part))
+                    .collect(),
+            ),
             Annotation::Container(kind, element) => {
                 Annotation::Container(self.sym(kind), Box::new(self.annotation(*element)))
             }
@@ -202,7 +217,10 @@ impl Offsets<'_> {
             ArgKind::Keyword(sym) => ArgKind::Keyword(self.sym(sym)),
             other => other,
         };
-        Arg { kind, node: self.node(arg.node) }
+        Arg {
+            kind,
+            node: self.node(arg.node),
+        }
     }
 }
 
@@ -212,9 +230,17 @@ fn count<T>(list: &[T]) -> u32 {
 
 impl Linked {
     fn add(&mut self, module: Unlinked) {
-        let Unlinked { name, is_package, ir } = module;
+        let Unlinked {
+            name,
+            is_package,
+            ir,
+        } = module;
         let file = FileId(count(&self.modules));
-        let syms: Vec<Sym> = ir.symbols.iter().map(|text| self.symbols.sym(text)).collect();
+        let syms: Vec<Sym> = ir
+            .symbols
+            .iter()
+            .map(|text| self.symbols.sym(text))
+            .collect();
         let o = Offsets {
             node: self.nodes,
             func: count(&self.functions),
@@ -222,9 +248,16 @@ impl Linked {
             container: count(&self.containers),
             syms: &syms,
         };
-        self.copies.extend(ir.copies.iter().map(|(from, to)| (o.node(*from), o.node(*to))));
-        self.constants
-            .extend(ir.constants.iter().map(|(node, c)| (o.node(*node), o.constant(*c))));
+        self.copies.extend(
+            ir.copies
+                .iter()
+                .map(|(from, to)| (o.node(*from), o.node(*to))),
+        );
+        self.constants.extend(
+            ir.constants
+                .iter()
+                .map(|(node, c)| (o.node(*node), o.constant(*c))),
+        );
         self.loads.extend(ir.loads.iter().map(|load| Load {
             base: o.node(load.base),
             attr: o.sym(load.attr),
@@ -238,37 +271,52 @@ impl Linked {
             owner: o.func(store.owner),
             class: store.class.map(|class| o.class(class)),
         }));
-        self.call_files.extend(std::iter::repeat_n(file, ir.calls.len()));
-        self.calls.extend(ir.calls.into_iter().map(|call| Call {
-            range: call.range,
-            owner: o.func(call.owner),
-            callee: o.node(call.callee),
-            args: call.args.iter().map(|arg| o.arg(*arg)).collect(),
-            result: o.node(call.result),
-            form: call.form,
-            method: call.method.map(|(class, node)| (o.class(class), o.node(node))),
+        self.call_files
+            .extend(std::iter::repeat_n(file, ir.calls.len()));
+        self.calls.extend(ir.calls.into_iter().map(|call| {
+            Call {
+                range: call.range,
+                owner: o.func(call.owner),
+                callee: o.node(call.callee),
+                args: call.args.iter().map(|arg| o.arg(*arg)).collect(),
+                result: o.node(call.result),
+                form: call.form,
+                method: call
+                    .method
+                    .map(|(class, node)| (o.class(class), o.node(node))),
+            }
         }));
-        self.subscripts.extend(ir.subscripts.iter().map(|subscript| Subscript {
-            base: o.node(subscript.base),
-            key: o.key(subscript.key),
-            key_node: o.node(subscript.key_node),
-            value: o.node(subscript.value),
-            store: subscript.store,
-            owner: o.func(subscript.owner),
-        }));
-        self.protocols.extend(ir.protocols.iter().map(|protocol| Protocol {
-            kind: match protocol.kind {
-                ProtocolKind::Method(sym) => ProtocolKind::Method(o.sym(sym)),
-                other => other,
-            },
-            base: o.node(protocol.base),
-            to: o.node(protocol.to),
-            owner: o.func(protocol.owner),
-        }));
-        self.annotations
-            .extend(ir.annotations.into_iter().map(|(node, a)| (o.node(node), o.annotation(a))));
-        self.narrows.extend(ir.narrows.iter().map(|(a, b)| (o.node(*a), o.node(*b))));
-        self.free.extend(ir.free.iter().map(|(sym, node)| (file, o.sym(*sym), o.node(*node))));
+        self.subscripts
+            .extend(ir.subscripts.iter().map(|subscript| Subscript {
+                base: o.node(subscript.base),
+                key: o.key(subscript.key),
+                key_node: o.node(subscript.key_node),
+                value: o.node(subscript.value),
+                store: subscript.store,
+                owner: o.func(subscript.owner),
+            }));
+        self.protocols
+            .extend(ir.protocols.iter().map(|protocol| Protocol {
+                kind: match protocol.kind {
+                    ProtocolKind::Method(sym) => ProtocolKind::Method(o.sym(sym)),
+                    other => other,
+                },
+                base: o.node(protocol.base),
+                to: o.node(protocol.to),
+                owner: o.func(protocol.owner),
+            }));
+        self.annotations.extend(
+            ir.annotations
+                .into_iter()
+                .map(|(node, a)| (o.node(node), o.annotation(a))),
+        );
+        self.narrows
+            .extend(ir.narrows.iter().map(|(a, b)| (o.node(*a), o.node(*b))));
+        self.free.extend(
+            ir.free
+                .iter()
+                .map(|(sym, node)| (file, o.sym(*sym), o.node(*node))),
+        );
         self.imports.extend(ir.imports.iter().map(|import| {
             let import = Import {
                 module: o.sym(import.module),
@@ -278,7 +326,8 @@ impl Linked {
             };
             (file, import)
         }));
-        self.func_files.extend(std::iter::repeat_n(file, ir.functions.len()));
+        self.func_files
+            .extend(std::iter::repeat_n(file, ir.functions.len()));
         let body = FuncId(o.func);
         let functions = ir.functions.into_iter().map(|mut function| {
             function.parent = o.func(function.parent);
@@ -299,9 +348,13 @@ impl Linked {
             function
         });
         self.functions.extend(functions);
-        self.class_files.extend(std::iter::repeat_n(file, ir.classes.len()));
+        self.class_files
+            .extend(std::iter::repeat_n(file, ir.classes.len()));
         let classes = ir.classes.into_iter().map(|mut class| {
-            class.bases.iter_mut().for_each(|base| *base = o.node(*base));
+            class
+                .bases
+                .iter_mut()
+                .for_each(|base| *base = o.node(*base));
             class.parent = o.func(class.parent);
             for (sym, node) in class.attrs.iter_mut().chain(&mut class.fields) {
                 *sym = o.sym(*sym);
@@ -329,9 +382,15 @@ impl Linked {
             name,
             is_package,
             body,
-            globals: ir.globals.iter().map(|(sym, node)| (o.sym(*sym), o.node(*node))).collect(),
+            globals: ir
+                .globals
+                .iter()
+                .map(|(sym, node)| (o.sym(*sym), o.node(*node)))
+                .collect(),
             stars: ir.stars.iter().map(|sym| o.sym(*sym)).collect(),
-            all: ir.all.map(|all| all.iter().map(|sym| o.sym(*sym)).collect()),
+            all: ir
+                .all
+                .map(|all| all.iter().map(|sym| o.sym(*sym)).collect()),
             exprs,
             node_end,
             node_base,

@@ -30,9 +30,16 @@ pub fn analyse<'a>(
         .par_iter()
         .map(|input| {
             let parsed = parse_module(&input.text, version);
-            let name = ModuleName { name: &input.module, is_package: input.is_package };
+            let name = ModuleName {
+                name: &input.module,
+                is_package: input.is_package,
+            };
             let ir = lower(parsed.syntax(), &input.text, name);
-            Unlinked { name: input.module.clone(), is_package: input.is_package, ir }
+            Unlinked {
+                name: input.module.clone(),
+                is_package: input.is_package,
+                ir,
+            }
         })
         .collect();
     solve(link(modules), externals)

@@ -32,7 +32,9 @@ impl Flow<'_> {
                 let sym = self.sym(&full);
                 self.add(to, Value::ExternalBound(sym, base));
             }
-            Value::Property(getter, _) if matches!(self.text(attr), "setter" | "getter" | "deleter") => {
+            Value::Property(getter, _)
+                if matches!(self.text(attr), "setter" | "getter" | "deleter") =>
+            {
                 self.add(to, Value::PropertySetter(getter));
             }
             Value::Func(func) => {
@@ -52,7 +54,10 @@ impl Flow<'_> {
             },
             Value::Partial(call) => {
                 if self.text(attr) == "func" {
-                    let first = self.linked.calls[call.0 as usize].args.first().map(|arg| arg.node);
+                    let first = self.linked.calls[call.0 as usize]
+                        .args
+                        .first()
+                        .map(|arg| arg.node);
                     self.edge(first.unwrap_or(Node::NONE), to);
                 }
             }
@@ -90,7 +95,10 @@ impl Flow<'_> {
             return;
         }
         if module.stars.is_empty() {
-            let node = self.field(FieldOwner::Func(self.linked.modules[file as usize].body), attr);
+            let node = self.field(
+                FieldOwner::Func(self.linked.modules[file as usize].body),
+                attr,
+            );
             self.edge(node, to);
         } else {
             self.unknown(to, Reason::Attribute);
@@ -148,7 +156,11 @@ impl Flow<'_> {
                 }
                 Value::External(module) => {
                     let full = format!("{}.{}", self.text(module), self.text(name));
-                    if self.externals.api(self.externals.canonical(&full)).is_some() {
+                    if self
+                        .externals
+                        .api(self.externals.canonical(&full))
+                        .is_some()
+                    {
                         let sym = self.canonical(&full);
                         self.add(to, Value::External(sym));
                         found = true;
@@ -230,14 +242,7 @@ impl Flow<'_> {
         self.sym(&full)
     }
 
-    fn load_instance(
-        &mut self,
-        base: ValueId,
-        class: ClassId,
-        attr: Sym,
-        to: Node,
-        owner: FuncId,
-    ) {
+    fn load_instance(&mut self, base: ValueId, class: ClassId, attr: Sym, to: Node, owner: FuncId) {
         let text = self.text(attr);
         if text == "__class__" {
             self.add(to, Value::Class(class));

@@ -43,7 +43,12 @@ fn args(flow: &Flow<'_>, index: u32) -> Args {
             ArgKind::Star | ArgKind::DoubleStar => {}
         }
     }
-    Args { positional, keywords, result: call.result, owner: call.owner }
+    Args {
+        positional,
+        keywords,
+        result: call.result,
+        owner: call.owner,
+    }
 }
 
 impl Args {
@@ -155,13 +160,17 @@ fn builtin_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
             let method = flow.sym(&method);
             flow.add_protocol(ProtocolKind::Method(method), a.first(), Node::NONE, a.owner);
             if matches!(name, "str" | "repr" | "bytes" | "format") {
-                let ty = flow.sym(if name == "bytes" { "<builtin>.bytes" } else { "<builtin>.str" });
+                let ty = flow.sym(if name == "bytes" {
+                    "<builtin>.bytes"
+                } else {
+                    "<builtin>.str"
+                });
                 flow.add(a.result, Value::Object(ty, CallId::NONE));
             }
         }
-        "print" | "isinstance" | "issubclass" | "callable" | "id" | "hasattr" | "range" | "round"
-        | "ord" | "chr" | "divmod" | "pow" | "delattr" | "dir" | "bin" | "hex" | "oct"
-        | "breakpoint" | "ascii" => {}
+        "print" | "isinstance" | "issubclass" | "callable" | "id" | "hasattr" | "range"
+        | "round" | "ord" | "chr" | "divmod" | "pow" | "delattr" | "dir" | "bin" | "hex"
+        | "oct" | "breakpoint" | "ascii" => {}
         "vars" | "locals" | "globals" | "eval" | "exec" | "__import__" | "compile" => {
             flow.unknown(a.result, Reason::Dynamic);
         }
@@ -173,7 +182,11 @@ fn builtin_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
 /// The builtins that go through an iterable.
 fn iteration(flow: &mut Flow<'_>, index: u32, name: &str, a: &Args) {
     let item = flow.new_node();
-    let source = if name == "map" || name == "filter" { a.get(1) } else { a.first() };
+    let source = if name == "map" || name == "filter" {
+        a.get(1)
+    } else {
+        a.first()
+    };
     match name {
         "next" => {
             let number = u32::try_from(flow.linked.protocols.len()).unwrap_or(u32::MAX);
@@ -280,9 +293,21 @@ fn pairs(flow: &mut Flow<'_>, source: Node, container: ContainerId, owner: FuncI
 }
 
 /// A builtin calls a function that it was given: an edge of the call graph.
-fn call_back(flow: &mut Flow<'_>, index: u32, callee: Node, given: &[Node], to: Node, owner: FuncId) {
-    let list: Box<[Arg]> =
-        given.iter().map(|node| Arg { kind: ArgKind::Positional, node: *node }).collect();
+fn call_back(
+    flow: &mut Flow<'_>,
+    index: u32,
+    callee: Node,
+    given: &[Node],
+    to: Node,
+    owner: FuncId,
+) {
+    let list: Box<[Arg]> = given
+        .iter()
+        .map(|node| Arg {
+            kind: ArgKind::Positional,
+            node: *node,
+        })
+        .collect();
     if callee.is_some() {
         flow.make_call(index, callee, list, to, owner);
     }
@@ -302,7 +327,12 @@ fn attribute(flow: &mut Flow<'_>, base: Node, name: Node, to: Node, owner: FuncI
     }
     for attr in names {
         let index = u32::try_from(flow.linked.loads.len()).unwrap_or(u32::MAX);
-        flow.linked.loads.push(crate::ir::Load { base, attr, to, owner });
+        flow.linked.loads.push(crate::ir::Load {
+            base,
+            attr,
+            to,
+            owner,
+        });
         flow.constrain(base, Constraint::Load(index));
     }
 }
@@ -318,9 +348,14 @@ fn functions(flow: &Flow<'_>, node: Node) -> Vec<FuncId> {
 
 fn builtin_method(flow: &mut Flow<'_>, index: u32, method: &str, receiver: ValueId) -> bool {
     let a = args(flow, index);
-    let Some((ty, name)) = method.split_once('.') else { return false };
+    let Some((ty, name)) = method.split_once('.') else {
+        return false;
+    };
     if matches!(ty, "generator" | "coroutine") {
-        if matches!(name, "__next__" | "send" | "throw" | "asend" | "__anext__" | "athrow") {
+        if matches!(
+            name,
+            "__next__" | "send" | "throw" | "asend" | "__anext__" | "athrow"
+        ) {
             flow.iterate(receiver, a.result, a.owner);
         }
         return true;
@@ -350,7 +385,9 @@ fn builtin_method(flow: &mut Flow<'_>, index: u32, method: &str, receiver: Value
         }
         return true;
     }
-    let Value::Container(container) = flow.values.get(receiver) else { return true };
+    let Value::Container(container) = flow.values.get(receiver) else {
+        return true;
+    };
     container_method(flow, name, container, receiver, &a);
     true
 }
@@ -375,7 +412,11 @@ fn container_method(
                 _ => None,
             })
             .collect();
-        if known.is_empty() { vec![Key::Any] } else { known }
+        if known.is_empty() {
+            vec![Key::Any]
+        } else {
+            known
+        }
     };
     match name {
         "append" | "add" | "appendleft" => flow.edge(a.first(), elements),
@@ -433,8 +474,10 @@ fn container_method(
             if key.is_some() {
                 let item = flow.new_node();
                 flow.contents(container, item);
-                let list: Box<[Arg]> =
-                    Box::new([Arg { kind: ArgKind::Positional, node: item }]);
+                let list: Box<[Arg]> = Box::new([Arg {
+                    kind: ArgKind::Positional,
+                    node: item,
+                }]);
                 let scratch = flow.new_node();
                 flow.make_call(u32::MAX, key, list, scratch, a.owner);
             }
@@ -576,26 +619,156 @@ impl Flow<'_> {
 
 /// The builtins, sorted.
 const BUILTINS: &[&str] = &[
-    "ArithmeticError", "AssertionError", "AttributeError", "BaseException", "BaseExceptionGroup",
-    "BlockingIOError", "BrokenPipeError", "BufferError", "BytesWarning", "ChildProcessError",
-    "ConnectionAbortedError", "ConnectionError", "ConnectionRefusedError", "ConnectionResetError",
-    "DeprecationWarning", "EOFError", "Ellipsis", "EncodingWarning", "EnvironmentError", "Exception",
-    "ExceptionGroup", "False", "FileExistsError", "FileNotFoundError", "FloatingPointError",
-    "FutureWarning", "GeneratorExit", "IOError", "ImportError", "ImportWarning", "IndentationError",
-    "IndexError", "InterruptedError", "IsADirectoryError", "KeyError", "KeyboardInterrupt",
-    "LookupError", "MemoryError", "ModuleNotFoundError", "NameError", "None", "NotADirectoryError",
-    "NotImplemented", "NotImplementedError", "OSError", "OverflowError", "PendingDeprecationWarning",
-    "PermissionError", "ProcessLookupError", "RecursionError", "ReferenceError", "ResourceWarning",
-    "RuntimeError", "RuntimeWarning", "StopAsyncIteration", "StopIteration", "SyntaxError",
-    "SyntaxWarning", "SystemError", "SystemExit", "TabError", "TimeoutError", "True", "TypeError",
-    "UnboundLocalError", "UnicodeDecodeError", "UnicodeEncodeError", "UnicodeError",
-    "UnicodeTranslateError", "UnicodeWarning", "UserWarning", "ValueError", "Warning",
-    "ZeroDivisionError", "__build_class__", "__debug__", "__import__", "abs", "aiter", "all", "anext",
-    "any", "ascii", "bin", "bool", "breakpoint", "bytearray", "bytes", "callable", "chr", "classmethod",
-    "compile", "complex", "copyright", "credits", "delattr", "dict", "dir", "divmod", "enumerate",
-    "eval", "exec", "exit", "filter", "float", "format", "frozenset", "getattr", "globals", "hasattr",
-    "hash", "help", "hex", "id", "input", "int", "isinstance", "issubclass", "iter", "len", "license",
-    "list", "locals", "map", "max", "memoryview", "min", "next", "object", "oct", "open", "ord", "pow",
-    "print", "property", "quit", "range", "repr", "reversed", "round", "set", "setattr", "slice",
-    "sorted", "staticmethod", "str", "sum", "super", "tuple", "type", "vars", "zip",
+    "ArithmeticError",
+    "AssertionError",
+    "AttributeError",
+    "BaseException",
+    "BaseExceptionGroup",
+    "BlockingIOError",
+    "BrokenPipeError",
+    "BufferError",
+    "BytesWarning",
+    "ChildProcessError",
+    "ConnectionAbortedError",
+    "ConnectionError",
+    "ConnectionRefusedError",
+    "ConnectionResetError",
+    "DeprecationWarning",
+    "EOFError",
+    "Ellipsis",
+    "EncodingWarning",
+    "EnvironmentError",
+    "Exception",
+    "ExceptionGroup",
+    "False",
+    "FileExistsError",
+    "FileNotFoundError",
+    "FloatingPointError",
+    "FutureWarning",
+    "GeneratorExit",
+    "IOError",
+    "ImportError",
+    "ImportWarning",
+    "IndentationError",
+    "IndexError",
+    "InterruptedError",
+    "IsADirectoryError",
+    "KeyError",
+    "KeyboardInterrupt",
+    "LookupError",
+    "MemoryError",
+    "ModuleNotFoundError",
+    "NameError",
+    "None",
+    "NotADirectoryError",
+    "NotImplemented",
+    "NotImplementedError",
+    "OSError",
+    "OverflowError",
+    "PendingDeprecationWarning",
+    "PermissionError",
+    "ProcessLookupError",
+    "RecursionError",
+    "ReferenceError",
+    "ResourceWarning",
+    "RuntimeError",
+    "RuntimeWarning",
+    "StopAsyncIteration",
+    "StopIteration",
+    "SyntaxError",
+    "SyntaxWarning",
+    "SystemError",
+    "SystemExit",
+    "TabError",
+    "TimeoutError",
+    "True",
+    "TypeError",
+    "UnboundLocalError",
+    "UnicodeDecodeError",
+    "UnicodeEncodeError",
+    "UnicodeError",
+    "UnicodeTranslateError",
+    "UnicodeWarning",
+    "UserWarning",
+    "ValueError",
+    "Warning",
+    "ZeroDivisionError",
+    "__build_class__",
+    "__debug__",
+    "__import__",
+    "abs",
+    "aiter",
+    "all",
+    "anext",
+    "any",
+    "ascii",
+    "bin",
+    "bool",
+    "breakpoint",
+    "bytearray",
+    "bytes",
+    "callable",
+    "chr",
+    "classmethod",
+    "compile",
+    "complex",
+    "copyright",
+    "credits",
+    "delattr",
+    "dict",
+    "dir",
+    "divmod",
+    "enumerate",
+    "eval",
+    "exec",
+    "exit",
+    "filter",
+    "float",
+    "format",
+    "frozenset",
+    "getattr",
+    "globals",
+    "hasattr",
+    "hash",
+    "help",
+    "hex",
+    "id",
+    "input",
+    "int",
+    "isinstance",
+    "issubclass",
+    "iter",
+    "len",
+    "license",
+    "list",
+    "locals",
+    "map",
+    "max",
+    "memoryview",
+    "min",
+    "next",
+    "object",
+    "oct",
+    "open",
+    "ord",
+    "pow",
+    "print",
+    "property",
+    "quit",
+    "range",
+    "repr",
+    "reversed",
+    "round",
+    "set",
+    "setattr",
+    "slice",
+    "sorted",
+    "staticmethod",
+    "str",
+    "sum",
+    "super",
+    "tuple",
+    "type",
+    "vars",
+    "zip",
 ];

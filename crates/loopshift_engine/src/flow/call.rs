@@ -41,7 +41,10 @@ impl Flow<'_> {
             Value::Identity => self.pass_first(index),
             Value::ManagerFactory(func) => {
                 let result = self.linked.calls[index as usize].result;
-                self.add(result, Value::Manager(self.linked.functions[func.0 as usize].yields));
+                self.add(
+                    result,
+                    Value::Manager(self.linked.functions[func.0 as usize].yields),
+                );
                 let scratch = self.new_node();
                 self.connect_to(index, func, NO_RECEIVER, scratch);
             }
@@ -98,7 +101,15 @@ impl Flow<'_> {
             Some(call) => (call.range, call.form, call.method),
             None => (TextRange::default(), CallForm::Value, None),
         };
-        self.linked.calls.push(Call { range, owner, callee, args, result, form, method });
+        self.linked.calls.push(Call {
+            range,
+            owner,
+            callee,
+            args,
+            result,
+            form,
+            method,
+        });
         if from != u32::MAX {
             self.made_from.insert(index, CallId(from));
         }
@@ -108,8 +119,13 @@ impl Flow<'_> {
 
     /// A call by a protocol: an edge of the call graph that no call expression shows.
     pub(super) fn hidden_call(&mut self, callee: Node, args: &[Node], to: Node, owner: FuncId) {
-        let args: Box<[Arg]> =
-            args.iter().map(|node| Arg { kind: ArgKind::Positional, node: *node }).collect();
+        let args: Box<[Arg]> = args
+            .iter()
+            .map(|node| Arg {
+                kind: ArgKind::Positional,
+                node: *node,
+            })
+            .collect();
         let to = if to.is_some() { to } else { self.new_node() };
         self.make_call(u32::MAX, callee, args, to, owner);
     }
@@ -136,8 +152,11 @@ impl Flow<'_> {
 
     pub(super) fn connect_setter(&mut self, func: FuncId, receiver: ValueId, from: Node) {
         self.called[func.0 as usize] = true;
-        let params: Vec<Node> =
-            self.linked.functions[func.0 as usize].params.iter().map(|param| param.node).collect();
+        let params: Vec<Node> = self.linked.functions[func.0 as usize]
+            .params
+            .iter()
+            .map(|param| param.node)
+            .collect();
         if let Some(first) = params.first() {
             self.add_id(*first, receiver);
         }
@@ -185,7 +204,12 @@ impl Flow<'_> {
     }
 
     /// Gives the arguments to the parameters. Returns, by parameter, the node of the one argument it got.
-    fn bind_arguments(&mut self, func: FuncId, args: &[Arg], receiver: ValueId) -> Vec<Option<Node>> {
+    fn bind_arguments(
+        &mut self,
+        func: FuncId,
+        args: &[Arg],
+        receiver: ValueId,
+    ) -> Vec<Option<Node>> {
         struct Slot {
             node: Node,
             kind: ParamKind,
@@ -194,7 +218,11 @@ impl Flow<'_> {
         let slots: Vec<Slot> = self.linked.functions[func.0 as usize]
             .params
             .iter()
-            .map(|param| Slot { node: param.node, kind: param.kind, name: param.name })
+            .map(|param| Slot {
+                node: param.node,
+                kind: param.kind,
+                name: param.name,
+            })
             .collect();
         let mut bound: Vec<Option<Node>> = vec![None; slots.len()];
         let mut filled = vec![false; slots.len()];
@@ -252,7 +280,11 @@ impl Flow<'_> {
                         filled[*slot] = true;
                     }
                     if let Some(container) = star {
-                        self.forward_star(arg.node, container, positional.len() - next.min(positional.len()));
+                        self.forward_star(
+                            arg.node,
+                            container,
+                            positional.len() - next.min(positional.len()),
+                        );
                     }
                     next = positional.len();
                 }
@@ -368,9 +400,10 @@ impl Flow<'_> {
                         next += 1;
                         fields.get(next - 1).map(|(name, _)| *name)
                     }
-                    ArgKind::Keyword(name) => {
-                        fields.iter().map(|(name, _)| *name).find(|known| *known == name)
-                    }
+                    ArgKind::Keyword(name) => fields
+                        .iter()
+                        .map(|(name, _)| *name)
+                        .find(|known| *known == name),
                     _ => None,
                 };
                 if let Some(name) = name {
@@ -404,7 +437,9 @@ impl Flow<'_> {
             return;
         }
         let made = &self.linked.calls[partial.0 as usize];
-        let Some((first, rest)) = made.args.split_first() else { return };
+        let Some((first, rest)) = made.args.split_first() else {
+            return;
+        };
         let callee = first.node;
         let mut args: Vec<Arg> = Vec::new();
         args.extend(rest.iter().filter(|arg| !is_keyword(arg.kind)).copied());
@@ -421,7 +456,10 @@ impl Flow<'_> {
         let call = &self.linked.calls[index as usize];
         let (result, method) = (call.result, call.method);
         if let Some((class, _)) = method
-            && matches!(self.values.get(receiver), Value::Instance(_) | Value::Class(_))
+            && matches!(
+                self.values.get(receiver),
+                Value::Instance(_) | Value::Class(_)
+            )
         {
             self.add(result, Value::Super(class, receiver));
         }
@@ -444,8 +482,12 @@ impl Flow<'_> {
         to: Node,
         owner: FuncId,
     ) -> bool {
-        let Some(attr) = self.linked.symbols.find(name) else { return false };
-        let Ok((_, node)) = self.class_attr(class, attr) else { return false };
+        let Some(attr) = self.linked.symbols.find(name) else {
+            return false;
+        };
+        let Ok((_, node)) = self.class_attr(class, attr) else {
+            return false;
+        };
         let callee = self.new_node();
         self.constrain(node, Constraint::Bind(receiver, callee, FuncId::NONE));
         self.hidden_call(callee, args, to, owner);
@@ -458,7 +500,12 @@ impl Flow<'_> {
             return;
         }
         let index = u32::try_from(self.linked.protocols.len()).unwrap_or(u32::MAX);
-        self.linked.protocols.push(crate::ir::Protocol { kind, base, to, owner });
+        self.linked.protocols.push(crate::ir::Protocol {
+            kind,
+            base,
+            to,
+            owner,
+        });
         self.constrain(base, Constraint::Protocol(index));
     }
 }
@@ -470,7 +517,9 @@ fn is_keyword(kind: ArgKind) -> bool {
 impl Flow<'_> {
     /// The `__init__` that constructing the class calls, by the class that defines it.
     pub fn constructors(&self, class: ClassId) -> Vec<FuncId> {
-        let Some(init) = self.linked.symbols.find("__init__") else { return Vec::new() };
+        let Some(init) = self.linked.symbols.find("__init__") else {
+            return Vec::new();
+        };
         match self.class_attr(class, init) {
             Ok((_, node)) => self.functions_at(node),
             Err(_) => Vec::new(),

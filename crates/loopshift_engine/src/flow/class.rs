@@ -57,7 +57,11 @@ impl Flow<'_> {
 
     /// The class that defines `attr` in its body, in resolution order; `Err` with the first external class
     /// before which none does.
-    pub(super) fn class_attr(&self, class: ClassId, attr: Sym) -> Result<(ClassId, Node), Option<Sym>> {
+    pub(super) fn class_attr(
+        &self,
+        class: ClassId,
+        attr: Sym,
+    ) -> Result<(ClassId, Node), Option<Sym>> {
         let mut external = None;
         for entry in &self.mro[class.0 as usize] {
             match entry {
@@ -89,7 +93,9 @@ impl Flow<'_> {
     ) -> Result<(ClassId, Node), Option<Sym>> {
         let mut external = None;
         let order = &self.mro[class.0 as usize];
-        let start = order.iter().position(|entry| *entry == MroEntry::Class(after));
+        let start = order
+            .iter()
+            .position(|entry| *entry == MroEntry::Class(after));
         for entry in order.iter().skip(start.map_or(0, |at| at + 1)) {
             match entry {
                 MroEntry::Class(class) => {
@@ -174,7 +180,11 @@ fn c3(mut lists: Vec<VecDeque<MroEntry>>) -> Vec<MroEntry> {
         let good = lists
             .iter()
             .map(|list| list[0])
-            .find(|head| !lists.iter().any(|list| list.iter().skip(1).any(|entry| entry == head)))
+            .find(|head| {
+                !lists
+                    .iter()
+                    .any(|list| list.iter().skip(1).any(|entry| entry == head))
+            })
             // No consistent order: take the first, as a reader would.
             .unwrap_or(lists[0][0]);
         out.push(good);

@@ -62,19 +62,27 @@ impl Flow<'_> {
             (_, None) => {}
         }
         for callback in &api.calls {
-            let Some(callee) = self.argument(index, api, &callback.param) else { continue };
+            let Some(callee) = self.argument(index, api, &callback.param) else {
+                continue;
+            };
             let mut args = Vec::new();
             for arg in &callback.args {
                 match arg {
                     CallbackArg::Star(name) => args.extend(self.star_arguments(index, api, name)),
                     CallbackArg::Param(name) => {
                         let node = self.argument(index, api, name).unwrap_or(Node::NONE);
-                        args.push(Arg { kind: ArgKind::Positional, node });
+                        args.push(Arg {
+                            kind: ArgKind::Positional,
+                            node,
+                        });
                     }
                     CallbackArg::Type(ty) => {
                         let node = self.new_node();
                         self.add_type(ty, node, site, receiver);
-                        args.push(Arg { kind: ArgKind::Positional, node });
+                        args.push(Arg {
+                            kind: ArgKind::Positional,
+                            node,
+                        });
                     }
                 }
             }
@@ -179,8 +187,13 @@ impl Flow<'_> {
     }
 
     fn star_arguments(&self, index: u32, api: &Api, name: &str) -> Vec<Arg> {
-        let place = api.params.iter().position(|param| param.star && param.name == name);
-        let Some(place) = place else { return Vec::new() };
+        let place = api
+            .params
+            .iter()
+            .position(|param| param.star && param.name == name);
+        let Some(place) = place else {
+            return Vec::new();
+        };
         self.linked.calls[index as usize]
             .args
             .iter()

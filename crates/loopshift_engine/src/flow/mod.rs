@@ -27,7 +27,10 @@ use value::{CallId, Value, ValueId, Values};
 pub type Set = SmallVec<[ValueId; 2]>;
 
 /// More values than this at one node are no longer told apart.
-const SET_LIMIT: usize = 192;
+const SET_LIMIT: usize = 48;
+
+/// More values than this, and constants and containers are no longer added.
+const PLAIN_LIMIT: usize = 12;
 
 /// A constraint waiting for values of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,6 +99,8 @@ pub struct Flow<'a> {
     made_from: FxHashMap<u32, CallId>,
     /// Instances that unknown code may be handed, by the calls that hand them over.
     done: FxHashSet<(u32, ValueId)>,
+    /// Values that some crowded node does not show.
+    pub left_out: FxHashSet<ValueId>,
     in_first_stage: bool,
     deferred: Vec<(Constraint, Node, ValueId)>,
     subclasses: FxHashMap<ClassId, Vec<ClassId>>,
@@ -178,18 +183,23 @@ impl<'a> Flow<'a> {
         if set.contains(&id) {
             return;
         }
-        if set.len() >= SET_LIMIT {
-            let dynamic = self.values.id(Value::Unknown(Reason::Dynamic));
-            let set = &mut self.sets[node.0 as usize];
-            if set.contains(&dynamic) {
-                return;
-            }
-            set.push(dynamic);
-            self.work.push((node, dynamic));
+        if set.len() >= PLAIN_LIMIT && (set.len() >= SET_LIMIT || self.values.is_plain(id)) {
+            self.crowd(node, id);
             return;
         }
         set.push(id);
         self.work.push((node, id));
+    }
+
+    /// A node has too many values: that there are more is all that is kept.
+    fn crowd(&mut self, node: Node, left_out: ValueId) {
+        self.left_out.insert(left_out);
+        let dynamic = self.values.id(Value::Unknown(Reason::Dynamic));
+        let set = &mut self.sets[node.0 as usize];
+        if !set.contains(&dynamic) {
+            set.push(dynamic);
+            self.work.push((node, dynamic));
+        }
     }
 
     /// Adds a constraint, and applies it to the values that are there.
@@ -221,7 +231,11 @@ impl<'a> Flow<'a> {
     /// A container made by the analysis itself.
     pub(crate) fn new_container(&mut self, kind: ContainerKind) -> ContainerId {
         let elements = self.new_node();
-        let keys = if kind == ContainerKind::Dict { self.new_node() } else { Node::NONE };
+        let keys = if kind == ContainerKind::Dict {
+            self.new_node()
+        } else {
+            Node::NONE
+        };
         let id = ContainerId(u32::try_from(self.linked.containers.len()).unwrap_or(u32::MAX));
         self.linked.containers.push(Container {
             kind,

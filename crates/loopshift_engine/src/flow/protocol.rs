@@ -3,13 +3,16 @@
 use super::value::{Value, ValueId};
 use super::{Constraint, Flow, Target};
 use crate::externals::ApiType;
-use crate::ir::{
-    ContainerId, ContainerKind, FuncId, Key, Node, Protocol, ProtocolKind, Reason,
-};
+use crate::ir::{ContainerId, ContainerKind, FuncId, Key, Node, Protocol, ProtocolKind, Reason};
 
 impl Flow<'_> {
     pub(super) fn protocol(&mut self, protocol: Protocol, id: ValueId) {
-        let Protocol { kind, base: _, to, owner } = protocol;
+        let Protocol {
+            kind,
+            base: _,
+            to,
+            owner,
+        } = protocol;
         match kind {
             ProtocolKind::Iter => self.iterate(id, to, owner),
             ProtocolKind::AsyncIter => self.iterate_async(id, to, owner),
@@ -105,8 +108,7 @@ impl Flow<'_> {
     /// `__next__` of what `__iter__` returned.
     pub(super) fn next(&mut self, index: u32, id: ValueId) {
         let Protocol { to, owner, .. } = self.linked.protocols[index as usize];
-        let asynchronous =
-            self.linked.protocols[index as usize].kind == ProtocolKind::AsyncIter;
+        let asynchronous = self.linked.protocols[index as usize].kind == ProtocolKind::AsyncIter;
         match self.values.get(id) {
             Value::Instance(class) => {
                 if asynchronous {
@@ -294,7 +296,11 @@ impl Flow<'_> {
             }
             Value::Instance(class) => {
                 let id = self.values.id(value);
-                let name = if subscript.store { "__setitem__" } else { "__getitem__" };
+                let name = if subscript.store {
+                    "__setitem__"
+                } else {
+                    "__getitem__"
+                };
                 if subscript.store {
                     let scratch = self.new_node();
                     let args = [Node::NONE, subscript.value];
@@ -391,7 +397,9 @@ impl Flow<'_> {
         }
         let node = self.new_node();
         self.items.insert((container, key), node);
-        self.linked.containers[container.0 as usize].items.push((key, node));
+        self.linked.containers[container.0 as usize]
+            .items
+            .push((key, node));
         // Those who read everything read this, too.
         for to in self.open_reads.get(&container).cloned().unwrap_or_default() {
             self.edge(node, to);
@@ -401,7 +409,9 @@ impl Flow<'_> {
 
     /// What a container holds goes into another.
     pub(super) fn merge(&mut self, into: ContainerId, value: Value) {
-        let Value::Container(from) = value else { return };
+        let Value::Container(from) = value else {
+            return;
+        };
         if from == into {
             return;
         }

@@ -28,8 +28,18 @@ pub fn solve(linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         linked.copies.len() + linked.loads.len() + linked.stores.len() + linked.calls.len(),
     );
     let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
-    pairs.extend(linked.copies.iter().map(|(from, to)| (*from, Constraint::Copy(*to))));
-    pairs.extend(linked.narrows.iter().map(|(from, to)| (*from, Constraint::Narrow(*to))));
+    pairs.extend(
+        linked
+            .copies
+            .iter()
+            .map(|(from, to)| (*from, Constraint::Copy(*to))),
+    );
+    pairs.extend(
+        linked
+            .narrows
+            .iter()
+            .map(|(from, to)| (*from, Constraint::Narrow(*to))),
+    );
     for (index, load) in linked.loads.iter().enumerate() {
         pairs.push((load.base, Constraint::Load(number(index))));
     }
@@ -73,6 +83,7 @@ pub fn solve(linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         written_calls,
         made_from: FxHashMap::default(),
         done: FxHashSet::default(),
+        left_out: FxHashSet::default(),
         in_first_stage: true,
         deferred: Vec::new(),
         subclasses: FxHashMap::default(),
@@ -147,6 +158,13 @@ impl Flow<'_> {
         }
         let value = self.values.get(id);
         if self.in_first_stage {
+            // Names of modules, and classes within classes: what bases are written with.
+            if let (Constraint::Load(index), Value::Class(class)) = (constraint, value) {
+                let load = self.linked.loads[index as usize];
+                if let Some(attr) = self.attrs.get(&(class, load.attr)).copied() {
+                    self.edge(attr, load.to);
+                }
+            }
             let early = matches!(
                 (constraint, value),
                 (Constraint::Load(_), Value::Module(_) | Value::External(_))
@@ -245,7 +263,11 @@ impl Flow<'_> {
     fn annotate(&mut self, all: bool) {
         for index in 0..self.linked.annotations.len() {
             let node = self.linked.annotations[index].0;
-            if self.set(node).iter().any(|id| !matches!(self.values.get(*id), Value::Unknown(_))) {
+            if self
+                .set(node)
+                .iter()
+                .any(|id| !matches!(self.values.get(*id), Value::Unknown(_)))
+            {
                 continue;
             }
             let annotation = self.linked.annotations[index].1.clone();
@@ -284,8 +306,7 @@ impl Flow<'_> {
         match value {
             Value::Class(class) => self.add(to, Value::Instance(class)),
             Value::External(sym) => {
-                if self.text(sym).starts_with("<builtin>.")
-                    || self.text(sym).starts_with("typing.")
+                if self.text(sym).starts_with("<builtin>.") || self.text(sym).starts_with("typing.")
                 {
                     return;
                 }
@@ -305,9 +326,16 @@ impl Flow<'_> {
     fn seed_receivers(&mut self) {
         for index in 0..self.linked.functions.len() {
             let function = &self.linked.functions[index];
-            let Some(class) = function.class else { continue };
-            let Some(first) = function.params.first() else { continue };
-            if !matches!(first.kind, ParamKind::Positional | ParamKind::PositionalOnly) {
+            let Some(class) = function.class else {
+                continue;
+            };
+            let Some(first) = function.params.first() else {
+                continue;
+            };
+            if !matches!(
+                first.kind,
+                ParamKind::Positional | ParamKind::PositionalOnly
+            ) {
                 continue;
             }
             let node = first.node;
@@ -337,12 +365,14 @@ impl Flow<'_> {
 
     fn is_static(&self, class: ClassId, function: usize) -> bool {
         let id = FuncId(u32::try_from(function).unwrap_or(u32::MAX));
-        self.attr_values(class, function).any(|value| value == Value::Static(id))
+        self.attr_values(class, function)
+            .any(|value| value == Value::Static(id))
     }
 
     fn is_class_method(&self, class: ClassId, function: usize) -> bool {
         let id = FuncId(u32::try_from(function).unwrap_or(u32::MAX));
-        self.attr_values(class, function).any(|value| value == Value::ClassMethod(id))
+        self.attr_values(class, function)
+            .any(|value| value == Value::ClassMethod(id))
     }
 
     /// Reads and writes with keys that nothing is known of reach every item.
@@ -352,9 +382,8 @@ impl Flow<'_> {
             if !subscript.key_node.is_some() {
                 continue;
             }
-            let constant = |id: &ValueId| {
-                matches!(self.values.get(*id), Value::Str(_) | Value::Int(_))
-            };
+            let constant =
+                |id: &ValueId| matches!(self.values.get(*id), Value::Str(_) | Value::Int(_));
             let set = self.set(subscript.key_node);
             if !set.is_empty() && set.iter().all(constant) {
                 continue;
@@ -378,7 +407,9 @@ impl Flow<'_> {
             let nodes: Vec<Node> = function
                 .params
                 .iter()
-                .filter(|param| !matches!(param.kind, ParamKind::Star(_) | ParamKind::DoubleStar(_)))
+                .filter(|param| {
+                    !matches!(param.kind, ParamKind::Star(_) | ParamKind::DoubleStar(_))
+                })
                 .map(|param| param.node)
                 .filter(|node| self.set(*node).is_empty())
                 .collect();

@@ -88,6 +88,20 @@ impl Values {
         })
     }
 
+    /// Whether the value only matters in small numbers: a constant, a container, a chain of external names.
+    pub fn is_plain(&self, id: ValueId) -> bool {
+        matches!(
+            self.get(id),
+            Value::Str(_)
+                | Value::Int(_)
+                | Value::Container(_)
+                | Value::External(_)
+                | Value::ExternalBound(..)
+                | Value::Iterator(_)
+                | Value::Object(_, CallId::NONE)
+        )
+    }
+
     /// The value of a number.
     pub fn get(&self, id: ValueId) -> Value {
         self.list[id.0 as usize]

@@ -17,7 +17,12 @@ impl<'a> Lowerer<'a> {
                 let node = self.expr_node(expr);
                 (!skip && node.is_some()).then_some(Annotation::Instance(node))
             }
-            Expr::BinOp(ast::ExprBinOp { left, op: ast::Operator::BitOr, right, .. }) => {
+            Expr::BinOp(ast::ExprBinOp {
+                left,
+                op: ast::Operator::BitOr,
+                right,
+                ..
+            }) => {
                 let sides = [self.annotation(left), self.annotation(right)];
                 let sides: Vec<Annotation> = sides.into_iter().flatten().collect();
                 (!sides.is_empty()).then_some(Annotation::Union(sides))
@@ -40,8 +45,10 @@ impl<'a> Lowerer<'a> {
         let name = last_identifier(&subscript.value)?;
         match name {
             "Optional" | "Union" => {
-                let parts: Vec<Annotation> =
-                    args.into_iter().filter_map(|arg| self.annotation(arg)).collect();
+                let parts: Vec<Annotation> = args
+                    .into_iter()
+                    .filter_map(|arg| self.annotation(arg))
+                    .collect();
                 (!parts.is_empty()).then_some(Annotation::Union(parts))
             }
             "Annotated" | "Final" | "ClassVar" | "Required" | "NotRequired" => {
@@ -55,7 +62,10 @@ impl<'a> Lowerer<'a> {
             | "Collection" | "Set" | "set" | "FrozenSet" | "frozenset" | "AbstractSet"
             | "MutableSet" | "Deque" | "deque" | "Generator" | "AsyncIterator"
             | "AsyncIterable" | "AsyncGenerator" | "Tuple" | "tuple" => {
-                let element = args.into_iter().filter_map(|arg| self.annotation(arg)).next();
+                let element = args
+                    .into_iter()
+                    .filter_map(|arg| self.annotation(arg))
+                    .next();
                 let kind = self.sym("list");
                 element.map(|element| Annotation::Container(kind, Box::new(element)))
             }
@@ -85,14 +95,20 @@ impl<'a> Lowerer<'a> {
         let literal = expr.as_string_literal_expr()?;
         let single = literal.as_single_part_string()?;
         let range = single.content_range();
-        let text = self.source.get(range.start().to_usize()..range.end().to_usize())?;
+        let text = self
+            .source
+            .get(range.start().to_usize()..range.end().to_usize())?;
         let head = text.split('[').next().unwrap_or(text).trim();
         let head = head.strip_suffix("| None").unwrap_or(head).trim();
         let mut parts = head.split('.');
         let first = parts.next().filter(|part| is_identifier(part))?;
-        if matches!(head, "str" | "int" | "float" | "bool" | "bytes" | "None" | "Any" | "object")
-            || matches!(first, "Optional" | "Union" | "List" | "Dict" | "Callable" | "typing")
-        {
+        if matches!(
+            head,
+            "str" | "int" | "float" | "bool" | "bytes" | "None" | "Any" | "object"
+        ) || matches!(
+            first,
+            "Optional" | "Union" | "List" | "Dict" | "Callable" | "typing"
+        ) {
             return None;
         }
         let mut node = self.read(first);

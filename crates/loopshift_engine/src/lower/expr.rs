@@ -103,14 +103,21 @@ impl<'a> Lowerer<'a> {
                 Operand::None
             }
             Expr::BoolOp(bool_op) => {
-                let operands: Vec<Operand> =
-                    bool_op.values.iter().map(|value| self.expr(value)).collect();
+                let operands: Vec<Operand> = bool_op
+                    .values
+                    .iter()
+                    .map(|value| self.expr(value))
+                    .collect();
                 self.join(&operands)
             }
             Expr::Named(named) => {
                 let node = self.expr_node(&named.value);
                 self.bind(&named.target, node);
-                if node.is_some() { Operand::Node(node) } else { Operand::None }
+                if node.is_some() {
+                    Operand::Node(node)
+                } else {
+                    Operand::None
+                }
             }
             Expr::BinOp(bin) => self.binary(bin),
             Expr::Lambda(lambda) => self.lambda(lambda),
@@ -128,12 +135,20 @@ impl<'a> Lowerer<'a> {
             Expr::Set(set) => self.sequence(ContainerKind::Set, &set.elts, set.range),
             Expr::List(list) => self.sequence(ContainerKind::List, &list.elts, list.range),
             Expr::Tuple(tuple) => self.sequence(ContainerKind::Tuple, &tuple.elts, tuple.range),
-            Expr::ListComp(comp) => {
-                self.comprehension(ContainerKind::List, None, &comp.elt, &comp.generators, comp.range)
-            }
-            Expr::SetComp(comp) => {
-                self.comprehension(ContainerKind::Set, None, &comp.elt, &comp.generators, comp.range)
-            }
+            Expr::ListComp(comp) => self.comprehension(
+                ContainerKind::List,
+                None,
+                &comp.elt,
+                &comp.generators,
+                comp.range,
+            ),
+            Expr::SetComp(comp) => self.comprehension(
+                ContainerKind::Set,
+                None,
+                &comp.elt,
+                &comp.generators,
+                comp.range,
+            ),
             Expr::Generator(comp) => self.comprehension(
                 ContainerKind::Iterator,
                 None,
@@ -149,7 +164,10 @@ impl<'a> Lowerer<'a> {
                 comp.range,
             ),
             Expr::Yield(yield_) => {
-                let node = yield_.value.as_ref().map_or(Node::NONE, |value| self.expr_node(value));
+                let node = yield_
+                    .value
+                    .as_ref()
+                    .map_or(Node::NONE, |value| self.expr_node(value));
                 let owner = self.owner();
                 let yields = self.ir.functions[owner.0 as usize].yields;
                 self.copy(node, yields);
@@ -167,6 +185,16 @@ impl<'a> Lowerer<'a> {
                 if !base.is_some() {
                     return Operand::None;
                 }
+                if subscript.slice.is_slice_expr() {
+                    // A part of a list holds what the list holds.
+                    let to = self.node();
+                    let kind = self.sym("__concat__");
+                    self.protocol(ProtocolKind::Method(kind), base, to);
+                    let method = self.sym("__getitem__");
+                    self.protocol(ProtocolKind::Method(method), base, to);
+                    self.record(subscript.range, to);
+                    return Operand::Node(to);
+                }
                 let to = self.node();
                 self.subscript(base, key, to, false);
                 self.record(subscript.range, to);
@@ -179,7 +207,10 @@ impl<'a> Lowerer<'a> {
                 Operand::Node(item)
             }
             Expr::Slice(slice) => {
-                for part in [&slice.lower, &slice.upper, &slice.step].into_iter().flatten() {
+                for part in [&slice.lower, &slice.upper, &slice.step]
+                    .into_iter()
+                    .flatten()
+                {
                     self.expr(part);
                 }
                 Operand::None
@@ -200,7 +231,9 @@ impl<'a> Lowerer<'a> {
     }
 
     fn operator(&mut self, operand: Operand, method: &str) -> Operand {
-        let Operand::Node(base) = operand else { return Operand::None };
+        let Operand::Node(base) = operand else {
+            return Operand::None;
+        };
         let to = self.node();
         let method = self.sym(method);
         self.protocol(ProtocolKind::Method(method), base, to);
@@ -365,7 +398,9 @@ impl<'a> Lowerer<'a> {
     ) -> Operand {
         let mut bindings = scope::Bindings::default();
         for generator in generators {
-            bindings.bound.extend(scope::assigned_targets(&generator.target));
+            bindings
+                .bound
+                .extend(scope::assigned_targets(&generator.target));
         }
         let owner = self.owner();
         let mut opened = false;
@@ -376,8 +411,11 @@ impl<'a> Lowerer<'a> {
                 opened = true;
             }
             let item = self.node();
-            let protocol =
-                if generator.is_async { ProtocolKind::AsyncIter } else { ProtocolKind::Iter };
+            let protocol = if generator.is_async {
+                ProtocolKind::AsyncIter
+            } else {
+                ProtocolKind::Iter
+            };
             self.protocol(protocol, iter, item);
             self.bind_comprehension(&generator.target, item);
             for test in &generator.ifs {
@@ -458,11 +496,17 @@ impl<'a> Lowerer<'a> {
             match arg {
                 Expr::Starred(starred) => {
                     let node = self.expr_node(&starred.value);
-                    args.push(Arg { kind: ArgKind::Star, node });
+                    args.push(Arg {
+                        kind: ArgKind::Star,
+                        node,
+                    });
                 }
                 other => {
                     let node = self.expr_node(other);
-                    args.push(Arg { kind: ArgKind::Positional, node });
+                    args.push(Arg {
+                        kind: ArgKind::Positional,
+                        node,
+                    });
                 }
             }
         }

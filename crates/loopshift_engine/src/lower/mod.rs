@@ -44,7 +44,8 @@ pub fn lower(module: &ModModule, source: &str, name: ModuleName<'_>) -> ModuleIr
     };
     lowerer.module(module);
     let mut ir = lowerer.ir;
-    ir.exprs.sort_by_key(|(range, _)| (range.start(), range.end()));
+    ir.exprs
+        .sort_by_key(|(range, _)| (range.start(), range.end()));
     ir
 }
 
@@ -107,11 +108,16 @@ impl<'a> Lowerer<'a> {
         self.push_scope(ScopeKind::Module, FuncId(0), &bindings, String::new());
         self.body(&module.body);
         let scope = self.pop_scope();
-        let mut globals: Vec<(&str, Node)> =
-            scope.bindings.iter().map(|(name, binding)| (*name, binding.cell)).collect();
+        let mut globals: Vec<(&str, Node)> = scope
+            .bindings
+            .iter()
+            .map(|(name, binding)| (*name, binding.cell))
+            .collect();
         globals.sort_unstable();
-        self.ir.globals =
-            globals.into_iter().map(|(name, node)| (self.sym(name), node)).collect();
+        self.ir.globals = globals
+            .into_iter()
+            .map(|(name, node)| (self.sym(name), node))
+            .collect();
     }
 
     /// A new node.
@@ -194,9 +200,19 @@ impl<'a> Lowerer<'a> {
         range: TextRange,
     ) -> (ContainerId, Node) {
         let elements = self.node();
-        let keys = if kind == ContainerKind::Dict { self.node() } else { Node::NONE };
+        let keys = if kind == ContainerKind::Dict {
+            self.node()
+        } else {
+            Node::NONE
+        };
         let id = ContainerId(u32::try_from(self.ir.containers.len()).unwrap_or(u32::MAX));
-        self.ir.containers.push(Container { kind, elements, keys, items, range });
+        self.ir.containers.push(Container {
+            kind,
+            elements,
+            keys,
+            items,
+            range,
+        });
         (id, elements)
     }
 
@@ -223,28 +239,40 @@ impl<'a> Lowerer<'a> {
         let attr = self.sym(attr);
         let to = self.node();
         let owner = self.owner();
-        self.ir.loads.push(Load { base, attr, to, owner });
+        self.ir.loads.push(Load {
+            base,
+            attr,
+            to,
+            owner,
+        });
         to
     }
 
     fn protocol(&mut self, kind: ProtocolKind, base: Node, to: Node) {
         if base.is_some() {
             let owner = self.owner();
-            self.ir.protocols.push(Protocol { kind, base, to, owner });
+            self.ir.protocols.push(Protocol {
+                kind,
+                base,
+                to,
+                owner,
+            });
         }
     }
 
-    fn call(
-        &mut self,
-        range: TextRange,
-        callee: Node,
-        args: Vec<Arg>,
-        form: CallForm,
-    ) -> Node {
+    fn call(&mut self, range: TextRange, callee: Node, args: Vec<Arg>, form: CallForm) -> Node {
         let result = self.node();
         let owner = self.owner();
         let method = self.outer_method();
-        self.ir.calls.push(Call { range, owner, callee, args: args.into(), result, form, method });
+        self.ir.calls.push(Call {
+            range,
+            owner,
+            callee,
+            args: args.into(),
+            result,
+            form,
+            method,
+        });
         result
     }
 
@@ -261,7 +289,10 @@ impl<'a> Lowerer<'a> {
     }
 
     fn positional(node: Node) -> Arg {
-        Arg { kind: ArgKind::Positional, node }
+        Arg {
+            kind: ArgKind::Positional,
+            node,
+        }
     }
 
     /// The qualified name of a definition called `name` in the current scope.
@@ -272,7 +303,11 @@ impl<'a> Lowerer<'a> {
             .rev()
             .find(|scope| !matches!(scope.kind, ScopeKind::Comprehension))
             .map_or("", |scope| scope.prefix.as_str());
-        if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+        if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{prefix}.{name}")
+        }
     }
 }
 

@@ -71,15 +71,24 @@ impl<'a> Lowerer<'a> {
             map.entry(*name).or_insert_with(|| {
                 let cell = Node(self.ir.nodes);
                 self.ir.nodes += 1;
-                Binding { cell, shared, captured: false, versions: Vec::new() }
+                Binding {
+                    cell,
+                    shared,
+                    captured: false,
+                    versions: Vec::new(),
+                }
             });
         }
         // `global x` may be the only place that binds `x`.
         for name in &bindings.globals {
             if !self.scopes.is_empty() && !self.scopes[0].bindings.contains_key(name) {
                 let cell = self.node();
-                let binding =
-                    Binding { cell, shared: true, captured: true, versions: Vec::new() };
+                let binding = Binding {
+                    cell,
+                    shared: true,
+                    captured: true,
+                    versions: Vec::new(),
+                };
                 self.scopes[0].bindings.insert(name, binding);
             }
         }
@@ -169,7 +178,9 @@ impl<'a> Lowerer<'a> {
     /// A new version of a variable.
     pub(crate) fn write(&mut self, name: &'a str, node: Node) {
         // A walrus in a comprehension binds in the function around it.
-        let Some(index) = self.resolve_scope(name) else { return };
+        let Some(index) = self.resolve_scope(name) else {
+            return;
+        };
         let node = if node.is_some() { node } else { self.node() };
         let same_body = self.same_body(index);
         let scope = &mut self.scopes[index];
@@ -181,8 +192,11 @@ impl<'a> Lowerer<'a> {
             return;
         }
         binding.versions.push(node);
-        let joins: Vec<Node> =
-            scope.regions.iter().filter_map(|region| region.joins.get(name).copied()).collect();
+        let joins: Vec<Node> = scope
+            .regions
+            .iter()
+            .filter_map(|region| region.joins.get(name).copied())
+            .collect();
         self.set_version(index, name, node);
         for join in joins {
             self.copy(node, join);
@@ -213,7 +227,9 @@ impl<'a> Lowerer<'a> {
         let scope = &mut self.scopes[index];
         let mut left: Vec<(&'a str, Option<Node>)> = Vec::new();
         while scope.log.len() > mark {
-            let Some((name, former)) = scope.log.pop() else { break };
+            let Some((name, former)) = scope.log.pop() else {
+                break;
+            };
             if !left.iter().any(|(known, _)| *known == name) {
                 left.push((name, scope.env.get(name).copied()));
             }
@@ -228,8 +244,7 @@ impl<'a> Lowerer<'a> {
     /// Joins the versions that several branches left. `falls` says that control may also pass by all of them.
     pub(crate) fn merge(&mut self, branches: Vec<Vec<(&'a str, Option<Node>)>>, falls: bool) {
         let index = self.body_scope();
-        let mut names: Vec<&'a str> =
-            branches.iter().flatten().map(|(name, _)| *name).collect();
+        let mut names: Vec<&'a str> = branches.iter().flatten().map(|(name, _)| *name).collect();
         names.sort_unstable();
         names.dedup();
         for name in names {
@@ -269,7 +284,11 @@ impl<'a> Lowerer<'a> {
         let mut joins = FxHashMap::default();
         for name in names {
             let scope = &self.scopes[index];
-            if scope.bindings.get(name).is_none_or(|binding| binding.shared) {
+            if scope
+                .bindings
+                .get(name)
+                .is_none_or(|binding| binding.shared)
+            {
                 continue;
             }
             let before = scope.env.get(name).copied();
@@ -285,9 +304,14 @@ impl<'a> Lowerer<'a> {
     /// Sets every variable of the innermost region to the join of its versions.
     pub(crate) fn enter_joins(&mut self) {
         let index = self.body_scope();
-        let Some(region) = self.scopes[index].regions.last() else { return };
-        let mut joins: Vec<(&'a str, Node)> =
-            region.joins.iter().map(|(name, node)| (*name, *node)).collect();
+        let Some(region) = self.scopes[index].regions.last() else {
+            return;
+        };
+        let mut joins: Vec<(&'a str, Node)> = region
+            .joins
+            .iter()
+            .map(|(name, node)| (*name, *node))
+            .collect();
         joins.sort_unstable();
         for (name, node) in joins {
             self.set_version(index, name, node);
@@ -310,7 +334,10 @@ pub(crate) struct Bindings<'a> {
 
 /// Collects what `body` binds in its own scope.
 pub(crate) fn collect<'a>(body: &'a [Stmt], walrus: bool) -> Bindings<'a> {
-    let mut collector = Collector { bindings: Bindings::default(), walrus };
+    let mut collector = Collector {
+        bindings: Bindings::default(),
+        walrus,
+    };
     collector.visit_body(body);
     collector.bindings
 }
@@ -341,16 +368,26 @@ impl<'a> Collector<'a> {
         match pattern {
             Pattern::MatchValue(_) | Pattern::MatchSingleton(_) => {}
             Pattern::MatchSequence(sequence) => {
-                sequence.patterns.iter().for_each(|pattern| self.pattern(pattern));
+                sequence
+                    .patterns
+                    .iter()
+                    .for_each(|pattern| self.pattern(pattern));
             }
             Pattern::MatchMapping(mapping) => {
-                mapping.patterns.iter().for_each(|pattern| self.pattern(pattern));
+                mapping
+                    .patterns
+                    .iter()
+                    .for_each(|pattern| self.pattern(pattern));
                 if let Some(rest) = &mapping.rest {
                     self.bind(rest.as_str());
                 }
             }
             Pattern::MatchClass(class) => {
-                class.arguments.patterns.iter().for_each(|pattern| self.pattern(pattern));
+                class
+                    .arguments
+                    .patterns
+                    .iter()
+                    .for_each(|pattern| self.pattern(pattern));
                 for keyword in &class.arguments.keywords {
                     self.pattern(&keyword.pattern);
                 }
@@ -430,10 +467,14 @@ impl<'a> Visitor<'a> for Collector<'a> {
                 }
             }
             Stmt::Global(global) => {
-                self.bindings.globals.extend(global.names.iter().map(ast::Identifier::as_str));
+                self.bindings
+                    .globals
+                    .extend(global.names.iter().map(ast::Identifier::as_str));
             }
             Stmt::Nonlocal(nonlocal) => {
-                self.bindings.nonlocals.extend(nonlocal.names.iter().map(ast::Identifier::as_str));
+                self.bindings
+                    .nonlocals
+                    .extend(nonlocal.names.iter().map(ast::Identifier::as_str));
             }
             _ => {}
         }
@@ -468,10 +509,12 @@ pub(crate) fn collect_shared<'a>(body: &'a [Stmt], shared: &mut FxHashMap<&'a st
         fn visit_stmt(&mut self, stmt: &'a Stmt) {
             match stmt {
                 Stmt::Global(global) => {
-                    self.0.extend(global.names.iter().map(|name| (name.as_str(), ())));
+                    self.0
+                        .extend(global.names.iter().map(|name| (name.as_str(), ())));
                 }
                 Stmt::Nonlocal(nonlocal) => {
-                    self.0.extend(nonlocal.names.iter().map(|name| (name.as_str(), ())));
+                    self.0
+                        .extend(nonlocal.names.iter().map(|name| (name.as_str(), ())));
                 }
                 _ => visitor::walk_stmt(self, stmt),
             }
@@ -494,7 +537,10 @@ pub(crate) fn assigned<'a>(bodies: &[&'a [Stmt]], walrus: bool) -> Vec<&'a str> 
 
 /// The names in an assignment target.
 pub(crate) fn assigned_targets(target: &Expr) -> Vec<&str> {
-    let mut collector = Collector { bindings: Bindings::default(), walrus: false };
+    let mut collector = Collector {
+        bindings: Bindings::default(),
+        walrus: false,
+    };
     collector.target(target);
     collector.bindings.bound
 }
@@ -529,7 +575,10 @@ pub(crate) fn expr_has_yield(expr: &Expr) -> bool {
 
 /// What a walrus in an expression binds.
 pub(crate) fn collect_expr(expr: &Expr) -> Bindings<'_> {
-    let mut collector = Collector { bindings: Bindings::default(), walrus: true };
+    let mut collector = Collector {
+        bindings: Bindings::default(),
+        walrus: true,
+    };
     collector.visit_expr(expr);
     collector.bindings
 }

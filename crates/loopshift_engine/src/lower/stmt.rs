@@ -6,8 +6,8 @@ use loopshift_python::{Ranged, TextRange};
 use super::scope::{self, ScopeKind};
 use super::{Lowerer, Operand};
 use crate::ir::{
-    CallForm, Class, ClassId, Constant, ContainerKind, FuncId, Function, FunctionKind, Import,
-    Key, Node, Param, ParamKind, ProtocolKind, Reason, Store, Subscript,
+    CallForm, Class, ClassId, Constant, ContainerKind, FuncId, Function, FunctionKind, Import, Key,
+    Node, Param, ParamKind, ProtocolKind, Reason, Store, Subscript,
 };
 
 impl<'a> Lowerer<'a> {
@@ -89,7 +89,10 @@ impl<'a> Lowerer<'a> {
         // A parameter handed back is followed call by call, so that callers do not see each other's arguments.
         let passed = function.params.iter().position(|param| {
             param.node == node
-                && matches!(param.kind, ParamKind::Positional | ParamKind::PositionalOnly | ParamKind::KeywordOnly)
+                && matches!(
+                    param.kind,
+                    ParamKind::Positional | ParamKind::PositionalOnly | ParamKind::KeywordOnly
+                )
         });
         match passed.and_then(|index| u16::try_from(index).ok()) {
             Some(index) if !function.is_async && !function.is_generator => {
@@ -110,8 +113,11 @@ impl<'a> Lowerer<'a> {
         {
             let plain = |elts: &[Expr]| !elts.iter().any(Expr::is_starred_expr);
             if targets.len() == values.len() && plain(&targets.elts) && plain(&values.elts) {
-                let nodes: Vec<Node> =
-                    values.elts.iter().map(|value| self.expr_node(value)).collect();
+                let nodes: Vec<Node> = values
+                    .elts
+                    .iter()
+                    .map(|value| self.expr_node(value))
+                    .collect();
                 for (target, node) in targets.elts.iter().zip(nodes) {
                     self.bind(target, node);
                 }
@@ -138,7 +144,10 @@ impl<'a> Lowerer<'a> {
         };
         let names: Option<Vec<&str>> = elts
             .iter()
-            .map(|elt| elt.as_string_literal_expr().map(|literal| literal.value.to_str()))
+            .map(|elt| {
+                elt.as_string_literal_expr()
+                    .map(|literal| literal.value.to_str())
+            })
             .collect();
         if let Some(names) = names {
             let names = names.into_iter().map(|name| self.sym(name)).collect();
@@ -179,9 +188,12 @@ impl<'a> Lowerer<'a> {
         if let Some(annotation) = annotation {
             self.ir.annotations.push((slot, annotation));
         }
-        if let (Expr::Name(name), ScopeKind::Class(class)) =
-            (&*assign.target, self.scopes.last().map_or(ScopeKind::Module, |scope| scope.kind))
-        {
+        if let (Expr::Name(name), ScopeKind::Class(class)) = (
+            &*assign.target,
+            self.scopes
+                .last()
+                .map_or(ScopeKind::Module, |scope| scope.kind),
+        ) {
             let sym = self.sym(name.id.as_str());
             self.ir.classes[class.0 as usize].fields.push((sym, slot));
         }
@@ -209,7 +221,13 @@ impl<'a> Lowerer<'a> {
                     .outer_method()
                     .filter(|(_, this)| *this == base)
                     .map(|(class, _)| class);
-                self.ir.stores.push(Store { base, attr, from: node, owner, class });
+                self.ir.stores.push(Store {
+                    base,
+                    attr,
+                    from: node,
+                    owner,
+                    class,
+                });
             }
             Expr::Subscript(subscript) => {
                 let base = self.expr_node(&subscript.value);
@@ -220,8 +238,7 @@ impl<'a> Lowerer<'a> {
                 self.unpack(elts, node);
             }
             Expr::Starred(starred) => {
-                let (id, elements) =
-                    self.container(ContainerKind::List, Vec::new(), starred.range);
+                let (id, elements) = self.container(ContainerKind::List, Vec::new(), starred.range);
                 self.copy(node, elements);
                 let list = self.constant(Constant::Container(id));
                 self.bind(&starred.value, list);
@@ -270,13 +287,24 @@ impl<'a> Lowerer<'a> {
             Operand::None | Operand::Builtin(_) => (Key::Any, Node::NONE),
         };
         let owner = self.owner();
-        self.ir.subscripts.push(Subscript { base, key, key_node, value, store, owner });
+        self.ir.subscripts.push(Subscript {
+            base,
+            key,
+            key_node,
+            value,
+            store,
+            owner,
+        });
     }
 
     fn for_(&mut self, for_: &'a ast::StmtFor) {
         let iter = self.expr_node(&for_.iter);
         let item = self.node();
-        let kind = if for_.is_async { ProtocolKind::AsyncIter } else { ProtocolKind::Iter };
+        let kind = if for_.is_async {
+            ProtocolKind::AsyncIter
+        } else {
+            ProtocolKind::Iter
+        };
         self.protocol(kind, iter, item);
         let mut names = scope::assigned(&[&for_.body], self.has_walrus);
         names.extend(scope::assigned_targets(&for_.target));
@@ -340,7 +368,11 @@ impl<'a> Lowerer<'a> {
         for item in &with.items {
             let base = self.expr_node(&item.context_expr);
             let to = self.node();
-            let kind = if with.is_async { ProtocolKind::AsyncEnter } else { ProtocolKind::Enter };
+            let kind = if with.is_async {
+                ProtocolKind::AsyncEnter
+            } else {
+                ProtocolKind::Enter
+            };
             self.protocol(kind, base, to);
             if let Some(target) = &item.optional_vars {
                 self.bind(target, to);
@@ -503,14 +535,22 @@ impl<'a> Lowerer<'a> {
     /// In what follows, `test` has held: `isinstance(x, C)`.
     pub(super) fn narrow(&mut self, test: &'a Expr) {
         match test {
-            Expr::BoolOp(ast::ExprBoolOp { op: ast::BoolOp::And, values, .. }) => {
+            Expr::BoolOp(ast::ExprBoolOp {
+                op: ast::BoolOp::And,
+                values,
+                ..
+            }) => {
                 for value in values {
                     self.narrow(value);
                 }
             }
             Expr::Call(call) => {
-                let Expr::Name(func) = &*call.func else { return };
-                let [Expr::Name(name), class] = &call.arguments.args[..] else { return };
+                let Expr::Name(func) = &*call.func else {
+                    return;
+                };
+                let [Expr::Name(name), class] = &call.arguments.args[..] else {
+                    return;
+                };
                 if func.id.as_str() == "isinstance" {
                     let class = self.expr_node(class);
                     self.narrow_to(name.id.as_str(), class);
@@ -540,7 +580,12 @@ impl<'a> Lowerer<'a> {
                 full.split('.').next().unwrap_or(full)
             };
             let sym = self.sym(module);
-            self.ir.imports.push(Import { module: sym, name: None, to, range: alias.range });
+            self.ir.imports.push(Import {
+                module: sym,
+                name: None,
+                to,
+                range: alias.range,
+            });
             if module != full {
                 // The submodule is loaded, too.
                 let node = self.node();
@@ -558,8 +603,10 @@ impl<'a> Lowerer<'a> {
     }
 
     fn import_from(&mut self, import: &'a ast::StmtImportFrom) {
-        let module =
-            self.absolute(import.module.as_ref().map(ast::Identifier::as_str), import.level);
+        let module = self.absolute(
+            import.module.as_ref().map(ast::Identifier::as_str),
+            import.level,
+        );
         let module = self.sym(&module);
         for alias in &import.names {
             if alias.name.as_str() == "*" {
@@ -568,15 +615,22 @@ impl<'a> Lowerer<'a> {
             }
             let to = self.node();
             let name = self.sym(alias.name.as_str());
-            self.ir.imports.push(Import { module, name: Some(name), to, range: alias.range });
+            self.ir.imports.push(Import {
+                module,
+                name: Some(name),
+                to,
+                range: alias.range,
+            });
             self.record(alias.range, to);
             self.write(alias.asname.as_ref().unwrap_or(&alias.name).as_str(), to);
         }
     }
 
     fn decorate(&mut self, decorators: &'a [ast::Decorator], mut value: Node) -> Node {
-        let callees: Vec<Node> =
-            decorators.iter().map(|decorator| self.expr_node(&decorator.expression)).collect();
+        let callees: Vec<Node> = decorators
+            .iter()
+            .map(|decorator| self.expr_node(&decorator.expression))
+            .collect();
         for (decorator, callee) in decorators.iter().zip(callees).rev() {
             if callee.is_some() {
                 let args = vec![Self::positional(value)];
@@ -588,7 +642,10 @@ impl<'a> Lowerer<'a> {
 
     fn function_def(&mut self, def: &'a ast::StmtFunctionDef) {
         let params = self.defaults(&def.parameters);
-        let returns = def.returns.as_ref().and_then(|returns| self.annotation(returns));
+        let returns = def
+            .returns
+            .as_ref()
+            .and_then(|returns| self.annotation(returns));
         let class = match self.scopes.last().map(|scope| scope.kind) {
             Some(ScopeKind::Class(class)) => Some(class),
             _ => None,
@@ -612,12 +669,22 @@ impl<'a> Lowerer<'a> {
         let is_static = def.decorator_list.iter().any(|decorator| {
             matches!(&decorator.expression, Expr::Name(name) if name.id.as_str() == "staticmethod")
         });
-        self.function_body(id, &def.parameters, params, bindings, class.filter(|_| !is_static));
+        self.function_body(
+            id,
+            &def.parameters,
+            params,
+            bindings,
+            class.filter(|_| !is_static),
+        );
         self.body(&def.body);
         self.pop_scope();
         if let Some(annotation) = returns {
             let function = &self.ir.functions[id.0 as usize];
-            let slot = if is_generator { function.yields } else { function.ret };
+            let slot = if is_generator {
+                function.yields
+            } else {
+                function.ret
+            };
             let annotation = match annotation {
                 crate::ir::Annotation::Container(_, element) if is_generator => *element,
                 other => other,
@@ -655,7 +722,11 @@ impl<'a> Lowerer<'a> {
     pub(super) fn defaults(&mut self, parameters: &'a ast::Parameters) -> Vec<Node> {
         parameters
             .iter_non_variadic_params()
-            .map(|param| param.default().map_or(Node::NONE, |default| self.expr_node(default)))
+            .map(|param| {
+                param
+                    .default()
+                    .map_or(Node::NONE, |default| self.expr_node(default))
+            })
             .collect()
     }
 
@@ -675,7 +746,9 @@ impl<'a> Lowerer<'a> {
                 self.annotation(annotation)
             })
             .collect();
-        bindings.bound.extend(parameters.iter().map(|param| param.name().as_str()));
+        bindings
+            .bound
+            .extend(parameters.iter().map(|param| param.name().as_str()));
         let prefix = self.ir.functions[id.0 as usize].qualname.to_string();
         self.push_scope(ScopeKind::Function { method: None }, id, &bindings, prefix);
         let mut params = Vec::new();
@@ -684,16 +757,37 @@ impl<'a> Lowerer<'a> {
             let name = lowerer.sym(param.name.as_str());
             lowerer.record(param.name.range(), node);
             lowerer.write(param.name.as_str(), node);
-            params.push(Param { name, node, kind, range: param.range, has_default });
+            params.push(Param {
+                name,
+                node,
+                kind,
+                range: param.range,
+                has_default,
+            });
         };
         for param in &parameters.posonlyargs {
-            add(self, &param.parameter, ParamKind::PositionalOnly, param.default.is_some());
+            add(
+                self,
+                &param.parameter,
+                ParamKind::PositionalOnly,
+                param.default.is_some(),
+            );
         }
         for param in &parameters.args {
-            add(self, &param.parameter, ParamKind::Positional, param.default.is_some());
+            add(
+                self,
+                &param.parameter,
+                ParamKind::Positional,
+                param.default.is_some(),
+            );
         }
         for param in &parameters.kwonlyargs {
-            add(self, &param.parameter, ParamKind::KeywordOnly, param.default.is_some());
+            add(
+                self,
+                &param.parameter,
+                ParamKind::KeywordOnly,
+                param.default.is_some(),
+            );
         }
         for (index, default) in defaults.into_iter().enumerate() {
             self.copy(default, params[index].node);
@@ -708,7 +802,13 @@ impl<'a> Lowerer<'a> {
                 ContainerKind::Dict => ParamKind::DoubleStar(container),
                 _ => ParamKind::Star(container),
             };
-            Param { name, node, kind, range: param.range, has_default: false }
+            Param {
+                name,
+                node,
+                kind,
+                range: param.range,
+                has_default: false,
+            }
         };
         if let Some(param) = &parameters.vararg {
             let param = star(self, param, ContainerKind::Tuple);
@@ -731,10 +831,15 @@ impl<'a> Lowerer<'a> {
             }
         }
         if let (Some(class), Some(first)) = (class, params.first())
-            && matches!(first.kind, ParamKind::Positional | ParamKind::PositionalOnly)
+            && matches!(
+                first.kind,
+                ParamKind::Positional | ParamKind::PositionalOnly
+            )
             && let Some(scope) = self.scopes.last_mut()
         {
-            scope.kind = ScopeKind::Function { method: Some((class, first.node)) };
+            scope.kind = ScopeKind::Function {
+                method: Some((class, first.node)),
+            };
         }
         self.ir.functions[id.0 as usize].params = params;
     }
@@ -781,10 +886,16 @@ impl<'a> Lowerer<'a> {
         self.push_scope(ScopeKind::Class(id), owner, &bindings, qualname);
         self.body(&def.body);
         let scope = self.pop_scope();
-        let mut attrs: Vec<(&str, Node)> =
-            scope.bindings.iter().map(|(name, binding)| (*name, binding.cell)).collect();
+        let mut attrs: Vec<(&str, Node)> = scope
+            .bindings
+            .iter()
+            .map(|(name, binding)| (*name, binding.cell))
+            .collect();
         attrs.sort_unstable();
-        let attrs = attrs.into_iter().map(|(name, node)| (self.sym(name), node)).collect();
+        let attrs = attrs
+            .into_iter()
+            .map(|(name, node)| (self.sym(name), node))
+            .collect();
         self.ir.classes[id.0 as usize].attrs = attrs;
     }
 
