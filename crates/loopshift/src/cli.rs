@@ -1,0 +1,269 @@
+//! The command line, as clap reads it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+/// Moves whole Python code bases from one concurrency model to another.
+#[derive(Debug, Parser)]
+#[command(name = "loopshift", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 nothing to do or done, 1 changes or findings, 2 wrong use or failure."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// The switches that every command has.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// The switches that every command has.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Leave out files and directories that match; may be given several times
+    #[arg(long, global = true, value_name = "GLOB", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+    /// Neither read nor write the cache
+    #[arg(long, global = true)]
+    pub no_cache: bool,
+    /// How many threads to use [default: one per core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Print the result and errors only
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print also what was considered and left
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value_t, value_enum)]
+    pub color: Color,
+    /// Exit with 0 instead of 1
+    #[arg(long, global = true)]
+    pub exit_zero: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what concurrency the program uses, and what would migrate
+    Scan(Scan),
+    /// Migrate the program: print the diff and a summary, or write with --apply
+    Migrate(Migrate),
+    /// Restore exactly what the last apply changed
+    Undo(Undo),
+    /// Print a rule's page, or why a function is or must become async
+    Explain(Explain),
+    /// Print the call graph
+    Graph(Graph),
+}
+
+/// `loopshift scan`.
+#[derive(Clone, Debug, Args)]
+pub struct Scan {
+    /// Files and directories [default: .]
+    pub paths: Vec<PathBuf>,
+    /// The target to judge by
+    #[arg(long, value_name = "TARGET", value_enum)]
+    pub to: Option<Target>,
+    /// Print a table or JSON
+    #[arg(long, value_name = "FORMAT", default_value_t, value_enum)]
+    pub output_format: Format,
+}
+
+/// `loopshift migrate`.
+#[derive(Clone, Debug, Args)]
+pub struct Migrate {
+    /// Files and directories [default: .]
+    pub paths: Vec<PathBuf>,
+    /// Where to go
+    #[arg(long, value_name = "TARGET", value_enum)]
+    pub to: Option<Target>,
+    /// Write the changes, through a journal
+    #[arg(long)]
+    pub apply: bool,
+    /// Include changes that may behave differently in ways that the rules' pages name
+    #[arg(long = "unsafe")]
+    pub unsafe_changes: bool,
+    /// Only migrate from these libraries
+    #[arg(long, value_name = "LIB", value_delimiter = ',')]
+    pub from: Vec<String>,
+    /// Only use these rules
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub select: Vec<String>,
+    /// Do not use these rules
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+    /// The oldest Python that the program runs on, as in py311
+    #[arg(long, value_name = "VERSION")]
+    pub target_version: Option<TargetVersion>,
+    #[allow(clippy::doc_markdown)] // It is shown in a terminal.
+    /// The oldest AnyIO that the program allows, as in 4.15
+    #[arg(long, value_name = "VERSION")]
+    pub anyio_version: Option<AnyioVersion>,
+    /// Leave TODO comments above what is declined
+    #[arg(long)]
+    pub mark: bool,
+    /// Print the diff and a summary, or JSON
+    #[arg(long, value_name = "FORMAT", default_value_t, value_enum)]
+    pub output_format: Format,
+    /// Write also files with changes that git has not recorded
+    #[arg(long, requires = "apply")]
+    pub allow_dirty: bool,
+}
+
+/// `loopshift undo`.
+#[derive(Clone, Debug, Args)]
+pub struct Undo {
+    /// The number of the run [default: the last one]
+    pub run: Option<u32>,
+    /// The directory whose runs are meant [default: this one, or the nearest above that has any]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Overwrite files that were edited since; a copy of them is kept
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `loopshift explain`.
+#[derive(Clone, Debug, Args)]
+pub struct Explain {
+    /// A rule, or a place such as app/main.py:12
+    #[arg(value_name = "RULE|FILE:LINE")]
+    pub what: String,
+}
+
+/// `loopshift graph`.
+#[derive(Clone, Debug, Args)]
+pub struct Graph {
+    /// The source root: a file a/b.py in it is the module a.b
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// The format
+    #[arg(long, value_name = "FORMAT", default_value_t, value_enum)]
+    pub output_format: GraphFormat,
+}
+
+/// Where a migration goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// The standard library's event loop.
+    Asyncio,
+    /// `AnyIO`, on asyncio and trio.
+    Anyio,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Target::Asyncio => "asyncio",
+            Target::Anyio => "anyio",
+        })
+    }
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs, with a version.
+    Json,
+}
+
+/// How a call graph is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// An object from each caller to its callees.
+    #[default]
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless the environment says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A version of Python, written `py311`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TargetVersion {
+    /// The first number.
+    pub major: u8,
+    /// The second number.
+    pub minor: u8,
+}
+
+impl FromStr for TargetVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let minor = text
+            .strip_prefix("py3")
+            .or_else(|| text.strip_prefix("3."))
+            .and_then(|minor| minor.parse().ok())
+            .filter(|minor| (7..=99).contains(minor));
+        match minor {
+            Some(minor) => Ok(TargetVersion { major: 3, minor }),
+            None => Err(format!("`{text}` is not a version such as py311")),
+        }
+    }
+}
+
+impl TryFrom<String> for TargetVersion {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// A version of `AnyIO`, written `4.15`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct AnyioVersion {
+    /// The first number.
+    pub major: u32,
+    /// The second number.
+    pub minor: u32,
+}
+
+impl FromStr for AnyioVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut numbers = text.split('.').map(str::parse::<u32>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor)))
+                if major >= 4 && numbers.all(|number| number.is_ok()) =>
+            {
+                Ok(AnyioVersion { major, minor })
+            }
+            _ => Err(format!(
+                "`{text}` is not a version such as 4.15, at least 4.0"
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for AnyioVersion {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}

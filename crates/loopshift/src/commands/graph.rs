@@ -1,0 +1,30 @@
+//! `loopshift graph`.
+
+use crate::cli::Graph;
+use crate::discover;
+use crate::messages::Problem;
+use crate::progress::Progress;
+use crate::read;
+use crate::session::{self, Exit, Session};
+
+/// Prints the call graph of the modules below one source root.
+///
+/// # Errors
+/// Where the path or the settings are wrong.
+pub fn run(session: &mut Session, args: &Graph) -> Result<Exit, Problem> {
+    let ground = session::ground(std::slice::from_ref(&args.path))?;
+    let progress = Progress::new(session.global.quiet);
+    let mut options = ground.options(session.global);
+    options.source_roots.clone_from(&ground.paths);
+    progress.stage("reading");
+    let found = discover::discover(&ground.paths, &options)?;
+    let (sources, unread) = read::read_all(found.files);
+    progress.stage("resolving calls");
+    let graph = session.engine.graph(sources)?;
+    drop(progress);
+    for problem in found.problems.iter().chain(&unread) {
+        session.error(problem);
+    }
+    session.print_json(&graph)?;
+    Ok(Exit::Clean)
+}

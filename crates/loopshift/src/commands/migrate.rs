@@ -1,0 +1,255 @@
+//! `loopshift migrate`.
+
+use std::collections::BTreeMap;
+
+use loopshift_engine::change::{FileId, Outcome};
+
+use crate::apply::{self, Limits, Write};
+use crate::cli::{Format, Migrate, Target};
+use crate::diff;
+use crate::engine::{Job, Planned};
+use crate::home;
+use crate::mark::{self, Mode, Note};
+use crate::messages::{Problem, count};
+use crate::progress::Progress;
+use crate::report::{self, Changed, Fate, Report};
+use crate::session::{self, Exit, Ground, Session};
+use crate::summary;
+use crate::undo;
+
+/// Plans the migration, and prints it or writes it.
+///
+/// # Errors
+/// Where the arguments or the settings are wrong, or the plan cannot be written; then nothing is.
+pub fn run(session: &mut Session, args: &Migrate) -> Result<Exit, Problem> {
+    let ground = session::ground(&args.paths)?;
+    let to = target(args, &ground)?;
+    if !args.apply {
+        for dir in ground.root.ancestors() {
+            session::warn_of_unfinished(session, dir);
+        }
+        let report = plan(session, args, &ground, to)?.0;
+        print(session, args, &report)?;
+        return Ok(if report.changed.is_empty() {
+            Exit::Clean
+        } else {
+            Exit::Changes
+        });
+    }
+    for dir in ground.root.ancestors().skip(1) {
+        session::warn_of_unfinished(session, dir);
+    }
+    // The lock is held, and what was interrupted is taken back, before a byte is read.
+    let lock = home::lock(&ground.root)?;
+    let result = migrate_locked(session, args, &ground, to, &lock);
+    home::release(lock)?;
+    let report = result?;
+    print(session, args, &report)?;
+    Ok(Exit::Clean)
+}
+
+fn migrate_locked(
+    session: &mut Session,
+    args: &Migrate,
+    ground: &Ground,
+    to: Target,
+    lock: &home::Lock,
+) -> Result<Report, Problem> {
+    for restored in undo::recover(lock)? {
+        session.notice(&format!(
+            "run {} had been interrupted; {} restored before starting anew",
+            restored.run,
+            count(restored.files.len(), "file")
+        ));
+    }
+    let (mut report, writes) = plan(session, args, ground, to)?;
+    let limits = Limits {
+        roots: ground.paths.clone(),
+        allow_dirty: args.allow_dirty,
+    };
+    report.applied = match writes.as_slice() {
+        [] => None,
+        writes => Some(apply::apply(lock, writes, &limits)?),
+    };
+    Ok(report)
+}
+
+fn target(args: &Migrate, ground: &Ground) -> Result<Target, Problem> {
+    args.to.or(ground.settings.to).ok_or_else(|| {
+        Problem::at("--to", "the target is not given")
+            .next("use `--to anyio` or `--to asyncio`, or set `to` in loopshift.toml")
+    })
+}
+
+fn job(session: &Session, args: &Migrate, ground: &Ground, to: Target) -> Job {
+    let mut job = ground.job(session.global, to, Vec::new());
+    if !args.from.is_empty() {
+        job.from = Some(args.from.clone());
+    }
+    if !args.select.is_empty() {
+        job.select = Some(args.select.clone());
+    }
+    job.ignore.extend(args.ignore.iter().cloned());
+    job.unsafe_changes |= args.unsafe_changes;
+    job.target_version = args.target_version.or(job.target_version);
+    job.anyio_version = args.anyio_version.or(job.anyio_version);
+    job
+}
+
+/// Reads the files and asks the engine: what there is to tell, and what there is to write.
+fn plan(
+    session: &mut Session,
+    args: &Migrate,
+    ground: &Ground,
+    to: Target,
+) -> Result<(Report, Vec<Write>), Problem> {
+    let progress = Progress::new(session.global.quiet);
+    let files = session::files(session, ground, &progress)?;
+    let mut job = job(session, args, ground, to);
+    job.source_roots = files.source_roots;
+    progress.stage(format!("planning {}", count(files.sources.len(), "file")));
+    let planned = session.engine.plan(files.sources, &job)?;
+    let marking = args.mark || ground.settings.mark.unwrap_or(false);
+    let texts = marked(session, &planned, &job, marking)?;
+    drop(progress);
+
+    let mut report = Report {
+        to,
+        rows: report::rows(&planned.plan, &names(&planned)),
+        changed: Vec::new(),
+        problems: files.problems,
+        withdrawn: planned.plan.withdrawn.clone(),
+        applied: None,
+    };
+    report.problems.extend(planned.problems.iter().cloned());
+    let mut writes = Vec::new();
+    for (file, new) in texts {
+        let source = source(&planned, file)?;
+        if new == source.text.text {
+            continue;
+        }
+        let bytes = source.text.encode(&new).map_err(|error| {
+            Problem::at(
+                source.name.clone(),
+                format!("cannot encode its new text: {error}"),
+            )
+            .next("leave it out with --exclude")
+        })?;
+        writes.push(Write {
+            path: source.path.clone(),
+            name: source.name.clone(),
+            stamp: source.stamp,
+            new: bytes,
+        });
+        report.changed.push(Changed {
+            name: source.name.clone(),
+            old: source.text.text.clone(),
+            new,
+        });
+    }
+    report.changed.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok((report, writes))
+}
+
+/// The new texts with the marks that belong in them.
+///
+/// Marks refer to the new texts, so the engine is asked for what it would still decline there.
+fn marked(
+    session: &Session,
+    planned: &Planned,
+    job: &Job,
+    marking: bool,
+) -> Result<BTreeMap<FileId, String>, Problem> {
+    let mut texts: BTreeMap<FileId, String> = planned.plan.texts.iter().cloned().collect();
+    let sources = &planned.sources;
+    if !marking
+        && !sources
+            .iter()
+            .any(|source| mark::has_marks(&source.text.text))
+    {
+        return Ok(texts);
+    }
+    let mut after = sources.clone();
+    for (index, source) in after.iter_mut().enumerate() {
+        if let Some(text) = texts.get(&file_id(index)) {
+            source.text.text.clone_from(text);
+        }
+    }
+    let again = session.engine.plan(after, job)?;
+    let mut notes: BTreeMap<FileId, Vec<Note>> = BTreeMap::new();
+    for (change, outcome) in &again.plan.changes {
+        if let Outcome::Declined { reason } = outcome {
+            notes.entry(change.place.file).or_default().push(Note {
+                offset: change.place.range.start().to_usize(),
+                rule: change.rule.to_owned(),
+                reason: reason.clone(),
+            });
+        }
+    }
+    let mode = if marking { Mode::Write } else { Mode::Keep };
+    for (index, source) in again.sources.iter().enumerate() {
+        // Only modules have comments of ours; a project's own files have no module name.
+        if source.modules.is_empty() {
+            continue;
+        }
+        let notes = notes.remove(&file_id(index)).unwrap_or_default();
+        let text = mark::mark(&source.text.text, &notes, mode);
+        if text != source.text.text {
+            texts.insert(file_id(index), text);
+        }
+    }
+    Ok(texts)
+}
+
+fn file_id(index: usize) -> FileId {
+    FileId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+fn names(planned: &Planned) -> BTreeMap<FileId, (&str, &str)> {
+    let sources = planned.sources.iter().enumerate();
+    sources
+        .map(|(index, source)| {
+            (
+                file_id(index),
+                (source.name.as_str(), source.text.text.as_str()),
+            )
+        })
+        .collect()
+}
+
+fn source(planned: &Planned, file: FileId) -> Result<&crate::read::Source, Problem> {
+    planned.sources.get(file.0 as usize).ok_or_else(|| {
+        Problem::new(format!(
+            "the plan changes a file that there is not ({})",
+            file.0
+        ))
+        .next("this is a defect of loopshift; please report it")
+    })
+}
+
+fn print(session: &mut Session, args: &Migrate, report: &Report) -> Result<(), Problem> {
+    if args.output_format == Format::Json {
+        return session.print_json(&report.to_json());
+    }
+    if report.applied.is_none() {
+        for file in &report.changed {
+            let diff = diff::unified(&file.name, &file.old, &file.new, session.colour);
+            session.print(&diff)?;
+        }
+        if !report.changed.is_empty() && !session.global.quiet {
+            session.print("\n")?;
+        }
+    }
+    if session.global.quiet {
+        for problem in &report.problems {
+            session.error(problem);
+        }
+        return Ok(());
+    }
+    let unsafe_given = report
+        .rows
+        .iter()
+        .any(|row| row.outcome == Fate::Applied && !row.caveats.is_empty());
+    let text = summary::render(report, unsafe_given, session.global.verbose);
+    session.print_styled(&text)
+}

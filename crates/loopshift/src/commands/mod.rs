@@ -1,0 +1,7 @@
+//! One file per command.
+
+pub mod explain;
+pub mod graph;
+pub mod migrate;
+pub mod scan;
+pub mod undo;

@@ -1,0 +1,78 @@
+//! Reading the files of a run, in parallel.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hasher};
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use crate::decode::{SourceText, decode};
+use crate::discover::Discovered;
+use crate::messages::{Problem, plain};
+
+/// By what a file is recognised as unchanged since it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    len: u64,
+    hash: u64,
+}
+
+impl Stamp {
+    /// The stamp of a file that holds `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(bytes);
+        Stamp {
+            len: bytes.len() as u64,
+            hash: hasher.finish(),
+        }
+    }
+}
+
+/// A file of the run, decoded.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file itself, canonical.
+    pub path: PathBuf,
+    /// What messages call it: the path from the root of the run, with `/`.
+    pub name: String,
+    /// Its dotted module names, the most likely first. Empty for a file that is no module.
+    pub modules: Vec<String>,
+    /// To recognise a later change by.
+    pub stamp: Stamp,
+    /// What it holds, and how that is encoded.
+    pub text: SourceText,
+}
+
+/// Reads and decodes `files`. Those that could be, in the same order, and a problem for each of the others.
+pub fn read_all(files: Vec<Discovered>) -> (Vec<Source>, Vec<Problem>) {
+    let results: Vec<Result<Source, Problem>> = files.into_par_iter().map(read_one).collect();
+    let mut read = Vec::with_capacity(results.len());
+    let mut problems = Vec::new();
+    for result in results {
+        match result {
+            Ok(file) => read.push(file),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (read, problems)
+}
+
+fn read_one(file: Discovered) -> Result<Source, Problem> {
+    let bytes = fs::read(&file.path).map_err(|error| {
+        Problem::at(
+            file.name.clone(),
+            format!("cannot read it: {}", plain(&error)),
+        )
+    })?;
+    match decode(&bytes) {
+        Ok(text) => Ok(Source {
+            stamp: Stamp::of(&bytes),
+            path: file.path,
+            name: file.name,
+            modules: file.modules,
+            text,
+        }),
+        Err(error) => Err(Problem::at(file.name, format!("cannot decode it: {error}"))),
+    }
+}

@@ -1,0 +1,264 @@
+//! What `scan` has to tell: uses by library, API and package, and how far colour spreads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::cli::Target;
+use crate::messages::{Problem, count};
+use crate::report::SCHEMA;
+use crate::style::{BOLD, DIM, paint};
+use crate::summary;
+use crate::table::{self, Align};
+
+/// What a migration does with a use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Prospect {
+    /// It moves by itself.
+    Moves,
+    /// Somebody has to decide: the change is unsafe, or it was declined.
+    Decision,
+    /// It stays on purpose: the target keeps it.
+    Stays,
+}
+
+/// One use of an API.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Use {
+    /// The distribution or top-level module: `asyncio`.
+    pub library: String,
+    /// The API: `asyncio.Queue`.
+    pub api: String,
+    /// The file, from the root of the run.
+    pub file: String,
+    /// The top-level package of ours that the file is part of.
+    pub package: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What a migration does with it.
+    pub prospect: Prospect,
+}
+
+/// How far colour spreads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Colour {
+    /// How many functions the program has.
+    pub functions: usize,
+    /// How many are async now.
+    pub async_now: usize,
+    /// How many become async, by their distance from the call that causes it: the first number is that of the functions that
+    /// hold the call themselves.
+    pub become_async: Vec<usize>,
+}
+
+/// What `scan` is told by the engine.
+#[derive(Clone, Debug, Default)]
+pub struct Scanned {
+    /// How many files were read.
+    pub files: usize,
+    /// How many lines they have.
+    pub lines: usize,
+    /// All uses.
+    pub uses: Vec<Use>,
+    /// How far colour spreads.
+    pub colour: Colour,
+    /// Modules that would run on trio as they are after the migration, of all that use a library.
+    pub trio_ready: Option<(usize, usize)>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Uses by prospect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// All.
+    pub uses: usize,
+    /// Those that move by themselves.
+    pub moves: usize,
+    /// Those that need a decision.
+    pub decision: usize,
+    /// Those that stay on purpose.
+    pub stays: usize,
+}
+
+impl Tally {
+    fn add(&mut self, prospect: Prospect) {
+        self.uses += 1;
+        match prospect {
+            Prospect::Moves => self.moves += 1,
+            Prospect::Decision => self.decision += 1,
+            Prospect::Stays => self.stays += 1,
+        }
+    }
+}
+
+/// A row of the report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// The library, the API or the package.
+    pub name: String,
+    /// Its uses.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// In how many files.
+    pub files: usize,
+    /// One of them, as `file:line`.
+    pub example: String,
+}
+
+/// The rows of the uses by the name that `key` gives, most uses first.
+pub fn tally(uses: &[Use], key: impl Fn(&Use) -> &str) -> Vec<Line> {
+    let mut groups: BTreeMap<&str, (Tally, BTreeSet<&str>, &Use)> = BTreeMap::new();
+    for one in uses {
+        let (tally, files, example) = groups
+            .entry(key(one))
+            .or_insert_with(|| (Tally::default(), BTreeSet::new(), one));
+        tally.add(one.prospect);
+        files.insert(&one.file);
+        if (&one.file, one.line) < (&example.file, example.line) {
+            *example = one;
+        }
+    }
+    let mut lines: Vec<Line> = groups
+        .into_iter()
+        .map(|(name, (tally, files, example))| Line {
+            name: name.to_owned(),
+            tally,
+            files: files.len(),
+            example: format!("{}:{}", example.file, example.line),
+        })
+        .collect();
+    lines.sort_by_key(|line| std::cmp::Reverse(line.tally.uses));
+    lines
+}
+
+/// The report as JSON (`docs/json.md`).
+pub fn to_json(scanned: &Scanned, to: Target) -> serde_json::Value {
+    let mut total = Tally::default();
+    for one in &scanned.uses {
+        total.add(one.prospect);
+    }
+    serde_json::json!({
+        "schema": SCHEMA,
+        "command": "scan",
+        "to": to,
+        "files": scanned.files,
+        "lines": scanned.lines,
+        "total": total,
+        "libraries": tally(&scanned.uses, |one| &one.library),
+        "apis": tally(&scanned.uses, |one| &one.api),
+        "packages": tally(&scanned.uses, |one| &one.package),
+        "colour": scanned.colour,
+        "trio_ready": scanned.trio_ready.map(|(ready, all)| serde_json::json!({"modules": ready, "of": all})),
+        "errors": scanned.problems,
+    })
+}
+
+/// How many APIs are listed where not everything is asked for.
+const APIS: usize = 20;
+
+/// The report as text with styles. With `verbose`, all APIs and packages are listed.
+pub fn render(scanned: &Scanned, to: Target, verbose: bool) -> String {
+    let mut out = String::new();
+    let lines = scanned.lines;
+    let read = format!(
+        "{}, {}, to {to}",
+        count(scanned.files, "file"),
+        count(lines, "line")
+    );
+    // Writing to a string does not fail.
+    let _ = writeln!(out, "{}", paint(BOLD, &read));
+    if scanned.uses.is_empty() {
+        let _ = writeln!(out, "No use of a library that loopshift knows.");
+    } else {
+        section(
+            &mut out,
+            "library",
+            &tally(&scanned.uses, |one| &one.library),
+            true,
+        );
+        section(
+            &mut out,
+            "API",
+            &tally(&scanned.uses, |one| &one.api),
+            verbose,
+        );
+        section(
+            &mut out,
+            "package",
+            &tally(&scanned.uses, |one| &one.package),
+            verbose,
+        );
+    }
+    out.push('\n');
+    colour(&mut out, &scanned.colour);
+    if let Some((ready, all)) = scanned.trio_ready {
+        let _ = writeln!(
+            out,
+            "{ready} of {} would run on trio too.",
+            count(all, "module")
+        );
+    }
+    summary::problems(&mut out, &scanned.problems);
+    out
+}
+
+fn section(out: &mut String, what: &str, lines: &[Line], all: bool) {
+    let shown = if all { lines.len() } else { APIS };
+    let header = [
+        what,
+        "uses",
+        "moves by itself",
+        "needs a decision",
+        "stays on purpose",
+        "files",
+        "for example",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for line in lines.iter().take(shown) {
+        let tally = line.tally;
+        rows.push(vec![
+            line.name.clone(),
+            tally.uses.to_string(),
+            tally.moves.to_string(),
+            tally.decision.to_string(),
+            tally.stays.to_string(),
+            line.files.to_string(),
+            line.example.clone(),
+        ]);
+    }
+    let mut aligns = [Align::Right; 7];
+    aligns[0] = Align::Left;
+    aligns[6] = Align::Left;
+    out.push('\n');
+    for (index, text) in table::lines(&aligns, &rows).into_iter().enumerate() {
+        let text = if index == 0 { paint(BOLD, &text) } else { text };
+        let _ = writeln!(out, "{text}");
+    }
+    if lines.len() > shown {
+        let rest = format!(
+            "  and {} more; --verbose lists them all",
+            lines.len() - shown
+        );
+        let _ = writeln!(out, "{}", paint(DIM, &rest));
+    }
+}
+
+fn colour(out: &mut String, colour: &Colour) {
+    let change: usize = colour.become_async.iter().sum();
+    let _ = writeln!(
+        out,
+        "{}, {} async now; {change} would become async{}",
+        count(colour.functions, "function"),
+        colour.async_now,
+        match colour.become_async.len() {
+            0 => ".".to_owned(),
+            depth => format!(
+                ", up to {} away from what causes it.",
+                count(depth - 1, "call")
+            ),
+        }
+    );
+}

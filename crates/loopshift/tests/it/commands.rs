@@ -1,0 +1,490 @@
+//! The commands with a small engine of the test's own, and the program itself.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use clap::Parser;
+use loopshift::cli::Cli;
+use loopshift::engine::{Engine, Job, Planned};
+use loopshift::messages::Problem;
+use loopshift::read::Source;
+use loopshift::scan_report::{Colour, Prospect, Scanned, Use};
+use loopshift::session::Session;
+use loopshift_engine::change::{Change, FileId, Outcome, Place, Plan};
+use loopshift_python::{TextRange, TextSize};
+
+use crate::tools::Tree;
+
+/// An engine that writes `new` for `old`, defers `maybe`, and declines `never`.
+struct Small;
+
+impl Engine for Small {
+    fn plan(&self, sources: Vec<Source>, job: &Job) -> Result<Planned, Problem> {
+        let mut plan = Plan::default();
+        for (index, source) in sources.iter().enumerate() {
+            let file = FileId(u32::try_from(index).expect("few files"));
+            let text = &source.text.text;
+            let place = |word: &str| {
+                let at = TextSize::try_from(text.find(word)?).ok()?;
+                let range = TextRange::at(at, TextSize::of(word));
+                Some(Place { file, range })
+            };
+            let mut new = text.clone();
+            if let Some(place) = place("old") {
+                let change = Change::new("word", place, "lib.old", "`old` becomes `new`");
+                plan.changes.push((change, Outcome::Applied));
+                new = new.replace("old", "new");
+            }
+            if let Some(place) = place("maybe") {
+                let mut change = Change::new("word", place, "lib.maybe", "`maybe` becomes `yes`");
+                change.caveat("it may differ");
+                let outcome = if job.unsafe_changes {
+                    new = new.replace("maybe", "yes");
+                    Outcome::Applied
+                } else {
+                    Outcome::Deferred
+                };
+                plan.changes.push((change, outcome));
+            }
+            if let Some(place) = place("never") {
+                let reason = "nobody knows how".to_owned();
+                let change = Change::declined("word", place, "lib.never", reason.clone());
+                plan.changes.push((change, Outcome::Declined { reason }));
+            }
+            if new != *text {
+                plan.texts.push((file, new));
+            }
+        }
+        Ok(Planned {
+            plan,
+            sources,
+            problems: Vec::new(),
+        })
+    }
+
+    fn scan(&self, sources: Vec<Source>, _job: &Job) -> Result<Scanned, Problem> {
+        let one = |api: &str, line, prospect| Use {
+            library: "lib".to_owned(),
+            api: api.to_owned(),
+            file: "a.py".to_owned(),
+            package: "a".to_owned(),
+            line,
+            prospect,
+        };
+        Ok(Scanned {
+            files: sources.len(),
+            lines: 3,
+            uses: vec![
+                one("lib.old", 2, Prospect::Moves),
+                one("lib.old", 1, Prospect::Decision),
+                one("lib.never", 3, Prospect::Stays),
+            ],
+            colour: Colour {
+                functions: 4,
+                async_now: 1,
+                become_async: vec![1, 1],
+            },
+            trio_ready: Some((0, 1)),
+            problems: Vec::new(),
+        })
+    }
+
+    fn graph(&self, sources: Vec<Source>) -> Result<BTreeMap<String, Vec<String>>, Problem> {
+        let modules = sources.into_iter().map(|source| source.modules[0].clone());
+        Ok(modules.map(|module| (module, Vec::new())).collect())
+    }
+
+    fn explain(
+        &self,
+        _sources: Vec<Source>,
+        _job: &Job,
+        file: &str,
+        line: usize,
+    ) -> Result<String, Problem> {
+        Ok(format!("{file}:{line} is sync"))
+    }
+
+    fn rules(&self) -> Vec<&'static str> {
+        vec!["word"]
+    }
+
+    fn page(&self, rule: &str) -> Option<&'static str> {
+        (rule == "word").then_some("# word\n")
+    }
+}
+
+struct Ran {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+fn run(args: &[&str]) -> Ran {
+    run_to(args, Vec::new(), |out| {
+        String::from_utf8_lossy(&out).into_owned()
+    })
+}
+
+fn run_to<W: io::Write>(args: &[&str], mut out: W, read: impl Fn(W) -> String) -> Ran {
+    let cli =
+        Cli::try_parse_from(std::iter::once(&"loopshift").chain(args)).expect("good arguments");
+    let mut err = Vec::new();
+    let mut session = Session {
+        engine: &Small,
+        global: &cli.global,
+        out: &mut out,
+        err: &mut err,
+        colour: false,
+        err_colour: false,
+    };
+    let code = loopshift::run(&cli.command, &mut session);
+    Ran {
+        code,
+        out: read(out),
+        err: String::from_utf8_lossy(&err).into_owned(),
+    }
+}
+
+fn root(tree: &Tree) -> &str {
+    tree.root.to_str().expect("Unicode")
+}
+
+#[test]
+fn a_dry_run_prints_the_diff_and_the_summary_and_writes_nothing() {
+    let tree = Tree::new(&[
+        ("a.py", "old\n"),
+        ("b.py", "maybe\nnever\n"),
+        ("c.py", "never\n"),
+        ("d.py", "same\n"),
+    ]);
+    tree.write("bad.py", b"\xff\xfe\xfd");
+    let before = tree.snapshot();
+    let ran = run(&["migrate", root(&tree), "--to", "anyio"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert_eq!(tree.snapshot(), before);
+    let expected = "\
+--- a/a.py
++++ b/a.py
+@@ -1 +1 @@
+-old
++new
+
+Would apply 1 change in 1 file.
+1 more with --unsafe.
+2 uses left as they are:
+  2  b.py:2  nobody knows how
+1 file could not be read:
+";
+    assert!(ran.out.starts_with(expected), "{}", ran.out);
+    assert!(
+        ran.out.contains("\n  bad.py  cannot decode it: "),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out
+            .ends_with("\nNothing was written; --apply writes.\n"),
+        "{}",
+        ran.out
+    );
+
+    let ran = run(&[
+        "migrate",
+        root(&tree),
+        "--to",
+        "anyio",
+        "--exit-zero",
+        "--quiet",
+    ]);
+    assert_eq!(ran.code, 0);
+    assert_eq!(ran.out, "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+new\n");
+    assert!(ran.err.contains("bad.py"), "{}", ran.err);
+}
+
+#[test]
+fn apply_then_again_then_undo() {
+    let tree = Tree::new(&[("a.py", "old maybe\r\n")]);
+    let before = tree.snapshot();
+    let ran = run(&[
+        "migrate",
+        root(&tree),
+        "--to",
+        "anyio",
+        "--apply",
+        "--unsafe",
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(tree.text("a.py"), "new yes\r\n");
+    assert!(
+        ran.out.contains("Applied 2 changes in 1 file."),
+        "{}",
+        ran.out
+    );
+    let ran = run(&["migrate", root(&tree), "--to", "anyio", "--apply"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "Nothing to change.\n"));
+    let ran = run(&["migrate", root(&tree), "--to", "anyio"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "Nothing to change.\n"));
+    tree.loopshift(&["undo"])
+        .success()
+        .stdout("Took back run 1: 1 file restored.\n");
+    assert_eq!(tree.snapshot(), before);
+    tree.loopshift(&["undo"]).success();
+    tree.loopshift(&["undo", "3"]).code(2);
+}
+
+#[test]
+fn an_apply_that_changes_nothing_leaves_nothing() {
+    let tree = Tree::new(&[("a.py", "same\n")]);
+    let before = tree.snapshot();
+    assert_eq!(
+        run(&["migrate", root(&tree), "--to", "anyio", "--apply"]).code,
+        0
+    );
+    assert_eq!(tree.snapshot(), before);
+}
+
+#[test]
+fn an_apply_that_is_refused_leaves_nothing() {
+    let tree = Tree::new(&[("a.py", "old\n"), ("b.py", "old\n")]);
+    tree.set_mode("b.py", 0o444);
+    let before = tree.snapshot();
+    let ran = run(&["migrate", root(&tree), "--to", "anyio", "--apply"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("b.py: it is read-only"), "{}", ran.err);
+    assert!(ran.err.contains("help: "), "{}", ran.err);
+    assert_eq!(tree.snapshot(), before);
+}
+
+#[test]
+fn json_has_a_version_and_every_change() {
+    let tree = Tree::new(&[("pkg/a.py", "x\n é old maybe never\n")]);
+    let ran = run(&[
+        "migrate",
+        root(&tree),
+        "--to",
+        "anyio",
+        "--output-format",
+        "json",
+    ]);
+    assert_eq!(ran.code, 1);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["to"], "anyio");
+    assert_eq!(json["run"], serde_json::Value::Null);
+    assert_eq!(json["summary"]["applied"], 1);
+    assert_eq!(json["summary"]["deferred"], 1);
+    assert_eq!(json["summary"]["declined"], 1);
+    assert_eq!(json["files"][0]["path"], "pkg/a.py");
+    assert_eq!(
+        json["changes"][0],
+        serde_json::json!({
+            "rule": "word", "file": "pkg/a.py", "line": 2, "column": 4, "api": "lib.old",
+            "message": "`old` becomes `new`", "safety": "safe", "outcome": "applied",
+            "reason": null, "caveats": [],
+        })
+    );
+    assert_eq!(json["changes"][1]["caveats"][0], "it may differ");
+    assert_eq!(json["changes"][2]["reason"], "nobody knows how");
+}
+
+#[test]
+fn marks_come_stay_and_go() {
+    let tree = Tree::new(&[("a.py", "if x:\n    old\n    never\n")]);
+    let migrate = |more: &[&str]| {
+        let mut args = vec!["migrate", root(&tree), "--to", "anyio", "--apply"];
+        args.extend(more);
+        run(&args)
+    };
+    let marked = "if x:\n    new\n    # TODO(loopshift: word): nobody knows how\n    never\n";
+    assert_eq!(migrate(&["--mark"]).code, 0);
+    assert_eq!(tree.text("a.py"), marked);
+    assert_eq!(
+        migrate(&["--mark"]).out.lines().next(),
+        Some("Nothing to change.")
+    );
+    assert_eq!(migrate(&[]).out.lines().next(), Some("Nothing to change."));
+    assert_eq!(tree.text("a.py"), marked);
+    tree.write("a.py", marked.replace("    never", "    done").as_bytes());
+    assert_eq!(migrate(&[]).code, 0);
+    assert_eq!(tree.text("a.py"), "if x:\n    new\n    done\n");
+}
+
+#[test]
+fn settings_hold_and_the_command_line_overrides_them() {
+    let tree = Tree::new(&[
+        (
+            "loopshift.toml",
+            "to = \"asyncio\"\nunsafe = true\nexclude = [\"skip\"]\n",
+        ),
+        ("a.py", "maybe\n"),
+        ("skip/b.py", "old\n"),
+        ("also/c.py", "old\n"),
+    ]);
+    let json = |args: &[&str]| -> serde_json::Value {
+        let mut all = vec!["migrate", root(&tree), "--output-format", "json"];
+        all.extend(args);
+        serde_json::from_str(&run(&all).out).expect("JSON")
+    };
+    let found = json(&[]);
+    assert_eq!(found["to"], "asyncio");
+    assert_eq!(found["summary"]["files_changed"], 2);
+    let found = json(&["--to", "anyio", "--exclude", "also"]);
+    assert_eq!(found["to"], "anyio");
+    assert_eq!(found["summary"]["files_changed"], 1);
+}
+
+#[test]
+fn wrong_use_is_told() {
+    let tree = Tree::new(&[("a.py", "old\n")]);
+    let ran = run(&["migrate", root(&tree)]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("--to anyio"), "{}", ran.err);
+    let ran = run(&["migrate", "/no/such/place", "--to", "anyio", "--exit-zero"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("/no/such/place"), "{}", ran.err);
+    tree.loopshift(&["migrate", "--to", "trio"]).code(2);
+    tree.loopshift(&["migrate", "--to", "anyio", "--target-version", "2.7"])
+        .code(2);
+    tree.loopshift(&["migrate", "--to", "anyio", "--allow-dirty"])
+        .code(2);
+    tree.loopshift(&["scan", "--threads", "0"]).code(2);
+    tree.loopshift(&[]).code(2);
+    tree.loopshift(&["--help"]).success();
+    tree.write("loopshift.toml", b"nonsense = 1\n");
+    let assert = tree.loopshift(&["scan"]).code(2);
+    let err = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(
+        err.contains("loopshift.toml:1: unknown field `nonsense`"),
+        "{err}"
+    );
+}
+
+#[test]
+fn scan_is_a_table_and_json() {
+    let tree = Tree::new(&[("a.py", "old\n")]);
+    let ran = run(&["scan", root(&tree)]);
+    assert_eq!(ran.code, 0);
+    let expected = "\
+1 file, 3 lines, to anyio
+
+  library  uses  moves by itself  needs a decision  stays on purpose  files  for example
+  lib         3                1                 1                 1      1  a.py:1
+
+  API        uses  moves by itself  needs a decision  stays on purpose  files  for example
+  lib.old       2                1                 1                 0      1  a.py:1
+  lib.never     1                0                 0                 1      1  a.py:3
+
+  package  uses  moves by itself  needs a decision  stays on purpose  files  for example
+  a           3                1                 1                 1      1  a.py:1
+
+4 functions, 1 async now; 2 would become async, up to 1 call away from what causes it.
+0 of 1 module would run on trio too.
+";
+    assert_eq!(ran.out, expected);
+    let ran = run(&["scan", root(&tree), "--output-format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(json["schema"], 1);
+    assert_eq!(
+        json["total"],
+        serde_json::json!({"uses": 3, "moves": 1, "decision": 1, "stays": 1})
+    );
+    assert_eq!(json["apis"][0]["name"], "lib.old");
+    assert_eq!(json["apis"][0]["uses"], 2);
+}
+
+#[test]
+fn explain_and_graph() {
+    let tree = Tree::new(&[("a/b.py", "old\n")]);
+    assert_eq!(run(&["explain", "word"]).out, "# word\n");
+    let ran = run(&["explain", "wrd"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("did you mean word?"), "{}", ran.err);
+    let place = format!("{}:7", tree.path("a/b.py").display());
+    assert_eq!(run(&["explain", &place]).out, "b.py:7 is sync\n");
+    assert_eq!(run(&["explain", "no.py:7"]).code, 2);
+    let ran = run(&["graph", root(&tree), "--output-format", "json"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "{\n  \"a.b\": []\n}\n"));
+}
+
+#[test]
+fn a_closed_pipe_is_no_error_and_a_full_disk_is_one() {
+    struct Refuses(io::ErrorKind);
+    impl io::Write for Refuses {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let tree = Tree::new(&[("a.py", "old\n")]);
+    let args = ["migrate", root(&tree), "--to", "anyio"];
+    let nothing = |_| String::new();
+    assert_eq!(
+        run_to(&args, Refuses(io::ErrorKind::BrokenPipe), nothing).code,
+        1
+    );
+    let ran = run_to(&args, Refuses(io::ErrorKind::StorageFull), nothing);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("cannot write the result"), "{}", ran.err);
+}
+
+#[test]
+fn an_interrupted_apply_is_noticed() {
+    let tree = Tree::new(&[("a.py", "old\n")]);
+    tree.write(
+        ".loopshift/runs/4/journal.json",
+        b"{\"schema\": 1, \"files\": []}",
+    );
+    tree.write(".loopshift/runs/4/old.bin", b"");
+    tree.write(".loopshift/runs/4/new.bin", b"");
+    let ran = run(&["migrate", root(&tree), "--to", "anyio"]);
+    assert_eq!(ran.code, 1);
+    assert_eq!(ran.err.matches("run 4").count(), 1, "{}", ran.err);
+    let ran = run(&["migrate", root(&tree), "--to", "anyio", "--apply"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.err.contains("run 4 had been interrupted"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(tree.text("a.py"), "new\n");
+}
+
+#[test]
+fn colour_follows_the_switch_and_the_environment() {
+    let tree = Tree::new(&[]);
+    let coloured = |args: &[&str], variable: Option<(&str, &str)>| {
+        let mut command =
+            assert_cmd::Command::cargo_bin("loopshift").expect("the program is built");
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "TERM"] {
+            command.env_remove(name);
+        }
+        if let Some((name, value)) = variable {
+            command.env(name, value);
+        }
+        let output = command
+            .current_dir(&tree.root)
+            .args(args)
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(2));
+        output.stderr.contains(&0x1b)
+    };
+    let wrong = ["migrate", "nowhere"];
+    assert!(!coloured(&wrong, None), "stderr is no terminal");
+    assert!(coloured(&["migrate", "nowhere", "--color", "always"], None));
+    assert!(coloured(&wrong, Some(("CLICOLOR_FORCE", "1"))));
+    assert!(!coloured(
+        &["migrate", "nowhere", "--color", "never"],
+        Some(("CLICOLOR_FORCE", "1"))
+    ));
+    let mut command = assert_cmd::Command::cargo_bin("loopshift").expect("the program is built");
+    command.env("NO_COLOR", "1").env("CLICOLOR_FORCE", "1");
+    let output = command
+        .current_dir(&tree.root)
+        .args(wrong)
+        .output()
+        .expect("it runs");
+    assert!(!output.stderr.contains(&0x1b), "NO_COLOR is kept");
+}

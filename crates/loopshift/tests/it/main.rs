@@ -1,0 +1,8 @@
+//! The command line, used as a user or another crate does.
+
+mod applying;
+mod commands;
+mod crashes;
+mod discovering;
+mod setting;
+mod tools;
