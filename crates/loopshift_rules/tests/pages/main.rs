@@ -1,0 +1,57 @@
+//! Every page of `docs/rules` is a test. `docs/writing-pages.md` says how a page is written.
+
+mod check;
+mod page;
+mod tool;
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "shared with tests that use more of it")]
+mod support;
+
+use std::fmt;
+use std::path::Path;
+
+/// What is wrong with a page. The harness prints errors for debugging, and this one is to be read.
+struct Failures(String);
+
+impl fmt::Debug for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failures {}
+
+/// Checks one page: its shape, and all its examples. Reports every failure of the page at once.
+fn rule_page(path: &Path) -> datatest_stable::Result<()> {
+    let text = std::fs::read_to_string(path)?;
+    let name = path
+        .file_stem()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let page = page::Page::parse(name, &text).map_err(Failures)?;
+    let failures: Vec<String> = page
+        .examples
+        .iter()
+        .filter_map(|example| {
+            check::check(example)
+                .err()
+                .map(|error| format!("{}:{}: {error}", path.display(), example.line))
+        })
+        .collect();
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(Failures(failures.join("\n\n")).into())
+    }
+}
+
+datatest_stable::harness! {
+    { test = rule_page, root = "../../docs/rules", pattern = r"^(?!README).*\.md$" },
+}
