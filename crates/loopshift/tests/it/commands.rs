@@ -488,3 +488,23 @@ fn colour_follows_the_switch_and_the_environment() {
         .expect("it runs");
     assert!(!output.stderr.contains(&0x1b), "NO_COLOR is kept");
 }
+
+#[test]
+fn the_graph_of_a_small_program() {
+    let tree = Tree::new(&[
+        ("pkg/__init__.py", ""),
+        ("pkg/a.py", "from .b import g\n\ndef f():\n    g()\n"),
+        ("pkg/b.py", "import time\n\ndef g():\n    time.sleep(1)\n"),
+        ("pkg/b.pyi", "def g(): ...\n"),
+    ]);
+    let assert = tree.loopshift(&["graph", "."]).success();
+    let json: serde_json::Value =
+        serde_json::from_slice(&assert.get_output().stdout).expect("JSON");
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "pkg": [], "pkg.a": [], "pkg.a.f": ["pkg.b.g"], "pkg.b": [],
+            "pkg.b.g": ["time.sleep"], "time.sleep": [],
+        })
+    );
+}
