@@ -1,9 +1,12 @@
 //! Unified diffs that `git apply` and `patch` read.
 
 use std::fmt::Write;
+use std::ops::Range;
 
-use similar::{ChangeTag, TextDiff};
+use anstyle::Style;
+use similar::{DiffOp, group_diff_ops};
 
+use crate::line_diff::line_ops;
 use crate::style::{BOLD, CYAN, GREEN, RED, paint};
 
 /// The difference between `old` and `new` of the file `name`, with three lines around each change; in colour where asked.
@@ -19,35 +22,60 @@ pub fn unified(name: &str, old: &str, new: &str, colour: bool) -> String {
             text.to_owned()
         }
     };
-    let diff = TextDiff::from_lines(old, new);
+    let old: Vec<&str> = old.split_inclusive('\n').collect();
+    let new: Vec<&str> = new.split_inclusive('\n').collect();
     let mut out = String::new();
     for (sign, side) in [("---", "a"), ("+++", "b")] {
         let line = format!("{sign} {}", quoted(&format!("{side}/{name}")));
         out.push_str(&style(BOLD, &line));
         out.push('\n');
     }
-    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-        let header = hunk.header().to_string();
-        out.push_str(&style(CYAN, header.trim_end()));
+    for hunk in group_diff_ops(line_ops(&old, &new), 3) {
+        out.push_str(&style(CYAN, &header(&hunk)));
         out.push('\n');
-        for change in hunk.iter_changes() {
-            let line = change.value();
-            let body = line.strip_suffix('\n').unwrap_or(line);
-            let (sign, styled) = match change.tag() {
-                ChangeTag::Equal => (' ', None),
-                ChangeTag::Delete => ('-', Some(RED)),
-                ChangeTag::Insert => ('+', Some(GREEN)),
-            };
-            let text = format!("{sign}{body}");
-            out.push_str(&styled.map_or_else(|| text.clone(), |styled| style(styled, &text)));
-            if line.ends_with('\n') {
+        let mut print = |sign: char, lines: &[&str], styled: Option<Style>| {
+            for line in lines {
+                let body = line.strip_suffix('\n');
+                let text = format!("{sign}{}", body.unwrap_or(line));
+                out.push_str(&styled.map_or_else(|| text.clone(), |styled| style(styled, &text)));
                 out.push('\n');
-            } else if change.missing_newline() {
-                out.push_str("\n\\ No newline at end of file\n");
+                if body.is_none() {
+                    out.push_str("\\ No newline at end of file\n");
+                }
+            }
+        };
+        for op in &hunk {
+            if let DiffOp::Equal { .. } = op {
+                print(' ', &old[op.old_range()], None);
+            } else {
+                print('-', &old[op.old_range()], Some(RED));
+                print('+', &new[op.new_range()], Some(GREEN));
             }
         }
     }
     out
+}
+
+/// The line above a hunk: `@@ -2,7 +2,7 @@`.
+fn header(hunk: &[DiffOp]) -> String {
+    let side = |ranges: &mut dyn Iterator<Item = Range<usize>>| {
+        let mut whole: Option<Range<usize>> = None;
+        for range in ranges {
+            whole = Some(whole.map_or(range.start, |whole| whole.start)..range.end);
+        }
+        let whole = whole.unwrap_or(0..0);
+        match whole.len() {
+            // Nothing stands after the line before.
+            0 => format!("{},0", whole.start),
+            1 => (whole.start + 1).to_string(),
+            len => format!("{},{len}", whole.start + 1),
+        }
+    };
+    format!(
+        "@@ -{} +{} @@",
+        side(&mut hunk.iter().map(DiffOp::old_range)),
+        side(&mut hunk.iter().map(DiffOp::new_range))
+    )
 }
 
 /// A name as git writes it: in quotes where it holds what would confuse a reader of the header.

@@ -15,6 +15,7 @@ mod failpoint;
 mod git;
 pub mod home;
 mod journal;
+mod line_diff;
 pub mod lines;
 pub mod mark;
 pub mod messages;

@@ -3,6 +3,7 @@
 mod applying;
 mod commands;
 mod crashes;
+mod diffing;
 mod discovering;
 mod setting;
 mod tools;
