@@ -74,7 +74,7 @@ pub struct Helper {
     /// The name it is given where that is free: `_outcome`.
     pub name: &'static str,
     /// Its text, at no indentation, with a line end after the last line. `{name}` stands for its name, and
-    /// `{@module}` or `{@module.name}` for imported names, as in [`pieces`].
+    /// `{@module}` or `{@module:name}` for imported names; braces are doubled, as in [`pieces`].
     pub source: &'static str,
 }
 
@@ -133,6 +133,29 @@ impl From<String> for Piece {
 /// # Panics
 /// On a template that is not well formed. Templates are part of the program, never input.
 pub fn pieces(template: &'static str, args: &[Piece]) -> Vec<Piece> {
+    parse_template(template, |name| {
+        args[name.parse::<usize>().expect("a number in the template")].clone()
+    })
+}
+
+impl Helper {
+    /// Its text, for the name it got.
+    ///
+    /// # Panics
+    /// On a template that is not well formed, as [`pieces`].
+    pub(crate) fn pieces(&self, name: &str) -> Vec<Piece> {
+        parse_template(self.source, |placeholder| {
+            assert!(
+                placeholder == "name",
+                "{{{placeholder}}} in the helper {}",
+                self.name
+            );
+            Piece::from(name.to_owned())
+        })
+    }
+}
+
+fn parse_template(template: &'static str, mut arg: impl FnMut(&str) -> Piece) -> Vec<Piece> {
     let mut out = Vec::new();
     let mut text = String::new();
     let mut rest = template;
@@ -165,7 +188,7 @@ pub fn pieces(template: &'static str, args: &[Piece]) -> Vec<Piece> {
                     name: None,
                 },
             }),
-            None => args[name.parse::<usize>().expect("a number in the template")].clone(),
+            None => arg(name),
         });
     }
     text.push_str(rest);

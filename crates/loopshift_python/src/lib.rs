@@ -3,9 +3,21 @@
 //! This is the only crate that depends on the `ruff_*` parser family. The others use the syntax
 //! tree through [`ast`].
 
+mod blocks;
+pub mod comments;
 pub mod edit;
+mod imports;
+mod layout;
+mod nesting;
 pub mod parse;
+mod python2;
+pub mod render;
+pub mod scope;
+pub mod stdlib;
+pub mod tree;
 
 /// The syntax tree, as the pinned parser defines it.
 pub use ruff_python_ast as ast;
+pub use ruff_python_ast::{ModModule, PythonVersion};
+pub use ruff_python_parser::Parsed;
 pub use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};

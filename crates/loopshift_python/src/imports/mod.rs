@@ -1,0 +1,245 @@
+//! The names that edits need: which import or helper gives them, and what must be added.
+
+mod existing;
+mod place;
+pub(crate) mod unused;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ruff_python_ast::ModModule;
+use ruff_python_parser::Parsed;
+use ruff_text_size::{TextRange, TextSize};
+
+use crate::edit::{Edit, Helper, Import, Piece};
+use crate::layout::Layout;
+use crate::render::Out;
+use crate::scope::{Scopes, fresh};
+use existing::Existing;
+use place::Places;
+
+/// Something that must have a name in the module.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    Import(Import),
+    Helper(&'static Helper),
+}
+
+/// The names of imports and helpers at the places that need them. Empty at first: it takes note of what is asked for, and
+/// [`Names::resolve`] finds the answers.
+#[derive(Default)]
+pub(crate) struct Names {
+    asked: RefCell<BTreeSet<(TextSize, Need)>>,
+    found: BTreeMap<(TextSize, Need), String>,
+    lines: Vec<Lines>,
+}
+
+/// Whole lines to insert at the start of a line.
+pub(crate) struct Lines {
+    pub(crate) offset: TextSize,
+    text: String,
+}
+
+impl Lines {
+    /// Writes the lines.
+    pub(crate) fn write(&self, out: &mut Out, layout: &Layout) {
+        if !out.text.is_empty() && !out.text.ends_with(['\n', '\r']) {
+            out.newline(layout.newline, false);
+        }
+        for line in self.text.split_inclusive('\n') {
+            out.push(line.trim_end_matches('\n'));
+            out.newline(layout.newline, false);
+        }
+    }
+}
+
+impl Names {
+    /// The name of an imported or helper piece at a place.
+    pub(crate) fn name_of(&self, piece: &Piece, place: TextSize) -> String {
+        let need = match piece {
+            Piece::Import(import) => Need::Import(import.clone()),
+            Piece::Helper(helper) => Need::Helper(helper),
+            Piece::Text(_) | Piece::Source(_) => return String::new(),
+        };
+        let key = (place, need);
+        let found = self.found.get(&key).cloned();
+        found.unwrap_or_else(|| {
+            self.asked.borrow_mut().insert(key);
+            String::new()
+        })
+    }
+
+    /// The lines to insert, by offset.
+    pub(crate) fn lines(&self) -> &[Lines] {
+        &self.lines
+    }
+
+    /// Finds names for all that was asked for, and the lines that must be added; false if nothing was.
+    pub(crate) fn resolve(
+        &mut self,
+        parsed: &Parsed<ModModule>,
+        layout: &Layout,
+        edits: &[Edit],
+    ) -> bool {
+        let asked = self.asked.take();
+        if asked.is_empty() {
+            return false;
+        }
+        let body = &parsed.syntax().body;
+        let scopes = Scopes::new(parsed.syntax());
+        let existing = Existing::new(body, &scopes, edits);
+        let limit = (asked.iter())
+            .map(|it| it.0)
+            .filter(|&it| scopes.runs_at_import(scopes.at(it)))
+            .min();
+        let places = Places::new(layout, body, limit, edits);
+        let mut resolver = Resolver {
+            scopes: &scopes,
+            existing: &existing,
+            imports: BTreeMap::new(),
+            helpers: BTreeMap::new(),
+            taken: BTreeSet::new(),
+        };
+        let (imports, helpers): (Vec<_>, Vec<_>) =
+            (asked.into_iter()).partition(|it| matches!(it.1, Need::Import(_)));
+        for (place, need) in helpers {
+            if let Need::Helper(helper) = need {
+                let name = resolver.helper(helper, place);
+                self.found.insert((place, need), name);
+            }
+        }
+        // The imports that helpers need stand for the module, where the helpers will be.
+        let mut wanted: Vec<(Import, TextSize, Option<TextSize>)> = Vec::new();
+        for (place, need) in imports {
+            if let Need::Import(import) = need {
+                wanted.push((import, place, Some(place)));
+            }
+        }
+        for (helper, name) in &resolver.helpers {
+            for piece in helper.pieces(name) {
+                if let Piece::Import(import) = piece {
+                    wanted.push((import, places.helpers, None));
+                }
+            }
+        }
+        wanted.sort();
+        let mut for_helpers: BTreeMap<Import, String> = BTreeMap::new();
+        for (import, place, of_edit) in wanted {
+            let name = resolver.import(&import, place, of_edit.is_none());
+            match of_edit {
+                Some(place) => self.found.insert((place, Need::Import(import)), name),
+                None => for_helpers.insert(import, name),
+            };
+        }
+        let helpers: Vec<String> = (resolver.helpers.iter())
+            .map(|(helper, name)| {
+                (helper.pieces(name).iter())
+                    .map(|piece| match piece {
+                        Piece::Text(text) => text.to_string(),
+                        Piece::Import(import) => {
+                            for_helpers.get(import).cloned().unwrap_or_default()
+                        }
+                        Piece::Source(_) | Piece::Helper(_) => String::new(),
+                    })
+                    .collect()
+            })
+            .collect();
+        self.lines = places
+            .lines(&resolver.imports, &helpers)
+            .into_iter()
+            .map(|(offset, text)| Lines { offset, text })
+            .collect();
+        true
+    }
+}
+
+struct Resolver<'r, 'a> {
+    scopes: &'r Scopes<'a>,
+    existing: &'r Existing,
+    /// The imports to add, with the names they bind, or the dotted module itself.
+    imports: BTreeMap<Import, String>,
+    helpers: BTreeMap<&'static Helper, String>,
+    /// Names that the additions bind.
+    taken: BTreeSet<String>,
+}
+
+impl Resolver<'_, '_> {
+    fn helper(&mut self, helper: &'static Helper, place: TextSize) -> String {
+        if let Some(name) = self.helpers.get(helper) {
+            return name.clone();
+        }
+        let name = fresh(helper.name, |name| {
+            !self.taken.contains(name)
+                && !self.scopes.is_used_anywhere(name)
+                && !self.is_hidden(name, place)
+        });
+        self.taken.insert(name.clone());
+        self.helpers.insert(helper, name.clone());
+        name
+    }
+
+    /// The name that stands for `import` at `place`, by an import that is there or a new one. `in_module` says that the
+    /// place is in the module's own scope, whatever is at the offset.
+    fn import(&mut self, import: &Import, place: TextSize, in_module: bool) -> String {
+        let scope = if in_module { 0 } else { self.scopes.at(place) };
+        if let Some(name) = self.existing.name_of(import, self.scopes, scope, place) {
+            return name;
+        }
+        if let Some(name) = self.imports.get(import) {
+            return name.clone();
+        }
+        let name = self.new_name(import, place);
+        self.imports.insert(import.clone(), name.clone());
+        name
+    }
+
+    fn new_name(&mut self, import: &Import, place: TextSize) -> String {
+        let module = &*import.module;
+        let root = module.split('.').next().unwrap_or(module);
+        if import.name.is_none() {
+            let star = self.scopes.has_star_import
+                && self.scopes.references.iter().any(|it| it.name == root)
+                && self.scopes.resolve(root, 0).is_none();
+            // Other imports of the same package may bind its name, too.
+            let shared = self.existing.binds_package(root, self.scopes)
+                || self
+                    .imports
+                    .keys()
+                    .any(|it| it.name.is_none() && it.module == root)
+                || !(self.taken.contains(root) || self.scopes.is_bound_anywhere(root));
+            let dotted = module != root || !self.scopes.is_bound_anywhere(root);
+            if dotted && shared && !star && !self.is_hidden(root, place) {
+                self.taken.insert(root.to_owned());
+                return module.to_owned();
+            }
+        }
+        let base = match &import.name {
+            Some(name) => name,
+            None => module.rsplit('.').next().unwrap_or(module),
+        };
+        let name = fresh(base, |name| {
+            !self.taken.contains(name)
+                && !self.scopes.is_used_anywhere(name)
+                && !self.is_hidden(name, place)
+        });
+        self.taken.insert(name.clone());
+        name
+    }
+
+    /// Whether a name of the module would not be seen at `place`.
+    fn is_hidden(&self, name: &str, place: TextSize) -> bool {
+        let scope = self.scopes.at(place);
+        self.scopes.resolve(name, scope).is_some_and(|it| it != 0)
+    }
+}
+
+/// Whether an edit other than a wrap touches `range`.
+fn is_edited(edits: &[Edit], range: TextRange) -> bool {
+    edits.iter().any(|edit| {
+        !matches!(edit, Edit::Wrap(_))
+            && edit
+                .range()
+                .intersect(range)
+                .is_some_and(|it| !it.is_empty())
+    })
+}

@@ -1,0 +1,330 @@
+//! Where new imports and helpers go.
+
+use std::collections::BTreeMap;
+
+use ruff_python_ast::{Expr, Stmt};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+
+use crate::edit::{Edit, Import};
+use crate::layout::Layout;
+use crate::render::has_blocks;
+use crate::stdlib::is_stdlib;
+
+/// The order of groups: `from __future__`, standard library, other absolute imports, relative ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    Future,
+    Stdlib,
+    Absolute,
+    Relative,
+}
+
+fn group_of(module: &str, level: u32) -> Group {
+    if level > 0 {
+        Group::Relative
+    } else if module == "__future__" {
+        Group::Future
+    } else if is_stdlib(module) {
+        Group::Stdlib
+    } else {
+        Group::Absolute
+    }
+}
+
+/// An import statement at the head of the module.
+struct Head {
+    group: Group,
+    is_from: bool,
+    module: String,
+    line: TextSize,
+    next_line: TextSize,
+}
+
+/// The places for new lines in one module.
+pub(super) struct Places<'l> {
+    layout: &'l Layout<'l>,
+    heads: Vec<Head>,
+    /// Where the first import goes if there is none.
+    start: TextSize,
+    /// Where helpers go.
+    pub(super) helpers: TextSize,
+    /// Replaced ranges, which nothing may be put into.
+    closed: Vec<TextRange>,
+}
+
+impl<'l> Places<'l> {
+    /// Looks at the head of the module: everything before the first definition, loop or other block that holds no import,
+    /// and before `limit`, where the first of the new names is needed while the module is imported.
+    pub(super) fn new(
+        layout: &'l Layout<'l>,
+        body: &[Stmt],
+        limit: Option<TextSize>,
+        edits: &[Edit],
+    ) -> Self {
+        let mut heads = Vec::new();
+        let mut start = first_place(layout, body);
+        let mut helpers = start;
+        let below =
+            |stmt: &Stmt| layout.next_line(layout.statement_end(stmt.end(), "", has_blocks(stmt)));
+        for (at, stmt) in body.iter().enumerate() {
+            if limit.is_some_and(|it| stmt.end() > it) {
+                break;
+            }
+            let (module, level, is_from) = match stmt {
+                Stmt::Import(it) => (it.names.first().map_or("", |it| it.name.as_str()), 0, false),
+                Stmt::ImportFrom(it) => (
+                    it.module.as_ref().map_or("", |it| it.as_str()),
+                    it.level,
+                    true,
+                ),
+                Stmt::If(_) | Stmt::Try(_) if holds_import(stmt) => {
+                    helpers = below(stmt);
+                    continue;
+                }
+                Stmt::Expr(it) if at == 0 && matches!(*it.value, Expr::StringLiteral(_)) => {
+                    start = below(stmt);
+                    helpers = start;
+                    continue;
+                }
+                _ if has_blocks(stmt) => break,
+                _ => continue,
+            };
+            helpers = below(stmt);
+            heads.push(Head {
+                group: group_of(module, level),
+                is_from,
+                module: module.to_lowercase(),
+                line: layout.line_start(stmt.start()),
+                next_line: helpers,
+            });
+        }
+        let closed = (edits.iter())
+            .filter(|it| !matches!(it, Edit::Wrap(_)))
+            .map(Edit::range)
+            .collect();
+        let mut places = Places {
+            layout,
+            heads,
+            start,
+            helpers,
+            closed,
+        };
+        places.helpers = places.open(helpers);
+        places
+    }
+
+    /// `offset`, or the line after the replaced range that it is in.
+    fn open(&self, offset: TextSize) -> TextSize {
+        let inside = |it: &&TextRange| it.start() < offset && offset < it.end();
+        match self.closed.iter().find(inside) {
+            Some(range) => self.layout.next_line(range.end()),
+            None => offset,
+        }
+    }
+
+    /// Where to put an import.
+    fn place(&self, import: &Import) -> TextSize {
+        let group = group_of(&import.module, 0);
+        let is_from = import.name.is_some();
+        let module = import.module.to_lowercase();
+        let Some(first) = self.heads.iter().position(|it| it.group == group) else {
+            return match self.heads.iter().rfind(|it| it.group < group) {
+                Some(lower) => lower.next_line,
+                None => self.heads.first().map_or(self.start, |it| it.line),
+            };
+        };
+        // The first run of imports of this group that no blank line parts.
+        let mut last = first;
+        while let Some(next) = self.heads.get(last + 1)
+            && next.group == group
+            && next.line == self.heads[last].next_line
+        {
+            last += 1;
+        }
+        let section = &self.heads[first..=last];
+        // Plain imports come first, unless the section sorts both kinds by module.
+        let mixed = section.windows(2).any(|it| it[0].is_from && !it[1].is_from);
+        let key = |is_from: bool, module: &str| (is_from && !mixed, module.to_owned());
+        match section
+            .iter()
+            .rfind(|it| key(it.is_from, &it.module) <= key(is_from, &module))
+        {
+            Some(smaller) => smaller.next_line,
+            None => section[0].line,
+        }
+    }
+
+    /// The new lines, by offset.
+    pub(super) fn lines(
+        &self,
+        imports: &BTreeMap<Import, String>,
+        helpers: &[String],
+    ) -> BTreeMap<TextSize, String> {
+        let mut at: BTreeMap<TextSize, Vec<(Group, bool, String, String)>> = BTreeMap::new();
+        for (import, name) in imports {
+            at.entry(self.open(self.place(import))).or_default().push((
+                group_of(&import.module, 0),
+                import.name.is_some(),
+                import.module.to_lowercase(),
+                statement(import, name),
+            ));
+        }
+        let mut out = BTreeMap::new();
+        for (offset, mut lines) in at {
+            lines.sort();
+            let text = self.section(offset, &lines);
+            out.insert(offset, text);
+        }
+        if !helpers.is_empty() {
+            let text: &mut String = out.entry(self.helpers).or_default();
+            text.truncate(text.trim_end_matches('\n').len());
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            let above = if text.is_empty() {
+                self.blank_lines_above(self.helpers)
+            } else {
+                Some(0)
+            };
+            text.push_str(&"\n".repeat(above.map_or(0, |it| 2usize.saturating_sub(it))));
+            text.push_str(&helpers.join("\n\n"));
+            if let Some(below) = self.blank_lines_below(self.helpers) {
+                text.push_str(&"\n".repeat(2usize.saturating_sub(below)));
+            }
+        }
+        out
+    }
+
+    /// New imports at one place, with the blank lines that part them from what is around.
+    fn section(&self, offset: TextSize, lines: &[(Group, bool, String, String)]) -> String {
+        let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
+            return String::new();
+        };
+        let above = self.heads.iter().find(|it| it.next_line == offset);
+        let below = self.heads.iter().find(|it| it.line == offset);
+        let mut text = String::new();
+        let parted_above = match (above, below) {
+            // Right above another import: what parts that from the one above stands above already, or nothing does.
+            (_, Some(_)) => false,
+            (Some(above), None) => above.group != first.0,
+            (None, None) => offset == self.start && self.starts_after_docstring(),
+        };
+        if parted_above && self.blank_lines_above(offset) == Some(0) {
+            text.push('\n');
+        }
+        let mut group = first.0;
+        for line in lines {
+            if line.0 != group {
+                text.push('\n');
+                group = line.0;
+            }
+            text.push_str(&line.3);
+            text.push('\n');
+        }
+        let parted_below = match (above, below) {
+            (Some(_), Some(_)) => false,
+            (_, Some(below)) => below.group != last.0,
+            (_, None) => true,
+        };
+        if parted_below && self.blank_lines_below(offset) == Some(0) {
+            text.push('\n');
+            let rest = &self.layout.source[offset.to_usize()..];
+            if ["def ", "class ", "async ", "@"]
+                .iter()
+                .any(|it| rest.starts_with(it))
+            {
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn starts_after_docstring(&self) -> bool {
+        let above = self.layout.source[..self.start.to_usize()].trim_end();
+        above.ends_with(['"', '\''])
+    }
+
+    /// How many blank lines stand above `offset`; none at the start of the file.
+    fn blank_lines_above(&self, offset: TextSize) -> Option<usize> {
+        let above = &self.layout.source[..offset.to_usize()];
+        if above.trim().is_empty() {
+            return None;
+        }
+        let lines = crate::layout::line_starts(above);
+        let line = |at: usize| {
+            let end = lines
+                .get(at + 1)
+                .map_or(above.len(), ruff_text_size::TextSize::to_usize);
+            &above[lines[at].to_usize()..end]
+        };
+        let full = if above.ends_with(['\n', '\r']) {
+            lines.len() - 1
+        } else {
+            lines.len()
+        };
+        Some(
+            (0..full)
+                .rev()
+                .take_while(|&at| line(at).trim().is_empty())
+                .count(),
+        )
+    }
+
+    /// How many blank lines stand at `offset`; none where nothing follows.
+    fn blank_lines_below(&self, offset: TextSize) -> Option<usize> {
+        let below = &self.layout.source[offset.to_usize()..];
+        if below.trim().is_empty() {
+            return None;
+        }
+        let starts = crate::layout::line_starts(below);
+        let blank = |at: usize| {
+            let end = starts
+                .get(at + 1)
+                .map_or(below.len(), ruff_text_size::TextSize::to_usize);
+            below[starts[at].to_usize()..end].trim().is_empty()
+        };
+        Some((0..starts.len()).take_while(|&at| blank(at)).count())
+    }
+}
+
+fn statement(import: &Import, name: &str) -> String {
+    let module = &import.module;
+    match &import.name {
+        Some(imported) if imported == name => format!("from {module} import {imported}"),
+        Some(imported) => format!("from {module} import {imported} as {name}"),
+        None if module == name => format!("import {module}"),
+        None => format!("import {module} as {name}"),
+    }
+}
+
+fn holds_import(stmt: &Stmt) -> bool {
+    let body = match stmt {
+        Stmt::If(it) => &it.body,
+        Stmt::Try(it) => &it.body,
+        _ => return false,
+    };
+    body.iter()
+        .any(|it| matches!(it, Stmt::Import(_) | Stmt::ImportFrom(_)))
+}
+
+/// The line of the first statement, or the comment lines right above it where a blank line parts these from the head of
+/// the file.
+fn first_place(layout: &Layout, body: &[Stmt]) -> TextSize {
+    let Some(first) = body.first() else {
+        return TextSize::of(layout.source);
+    };
+    let statement = layout.line_start(first.start());
+    let mut at = statement;
+    while at > TextSize::default() {
+        let above = layout.line_start(at - TextSize::from(1));
+        let line = layout.source[TextRange::new(above, at)].trim();
+        if line.is_empty() {
+            return at;
+        }
+        if !line.starts_with('#') || above >= at {
+            break;
+        }
+        at = above;
+    }
+    statement
+}

@@ -1,0 +1,1 @@
+//! Imports that nothing refers to any more.
