@@ -40,10 +40,9 @@ pub fn mark(text: &str, notes: &[Note], mode: Mode) -> String {
     if notes.is_empty() && !has_marks(text) {
         return text.to_owned();
     }
-    let parsed = parse_module(text, PythonVersion::latest());
-    if !parsed.errors().is_empty() {
+    let Ok(parsed) = parse_module(text, PythonVersion::latest()) else {
         return text.to_owned();
-    }
+    };
     let mut starts: Vec<usize> = Vec::new();
     let mut marks: Vec<usize> = Vec::new();
     let mut at_start = true;

@@ -1,7 +1,7 @@
 //! The program as a whole: from texts to an analysis that rules can ask.
 
 use loopshift_python::ast::PythonVersion;
-use loopshift_python::parse::parse_module;
+use loopshift_python::parse::{empty_module, parse_module};
 use rayon::prelude::*;
 
 use crate::externals::Externals;
@@ -29,7 +29,8 @@ pub fn analyse<'a>(
     let modules: Vec<Unlinked> = inputs
         .par_iter()
         .map(|input| {
-            let parsed = parse_module(&input.text, version);
+            // The command line reports files that do not parse; nothing is known of them here.
+            let parsed = parse_module(&input.text, version).unwrap_or_else(|_| empty_module());
             let name = ModuleName {
                 name: &input.module,
                 is_package: input.is_package,
