@@ -60,10 +60,8 @@ fn python(files: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &S
 }
 
 fn parses(text: &str, options: &Options) -> Result<(), String> {
-    let parsed = parse_module(text, version(options)?);
-    if let Some(error) = parsed.errors().first() {
-        return Err(format!("it does not parse: {error}"));
-    }
+    let parsed = parse_module(text, version(options)?)
+        .map_err(|error| format!("it does not parse: {error}"))?;
     match parsed.unsupported_syntax_errors().first() {
         Some(error) => Err(format!("it needs a newer Python: {error}")),
         None => Ok(()),
@@ -81,13 +79,15 @@ fn version(options: &Options) -> Result<PythonVersion, String> {
 
 /// The comments of a text, sorted.
 fn comments_of(text: &str) -> Vec<String> {
-    let parsed = parse_module(
-        text,
-        PythonVersion {
-            major: 3,
-            minor: 13,
-        },
-    );
+    let version = PythonVersion {
+        major: 3,
+        minor: 13,
+    };
+    let parsed = match parse_module(text, version) {
+        Ok(parsed) => parsed,
+        // Shows up as a comment that went or came.
+        Err(error) => return vec![format!("does not parse: {error}")],
+    };
     let mut comments: Vec<String> = parsed
         .tokens()
         .iter()
