@@ -26,7 +26,7 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Leave out files and directories that match; may be given several times
-    #[arg(long, global = true, value_name = "GLOB", value_delimiter = ',')]
+    #[arg(long, global = true, value_name = "GLOB")]
     pub exclude: Vec<String>,
     /// Neither read nor write the cache
     #[arg(long, global = true)]

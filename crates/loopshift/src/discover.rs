@@ -351,6 +351,10 @@ fn told(error: &ignore::Error) -> (Option<&Path>, String) {
                 ancestor.display()
             ),
         ),
+        // An error that the walk has wrapped repeats the path in its words.
+        ignore::Error::Io(error) if error.raw_os_error().is_none() => {
+            (None, format!("cannot read it: {}", error.kind()))
+        }
         ignore::Error::Io(error) => (None, format!("cannot read it: {}", plain(error))),
         other => (None, other.to_string()),
     }

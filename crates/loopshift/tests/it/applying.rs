@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use loopshift::home::lock;
+use proptest::prelude::*;
 
 use crate::tools::Tree;
 
@@ -312,4 +313,40 @@ fn a_directory_that_became_a_symlink_stops_undo() {
     let problem = tree.undo(None, true).expect_err("behind a symlink");
     assert!(problem.reason.contains("symlink"), "{problem}");
     assert_eq!(outside.text("a.py"), "2");
+}
+
+/// Files with old and new bytes and a mode that their owner can write.
+fn files() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>, u32)>> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..40);
+    let mode = (0_u32..0o1000).prop_map(|mode| mode | 0o600);
+    prop::collection::vec((bytes(), bytes(), mode), 1..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_bytes_and_modes_undo_restores_them(files in files()) {
+        let tree = Tree::new(&[]);
+        let names: Vec<String> = (0..files.len()).map(|n| format!("d{}/{n} é.py", n % 2)).collect();
+        for (name, (old, _, mode)) in names.iter().zip(&files) {
+            tree.write(name, old);
+            tree.set_mode(name, *mode);
+        }
+        let before = tree.snapshot();
+        let plan: Vec<(&str, &[u8])> = names
+            .iter()
+            .zip(&files)
+            .map(|(name, (_, new, _))| (name.as_str(), new.as_slice()))
+            .collect();
+        tree.apply(&tree.plan(&plan)).expect("it applies");
+        let mut wanted = before.clone();
+        for (name, new) in &plan {
+            let file = wanted.get_mut(&tree.path(name)).expect("it is there");
+            file.1 = new.to_vec();
+        }
+        prop_assert_eq!(tree.program(), wanted);
+        tree.undo(None, false).expect("it undoes");
+        prop_assert_eq!(tree.snapshot(), before);
+    }
 }

@@ -328,7 +328,7 @@ fn settings_hold_and_the_command_line_overrides_them() {
     let found = json(&[]);
     assert_eq!(found["to"], "asyncio");
     assert_eq!(found["summary"]["files_changed"], 2);
-    let found = json(&["--to", "anyio", "--exclude", "also"]);
+    let found = json(&["--to", "anyio", "--exclude", "{also,other}"]);
     assert_eq!(found["to"], "anyio");
     assert_eq!(found["summary"]["files_changed"], 1);
 }

@@ -1,8 +1,11 @@
 //! Which files are found, and what their modules are called.
 
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use loopshift::discover::{Found, Options, canonical, discover};
 
@@ -258,4 +261,36 @@ fn source_roots_are_found_as_type_checkers_do() {
     has(&found, "src/pkg/a.py", &["pkg.a"]);
     let found = modules(&tree, &["src/pkg/a.py"]);
     has(&found, "src/pkg/a.py", &["pkg.a"]);
+}
+
+/// Root may read everything, so there the program runs as somebody else.
+#[test]
+fn what_must_not_be_read_is_told_and_the_rest_goes_on() {
+    let tree = Tree::new(&[
+        ("a.py", "def f(): pass\n"),
+        ("b.py", ""),
+        ("secret/c.py", ""),
+    ]);
+    let program = tree.path("program");
+    fs::copy(assert_cmd::cargo::cargo_bin("loopshift"), &program).expect("a copy");
+    tree.set_mode(".", 0o755);
+    tree.set_mode("program", 0o755);
+    tree.set_mode("b.py", 0o000);
+    tree.set_mode("secret", 0o000);
+    let mut command = Command::new(&program);
+    command.current_dir(&tree.root).args(["graph", "."]);
+    if fs::metadata(&tree.root).expect("metadata").uid() == 0 {
+        command.uid(65534).gid(65534);
+    }
+    let output = command.output().expect("it runs");
+    tree.set_mode("secret", 0o755);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(json, serde_json::json!({"a": [], "a.f": []}));
+    let expected = "\
+error: secret: cannot read it: permission denied
+error: b.py: cannot read it: permission denied
+";
+    assert_eq!(err, expected);
 }
