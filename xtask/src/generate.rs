@@ -1,6 +1,216 @@
-use crate::Result;
-#[derive(clap::Args)]
-pub(crate) struct Options {}
-pub(crate) fn run(_: &Options) -> Result<bool> {
-    Err("soon".into())
+//! `cargo xtask generate`: the files that are made from others.
+//!
+//! | file | from |
+//! | --- | --- |
+//! | `crates/loopshift_rules/src/rules.rs` | the files in `src/rules/` and the pages |
+//! | `docs/rules/README.md` | the pages |
+//! | `docs/cli.md` | what the program says of its commands |
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::Args;
+
+use crate::{Result, root, tool};
+
+/// Whether to write.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Write nothing; fail if a file is not what it would be
+    #[arg(long)]
+    check: bool,
+}
+
+/// Writes the files, or checks them: false if one is out of date.
+pub(crate) fn run(options: &Options) -> Result<bool> {
+    let mut files = Vec::new();
+    files.extend(registry()?);
+    files.push(index()?);
+    // What the program says is known only once the registry is right, and the program built with it.
+    if !options.check {
+        write(&files)?;
+    }
+    files.push(reference()?);
+    if !options.check {
+        write(&files)?;
+        return Ok(true);
+    }
+    let stale: Vec<&PathBuf> = files
+        .iter()
+        .filter(|(path, text)| !is_written(path, text))
+        .map(|(path, _)| path)
+        .collect();
+    for path in &stale {
+        eprintln!(
+            "{} is out of date: run `cargo xtask generate`",
+            path.display()
+        );
+    }
+    Ok(stale.is_empty())
+}
+
+/// Writes the registry of the rules.
+pub(crate) fn write_registry() -> Result<()> {
+    write(&registry()?.into_iter().collect::<Vec<_>>())
+}
+
+/// Writes the index of the rules.
+pub(crate) fn write_index() -> Result<()> {
+    write(&[index()?])
+}
+
+fn write(files: &[(PathBuf, String)]) -> Result<()> {
+    for (path, text) in files {
+        if !is_written(path, text) {
+            fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+            println!("wrote {}", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn is_written(path: &Path, text: &str) -> bool {
+    fs::read_to_string(path).is_ok_and(|written| written == text)
+}
+
+/// The names of the files in a directory with this ending, without it, sorted. None where there is no directory.
+fn names(directory: &Path, ending: &str) -> Result<Vec<String>> {
+    if !directory.exists() {
+        return Ok(Vec::new());
+    }
+    let error = |error| format!("{}: {error}", directory.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).map_err(error)? {
+        let name = entry.map_err(error)?.file_name();
+        if let Some(name) = name.to_str().and_then(|name| name.strip_suffix(ending)) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn pages() -> Result<Vec<String>> {
+    let mut pages = names(&root().join("docs/rules"), ".md")?;
+    pages.retain(|name| name != "README");
+    Ok(pages)
+}
+
+/// The registry: every file in `src/rules/` is a rule with a page. None before there is a rule.
+fn registry() -> Result<Option<(PathBuf, String)>> {
+    let source = root().join("crates/loopshift_rules/src");
+    let rules = names(&source.join("rules"), ".rs")?;
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    let pages = pages()?;
+    for rule in &rules {
+        if !pages.contains(&rule.replace('_', "-")) {
+            return Err(format!(
+                "the rule `{rule}` has no page docs/rules/{}.md",
+                rule.replace('_', "-")
+            ));
+        }
+    }
+    let mut text = String::from(
+        "//! The rules, by name. `cargo xtask generate` makes this file.\n\nuse crate::rule::Rule;\n\n",
+    );
+    // Writing to a string does not fail.
+    for rule in &rules {
+        let _ = writeln!(text, "pub mod {rule};");
+    }
+    text.push_str("\n/// All rules, by name.\npub static RULES: &[&Rule] = &[\n");
+    for rule in &rules {
+        let _ = writeln!(text, "    &{rule}::RULE,");
+    }
+    text.push_str("];\n\n/// The pages of the rules: name and text, by name.\npub static PAGES: &[(&str, &str)] = &[\n");
+    for page in &pages {
+        let _ = writeln!(
+            text,
+            "    (\n        \"{page}\",\n        include_str!(\"../../../docs/rules/{page}.md\"),\n    ),"
+        );
+    }
+    text.push_str("];\n");
+    Ok(Some((source.join("rules.rs"), text)))
+}
+
+/// The index: every page with its first sentence and the first sentence on its safety.
+fn index() -> Result<(PathBuf, String)> {
+    let mut text = String::from(
+        "# The rules\n\n<!-- `cargo xtask generate` makes this file from the pages. -->\n\n| rule | what it does | safety |\n| --- | --- | --- |\n",
+    );
+    for name in pages()? {
+        let path = root().join(format!("docs/rules/{name}.md"));
+        let page =
+            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let (head, _) = page.split_once("\n## ").unwrap_or((&page, ""));
+        let what = sentence(head.split_once('\n').map_or("", |(_, rest)| rest));
+        let safety = page
+            .split_once("\n## Safety\n")
+            .map_or("", |(_, rest)| rest);
+        let safety = sentence(safety.split("\n## ").next().unwrap_or(safety));
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| [{name}]({name}.md) | {what} | {safety} |");
+    }
+    Ok((root().join("docs/rules/README.md"), text))
+}
+
+/// The first sentence of a text, on one line, for a cell of a table.
+fn sentence(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let end = words.find(". ").map_or(words.len(), |end| end + 1);
+    words[..end].replace('|', "\\|")
+}
+
+/// The reference of the command line: what the program and each of its commands say of themselves.
+fn reference() -> Result<(PathBuf, String)> {
+    let loopshift = tool::build(false)?;
+    let all = help(&loopshift, None)?;
+    let mut text = String::from(
+        "# The command line\n\n<!-- `cargo xtask generate` makes this file from the program. -->\n",
+    );
+    let mut add = |title: &str, help: &str| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n## {title}\n\n```text\n{}\n```\n", help.trim_end());
+    };
+    add("loopshift", &all);
+    let commands = all
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help");
+    for command in commands {
+        add(
+            &format!("loopshift {command}"),
+            &help(&loopshift, Some(command))?,
+        );
+    }
+    Ok((root().join("docs/cli.md"), text))
+}
+
+fn help(loopshift: &Path, command: Option<&str>) -> Result<String> {
+    let mut line = Command::new(loopshift);
+    line.args(command)
+        .arg("--help")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
+    let output = line
+        .output()
+        .map_err(|error| format!("{line:?}: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() && !text.trim().is_empty() {
+        // Lines that only align end in blanks, which editors like to remove.
+        Ok(text
+            .lines()
+            .map(str::trim_end)
+            .collect::<Vec<_>>()
+            .join("\n"))
+    } else {
+        Err(format!("{line:?} prints no help ({})", output.status))
+    }
 }

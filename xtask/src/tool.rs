@@ -16,7 +16,7 @@ struct Message {
 }
 
 /// Builds the program and returns its path.
-fn build(release: bool) -> Result<PathBuf> {
+pub(crate) fn build(release: bool) -> Result<PathBuf> {
     eprintln!("Building loopshift");
     let mut command = Command::new("cargo");
     command.args([

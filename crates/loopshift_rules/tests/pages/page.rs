@@ -82,7 +82,7 @@ impl Page {
                 .strip_prefix("<!--")
                 .and_then(|line| line.strip_suffix("-->"))
             {
-                noted = note.to_owned();
+                note.clone_into(&mut noted);
             } else if let Some(info) = line.strip_prefix("```") {
                 let mut body = String::new();
                 loop {
