@@ -4,6 +4,7 @@
 //! format and come on top ([`Catalog::with_user_rows`]). How a row is written stands in
 //! `docs/catalog.md`; [`row`] reads one.
 
+pub mod facts;
 pub mod row;
 pub mod signature;
 pub mod template;
@@ -274,6 +275,13 @@ impl Catalog {
             .bases
             .iter()
             .find_map(|base| self.member_within(base, member, depth))
+    }
+
+    /// The members that `class` has itself, and what is in them (`TaskHandle.Status.PENDING`), ordered by name.
+    pub fn members(&self, class: &str) -> impl Iterator<Item = &Api> {
+        // Everything between `class.` and `class/`, the character after the dot.
+        let range = format!("{class}.").into_boxed_str()..format!("{class}/").into_boxed_str();
+        self.apis.range(range).map(|(_, api)| api)
     }
 
     /// The canonical form of a name: what stands in front of it replaced where that is an alias. Names that the
