@@ -45,7 +45,7 @@ pub struct Planned {
     /// The files: `FileId(i)` is `sources[i]`. All that were given, in their order, and then the project's own files that
     /// change too (`pyproject.toml`, requirements).
     pub sources: Vec<Source>,
-    /// What could not be parsed.
+    /// What else went wrong with single files. Files that do not parse are told of before the engine is asked.
     pub problems: Vec<Problem>,
 }
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::PathBuf;
 
+use loopshift_python::ast::PythonVersion;
+use loopshift_python::parse::parse_module;
 use rayon::prelude::*;
 
 use crate::decode::{SourceText, decode};
@@ -56,6 +58,16 @@ pub fn read_all(files: Vec<Discovered>) -> (Vec<Source>, Vec<Problem>) {
         }
     }
     (read, problems)
+}
+
+/// A problem for each of `sources` that does not parse, with its line and column.
+pub fn syntax_problems(sources: &[Source]) -> Vec<Problem> {
+    let problem = |source: &Source| {
+        let error = parse_module(&source.text.text, PythonVersion::latest()).err()?;
+        let place = format!("{}:{}:{}", source.name, error.line, error.column);
+        Some(Problem::at(place, error.message))
+    };
+    sources.par_iter().filter_map(problem).collect()
 }
 
 fn read_one(file: Discovered) -> Result<Source, Problem> {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Global, Target};
-use crate::discover::{self, Discovered, Options};
+use crate::discover::{self, Options};
 use crate::engine::{Engine, Job};
 use crate::home;
 use crate::messages::{Problem, count};
@@ -188,37 +188,49 @@ pub struct Files {
     pub sources: Vec<Source>,
     /// The source roots.
     pub source_roots: Vec<PathBuf>,
-    /// What could not be looked at, read or decoded.
+    /// What could not be looked at, read, decoded or parsed.
     pub problems: Vec<Problem>,
 }
 
 /// Finds and reads the files of a run.
 ///
 /// # Errors
-/// Where an exclude is wrong, or an interrupted apply lies in the tree. What could not be read is among the problems.
+/// Where an exclude is wrong. What could not be read is among the problems.
 pub fn files(
     session: &mut Session,
     ground: &Ground,
     progress: &Progress,
 ) -> Result<Files, Problem> {
+    let options = ground.options(session.global);
+    files_with(session, ground, &options, progress)
+}
+
+/// The same with other options than those of the settings.
+///
+/// # Errors
+/// As for [`files`].
+pub fn files_with(
+    session: &mut Session,
+    ground: &Ground,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Files, Problem> {
     progress.stage("looking for files");
-    let found = discover::discover(&ground.paths, &ground.options(session.global))?;
+    let found = discover::discover(&ground.paths, options)?;
     for home in found.homes.iter().filter(|home| **home != ground.root) {
         warn_of_unfinished(session, home);
     }
     progress.stage(format!("reading {}", count(found.files.len(), "file")));
-    let (sources, unread) = read_files(found.files);
+    let (sources, unread) = read::read_all(found.files);
     let mut problems = found.problems;
     problems.extend(unread);
+    problems.extend(read::syntax_problems(&sources));
+    problems.sort();
     Ok(Files {
         sources,
         source_roots: found.source_roots,
         problems,
     })
-}
-
-fn read_files(files: Vec<Discovered>) -> (Vec<Source>, Vec<Problem>) {
-    read::read_all(files)
 }
 
 /// Tells of an apply in `home` that is not complete.

@@ -1,10 +1,8 @@
 //! `loopshift graph`.
 
 use crate::cli::Graph;
-use crate::discover;
 use crate::messages::Problem;
 use crate::progress::Progress;
-use crate::read;
 use crate::session::{self, Exit, Session};
 
 /// Prints the call graph of the modules below one source root.
@@ -16,13 +14,11 @@ pub fn run(session: &mut Session, args: &Graph) -> Result<Exit, Problem> {
     let progress = Progress::new(session.global.quiet);
     let mut options = ground.options(session.global);
     options.source_roots.clone_from(&ground.paths);
-    progress.stage("reading");
-    let found = discover::discover(&ground.paths, &options)?;
-    let (sources, unread) = read::read_all(found.files);
+    let files = session::files_with(session, &ground, &options, &progress)?;
     progress.stage("resolving calls");
-    let graph = session.engine.graph(sources)?;
+    let graph = session.engine.graph(files.sources)?;
     drop(progress);
-    for problem in found.problems.iter().chain(&unread) {
+    for problem in &files.problems {
         session.error(problem);
     }
     session.print_json(&graph)?;

@@ -203,7 +203,7 @@ Would apply 1 change in 1 file.
 
 #[test]
 fn apply_then_again_then_undo() {
-    let tree = Tree::new(&[("a.py", "old maybe\r\n")]);
+    let tree = Tree::new(&[("a.py", "old + maybe\r\n")]);
     let before = tree.snapshot();
     let ran = run(&[
         "migrate",
@@ -214,7 +214,7 @@ fn apply_then_again_then_undo() {
         "--unsafe",
     ]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert_eq!(tree.text("a.py"), "new yes\r\n");
+    assert_eq!(tree.text("a.py"), "new + yes\r\n");
     assert!(
         ran.out.contains("Applied 2 changes in 1 file."),
         "{}",
@@ -257,7 +257,7 @@ fn an_apply_that_is_refused_leaves_nothing() {
 
 #[test]
 fn json_has_a_version_and_every_change() {
-    let tree = Tree::new(&[("pkg/a.py", "x\n é old maybe never\n")]);
+    let tree = Tree::new(&[("pkg/a.py", "x\né = old, maybe, never\n")]);
     let ran = run(&[
         "migrate",
         root(&tree),
@@ -278,7 +278,7 @@ fn json_has_a_version_and_every_change() {
     assert_eq!(
         json["changes"][0],
         serde_json::json!({
-            "rule": "word", "file": "pkg/a.py", "line": 2, "column": 4, "api": "lib.old",
+            "rule": "word", "file": "pkg/a.py", "line": 2, "column": 5, "api": "lib.old",
             "message": "`old` becomes `new`", "safety": "safe", "outcome": "applied",
             "reason": null, "caveats": [],
         })
@@ -507,4 +507,43 @@ fn the_graph_of_a_small_program() {
             "pkg.b.g": ["time.sleep"], "time.sleep": [],
         })
     );
+}
+
+#[test]
+fn files_that_cannot_be_worked_on_are_told_and_the_rest_goes_on() {
+    let tree = Tree::new(&[
+        ("a.py", "old\n"),
+        ("broken.py", "x = 1\ndef f(:\n"),
+        ("two.py", "print 'hello'\n"),
+        ("crlf.py", "x = (\r\n"),
+    ]);
+    tree.write(
+        "deep.py",
+        format!("{}{}\n", "(".repeat(10_000), ")".repeat(10_000)).as_bytes(),
+    );
+    tree.write("null.py", b"x = 1\0\n");
+    tree.write("bytes.py", b"x = '\xff'\n");
+    let ran = run(&["migrate", root(&tree), "--to", "anyio"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.out.contains("\n-old\n+new\n"), "{}", ran.out);
+    assert!(
+        ran.out.contains("\n6 files could not be read:\n"),
+        "{}",
+        ran.out
+    );
+    for place in [
+        "\n  broken.py:2:",
+        "\n  two.py:1:",
+        "\n  crlf.py:",
+        "\n  deep.py:1:",
+        "\n  null.py:1:",
+        "\n  bytes.py ",
+    ] {
+        assert_eq!(
+            ran.out.matches(place).count(),
+            1,
+            "{place:?} in {}",
+            ran.out
+        );
+    }
 }

@@ -289,8 +289,8 @@ fn what_must_not_be_read_is_told_and_the_rest_goes_on() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(json, serde_json::json!({"a": [], "a.f": []}));
     let expected = "\
-error: secret: cannot read it: permission denied
 error: b.py: cannot read it: permission denied
+error: secret: cannot read it: permission denied
 ";
     assert_eq!(err, expected);
 }
