@@ -6,10 +6,11 @@ use crate::engine::{Engine, Job, Planned};
 use crate::messages::Problem;
 use crate::read::Source;
 use crate::scan_report::Scanned;
-use loopshift_engine::externals::NoExternals;
 use loopshift_engine::graph::call_graph;
 use loopshift_engine::program::{Input, analyse};
 use loopshift_python::ast::PythonVersion;
+use loopshift_rules::catalog::Catalog;
+use loopshift_rules::catalog::facts::Facts;
 
 /// The engine with all rules.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +54,8 @@ impl Engine for Wired {
     }
 
     fn graph(&self, sources: Vec<Source>) -> Result<BTreeMap<String, Vec<String>>, Problem> {
-        let flow = analyse(&inputs(sources), PythonVersion::latest(), &NoExternals);
+        let facts = Facts::new(Catalog::builtin(), &[]);
+        let flow = analyse(&inputs(sources), PythonVersion::latest(), &facts);
         let graph = call_graph(&flow).into_iter();
         Ok(graph
             .map(|(caller, callees)| (caller, callees.into_iter().collect()))

@@ -494,7 +494,10 @@ fn the_graph_of_a_small_program() {
     let tree = Tree::new(&[
         ("pkg/__init__.py", ""),
         ("pkg/a.py", "from .b import g\n\ndef f():\n    g()\n"),
-        ("pkg/b.py", "import time\n\ndef g():\n    time.sleep(1)\n"),
+        (
+            "pkg/b.py",
+            "import asyncio\n\ndef g():\n    q = asyncio.Queue()\n    q.put_nowait(1)\n",
+        ),
         ("pkg/b.pyi", "def g(): ...\n"),
     ]);
     let assert = tree.loopshift(&["graph", "."]).success();
@@ -504,7 +507,8 @@ fn the_graph_of_a_small_program() {
         json,
         serde_json::json!({
             "pkg": [], "pkg.a": [], "pkg.a.f": ["pkg.b.g"], "pkg.b": [],
-            "pkg.b.g": ["time.sleep"], "time.sleep": [],
+            "pkg.b.g": ["asyncio.Queue", "asyncio.Queue.put_nowait"],
+            "asyncio.Queue": [], "asyncio.Queue.put_nowait": [],
         })
     );
 }
