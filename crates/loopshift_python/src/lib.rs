@@ -5,8 +5,9 @@
 
 mod blocks;
 pub mod comments;
+pub mod decode;
 pub mod edit;
-mod imports;
+pub mod imports;
 mod layout;
 mod nesting;
 pub mod parse;

@@ -2,7 +2,10 @@
 
 mod existing;
 mod place;
-pub(crate) mod unused;
+mod strings;
+mod unused;
+
+pub use unused::unused_imports;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +16,7 @@ use ruff_text_size::{TextRange, TextSize};
 
 use crate::edit::{Edit, Helper, Import, Piece};
 use crate::layout::Layout;
-use crate::render::Out;
+use crate::render::{Out, Writer};
 use crate::scope::{Scopes, fresh};
 use existing::Existing;
 use place::Places;
@@ -46,10 +49,7 @@ impl Lines {
         if !out.text.is_empty() && !out.text.ends_with(['\n', '\r']) {
             out.newline(layout.newline, false);
         }
-        for line in self.text.split_inclusive('\n') {
-            out.push(line.trim_end_matches('\n'));
-            out.newline(layout.newline, false);
-        }
+        Writer::at_line_start(layout, "").text(out, &self.text, true);
     }
 }
 

@@ -223,8 +223,10 @@ impl<'l> Places<'l> {
         }
         let parted_below = match (above, below) {
             (Some(_), Some(_)) => false,
-            (_, Some(below)) => below.group != last.0,
-            (_, None) => true,
+            (None, Some(below)) => below.group != last.0,
+            // Not where the file itself does not part its imports from what follows.
+            (Some(above), None) => above.group != last.0,
+            (None, None) => true,
         };
         if parted_below && self.blank_lines_below(offset) == Some(0) {
             text.push('\n');

@@ -18,7 +18,7 @@ use crate::parse::with_deep_stack;
 pub(crate) use out::Out;
 pub(crate) use plan::has_blocks;
 use plan::{Op, OpKind, Plan};
-use template::Writer;
+pub(crate) use template::Writer;
 
 /// Two edits that can't both be applied, as indices into the edits given. Where both are the same, that edit can't be
 /// applied at all: its range is not in the source, or not that of whole statements where it must be, or the line can't be
