@@ -68,7 +68,7 @@ pub(crate) fn environment(directory: &Path, requirements: &Path) -> Result<PathB
 }
 
 /// The Python to make environments with: `$PYTHON`, or the first of `python3` and the like that is at least 3.11.
-fn base() -> Result<PathBuf> {
+pub(crate) fn base() -> Result<PathBuf> {
     if let Some(python) = std::env::var_os("PYTHON") {
         return Ok(python.into());
     }

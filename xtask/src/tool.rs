@@ -96,8 +96,6 @@ pub(crate) struct File {
 pub(crate) struct Change {
     /// The rule.
     pub rule: String,
-    /// The API it moves.
-    pub api: String,
     /// `applied`, `deferred` or `declined`.
     pub outcome: String,
     /// Why it was declined.
