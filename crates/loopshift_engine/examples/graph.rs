@@ -24,11 +24,8 @@ fn collect(root: &Path, dir: &Path, out: &mut Vec<Input>) {
                 parts.pop();
             }
             if let Ok(text) = std::fs::read_to_string(&path) {
-                out.push(Input {
-                    module: parts.join("."),
-                    is_package,
-                    text,
-                });
+                let path = path.display().to_string();
+                out.push(Input { path, module: parts.join("."), is_package, text });
             }
         }
     }

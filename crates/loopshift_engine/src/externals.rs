@@ -6,10 +6,7 @@ pub trait Externals: Sync {
     fn api(&self, name: &str) -> Option<&Api>;
 
     /// The canonical name of an API that has several: `asyncio.Queue` for `asyncio.queues.Queue`.
-    fn canonical<'a>(&'a self, name: &'a str) -> &'a str;
-
-    /// The libraries whose uses are collected, by root module.
-    fn libraries(&self) -> &[String];
+    fn canonical<'a>(&self, name: &'a str) -> std::borrow::Cow<'a, str>;
 }
 
 /// Knows nothing.
@@ -21,12 +18,8 @@ impl Externals for NoExternals {
         None
     }
 
-    fn canonical<'a>(&'a self, name: &'a str) -> &'a str {
-        name
-    }
-
-    fn libraries(&self) -> &[String] {
-        &[]
+    fn canonical<'a>(&self, name: &'a str) -> std::borrow::Cow<'a, str> {
+        name.into()
     }
 }
 
@@ -56,8 +49,6 @@ pub struct Api {
     pub params: Vec<ApiParam>,
     /// What a call returns, or what a property is. A class returns an instance of itself.
     pub returns: Option<ApiType>,
-    /// What awaiting an instance of this class gives.
-    pub awaits: Option<ApiType>,
     /// Which parameters it calls, and with what.
     pub calls: Vec<Callback>,
     /// Whether its arguments may be kept or handed to code we cannot see.
@@ -84,31 +75,61 @@ pub struct ApiParam {
 /// A type, as far as values need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApiType {
-    /// An instance of the class with this canonical name.
-    Instance(String),
+    /// It can't be said.
+    Unknown,
+    /// `None` or a plain value that nobody asks about.
+    Nothing,
+    /// An instance of the class with this canonical name, with what it holds or results in.
+    Instance(String, Vec<ApiType>),
+    /// The class itself.
+    Class(String),
     /// Something whose `await` gives this.
     Awaitable(Box<ApiType>),
-    /// A tuple.
-    Tuple(Vec<ApiType>),
-    /// A list or another container or iterable.
-    Container(Box<ApiType>),
+    /// Something whose iteration, sync or async, gives this.
+    Iterator(Box<ApiType>),
     /// What a `with` or `async with` of it binds.
     Manager(Box<ApiType>),
-    /// The argument for this parameter.
-    Arg(usize),
-    /// What awaiting the argument for this parameter gives.
-    Result(usize),
-    /// The object whose method it is.
-    This,
-    /// Nothing we follow.
-    Unknown,
+    /// A tuple of these.
+    Tuple(Vec<ApiType>),
+    /// A list, set or tuple of any length.
+    List(Box<ApiType>),
+    /// A dict.
+    Dict(Box<ApiType>, Box<ApiType>),
+    /// What follows from the receiver or an argument.
+    Of(ApiDerived, ApiOperand),
+}
+
+/// How a type follows from a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiDerived {
+    /// The value itself.
+    Itself,
+    /// What awaiting it gives.
+    Result,
+    /// What calling it gives.
+    Call,
+    /// What awaiting what calling it gives gives.
+    Awaited,
+    /// What iterating over it gives.
+    Item,
+    /// What entering it gives.
+    Entered,
+}
+
+/// The value that a type follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiOperand {
+    /// The object whose member is called or read.
+    Receiver,
+    /// What the parameter of that index got.
+    Parameter(usize),
 }
 
 /// A call that an external API makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
-    /// The parameter that is called.
-    pub param: String,
+    /// The index of the parameter that is called.
+    pub param: usize,
     /// With what.
     pub args: Vec<CallbackArg>,
 }
@@ -116,10 +137,10 @@ pub struct Callback {
 /// An argument that an external API passes to a callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallbackArg {
-    /// The arguments it was given for `*name`.
-    Star(String),
-    /// The argument it was given for this parameter.
-    Param(String),
-    /// An instance of a type.
+    /// The arguments it was given for the `*args` parameter of this index.
+    Star(usize),
+    /// The arguments it was given for the `**kwargs` parameter of this index.
+    DoubleStar(usize),
+    /// A value of a type.
     Type(ApiType),
 }

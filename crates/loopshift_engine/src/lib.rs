@@ -1,4 +1,7 @@
 //! The engine: it reads a program as a whole and knows nothing of any concurrency library.
+//!
+//! [`program::analyse`] takes the texts and gives a [`program::Program`], which rules ask about values,
+//! calls, uses and objects. Rules answer with [`change::Change`]s.
 
 pub mod change;
 pub mod externals;
@@ -7,4 +10,6 @@ pub mod graph;
 pub mod ir;
 pub mod link;
 pub mod lower;
+pub mod objects;
 pub mod program;
+pub mod uses;

@@ -1,17 +1,24 @@
 //! The program as a whole: from texts to an analysis that rules can ask.
 
+use loopshift_python::TextRange;
 use loopshift_python::ast::PythonVersion;
-use loopshift_python::parse::{empty_module, parse_module};
+use loopshift_python::parse::parse_module;
 use rayon::prelude::*;
 
+use crate::change::{FileId, Place};
 use crate::externals::Externals;
-use crate::flow::{Flow, solve};
+use crate::flow::value::Value;
+use crate::flow::{Flow, Target, solve};
+use crate::graph;
+use crate::ir::{Call, ClassId, FuncId, Function, ModuleIr, Node};
 use crate::link::{Unlinked, link};
 use crate::lower::{ModuleName, lower};
 
 /// A file as the engine takes it.
 #[derive(Clone, Debug)]
 pub struct Input {
+    /// Its path, for messages and results.
+    pub path: String,
     /// The dotted name of the module.
     pub module: String,
     /// Whether it is an `__init__.py`.
@@ -20,28 +27,263 @@ pub struct Input {
     pub text: String,
 }
 
+/// A file that could not be read as Python.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    /// The file.
+    pub file: FileId,
+    /// Line, column and what is wrong.
+    pub error: loopshift_python::parse::SyntaxError,
+}
+
+/// An analysed program.
+pub struct Program<'a> {
+    /// The files, by [`FileId`].
+    pub files: &'a [Input],
+    /// The values and calls.
+    pub flow: Flow<'a>,
+    /// Files that could not be parsed: their code takes no part.
+    pub unreadable: Vec<Unreadable>,
+}
+
 /// Analyses the files. The order of `inputs` gives the file numbers; the result does not depend on threads.
 pub fn analyse<'a>(
-    inputs: &[Input],
+    inputs: &'a [Input],
     version: PythonVersion,
     externals: &'a dyn Externals,
-) -> Flow<'a> {
-    let modules: Vec<Unlinked> = inputs
+) -> Program<'a> {
+    let lowered: Vec<_> = inputs
         .par_iter()
         .map(|input| {
-            // The command line reports files that do not parse; nothing is known of them here.
-            let parsed = parse_module(&input.text, version).unwrap_or_else(|_| empty_module());
-            let name = ModuleName {
-                name: &input.module,
-                is_package: input.is_package,
+            let (ir, error) = match parse_module(&input.text, version) {
+                Ok(parsed) => {
+                    let name = ModuleName { name: &input.module, is_package: input.is_package };
+                    (lower(parsed.syntax(), &input.text, name), None)
+                }
+                Err(error) => (empty(), Some(error)),
             };
-            let ir = lower(parsed.syntax(), &input.text, name);
-            Unlinked {
-                name: input.module.clone(),
-                is_package: input.is_package,
-                ir,
-            }
+            let unlinked =
+                Unlinked { name: input.module.clone(), is_package: input.is_package, ir };
+            (unlinked, error)
         })
         .collect();
-    solve(link(modules), externals)
+    let mut modules = Vec::with_capacity(lowered.len());
+    let mut unreadable = Vec::new();
+    for (index, (module, error)) in lowered.into_iter().enumerate() {
+        modules.push(module);
+        if let Some(error) = error {
+            unreadable.push(Unreadable { file: file_id(index), error });
+        }
+    }
+    Program { files: inputs, flow: solve(link(modules), externals), unreadable }
+}
+
+/// The facts of a module without code.
+fn empty() -> ModuleIr {
+    let parsed = parse_module("", PythonVersion::default()).expect("nothing is good Python");
+    lower(parsed.syntax(), "", ModuleName { name: "", is_package: false })
+}
+
+fn file_id(index: usize) -> FileId {
+    FileId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+impl<'a> Program<'a> {
+    /// A file.
+    pub fn file(&self, file: FileId) -> &'a Input {
+        &self.files[file.0 as usize]
+    }
+
+    /// The text at a place.
+    pub fn text(&self, place: Place) -> &'a str {
+        let text = &self.file(place.file).text;
+        &text[place.range.start().to_usize()..place.range.end().to_usize()]
+    }
+
+    /// The node of the expression with exactly this range.
+    pub fn node_at(&self, place: Place) -> Node {
+        let exprs = &self.flow.linked.modules[place.file.0 as usize].exprs;
+        let key = (place.range.start(), place.range.end());
+        exprs
+            .binary_search_by_key(&key, |(range, _)| (range.start(), range.end()))
+            .map_or(Node::NONE, |index| exprs[index].1)
+    }
+
+    /// What the expression with exactly this range may be. Assignment targets, parameter names and import
+    /// aliases count as expressions here.
+    pub fn values_at(&self, place: Place) -> impl Iterator<Item = Value> + '_ {
+        self.flow.values_of(self.node_at(place))
+    }
+
+    /// The one external API that the expression is, if it is one and nothing else: `asyncio.sleep`, or
+    /// `asyncio.Queue.put` for a method of an object.
+    pub fn api_at(&self, place: Place) -> Option<&str> {
+        let mut found = None;
+        for value in self.values_at(place) {
+            let (Value::External(sym) | Value::ExternalBound(sym, _)) = value else { return None };
+            let name = self.flow.text(sym);
+            if found.is_some_and(|known| known != name) {
+                return None;
+            }
+            found = Some(name);
+        }
+        found
+    }
+
+    /// The calls that stand in the text, with their files, in the order of the files and, within one, of lowering.
+    pub fn calls(&self) -> impl Iterator<Item = (FileId, &Call)> {
+        let linked = &self.flow.linked;
+        linked.call_files.iter().copied().zip(&linked.calls)
+    }
+
+    /// What the call may reach: functions of ours and external APIs.
+    pub fn callees(&self, call: &Call) -> Vec<Target> {
+        let mut targets: Vec<Target> = self
+            .flow
+            .values_of(call.callee)
+            .flat_map(|value| graph::callees(&self.flow, value))
+            .collect();
+        targets.sort_unstable();
+        targets.dedup();
+        targets
+    }
+
+    /// A function.
+    pub fn function(&self, func: FuncId) -> &Function {
+        &self.flow.linked.functions[func.0 as usize]
+    }
+
+    /// The file of a function.
+    pub fn function_file(&self, func: FuncId) -> FileId {
+        self.flow.linked.func_files[func.0 as usize]
+    }
+
+    /// All functions.
+    pub fn functions(&self) -> impl Iterator<Item = FuncId> + use<> {
+        let count = self.flow.linked.functions.len();
+        (0..u32::try_from(count).unwrap_or(u32::MAX)).map(FuncId)
+    }
+
+    /// The innermost function whose definition holds the range; the module body where none does.
+    pub fn function_at(&self, place: Place) -> FuncId {
+        let linked = &self.flow.linked;
+        let body = linked.modules[place.file.0 as usize].body;
+        let mut best = body;
+        let mut index = body.0 as usize;
+        while index < linked.functions.len() && linked.func_files[index] == place.file {
+            let function = &linked.functions[index];
+            // Inner functions come after the outer ones that hold them.
+            if function.range.contains_range(place.range) {
+                best = FuncId(u32::try_from(index).unwrap_or(u32::MAX));
+            }
+            index += 1;
+        }
+        best
+    }
+
+    /// The name of a function: `pkg.mod.Class.method`.
+    pub fn qualified_name(&self, func: FuncId) -> String {
+        graph::qualified_name(&self.flow, func)
+    }
+
+    /// The calls, written or made by libraries, that may reach each function.
+    pub fn callers(&self) -> Callers {
+        Callers::new(self)
+    }
+
+    /// The class, with its file.
+    pub fn class(&self, class: ClassId) -> (FileId, &crate::ir::Class) {
+        let linked = &self.flow.linked;
+        (linked.class_files[class.0 as usize], &linked.classes[class.0 as usize])
+    }
+}
+
+/// Who calls whom, from the side of the callee.
+#[derive(Debug, Default)]
+pub struct Callers {
+    by_function: Vec<Vec<CallSite>>,
+    handed_over: Vec<bool>,
+}
+
+/// A call of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallSite {
+    /// The call expression; for a callback the call of the library that was given the function.
+    pub place: Place,
+    /// Who calls; [`FuncId::NONE`] for a library.
+    pub owner: FuncId,
+    /// Whether the function is the only thing that this call may reach.
+    pub only: bool,
+}
+
+impl Callers {
+    fn new(program: &Program<'_>) -> Self {
+        let flow = &program.flow;
+        let count = flow.linked.functions.len();
+        let mut by_function: Vec<Vec<CallSite>> = vec![Vec::new(); count];
+        let mut handed_over = vec![false; count];
+        for (index, call) in flow.linked.calls.iter().enumerate() {
+            let targets = program.callees(call);
+            let index = crate::flow::value::CallId(u32::try_from(index).unwrap_or(u32::MAX));
+            let written = flow.written(index).0 as usize;
+            let Some(file) = flow.linked.call_files.get(written) else {
+                for target in targets {
+                    if let Target::Func(func) = target {
+                        handed_over[func.0 as usize] = true;
+                    }
+                }
+                continue;
+            };
+            let place = Place { file: *file, range: call.range };
+            for target in &targets {
+                if let Target::Func(func) = target {
+                    by_function[func.0 as usize].push(CallSite {
+                        place,
+                        owner: call.owner,
+                        only: targets.len() == 1 && flow.set(call.callee).len() == 1,
+                    });
+                }
+            }
+            // What is handed to code we cannot see may be called by it.
+            let opaque = flow.values_of(call.callee).any(|value| match value {
+                Value::Unknown(_) => true,
+                Value::External(sym) | Value::ExternalBound(sym, _) => {
+                    let name = flow.text(sym);
+                    !name.starts_with("<builtin>.")
+                        && flow.externals.api(name).is_none_or(|api| api.escapes)
+                }
+                Value::Object(..) => true,
+                _ => false,
+            });
+            if opaque {
+                for arg in &call.args {
+                    for value in flow.values_of(arg.node) {
+                        if let Value::Func(func) | Value::Bound(func, _) = value {
+                            handed_over[func.0 as usize] = true;
+                        }
+                    }
+                }
+            }
+        }
+        for sites in &mut by_function {
+            sites.sort_unstable();
+            sites.dedup();
+        }
+        Callers { by_function, handed_over }
+    }
+
+    /// The calls that may reach the function.
+    pub fn of(&self, func: FuncId) -> &[CallSite] {
+        &self.by_function[func.0 as usize]
+    }
+
+    /// Whether code that we cannot see may call the function, too, because it was handed to it.
+    pub fn is_handed_over(&self, func: FuncId) -> bool {
+        self.handed_over[func.0 as usize]
+    }
+}
+
+/// A place in a file.
+pub fn place(file: FileId, range: TextRange) -> Place {
+    Place { file, range }
 }

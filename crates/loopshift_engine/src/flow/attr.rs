@@ -1,6 +1,7 @@
 //! Attributes: reading and writing them on every kind of value.
 
-use super::value::{CallId, Value, ValueId};
+use super::external::Made;
+use super::value::{Value, ValueId};
 use super::{Constraint, FieldOwner, Flow, Target};
 use crate::externals::ApiKind;
 use crate::ir::{ClassId, FuncId, Node, Reason, Store, Sym};
@@ -195,7 +196,7 @@ impl Flow<'_> {
             && matches!(api.kind, ApiKind::Property | ApiKind::Constant)
             && let Some(returns) = &api.returns
         {
-            self.add_type(returns, to, CallId::NONE, None);
+            self.add_type(returns, to, Made::member(None));
             if api.kind == ApiKind::Constant {
                 self.add(to, Value::External(full));
             }
@@ -214,7 +215,7 @@ impl Flow<'_> {
             && api.kind == ApiKind::Property
         {
             match &api.returns {
-                Some(returns) => self.add_type(returns, to, CallId::NONE, Some(base)),
+                Some(returns) => self.add_type(returns, to, Made::member(Some(base))),
                 None => self.add(to, Value::External(member)),
             }
             return;

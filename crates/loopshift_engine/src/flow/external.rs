@@ -2,8 +2,10 @@
 
 use super::value::{CallId, Value, ValueId};
 use super::{Flow, builtin};
-use crate::externals::{Api, ApiKind, ApiType, CallbackArg};
-use crate::ir::{Arg, ArgKind, CallForm, ContainerKind, FuncId, Key, Node, Reason, Sym};
+use crate::externals::{Api, ApiDerived, ApiKind, ApiOperand, ApiType, CallbackArg};
+use crate::ir::{
+    Arg, ArgKind, CallForm, ContainerKind, FuncId, Key, Node, ProtocolKind, Reason, Sym,
+};
 
 /// Chains of calls into unknown code longer than this are not told apart.
 const CHAIN_LIMIT: usize = 3;
@@ -51,74 +53,85 @@ impl Flow<'_> {
     fn call_api(&mut self, index: u32, sym: Sym, api: &Api, receiver: Option<ValueId>) {
         let result = self.linked.calls[index as usize].result;
         let form = self.linked.calls[index as usize].form;
-        let site = CallId(index);
+        let made = Made { index, api: Some(api), receiver };
         match (&api.kind, &api.returns) {
-            (ApiKind::Class, None) => self.add(result, Value::Object(sym, site)),
-            (_, Some(returns)) => {
-                let returns = returns.clone();
-                self.add_type(&returns, result, site, receiver);
-            }
+            (ApiKind::Class, None) => self.add(result, Value::Object(sym, CallId(index))),
+            (_, Some(returns)) => self.add_type(returns, result, made),
             (_, None) if form == CallForm::Decorator => self.pass_first(index),
             (_, None) => {}
         }
         for callback in &api.calls {
-            let Some(callee) = self.argument(index, api, &callback.param) else {
+            let callees = self.argument(index, api, callback.param);
+            if callees.is_empty() {
                 continue;
-            };
+            }
             let mut args = Vec::new();
             for arg in &callback.args {
                 match arg {
-                    CallbackArg::Star(name) => args.extend(self.star_arguments(index, api, name)),
-                    CallbackArg::Param(name) => {
-                        let node = self.argument(index, api, name).unwrap_or(Node::NONE);
-                        args.push(Arg {
-                            kind: ArgKind::Positional,
-                            node,
-                        });
-                    }
+                    CallbackArg::Star(place) => args.extend(self.star_arguments(index, api, *place)),
+                    CallbackArg::DoubleStar(_) => args.extend(self.extra_keywords(index, api)),
                     CallbackArg::Type(ty) => {
                         let node = self.new_node();
-                        self.add_type(ty, node, site, receiver);
-                        args.push(Arg {
-                            kind: ArgKind::Positional,
-                            node,
-                        });
+                        self.add_type(ty, node, made);
+                        args.push(Arg { kind: ArgKind::Positional, node });
                     }
                 }
             }
-            let scratch = self.new_node();
-            // The library calls it, not whoever hands it over.
-            self.make_call(index, callee, args.into(), scratch, FuncId::NONE);
+            for callee in callees {
+                let scratch = self.new_node();
+                // The library calls it, not whoever hands it over.
+                self.make_call(index, callee, args.clone().into(), scratch, FuncId::NONE);
+            }
         }
     }
 
-    /// Gives a node the values of a type.
-    pub(super) fn add_type(
-        &mut self,
-        ty: &ApiType,
-        to: Node,
-        site: CallId,
-        receiver: Option<ValueId>,
-    ) {
+    /// Gives a node the values of a type. `made` says by which call, for what follows from its arguments.
+    pub(super) fn add_type(&mut self, ty: &ApiType, to: Node, made: Made<'_>) {
         match ty {
-            ApiType::Instance(name) => {
+            ApiType::Instance(name, arguments) => {
                 let sym = self.canonical(name);
-                self.add(to, Value::Object(sym, site));
+                let id = self.values.id(Value::Object(sym, CallId(made.index)));
+                if !arguments.is_empty() && !self.holds.contains_key(&id) {
+                    let mut nodes = Vec::new();
+                    for argument in arguments {
+                        let node = self.new_node();
+                        self.add_type(argument, node, made);
+                        nodes.push(node);
+                    }
+                    self.holds.insert(id, nodes);
+                }
+                self.add_id(to, id);
+            }
+            ApiType::Class(name) => {
+                let sym = self.canonical(name);
+                self.add(to, Value::External(sym));
             }
             ApiType::Awaitable(inner) => {
-                let node = self.new_node();
-                self.add_type(inner, node, site, receiver);
+                let node = self.typed(inner, made);
                 self.add(to, Value::Awaitable(node));
             }
+            ApiType::Iterator(inner) => {
+                let node = self.typed(inner, made);
+                self.add(to, Value::Iterator(node));
+            }
             ApiType::Manager(inner) => {
-                let node = self.new_node();
-                self.add_type(inner, node, site, receiver);
+                let node = self.typed(inner, made);
                 self.add(to, Value::Manager(node));
             }
-            ApiType::Container(inner) => {
+            ApiType::List(inner) => {
                 let container = self.new_container(ContainerKind::List);
                 let elements = self.linked.containers[container.0 as usize].elements;
-                self.add_type(inner, elements, site, receiver);
+                self.add_type(inner, elements, made);
+                self.add(to, Value::Container(container));
+            }
+            ApiType::Dict(key, value) => {
+                let container = self.new_container(ContainerKind::Dict);
+                let (keys, elements) = {
+                    let made = &self.linked.containers[container.0 as usize];
+                    (made.keys, made.elements)
+                };
+                self.add_type(key, keys, made);
+                self.add_type(value, elements, made);
                 self.add(to, Value::Container(container));
             }
             ApiType::Tuple(parts) => {
@@ -126,74 +139,91 @@ impl Flow<'_> {
                 for (place, part) in parts.iter().enumerate() {
                     let key = i32::try_from(place).map_or(Key::Any, Key::Int);
                     let item = self.item(container, key);
-                    self.add_type(part, item, site, receiver);
+                    self.add_type(part, item, made);
                 }
                 self.add(to, Value::Container(container));
             }
-            ApiType::Arg(place) => {
-                let node = self.positional(site, *place);
-                self.edge(node, to);
-            }
-            ApiType::Result(place) => {
-                let node = self.positional(site, *place);
-                self.add_protocol(crate::ir::ProtocolKind::Await, node, to, FuncId::NONE);
-            }
-            ApiType::This => {
-                if let Some(receiver) = receiver {
-                    self.add_id(to, receiver);
-                }
-            }
+            ApiType::Of(derived, operand) => self.derive(*derived, *operand, to, made),
+            ApiType::Nothing => {}
             ApiType::Unknown => self.unknown(to, Reason::Opaque),
         }
     }
 
-    /// The argument of the call that made an object, by the place of its parameter.
-    fn positional(&self, site: CallId, place: usize) -> Node {
-        if site == CallId::NONE {
-            return Node::NONE;
-        }
-        let call = &self.linked.calls[site.0 as usize];
-        call.args
-            .iter()
-            .filter(|arg| arg.kind == ArgKind::Positional)
-            .nth(place)
-            .map_or(Node::NONE, |arg| arg.node)
+    fn typed(&mut self, ty: &ApiType, made: Made<'_>) -> Node {
+        let node = self.new_node();
+        self.add_type(ty, node, made);
+        node
     }
 
-    /// The argument given for a parameter of an external API.
-    pub(super) fn argument(&self, index: u32, api: &Api, name: &str) -> Option<Node> {
+    fn derive(&mut self, derived: ApiDerived, operand: ApiOperand, to: Node, made: Made<'_>) {
+        let sources = match operand {
+            ApiOperand::Receiver => {
+                let Some(receiver) = made.receiver else { return };
+                let node = self.new_node();
+                self.add_id(node, receiver);
+                vec![node]
+            }
+            ApiOperand::Parameter(place) => match made.api {
+                Some(api) if made.index != CallId::NONE.0 => self.argument(made.index, api, place),
+                _ => Vec::new(),
+            },
+        };
+        for source in sources {
+            match derived {
+                ApiDerived::Itself => self.edge(source, to),
+                ApiDerived::Result => {
+                    self.add_protocol(ProtocolKind::Await, source, to, FuncId::NONE);
+                }
+                ApiDerived::Item => {
+                    self.add_protocol(ProtocolKind::Iter, source, to, FuncId::NONE);
+                }
+                ApiDerived::Entered => {
+                    self.add_protocol(ProtocolKind::Enter, source, to, FuncId::NONE);
+                }
+                ApiDerived::Call => {
+                    self.make_call(made.index, source, Box::new([]), to, FuncId::NONE);
+                }
+                ApiDerived::Awaited => {
+                    let called = self.new_node();
+                    self.make_call(made.index, source, Box::new([]), called, FuncId::NONE);
+                    self.add_protocol(ProtocolKind::Await, called, to, FuncId::NONE);
+                }
+            }
+        }
+    }
+
+    /// The arguments given for a parameter of an external API; several for `*args`.
+    pub(super) fn argument(&self, index: u32, api: &Api, place: usize) -> Vec<Node> {
+        let Some(param) = api.params.get(place) else { return Vec::new() };
         let call = &self.linked.calls[index as usize];
         let keyword = call.args.iter().find(|arg| match arg.kind {
-            ArgKind::Keyword(sym) => self.text(sym) == name,
+            ArgKind::Keyword(sym) => self.text(sym) == param.name,
             _ => false,
         });
         if let Some(arg) = keyword {
-            return Some(arg.node);
+            return vec![arg.node];
         }
-        let place = api
-            .params
-            .iter()
-            .filter(|param| !param.keyword_only && !param.double_star)
-            .position(|param| param.name == name)?;
-        let before = call.args.iter().take(place + 1);
-        if before.clone().any(|arg| arg.kind == ArgKind::Star) {
-            return None;
+        if param.keyword_only || param.double_star {
+            return Vec::new();
         }
-        call.args
+        let list = call
+            .args
             .iter()
-            .filter(|arg| arg.kind == ArgKind::Positional)
-            .nth(place)
-            .map(|arg| arg.node)
+            .filter(|arg| matches!(arg.kind, ArgKind::Positional | ArgKind::Star))
+            .skip(place);
+        if param.star {
+            return list.map(|arg| arg.node).collect();
+        }
+        if call.args.iter().take(place + 1).any(|arg| arg.kind == ArgKind::Star) {
+            return Vec::new();
+        }
+        list.take(1).map(|arg| arg.node).collect()
     }
 
-    fn star_arguments(&self, index: u32, api: &Api, name: &str) -> Vec<Arg> {
-        let place = api
-            .params
-            .iter()
-            .position(|param| param.star && param.name == name);
-        let Some(place) = place else {
+    fn star_arguments(&self, index: u32, api: &Api, place: usize) -> Vec<Arg> {
+        if !api.params.get(place).is_some_and(|param| param.star) {
             return Vec::new();
-        };
+        }
         self.linked.calls[index as usize]
             .args
             .iter()
@@ -201,5 +231,40 @@ impl Flow<'_> {
             .skip(place)
             .copied()
             .collect()
+    }
+
+    /// The keyword arguments that no parameter is named for.
+    fn extra_keywords(&self, index: u32, api: &Api) -> Vec<Arg> {
+        self.linked.calls[index as usize]
+            .args
+            .iter()
+            .filter(|arg| match arg.kind {
+                ArgKind::Keyword(sym) => {
+                    let name = self.text(sym);
+                    !api.params.iter().any(|param| param.name == name)
+                }
+                ArgKind::DoubleStar => true,
+                _ => false,
+            })
+            .copied()
+            .collect()
+    }
+}
+
+/// By what a typed value is made.
+#[derive(Clone, Copy)]
+pub(super) struct Made<'a> {
+    /// The call, or [`CallId::NONE`]'s number.
+    pub(super) index: u32,
+    /// The API called.
+    pub(super) api: Option<&'a Api>,
+    /// The object whose member it is.
+    pub(super) receiver: Option<ValueId>,
+}
+
+impl Made<'_> {
+    /// By no call that is known.
+    pub(super) fn member(receiver: Option<ValueId>) -> Self {
+        Made { index: CallId::NONE.0, api: None, receiver }
     }
 }

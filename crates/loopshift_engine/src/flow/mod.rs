@@ -99,6 +99,8 @@ pub struct Flow<'a> {
     made_from: FxHashMap<u32, CallId>,
     /// Instances that unknown code may be handed, by the calls that hand them over.
     done: FxHashSet<(u32, ValueId)>,
+    /// What an object of an external class holds or results in: `T` of `asyncio.Task[T]`.
+    holds: FxHashMap<ValueId, Vec<Node>>,
     /// Values that some crowded node does not show.
     pub left_out: FxHashSet<ValueId>,
     in_first_stage: bool,
@@ -275,7 +277,7 @@ impl<'a> Flow<'a> {
     /// The canonical symbol of a dotted external name.
     pub(crate) fn canonical(&mut self, name: &str) -> Sym {
         let canonical = self.externals.canonical(name);
-        self.linked.symbols.sym(canonical)
+        self.linked.symbols.sym(&canonical)
     }
 
     /// Whether some call in the program reaches the function.

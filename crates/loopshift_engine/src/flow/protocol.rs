@@ -1,5 +1,6 @@
 //! Operations with a protocol behind them: iteration, `with`, `await`, subscripts, operators.
 
+use super::external::Made;
 use super::value::{Value, ValueId};
 use super::{Constraint, Flow, Target};
 use crate::externals::ApiType;
@@ -156,14 +157,10 @@ impl Flow<'_> {
                     self.constrain(iterator, Constraint::Next(index));
                 }
             }
-            Value::Object(ty, call) => {
+            Value::Object(ty, _) => {
                 let member = format!("{}.__anext__", self.text(ty));
                 let member = self.sym(&member);
-                match self.api(member).and_then(|api| api.returns.clone()) {
-                    Some(ApiType::Awaitable(item)) => self.add_type(&item, to, call, Some(id)),
-                    Some(item) => self.add_type(&item, to, call, Some(id)),
-                    None => self.unknown(to, Reason::Opaque),
-                }
+                self.object_result(id, member, to);
             }
             _ => self.unknown(to, Reason::Opaque),
         }
@@ -186,21 +183,28 @@ impl Flow<'_> {
                 }
             }
             Value::Manager(node) => self.edge(node, to),
-            Value::Object(ty, call) => {
+            Value::Object(ty, _) => {
                 let member = format!("{}.{enter}", self.text(ty));
                 let member = self.sym(&member);
-                match self.api(member).and_then(|api| api.returns.clone()) {
-                    Some(ApiType::Awaitable(entered)) => {
-                        self.add_type(&entered, to, call, Some(id));
-                    }
-                    Some(entered) => self.add_type(&entered, to, call, Some(id)),
-                    None => self.add_id(to, id),
+                if self.api(member).is_some() {
+                    self.object_result(id, member, to);
+                } else {
+                    self.add_id(to, id);
                 }
             }
             Value::External(_) | Value::ExternalBound(..) | Value::Unknown(_) => {
                 self.unknown(to, Reason::Opaque);
             }
             _ => {}
+        }
+    }
+
+    /// What the special method `member` of an object gives, awaited where it has to be.
+    fn object_result(&mut self, id: ValueId, member: crate::ir::Sym, to: Node) {
+        match self.api(member).and_then(|api| api.returns.as_ref()) {
+            Some(ApiType::Awaitable(item)) => self.add_type(item, to, Made::member(Some(id))),
+            Some(item) => self.add_type(item, to, Made::member(Some(id))),
+            None => self.unknown(to, Reason::Opaque),
         }
     }
 
@@ -211,8 +215,8 @@ impl Flow<'_> {
                 self.edge(ret, to);
             }
             Value::Awaitable(node) => self.edge(node, to),
-            Value::Object(ty, call) => match self.api(ty).and_then(|api| api.awaits.clone()) {
-                Some(result) => self.add_type(&result, to, call, Some(id)),
+            Value::Object(..) => match self.holds.get(&id).and_then(|held| held.first().copied()) {
+                Some(result) => self.edge(result, to),
                 None => self.unknown(to, Reason::Opaque),
             },
             Value::Instance(class) => {

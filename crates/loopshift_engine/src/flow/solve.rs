@@ -83,6 +83,7 @@ pub fn solve(linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         written_calls,
         made_from: FxHashMap::default(),
         done: FxHashSet::default(),
+        holds: FxHashMap::default(),
         left_out: FxHashSet::default(),
         in_first_stage: true,
         deferred: Vec::new(),

@@ -1,0 +1,361 @@
+//! Objects of external classes, followed through the whole program.
+//!
+//! An `asyncio.Queue` that becomes two stream ends must do so everywhere at once: where it is made, kept,
+//! passed and used. Objects that may meet in one expression belong together: a [`Cluster`].
+
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::change::{FileId, Place};
+use crate::flow::value::{CallId, Value, ValueId};
+use crate::ir::{ContainerId, Node};
+use crate::program::Program;
+
+/// Objects that can only be changed together.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    /// The classes of the objects.
+    pub types: Vec<String>,
+    /// The calls that make them (the whole call expressions), in order.
+    pub sites: Vec<Place>,
+    /// Every expression that may be one of them, the sites among them: names, attributes, parameters, targets.
+    pub places: Vec<Held>,
+    /// Every attribute of one of them that is read: the attribute expression.
+    pub members: Vec<Member>,
+    /// Where they leave what we see, with the reason; a cluster with escapes is not wholly known.
+    pub escapes: Vec<(Place, String)>,
+    /// Whether some object comes from outside: from an annotation, or from an API that is no constructor.
+    pub from_outside: bool,
+    /// Containers that hold them, by where these are made.
+    pub containers: Vec<Place>,
+}
+
+/// An expression that may be an object of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Held {
+    /// The expression.
+    pub place: Place,
+    /// Whether it can be nothing else, as far as is known. `None` is not counted.
+    pub only: bool,
+}
+
+/// A member of an object of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Member {
+    /// The attribute expression: `self.q.put`.
+    pub place: Place,
+    /// The canonical name: `asyncio.Queue.put`.
+    pub api: String,
+    /// Whether it can be nothing else.
+    pub only: bool,
+}
+
+/// All objects of the classes that `wanted` names, in clusters, in the order of their first site or place.
+pub fn clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Cluster> {
+    let flow = &program.flow;
+    let mut groups = Groups::default();
+    let is_wanted = |value: Value| match value {
+        Value::Object(ty, _) => wanted(flow.text(ty)),
+        _ => false,
+    };
+    let holds = |node: Node| -> Vec<ValueId> {
+        flow.set(node).iter().copied().filter(|id| is_wanted(flow.values.get(*id))).collect()
+    };
+    let mut held: Vec<(ValueId, Held)> = Vec::new();
+    let mut members: Vec<(ValueId, Member)> = Vec::new();
+    for (index, module) in flow.linked.modules.iter().enumerate() {
+        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+        for (range, node) in &module.exprs {
+            let place = Place { file, range: *range };
+            let set = flow.set(*node);
+            let mut first: Option<ValueId> = None;
+            for id in set {
+                let value = flow.values.get(*id);
+                if is_wanted(value) {
+                    let only = set.iter().all(|id| is_wanted(flow.values.get(*id)));
+                    match first {
+                        Some(first) => groups.join(first, *id),
+                        None => {
+                            groups.root(*id);
+                            held.push((*id, Held { place, only }));
+                            first = Some(*id);
+                        }
+                    }
+                } else if let Value::ExternalBound(sym, receiver) = value
+                    && is_wanted(flow.values.get(receiver))
+                {
+                    let only = set.iter().all(|id| {
+                        matches!(flow.values.get(*id), Value::ExternalBound(other, receiver)
+                            if other == sym && is_wanted(flow.values.get(receiver)))
+                    });
+                    match first {
+                        Some(first) => groups.join(first, receiver),
+                        None => {
+                            groups.root(receiver);
+                            let api = flow.text(sym).to_owned();
+                            members.push((receiver, Member { place, api, only }));
+                            first = Some(receiver);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let containers = holding_containers(program, &holds);
+    let mut made_in: Vec<(ValueId, Place)> = Vec::new();
+    for (container, objects) in &containers {
+        let container = &flow.linked.containers[container.0 as usize];
+        for object in objects {
+            groups.join(objects[0], *object);
+        }
+        if let Some(file) = container_file(program, container.elements) {
+            made_in.push((objects[0], Place { file, range: container.range }));
+        }
+    }
+    let escapes = escapes(program, &holds, &containers);
+    let mut clusters: BTreeMap<ValueId, Cluster> = BTreeMap::new();
+    for id in groups.all() {
+        let Value::Object(ty, site) = flow.values.get(id) else { continue };
+        let cluster = clusters.entry(groups.root(id)).or_default();
+        cluster.types.push(flow.text(ty).to_owned());
+        match site_place(program, site) {
+            Some(place) => cluster.sites.push(place),
+            None => cluster.from_outside = true,
+        }
+        if flow.left_out.contains(&id) {
+            let place = cluster.sites.last().copied().unwrap_or(Place {
+                file: FileId(0),
+                range: loopshift_python::TextRange::default(),
+            });
+            cluster.escapes.push((place, "it goes where too many values meet".to_owned()));
+        }
+    }
+    for (id, place) in held {
+        clusters.entry(groups.root(id)).or_default().places.push(place);
+    }
+    for (id, member) in members {
+        clusters.entry(groups.root(id)).or_default().members.push(member);
+    }
+    for (id, place) in made_in {
+        clusters.entry(groups.root(id)).or_default().containers.push(place);
+    }
+    for (id, place, reason) in escapes {
+        clusters.entry(groups.root(id)).or_default().escapes.push((place, reason));
+    }
+    let mut out: Vec<Cluster> = clusters.into_values().collect();
+    for cluster in &mut out {
+        cluster.types.sort();
+        cluster.types.dedup();
+        cluster.sites.sort();
+        cluster.sites.dedup();
+        cluster.places.sort();
+        cluster.members.sort();
+        cluster.members.dedup();
+        cluster.escapes.sort();
+        cluster.escapes.dedup();
+        cluster.containers.sort();
+        cluster.containers.dedup();
+    }
+    out.sort_by_key(|cluster| {
+        (cluster.sites.first().copied(), cluster.places.first().map(|held| held.place))
+    });
+    out
+}
+
+/// The call expression behind a site.
+fn site_place(program: &Program<'_>, site: CallId) -> Option<Place> {
+    if site == CallId::NONE {
+        return None;
+    }
+    let flow = &program.flow;
+    let written = flow.written(site).0 as usize;
+    let file = *flow.linked.call_files.get(written)?;
+    Some(Place { file, range: flow.linked.calls[written].range })
+}
+
+fn container_file(program: &Program<'_>, node: Node) -> Option<FileId> {
+    let modules = &program.flow.linked.modules;
+    let index = modules.partition_point(|module| module.node_end <= node.0);
+    let module = modules.get(index)?;
+    (module.node_base <= node.0).then(|| FileId(u32::try_from(index).unwrap_or(u32::MAX)))
+}
+
+/// Containers with wanted objects in them, also within other containers.
+fn holding_containers(
+    program: &Program<'_>,
+    holds: &impl Fn(Node) -> Vec<ValueId>,
+) -> BTreeMap<ContainerId, Vec<ValueId>> {
+    let flow = &program.flow;
+    let mut found: BTreeMap<ContainerId, Vec<ValueId>> = BTreeMap::new();
+    for (index, container) in flow.linked.containers.iter().enumerate() {
+        let id = ContainerId(u32::try_from(index).unwrap_or(u32::MAX));
+        let mut objects = holds(container.elements);
+        objects.extend(holds(container.keys));
+        for (_, node) in &container.items {
+            objects.extend(holds(*node));
+        }
+        if !objects.is_empty() {
+            objects.sort_unstable();
+            objects.dedup();
+            found.insert(id, objects);
+        }
+    }
+    for _ in 0..3 {
+        let mut more: Vec<(ContainerId, Vec<ValueId>)> = Vec::new();
+        for (index, container) in flow.linked.containers.iter().enumerate() {
+            let id = ContainerId(u32::try_from(index).unwrap_or(u32::MAX));
+            let nodes = container.items.iter().map(|(_, node)| *node).chain([container.elements]);
+            for node in nodes {
+                for value in flow.values_of(node) {
+                    if let Value::Container(inner) = value
+                        && inner != id
+                        && let Some(objects) = found.get(&inner)
+                    {
+                        more.push((id, objects.clone()));
+                    }
+                }
+            }
+        }
+        for (id, objects) in more {
+            let list = found.entry(id).or_default();
+            list.extend(objects);
+            list.sort_unstable();
+            list.dedup();
+        }
+    }
+    found
+}
+
+/// Where wanted objects are handed to code we cannot see.
+fn escapes(
+    program: &Program<'_>,
+    holds: &impl Fn(Node) -> Vec<ValueId>,
+    containers: &BTreeMap<ContainerId, Vec<ValueId>>,
+) -> Vec<(ValueId, Place, String)> {
+    let flow = &program.flow;
+    let reaches = |node: Node| -> Vec<ValueId> {
+        let mut objects = holds(node);
+        for value in flow.values_of(node) {
+            if let Value::Container(container) = value
+                && let Some(inner) = containers.get(&container)
+            {
+                objects.extend(inner);
+            }
+        }
+        objects
+    };
+    let mut out = Vec::new();
+    for (file, call) in program.calls() {
+        for value in flow.values_of(call.callee) {
+            let reason = match value {
+                Value::Unknown(_) => {
+                    let callee = callee_text(program, file, call.range);
+                    format!("it is passed to `{callee}`, which is not known")
+                }
+                Value::External(sym) | Value::ExternalBound(sym, _) => {
+                    let name = flow.text(sym);
+                    let kept = match name.strip_prefix("<builtin>.") {
+                        Some(name) => matches!(name, "setattr" | "vars" | "exec" | "eval"),
+                        None => {
+                            flow.externals.api(name).is_none_or(|api| api.escapes)
+                                && !moves_values(name)
+                        }
+                    };
+                    if !kept {
+                        continue;
+                    }
+                    format!("it is passed to `{name}`")
+                }
+                Value::Object(ty, _) => format!("it is passed to an object of `{}`", flow.text(ty)),
+                _ => continue,
+            };
+            for arg in &call.args {
+                for object in reaches(arg.node) {
+                    let place = Place { file, range: call.range };
+                    out.push((object, place, reason.clone()));
+                }
+            }
+        }
+    }
+    // Kept on objects or modules outside the program.
+    for store in &flow.linked.stores {
+        let outside = flow
+            .values_of(store.base)
+            .any(|value| matches!(value, Value::Unknown(_)));
+        if !outside {
+            continue;
+        }
+        for object in reaches(store.from) {
+            if let Some(file) = container_file(program, store.from) {
+                let range = loopshift_python::TextRange::default();
+                let attr = flow.text(store.attr);
+                let reason = format!("it is kept as `.{attr}` of an object that is not known");
+                out.push((object, Place { file, range }, reason));
+            }
+        }
+    }
+    let mut seen = FxHashSet::default();
+    out.retain(|(object, place, reason)| seen.insert((*object, *place, reason.clone())));
+    out
+}
+
+/// Standard functions that the engine follows: what they are given does not leave the program.
+fn moves_values(name: &str) -> bool {
+    name.starts_with("functools.")
+        || name.starts_with("itertools.")
+        || matches!(
+            name,
+            "typing.cast"
+                | "copy.copy"
+                | "collections.deque"
+                | "collections.defaultdict"
+                | "contextlib.closing"
+                | "contextlib.suppress"
+                | "contextlib.nullcontext"
+                | "dataclasses.field"
+        )
+}
+
+fn callee_text(
+    program: &Program<'_>,
+    file: FileId,
+    range: loopshift_python::TextRange,
+) -> String {
+    let text = program.text(Place { file, range });
+    let head: String = text.chars().take_while(|c| *c != '(' && *c != '\n').take(60).collect();
+    head.trim().to_owned()
+}
+
+/// Union-find over values.
+#[derive(Default)]
+struct Groups {
+    parent: FxHashMap<ValueId, ValueId>,
+}
+
+impl Groups {
+    fn root(&mut self, id: ValueId) -> ValueId {
+        let mut root = id;
+        while let Some(parent) = self.parent.get(&root).copied() {
+            if parent == root {
+                break;
+            }
+            root = parent;
+        }
+        self.parent.insert(id, root);
+        self.parent.entry(root).or_insert(root);
+        root
+    }
+
+    fn join(&mut self, a: ValueId, b: ValueId) {
+        let (a, b) = (self.root(a), self.root(b));
+        let (low, high) = (a.min(b), a.max(b));
+        self.parent.insert(high, low);
+    }
+
+    fn all(&mut self) -> Vec<ValueId> {
+        let mut all: Vec<ValueId> = self.parent.keys().copied().collect();
+        all.sort_unstable();
+        all
+    }
+}
