@@ -35,11 +35,12 @@ fn main() {
     let root = std::env::args().nth(1).unwrap();
     let mut inputs = Vec::new();
     collect(Path::new(&root), Path::new(&root), &mut inputs);
-    let flow = analyse(
+    let program = analyse(
         &inputs,
         loopshift_python::ast::PythonVersion::PY311,
         &NoExternals,
     );
+    let flow = &program.flow;
     if std::env::args().nth(2).is_some() {
         eprintln!(
             "{} nodes {} calls",
@@ -48,6 +49,6 @@ fn main() {
         );
         return;
     }
-    let graph = loopshift_engine::graph::call_graph(&flow);
+    let graph = loopshift_engine::graph::call_graph(flow);
     println!("{}", serde_json::to_string_pretty(&graph).unwrap());
 }
