@@ -11,5 +11,7 @@ pub mod ir;
 pub mod link;
 pub mod lower;
 pub mod objects;
+pub mod plan;
 pub mod program;
 pub mod uses;
+pub mod verify;

@@ -159,7 +159,7 @@ impl Flow<'_> {
                     let full = format!("{}.{}", self.text(module), self.text(name));
                     if self
                         .externals
-                        .api(self.externals.canonical(&full))
+                        .api(&self.externals.canonical(&full))
                         .is_some()
                     {
                         let sym = self.canonical(&full);

@@ -20,7 +20,7 @@ pub(super) fn container_type(kind: ContainerKind) -> &'static str {
 }
 
 /// Whether a name is a builtin of Python.
-pub(super) fn is_builtin(name: &str) -> bool {
+pub fn is_builtin(name: &str) -> bool {
     BUILTINS.binary_search(&name).is_ok()
 }
 

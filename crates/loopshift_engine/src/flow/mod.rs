@@ -12,6 +12,7 @@ mod protocol;
 mod solve;
 pub mod value;
 
+pub use builtin::is_builtin;
 pub use class::MroEntry;
 pub use solve::{Hidden, Target, solve};
 

@@ -1,0 +1,275 @@
+//! From changes to a plan: which of them are applied together, and the texts they lead to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopshift_python::PythonVersion;
+use loopshift_python::edit::Edit;
+use loopshift_python::parse::parse_module;
+use loopshift_python::render::{render, unused_imports};
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::change::{Change, FileId, Outcome, Place, Plan, Safety};
+use crate::program::Input;
+
+/// What a plan is made with.
+pub struct Planning<'p> {
+    /// The files.
+    pub files: &'p [Input],
+    /// The oldest Python.
+    pub python: PythonVersion,
+    /// Whether unsafe changes are applied.
+    pub allow_unsafe: bool,
+    /// The packages whose imports go when nothing needs them any more.
+    pub left: &'p [&'p str],
+    /// Checks the new texts; see [`Fault`].
+    pub verify: &'p (dyn Fn(&[(FileId, String)]) -> Vec<Fault> + Sync),
+}
+
+/// Something wrong in a new text: the changes behind it are withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The file.
+    pub file: FileId,
+    /// The qualified name of the function in which it stands; empty for module level.
+    pub function: String,
+    /// What is wrong, in words.
+    pub message: String,
+}
+
+/// Makes the plan.
+pub fn plan(planning: &Planning<'_>, changes: Vec<Change>) -> Plan {
+    let mut outcomes: Vec<Outcome> =
+        changes.iter().map(|change| first_outcome(change, planning.allow_unsafe)).collect();
+    let mut withdrawn = Vec::new();
+    let texts = loop {
+        settle_requirements(planning, &changes, &mut outcomes);
+        let rendered = match render_all(planning, &changes, &outcomes) {
+            Ok(rendered) => rendered,
+            Err(losers) => {
+                for (change, reason) in losers {
+                    outcomes[change] = Outcome::Declined { reason };
+                }
+                continue;
+            }
+        };
+        let faults = (planning.verify)(&rendered);
+        if faults.is_empty() {
+            break rendered;
+        }
+        let progress = withdraw(&changes, &mut outcomes, &faults, planning, &mut withdrawn);
+        if !progress {
+            // No change stands behind it: the text was like that before.
+            break rendered;
+        }
+    };
+    let mut list: Vec<(Change, Outcome)> = changes.into_iter().zip(outcomes).collect();
+    list.sort_by(|(a, _), (b, _)| (a.place, a.rule, &a.api).cmp(&(b.place, b.rule, &b.api)));
+    Plan { changes: list, texts, withdrawn }
+}
+
+fn first_outcome(change: &Change, allow_unsafe: bool) -> Outcome {
+    if let Some(reason) = &change.declined {
+        return Outcome::Declined { reason: reason.clone() };
+    }
+    match change.safety {
+        Safety::Safe => Outcome::Applied,
+        Safety::Unsafe if allow_unsafe => Outcome::Applied,
+        Safety::Unsafe => Outcome::Deferred,
+        Safety::Manual => Outcome::Declined { reason: change.caveats.join("; ") },
+    }
+}
+
+/// Takes out every change that requires one which is not applied, until nothing changes any more.
+fn settle_requirements(planning: &Planning<'_>, changes: &[Change], outcomes: &mut [Outcome]) {
+    let mut providers: FxHashMap<Place, Vec<usize>> = FxHashMap::default();
+    for (index, change) in changes.iter().enumerate() {
+        for place in change.covers.iter().chain([&change.place]) {
+            providers.entry(*place).or_default().push(index);
+        }
+    }
+    loop {
+        let mut moved = false;
+        for index in 0..changes.len() {
+            if outcomes[index] != Outcome::Applied {
+                continue;
+            }
+            for required in &changes[index].requires {
+                let list = providers.get(required).map_or(&[][..], Vec::as_slice);
+                if list.iter().any(|other| outcomes[*other] == Outcome::Applied) {
+                    continue;
+                }
+                let deferred = list.iter().any(|other| outcomes[*other] == Outcome::Deferred);
+                outcomes[index] = if deferred {
+                    Outcome::Deferred
+                } else {
+                    Outcome::Declined { reason: missing(planning, changes, list, *required) }
+                };
+                moved = true;
+                break;
+            }
+        }
+        if !moved {
+            return;
+        }
+    }
+}
+
+fn missing(
+    planning: &Planning<'_>,
+    changes: &[Change],
+    providers: &[usize],
+    required: Place,
+) -> String {
+    let line = line_of(planning, required);
+    let why = providers.iter().find_map(|index| changes[*index].declined.as_deref());
+    match why {
+        Some(why) => format!("it goes together with line {line}, which stays: {why}"),
+        None => format!("it goes together with line {line}, which stays"),
+    }
+}
+
+fn line_of(planning: &Planning<'_>, place: Place) -> String {
+    let file = &planning.files[place.file.0 as usize];
+    let end = place.range.start().to_usize().min(file.text.len());
+    let line = file.text.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count() + 1;
+    format!("{line} of {}", file.path)
+}
+
+/// The edits of applied changes, by file, each with its change.
+fn edits_by_file<'c>(
+    changes: &'c [Change],
+    outcomes: &[Outcome],
+) -> BTreeMap<FileId, Vec<(usize, &'c Edit)>> {
+    let mut by_file: BTreeMap<FileId, Vec<(usize, &Edit)>> = BTreeMap::new();
+    for (index, change) in changes.iter().enumerate() {
+        if outcomes[index] == Outcome::Applied {
+            for (file, edit) in &change.edits {
+                by_file.entry(*file).or_default().push((index, edit));
+            }
+        }
+    }
+    by_file
+}
+
+type Losers = Vec<(usize, String)>;
+
+/// Renders every file with edits; or names the changes that stand in the way.
+fn render_all(
+    planning: &Planning<'_>,
+    changes: &[Change],
+    outcomes: &[Outcome],
+) -> Result<Vec<(FileId, String)>, Losers> {
+    let by_file: Vec<_> = edits_by_file(changes, outcomes).into_iter().collect();
+    let results: Vec<Result<(FileId, String), Losers>> = by_file
+        .par_iter()
+        .map(|(file, edits)| render_one(planning, changes, *file, edits))
+        .collect();
+    let mut texts = Vec::new();
+    let mut losers = Vec::new();
+    for result in results {
+        match result {
+            Ok(text) => texts.push(text),
+            Err(list) => losers.extend(list),
+        }
+    }
+    if losers.is_empty() { Ok(texts) } else { Err(losers) }
+}
+
+fn render_one(
+    planning: &Planning<'_>,
+    changes: &[Change],
+    file: FileId,
+    edits: &[(usize, &Edit)],
+) -> Result<(FileId, String), Losers> {
+    let input = &planning.files[file.0 as usize];
+    let everything = |reason: &str| -> Losers {
+        let all: BTreeSet<usize> = edits.iter().map(|(change, _)| *change).collect();
+        all.into_iter().map(|change| (change, reason.to_owned())).collect()
+    };
+    let Ok(before) = parse_module(&input.text, planning.python) else {
+        return Err(everything("the file can't be parsed"));
+    };
+    let list: Vec<Edit> = edits.iter().map(|(_, edit)| (*edit).clone()).collect();
+    let text = render(&input.text, &before, &list).map_err(|conflict| {
+        let (first, second) = (edits[conflict.first].0, edits[conflict.second].0);
+        if first == second {
+            let reason = "its edits can't be written there";
+            return vec![(first, reason.to_owned())];
+        }
+        // The change that speaks for less gives way.
+        let (keep, lose) = if changes[second].covers.len() > changes[first].covers.len() {
+            (second, first)
+        } else {
+            (first, second)
+        };
+        let line = line_of(planning, changes[keep].place);
+        let reason = format!("its edits overlap those of {} at line {line}", changes[keep].rule);
+        vec![(lose, reason)]
+    })?;
+    let Ok(after) = parse_module(&text, planning.python) else {
+        return Err(everything("the result would not be valid Python"));
+    };
+    let removals = unused_imports(&input.text, &before, &text, &after, planning.left);
+    if removals.is_empty() {
+        return Ok((file, text));
+    }
+    let cleaned = render(&text, &after, &removals).unwrap_or(text);
+    Ok((file, cleaned))
+}
+
+/// Withdraws the changes behind the faults: those of the same function, or all of the file.
+fn withdraw(
+    changes: &[Change],
+    outcomes: &mut [Outcome],
+    faults: &[Fault],
+    planning: &Planning<'_>,
+    withdrawn: &mut Vec<String>,
+) -> bool {
+    let mut progress = false;
+    let mut done: FxHashSet<(FileId, &str)> = FxHashSet::default();
+    for fault in faults {
+        if !done.insert((fault.file, fault.function.as_str())) {
+            continue;
+        }
+        let in_file: Vec<usize> = (0..changes.len())
+            .filter(|index| outcomes[*index] == Outcome::Applied)
+            .filter(|index| changes[*index].edits.iter().any(|(file, _)| *file == fault.file))
+            .collect();
+        let function = function_range(planning, fault);
+        let near: Vec<usize> = in_file
+            .iter()
+            .copied()
+            .filter(|index| {
+                changes[*index].edits.iter().any(|(file, edit)| {
+                    *file == fault.file
+                        && function.is_some_and(|range| range.contains_range(edit.range()))
+                })
+            })
+            .collect();
+        let behind = if near.is_empty() { in_file } else { near };
+        for index in behind {
+            withdrawn.push(format!(
+                "{}: {} at line {}: {}",
+                planning.files[fault.file.0 as usize].path,
+                changes[index].rule,
+                line_of(planning, changes[index].place),
+                fault.message
+            ));
+            outcomes[index] =
+                Outcome::Declined { reason: format!("verification: {}", fault.message) };
+            progress = true;
+        }
+    }
+    progress
+}
+
+/// The range, in the old text, of the function that a fault stands in.
+fn function_range(planning: &Planning<'_>, fault: &Fault) -> Option<loopshift_python::TextRange> {
+    if fault.function.is_empty() {
+        return None;
+    }
+    let input = &planning.files[fault.file.0 as usize];
+    let parsed = parse_module(&input.text, planning.python).ok()?;
+    crate::verify::find_function(parsed.syntax(), &fault.function)
+}

@@ -1,0 +1,267 @@
+//! Verification: the engine analyses its own output and finds what no migration may leave behind.
+
+use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
+use loopshift_python::ast::{Expr, Stmt};
+use loopshift_python::parse::parse_module;
+use loopshift_python::scope::Scopes;
+use loopshift_python::{ModModule, PythonVersion, Ranged, TextRange};
+
+use crate::change::FileId;
+use crate::externals::Externals;
+use crate::flow::value::Value;
+use crate::ir::CallForm;
+use crate::plan::Fault;
+use crate::program::{Input, Program, analyse};
+
+/// What verification needs beside the texts.
+pub struct Verification<'v> {
+    /// The files before.
+    pub before: &'v [Input],
+    /// The oldest Python.
+    pub python: PythonVersion,
+    /// What is known of external code.
+    pub externals: &'v dyn Externals,
+    /// The root package of the target, all of whose names are in the catalog: `anyio`.
+    pub target: &'v str,
+}
+
+/// Checks the new texts.
+pub fn verify(verification: &Verification<'_>, texts: &[(FileId, String)]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (file, text) in texts {
+        let before = &verification.before[file.0 as usize].text;
+        faults.extend(check_names(*file, before, text, verification.python));
+        faults.extend(check_awaits(*file, text, verification.python));
+    }
+    let inputs: Vec<Input> = texts
+        .iter()
+        .map(|(file, text)| {
+            let input = &verification.before[file.0 as usize];
+            Input { text: text.clone(), ..input.clone() }
+        })
+        .collect();
+    let program = analyse(&inputs, verification.python, verification.externals);
+    let files: Vec<FileId> = texts.iter().map(|(file, _)| *file).collect();
+    faults.extend(check_target(&program, &files, verification.target));
+    faults.sort();
+    faults.dedup();
+    faults
+}
+
+/// Names that are read in the new text and bound nowhere, and were not in the old one.
+fn check_names(file: FileId, before: &str, after: &str, python: PythonVersion) -> Vec<Fault> {
+    let (Ok(old), Ok(new)) = (parse_module(before, python), parse_module(after, python)) else {
+        return Vec::new();
+    };
+    let old_scopes = Scopes::new(old.syntax());
+    let new_scopes = Scopes::new(new.syntax());
+    if new_scopes.has_star_import {
+        return Vec::new();
+    }
+    let unbound = |scopes: &Scopes<'_>, name: &str, scope| {
+        scopes.resolve(name, scope).is_none() && !crate::flow::is_builtin(name)
+    };
+    let known: Vec<&str> = old_scopes
+        .references
+        .iter()
+        .filter(|reference| unbound(&old_scopes, reference.name, reference.scope))
+        .map(|reference| reference.name)
+        .collect();
+    new_scopes
+        .references
+        .iter()
+        .filter(|reference| unbound(&new_scopes, reference.name, reference.scope))
+        .filter(|reference| !known.contains(&reference.name))
+        .map(|reference| Fault {
+            file,
+            function: function_name(new.syntax(), reference.range),
+            message: format!("the name `{}` would be bound nowhere", reference.name),
+        })
+        .collect()
+}
+
+/// `await`, `async with` and `async for` outside `async def`.
+fn check_awaits(file: FileId, text: &str, python: PythonVersion) -> Vec<Fault> {
+    let Ok(parsed) = parse_module(text, python) else { return Vec::new() };
+    let mut checker = Awaits { asynchronous: vec![false], found: Vec::new() };
+    checker.visit_body(&parsed.syntax().body);
+    checker
+        .found
+        .into_iter()
+        .map(|range| Fault {
+            file,
+            function: function_name(parsed.syntax(), range),
+            message: "there would be an `await` outside `async def`".to_owned(),
+        })
+        .collect()
+}
+
+struct Awaits {
+    asynchronous: Vec<bool>,
+    found: Vec<TextRange>,
+}
+
+impl Awaits {
+    fn check(&mut self, range: TextRange) {
+        if self.asynchronous.last() != Some(&true) {
+            self.found.push(range);
+        }
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Awaits {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(def) => {
+                self.asynchronous.push(def.is_async);
+                self.visit_body(&def.body);
+                self.asynchronous.pop();
+                return;
+            }
+            Stmt::With(with) if with.is_async => self.check(with.range),
+            Stmt::For(for_) if for_.is_async => self.check(for_.range),
+            _ => {}
+        }
+        source_order::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Await(await_) => self.check(await_.range),
+            Expr::Lambda(lambda) => {
+                self.asynchronous.push(false);
+                self.visit_expr(&lambda.body);
+                self.asynchronous.pop();
+                return;
+            }
+            // A generator expression with `await` is an async generator wherever it stands.
+            Expr::Generator(_) => {
+                self.asynchronous.push(true);
+                source_order::walk_expr(self, expr);
+                self.asynchronous.pop();
+                return;
+            }
+            _ => {}
+        }
+        source_order::walk_expr(self, expr);
+    }
+}
+
+/// Names of the target that do not exist, members its objects do not have, and coroutines nobody awaits.
+fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fault> {
+    let flow = &program.flow;
+    let mut faults = Vec::new();
+    let of_target = |name: &str| {
+        name.strip_prefix(target).is_some_and(|rest| rest.starts_with('.'))
+    };
+    for (index, module) in flow.linked.modules.iter().enumerate() {
+        for (range, node) in &module.exprs {
+            for value in flow.values_of(*node) {
+                let (Value::External(sym) | Value::ExternalBound(sym, _)) = value else {
+                    continue;
+                };
+                let name = flow.text(sym);
+                let exists = flow.externals.api(name).is_some();
+                if of_target(name) && !name.contains("()") && !exists {
+                    faults.push(fault(program, files, index, *range, format!(
+                        "`{name}` would be used, which does not exist"
+                    )));
+                }
+            }
+        }
+    }
+    for (file, call) in program.calls() {
+        if call.form != CallForm::Statement {
+            continue;
+        }
+        let mut values = flow.values_of(call.callee);
+        let (Some(value), None) = (values.next(), values.next()) else { continue };
+        let (Value::External(sym) | Value::ExternalBound(sym, _)) = value else { continue };
+        let name = flow.text(sym);
+        let awaitable = flow
+            .externals
+            .api(name)
+            .and_then(|api| api.returns.as_ref())
+            .is_some_and(|returns| matches!(returns, crate::externals::ApiType::Awaitable(_)));
+        if of_target(name) && awaitable {
+            faults.push(fault(program, files, file.0 as usize, call.range, format!(
+                "nobody would await `{name}`"
+            )));
+        }
+    }
+    faults
+}
+
+fn fault(
+    program: &Program<'_>,
+    files: &[FileId],
+    index: usize,
+    range: TextRange,
+    message: String,
+) -> Fault {
+    let place = crate::change::Place {
+        file: FileId(u32::try_from(index).unwrap_or(u32::MAX)),
+        range,
+    };
+    let function = program.function_at(place);
+    Fault {
+        file: files[index],
+        function: program.function(function).qualname.to_string(),
+        message,
+    }
+}
+
+/// The qualified name of the innermost `def` around a range; empty at module level.
+fn function_name(module: &ModModule, range: TextRange) -> String {
+    let mut path: Vec<&str> = Vec::new();
+    let mut depth = 0;
+    walk(&module.body, &mut Vec::new(), &mut |names, def| {
+        if def.contains_range(range) && names.len() > depth {
+            depth = names.len();
+            path = names.to_vec();
+        }
+    });
+    path.join(".")
+}
+
+/// The range of the `def` with this qualified name.
+pub(crate) fn find_function(module: &ModModule, qualname: &str) -> Option<TextRange> {
+    let mut found = None;
+    walk(&module.body, &mut Vec::new(), &mut |names, range| {
+        if found.is_none() && names.join(".") == qualname {
+            found = Some(range);
+        }
+    });
+    found
+}
+
+fn walk<'a>(
+    body: &'a [Stmt],
+    names: &mut Vec<&'a str>,
+    visit: &mut impl FnMut(&[&'a str], TextRange),
+) {
+    struct Walker<'n, 'a, F> {
+        names: &'n mut Vec<&'a str>,
+        visit: &'n mut F,
+    }
+    impl<'a, F: FnMut(&[&'a str], TextRange)> SourceOrderVisitor<'a> for Walker<'_, 'a, F> {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            match stmt {
+                Stmt::FunctionDef(def) => {
+                    self.names.push(def.name.as_str());
+                    (self.visit)(self.names, def.range());
+                    self.visit_body(&def.body);
+                    self.names.pop();
+                }
+                Stmt::ClassDef(def) => {
+                    self.names.push(def.name.as_str());
+                    self.visit_body(&def.body);
+                    self.names.pop();
+                }
+                _ => source_order::walk_stmt(self, stmt),
+            }
+        }
+        fn visit_expr(&mut self, _: &'a Expr) {}
+    }
+    Walker { names, visit }.visit_body(body);
+}

@@ -1,0 +1,225 @@
+//! What a rule sees: the analysed program, the trees of the files it may edit, and the project's settings.
+
+use loopshift_engine::change::{FileId, Place};
+use loopshift_engine::program::{Callers, Program};
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall};
+use loopshift_python::scope::Scopes;
+use loopshift_python::tree::Tree;
+use loopshift_python::{ModModule, Parsed, PythonVersion, Ranged, TextRange};
+
+use crate::catalog::{Api, Argument, BindError, Catalog, Version};
+
+/// What the project allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The oldest Python.
+    pub python: PythonVersion,
+    /// The oldest `AnyIO`.
+    pub anyio: Version,
+}
+
+impl Settings {
+    /// Whether the oldest Python has what came with this version.
+    pub fn python_has(&self, major: u8, minor: u8) -> bool {
+        self.python >= PythonVersion { major, minor }
+    }
+
+    /// Whether the oldest `AnyIO` has what came with this version.
+    pub fn anyio_has(&self, major: u16, minor: u16) -> bool {
+        self.anyio >= Version::new(major, minor)
+    }
+}
+
+/// The tree of one file.
+pub struct View<'v> {
+    /// The file.
+    pub file: FileId,
+    /// Its text.
+    pub source: &'v str,
+    /// The parsed text.
+    pub parsed: &'v Parsed<ModModule>,
+    /// Who holds whom.
+    pub tree: Tree<'v>,
+    /// Its scopes.
+    pub scopes: Scopes<'v>,
+}
+
+impl<'v> View<'v> {
+    /// The view of a parsed file.
+    pub fn new(file: FileId, source: &'v str, parsed: &'v Parsed<ModModule>) -> Self {
+        let module = parsed.syntax();
+        View { file, source, parsed, tree: Tree::new(module), scopes: Scopes::new(module) }
+    }
+
+    /// The text at a range.
+    pub fn text(&self, range: TextRange) -> &'v str {
+        &self.source[range.start().to_usize()..range.end().to_usize()]
+    }
+
+    /// The place of a node of this file.
+    pub fn place(&self, node: impl Ranged) -> Place {
+        Place { file: self.file, range: node.range() }
+    }
+
+    /// The call whose callee is the expression with this range.
+    pub fn call_of(&self, callee: TextRange) -> Option<&'v ExprCall> {
+        let expr = self.tree.expr_at(callee)?;
+        match self.tree.parent(expr)? {
+            AnyNodeRef::ExprCall(call) if call.func.range() == callee => Some(call),
+            _ => None,
+        }
+    }
+
+    /// The `await` around an expression, where that is what is awaited.
+    pub fn await_of(&self, expr: TextRange) -> Option<&'v ast::ExprAwait> {
+        let expr = self.tree.expr_at(expr)?;
+        match self.tree.parent(expr)? {
+            AnyNodeRef::ExprAwait(await_) => Some(await_),
+            _ => None,
+        }
+    }
+
+    /// Whether the range is in the body of an `async def`, where `await` may stand.
+    pub fn is_async(&self, range: TextRange) -> bool {
+        self.tree.enclosing_function(range).is_some_and(|function| function.is_async())
+    }
+
+    /// Whether the expression is a name as imported, or a dotted name that starts with one: renaming it there is
+    /// all that a rename needs. A variable that holds the API is not.
+    pub fn is_direct(&self, expr: &Expr) -> bool {
+        let mut head = expr;
+        while let Expr::Attribute(attribute) = head {
+            head = &attribute.value;
+        }
+        let Expr::Name(name) = head else { return false };
+        let scope = self.scopes.at(name.range.start());
+        let Some(scope) = self.scopes.resolve(name.id.as_str(), scope) else { return false };
+        let bindings = self.scopes.scopes[scope].bindings.get(name.id.as_str());
+        bindings.is_some_and(|bindings| {
+            !bindings.is_empty() && bindings.iter().all(|binding| self.is_import(binding.range))
+        })
+    }
+
+    fn is_import(&self, range: TextRange) -> bool {
+        self.tree.around(range).any(|node| {
+            matches!(node, AnyNodeRef::StmtImport(_) | AnyNodeRef::StmtImportFrom(_))
+        })
+    }
+
+    /// Whether a name is used by nobody in the file, so that a rule may bind it.
+    pub fn is_fresh(&self, name: &str) -> bool {
+        !self.scopes.is_bound_anywhere(name) && !self.scopes.is_used_anywhere(name)
+    }
+}
+
+/// What rules work with.
+pub struct Context<'c> {
+    /// The analysed program.
+    pub program: &'c Program<'c>,
+    /// The catalog.
+    pub catalog: &'c Catalog,
+    /// The uses of the libraries, by file and offset. Aliases in import statements are not among them.
+    pub uses: &'c [Use],
+    /// Who calls whom.
+    pub callers: &'c Callers,
+    /// What the project allows.
+    pub settings: Settings,
+    views: &'c [Option<View<'c>>],
+}
+
+/// The arguments of a call, by the parameters of what it calls.
+pub struct Bound<'c> {
+    names: Vec<&'c str>,
+    arguments: Vec<Vec<&'c Expr>>,
+}
+
+impl<'c> Bound<'c> {
+    /// The argument for a parameter, where it was given.
+    pub fn get(&self, name: &str) -> Option<&'c Expr> {
+        self.all(name).first().copied()
+    }
+
+    /// All arguments for a parameter, in order: several for `*args` and `**kwargs`.
+    pub fn all(&self, name: &str) -> &[&'c Expr] {
+        let index = self.names.iter().position(|known| *known == name);
+        index.map_or(&[], |index| &self.arguments[index])
+    }
+
+    /// Whether any parameter but these got an argument.
+    pub fn only(&self, names: &[&str]) -> bool {
+        self.names
+            .iter()
+            .zip(&self.arguments)
+            .all(|(name, arguments)| arguments.is_empty() || names.contains(name))
+    }
+}
+
+impl<'c> Context<'c> {
+    pub(crate) fn new(
+        program: &'c Program<'c>,
+        catalog: &'c Catalog,
+        uses: &'c [Use],
+        callers: &'c Callers,
+        settings: Settings,
+        views: &'c [Option<View<'c>>],
+    ) -> Self {
+        Context { program, catalog, uses, callers, settings, views }
+    }
+
+    /// The tree of a file. Files without a use of the libraries, or of an object of theirs, have none.
+    pub fn view(&self, file: FileId) -> Option<&'c View<'c>> {
+        self.views.get(file.0 as usize)?.as_ref()
+    }
+
+    /// All views.
+    pub fn views(&self) -> impl Iterator<Item = &'c View<'c>> {
+        self.views.iter().flatten()
+    }
+
+    /// The uses of APIs that a rule is responsible for, by the catalog.
+    pub fn uses_for(&self, rule: &str) -> impl Iterator<Item = (&'c Use, &'c Api, &'c View<'c>)> {
+        self.uses.iter().filter_map(move |use_| {
+            let api = self.catalog.get(&use_.api)?;
+            let view = self.view(use_.place.file)?;
+            (api.rule.as_deref() == Some(rule)).then_some((use_, api, view))
+        })
+    }
+
+    /// The one external API that an expression is, if it is one and nothing else.
+    pub fn api_of(&self, view: &View<'_>, expr: &Expr) -> Option<&str> {
+        self.program.api_at(view.place(expr))
+    }
+
+    /// The arguments of a call, by the signature of the API it calls.
+    ///
+    /// # Errors
+    /// Where they do not fit, or unpacking hides which parameter gets what.
+    pub fn bind(&self, api: &'c Api, call: &'c ExprCall) -> Result<Bound<'c>, BindError> {
+        let Some(signature) = &api.signature else {
+            return Ok(Bound { names: Vec::new(), arguments: Vec::new() });
+        };
+        let positional: Vec<bool> =
+            call.arguments.args.iter().map(Expr::is_starred_expr).collect();
+        let keywords: Vec<Option<&str>> = call
+            .arguments
+            .keywords
+            .iter()
+            .map(|keyword| keyword.arg.as_ref().map(ast::Identifier::as_str))
+            .collect();
+        let bound = signature.bind(&positional, &keywords)?;
+        let arguments = bound
+            .into_iter()
+            .map(|list| {
+                list.into_iter()
+                    .map(|argument| match argument {
+                        Argument::Positional(index) => &call.arguments.args[index],
+                        Argument::Keyword(index) => &call.arguments.keywords[index].value,
+                    })
+                    .collect()
+            })
+            .collect();
+        let names = signature.parameters.iter().map(|parameter| &*parameter.name).collect();
+        Ok(Bound { names, arguments })
+    }
+}

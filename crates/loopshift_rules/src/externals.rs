@@ -1,0 +1,139 @@
+//! What the engine asks about external code, answered from the catalog.
+
+use std::borrow::Cow;
+
+use loopshift_engine::externals::{
+    Api, ApiDerived, ApiKind, ApiOperand, ApiParam, ApiType, Callback, CallbackArg, Externals,
+};
+use rustc_hash::FxHashMap;
+
+use crate::catalog::{self, Catalog, Derived, Kind, Operand, ParameterKind, Passed, Type};
+
+/// The catalog, in the engine's terms.
+pub struct CatalogExternals<'c> {
+    catalog: &'c Catalog,
+    apis: FxHashMap<Box<str>, Api>,
+}
+
+impl<'c> CatalogExternals<'c> {
+    /// Converts the rows.
+    pub fn new(catalog: &'c Catalog) -> Self {
+        let apis = catalog.iter().map(|row| (row.name.clone(), convert(row))).collect();
+        CatalogExternals { catalog, apis }
+    }
+}
+
+impl Externals for CatalogExternals<'_> {
+    fn api(&self, name: &str) -> Option<&Api> {
+        if let Some(api) = self.apis.get(name) {
+            return Some(api);
+        }
+        // Only names of libraries that the catalog has can be aliases or inherited members.
+        let row = self.catalog.get(name)?;
+        self.apis.get(&row.name)
+    }
+
+    fn canonical<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        self.catalog.canonical(name)
+    }
+}
+
+fn convert(row: &catalog::Api) -> Api {
+    let kind = match row.kind {
+        Kind::Function => ApiKind::Function,
+        Kind::Class | Kind::Exception => ApiKind::Class,
+        Kind::Method => ApiKind::Method,
+        Kind::Property => ApiKind::Property,
+        Kind::Constant => ApiKind::Constant,
+        Kind::Module => ApiKind::Module,
+    };
+    let params = row
+        .signature
+        .iter()
+        .flat_map(|signature| &signature.parameters)
+        .map(|parameter| ApiParam {
+            name: parameter.name.to_string(),
+            star: parameter.kind == ParameterKind::Variadic,
+            double_star: parameter.kind == ParameterKind::Keywords,
+            keyword_only: parameter.kind == ParameterKind::KeywordOnly,
+            optional: parameter.default.is_some(),
+        })
+        .collect();
+    Api {
+        kind,
+        params,
+        returns: returns(row, kind),
+        calls: row
+            .calls
+            .iter()
+            .map(|callback| Callback {
+                param: callback.parameter,
+                args: callback
+                    .arguments
+                    .iter()
+                    .map(|argument| match argument {
+                        Passed::One(ty) => CallbackArg::Type(type_of(ty)),
+                        Passed::Spread(index) => CallbackArg::Star(*index),
+                        Passed::SpreadKeywords(index) => CallbackArg::DoubleStar(*index),
+                    })
+                    .collect(),
+            })
+            .collect(),
+        escapes: row.escapes,
+        bases: row.bases.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// What calling it gives. A class gives its instance; of a generic one with what it holds.
+fn returns(row: &catalog::Api, kind: ApiKind) -> Option<ApiType> {
+    match (&row.returns, kind) {
+        (Type::Unknown, ApiKind::Class) => None,
+        (returns, _) => Some(type_of(returns)),
+    }
+}
+
+fn type_of(ty: &Type) -> ApiType {
+    match ty {
+        Type::Unknown => ApiType::Unknown,
+        Type::Of(derived, operand) => ApiType::Of(
+            match derived {
+                Derived::Itself => ApiDerived::Itself,
+                Derived::Result => ApiDerived::Result,
+                Derived::Call => ApiDerived::Call,
+                Derived::Awaited => ApiDerived::Awaited,
+                Derived::Item => ApiDerived::Item,
+                Derived::Entered => ApiDerived::Entered,
+            },
+            match operand {
+                Operand::Receiver => ApiOperand::Receiver,
+                Operand::Parameter(index) => ApiOperand::Parameter(*index),
+            },
+        ),
+        Type::Named { name, arguments } => named(name, arguments),
+    }
+}
+
+fn named(name: &str, arguments: &[Type]) -> ApiType {
+    let first = || Box::new(arguments.first().map_or(ApiType::Unknown, type_of));
+    match name {
+        "None" | "bool" | "int" | "float" => ApiType::Nothing,
+        "str" | "bytes" | "bytearray" => {
+            ApiType::Instance(format!("<builtin>.{name}"), Vec::new())
+        }
+        "Awaitable" | "Coroutine" => ApiType::Awaitable(first()),
+        "Iterator" | "AsyncIterator" | "Iterable" | "AsyncIterable" => ApiType::Iterator(first()),
+        "ContextManager" | "AsyncContextManager" => ApiType::Manager(first()),
+        "list" | "set" | "frozenset" => ApiType::List(first()),
+        "tuple" if arguments.len() == 1 => ApiType::List(first()),
+        "tuple" => ApiType::Tuple(arguments.iter().map(type_of).collect()),
+        "dict" => {
+            let value = arguments.get(1).map_or(ApiType::Unknown, type_of);
+            ApiType::Dict(first(), Box::new(value))
+        }
+        "type" => match arguments.first() {
+            Some(Type::Named { name, .. }) => ApiType::Class(name.to_string()),
+            _ => ApiType::Unknown,
+        },
+        name => ApiType::Instance(name.to_owned(), arguments.iter().map(type_of).collect()),
+    }
+}
