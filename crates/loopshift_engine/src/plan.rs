@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_python::PythonVersion;
 use loopshift_python::edit::Edit;
 use loopshift_python::parse::parse_module;
-use loopshift_python::render::{render, unused_imports};
+use loopshift_python::imports::unused_imports;
+use loopshift_python::render::render;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 

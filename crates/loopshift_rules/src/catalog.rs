@@ -4,7 +4,6 @@
 //! format and come on top ([`Catalog::with_user_rows`]). How a row is written stands in
 //! `docs/catalog.md`; [`row`] reads one.
 
-pub mod facts;
 pub mod row;
 pub mod signature;
 pub mod template;

@@ -1,3 +1,10 @@
 //! What loopshift knows of the libraries it moves code from and to: the catalog, the rules and their pages.
+//!
+//! [`migrate::migrate`] takes the files of a program and gives the plan.
 
 pub mod catalog;
+pub mod context;
+pub mod externals;
+pub mod migrate;
+pub mod registry;
+mod rules;

@@ -1,0 +1,175 @@
+//! A migration from beginning to end: analysis, rules, plan, verification.
+
+use loopshift_engine::change::{Change, FileId, Place, Plan};
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::plan::{Planning, plan};
+use loopshift_engine::program::{Input, Program, Unreadable, analyse};
+use loopshift_engine::uses::{Use, uses};
+use loopshift_engine::verify::{Verification, verify};
+use loopshift_python::ast::AnyNodeRef;
+use loopshift_python::parse::parse_module;
+use loopshift_python::{ModModule, Parsed};
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
+
+use crate::catalog::{Catalog, Kind};
+use crate::context::{Context, Settings, View};
+use crate::externals::CatalogExternals;
+use crate::registry::{RULES, Rule};
+
+/// What a migration is to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What the project allows.
+    pub settings: Settings,
+    /// Whether unsafe changes are applied.
+    pub allow_unsafe: bool,
+    /// Only these rules; empty for all.
+    pub select: Vec<String>,
+    /// Not these rules.
+    pub ignore: Vec<String>,
+}
+
+/// The result of a migration.
+pub struct Migration {
+    /// The plan.
+    pub plan: Plan,
+    /// All uses of the libraries that are left, by file and offset.
+    pub uses: Vec<Use>,
+    /// Files that can't be parsed.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// The libraries whose uses are looked at on the way to `AnyIO`: what is moved, and what earlier moves left.
+const LIBRARIES: &[&str] = &["asyncio", "anyio"];
+
+/// Plans the migration of a program to `AnyIO`.
+pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
+    let externals = CatalogExternals::new(catalog);
+    let mut program = analyse(files, options.settings.python, &externals);
+    let unreadable = std::mem::take(&mut program.unreadable);
+    let found = uses(&program, |root| LIBRARIES.contains(&root));
+    let parsed = parse_views(&program, &found, options);
+    let views: Vec<Option<View<'_>>> = parsed
+        .par_iter()
+        .enumerate()
+        .map(|(index, parsed)| {
+            let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+            parsed.as_ref().map(|parsed| View::new(file, &files[index].text, parsed))
+        })
+        .collect();
+    let found: Vec<Use> =
+        found.into_iter().filter(|use_| counts(&views, catalog, use_)).collect();
+    let callers = program.callers();
+    let context = Context::new(&program, catalog, &found, &callers, options.settings, &views);
+    let mut changes: Vec<Change> = RULES
+        .par_iter()
+        .filter(|rule| is_wanted(rule, options))
+        .flat_map_iter(|rule| {
+            let mut changes = Vec::new();
+            (rule.plan)(&context, &mut changes);
+            changes
+        })
+        .collect();
+    changes.extend(unhandled(&context, &changes, options));
+    let verification = Verification {
+        before: files,
+        python: options.settings.python,
+        externals: &externals,
+        target: "anyio",
+    };
+    let planning = Planning {
+        files,
+        python: options.settings.python,
+        allow_unsafe: options.allow_unsafe,
+        left: &["asyncio"],
+        verify: &|texts| verify(&verification, texts),
+    };
+    let plan = plan(&planning, changes);
+    Migration { plan, uses: found, unreadable }
+}
+
+fn is_wanted(rule: &Rule, options: &Options) -> bool {
+    let named = |list: &[String]| list.iter().any(|name| name == rule.name);
+    (options.select.is_empty() || named(&options.select)) && !named(&options.ignore)
+}
+
+/// Parses the files that a rule may look at: those with uses, and those where objects of the libraries come along.
+fn parse_views(
+    program: &Program<'_>,
+    found: &[Use],
+    options: &Options,
+) -> Vec<Option<Parsed<ModModule>>> {
+    let mut wanted: FxHashSet<FileId> = found.iter().map(|use_| use_.place.file).collect();
+    let flow = &program.flow;
+    for (index, module) in flow.linked.modules.iter().enumerate() {
+        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+        let holds = |value: Value| match value {
+            Value::Object(ty, _) => LIBRARIES
+                .iter()
+                .any(|library| flow.text(ty).strip_prefix(library).is_some_and(|rest| rest.starts_with('.'))),
+            _ => false,
+        };
+        if !wanted.contains(&file)
+            && module.exprs.iter().any(|(_, node)| flow.values_of(*node).any(holds))
+        {
+            wanted.insert(file);
+        }
+    }
+    program
+        .files
+        .par_iter()
+        .enumerate()
+        .map(|(index, input)| {
+            let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+            if !wanted.contains(&file) {
+                return None;
+            }
+            parse_module(&input.text, options.settings.python).ok()
+        })
+        .collect()
+}
+
+/// Whether a use is one to account for: not the alias of an import, which goes when nothing needs it any more, and
+/// not a module on the way to a name.
+fn counts(views: &[Option<View<'_>>], catalog: &Catalog, use_: &Use) -> bool {
+    let Some(Some(view)) = views.get(use_.place.file.0 as usize) else { return false };
+    let node = view.tree.node_at(use_.place.range);
+    if matches!(node, Some(AnyNodeRef::Alias(_))) {
+        return false;
+    }
+    let module = catalog.get(&use_.api).is_some_and(|api| api.kind == Kind::Module);
+    let Some(expr) = view.tree.expr_at(use_.place.range) else { return false };
+    !(module && matches!(view.tree.parent(expr), Some(AnyNodeRef::ExprAttribute(_))))
+}
+
+/// Uses that no rule has spoken about, with what the catalog says of them.
+fn unhandled(context: &Context<'_>, changes: &[Change], options: &Options) -> Vec<Change> {
+    let spoken: FxHashSet<Place> = changes
+        .iter()
+        .flat_map(|change| change.covers.iter().copied().chain([change.place]))
+        .collect();
+    let mut out = Vec::new();
+    for use_ in context.uses {
+        // What is AnyIO already needs no word.
+        if spoken.contains(&use_.place) || use_.api.starts_with("anyio.") {
+            continue;
+        }
+        let api = context.catalog.get(&use_.api);
+        let rule = api.and_then(|api| api.rule.as_deref());
+        let known = rule.and_then(|name| RULES.iter().find(|rule| rule.name == name));
+        let reason = match (api, known) {
+            (None, _) => format!("`{}` is not in the catalog", use_.api),
+            (Some(_), Some(rule)) if !is_wanted(rule, options) => {
+                format!("the rule {} was not asked for", rule.name)
+            }
+            (Some(api), _) => match &api.why_not {
+                Some(why_not) => why_not.to_string(),
+                None => "this form of it is not one that a rule knows".to_owned(),
+            },
+        };
+        let name = known.map_or("anyio-names", |rule| rule.name);
+        out.push(Change::declined(name, use_.place, use_.api.clone(), reason));
+    }
+    out
+}

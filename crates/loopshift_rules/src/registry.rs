@@ -1,0 +1,40 @@
+//! The list of all rules.
+
+use loopshift_engine::change::Change;
+
+use crate::context::Context;
+use crate::rules;
+
+/// A rule.
+pub struct Rule {
+    /// Its name, in kebab-case; its page is `docs/rules/NAME.md`.
+    pub name: &'static str,
+    /// Finds what it speaks for and says what becomes of it: a change with edits, or a declined one.
+    pub plan: fn(&Context<'_>, &mut Vec<Change>),
+    /// Its page.
+    pub page: &'static str,
+}
+
+/// All rules, by name.
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "anyio-names",
+        plan: rules::anyio_names::plan,
+        page: include_str!("../../../docs/rules/anyio-names.md"),
+    },
+    Rule {
+        name: "anyio-run",
+        plan: rules::anyio_run::plan,
+        page: include_str!("../../../docs/rules/anyio-run.md"),
+    },
+    Rule {
+        name: "anyio-sleep",
+        plan: rules::anyio_sleep::plan,
+        page: include_str!("../../../docs/rules/anyio-sleep.md"),
+    },
+];
+
+/// The rule of that name.
+pub fn rule(name: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.name == name)
+}

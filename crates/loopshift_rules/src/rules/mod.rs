@@ -1,0 +1,6 @@
+//! The rules, one a file.
+
+pub(crate) mod anyio_names;
+pub(crate) mod anyio_run;
+pub(crate) mod anyio_sleep;
+pub(crate) mod shared;
