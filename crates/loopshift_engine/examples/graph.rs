@@ -25,7 +25,12 @@ fn collect(root: &Path, dir: &Path, out: &mut Vec<Input>) {
             }
             if let Ok(text) = std::fs::read_to_string(&path) {
                 let path = path.display().to_string();
-                out.push(Input { path, module: parts.join("."), is_package, text });
+                out.push(Input {
+                    path,
+                    module: parts.join("."),
+                    is_package,
+                    text,
+                });
             }
         }
     }

@@ -60,14 +60,21 @@ pub fn clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Clu
         _ => false,
     };
     let holds = |node: Node| -> Vec<ValueId> {
-        flow.set(node).iter().copied().filter(|id| is_wanted(flow.values.get(*id))).collect()
+        flow.set(node)
+            .iter()
+            .copied()
+            .filter(|id| is_wanted(flow.values.get(*id)))
+            .collect()
     };
     let mut held: Vec<(ValueId, Held)> = Vec::new();
     let mut members: Vec<(ValueId, Member)> = Vec::new();
     for (index, module) in flow.linked.modules.iter().enumerate() {
         let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
         for (range, node) in &module.exprs {
-            let place = Place { file, range: *range };
+            let place = Place {
+                file,
+                range: *range,
+            };
             let set = flow.set(*node);
             let mut first: Option<ValueId> = None;
             for id in set {
@@ -110,13 +117,21 @@ pub fn clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Clu
             groups.join(objects[0], *object);
         }
         if let Some(file) = container_file(program, container.elements) {
-            made_in.push((objects[0], Place { file, range: container.range }));
+            made_in.push((
+                objects[0],
+                Place {
+                    file,
+                    range: container.range,
+                },
+            ));
         }
     }
     let escapes = escapes(program, &holds, &containers);
     let mut clusters: BTreeMap<ValueId, Cluster> = BTreeMap::new();
     for id in groups.all() {
-        let Value::Object(ty, site) = flow.values.get(id) else { continue };
+        let Value::Object(ty, site) = flow.values.get(id) else {
+            continue;
+        };
         let cluster = clusters.entry(groups.root(id)).or_default();
         cluster.types.push(flow.text(ty).to_owned());
         match site_place(program, site) {
@@ -128,20 +143,38 @@ pub fn clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Clu
                 file: FileId(0),
                 range: loopshift_python::TextRange::default(),
             });
-            cluster.escapes.push((place, "it goes where too many values meet".to_owned()));
+            cluster
+                .escapes
+                .push((place, "it goes where too many values meet".to_owned()));
         }
     }
     for (id, place) in held {
-        clusters.entry(groups.root(id)).or_default().places.push(place);
+        clusters
+            .entry(groups.root(id))
+            .or_default()
+            .places
+            .push(place);
     }
     for (id, member) in members {
-        clusters.entry(groups.root(id)).or_default().members.push(member);
+        clusters
+            .entry(groups.root(id))
+            .or_default()
+            .members
+            .push(member);
     }
     for (id, place) in made_in {
-        clusters.entry(groups.root(id)).or_default().containers.push(place);
+        clusters
+            .entry(groups.root(id))
+            .or_default()
+            .containers
+            .push(place);
     }
     for (id, place, reason) in escapes {
-        clusters.entry(groups.root(id)).or_default().escapes.push((place, reason));
+        clusters
+            .entry(groups.root(id))
+            .or_default()
+            .escapes
+            .push((place, reason));
     }
     let mut out: Vec<Cluster> = clusters.into_values().collect();
     for cluster in &mut out {
@@ -158,7 +191,10 @@ pub fn clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Clu
         cluster.containers.dedup();
     }
     out.sort_by_key(|cluster| {
-        (cluster.sites.first().copied(), cluster.places.first().map(|held| held.place))
+        (
+            cluster.sites.first().copied(),
+            cluster.places.first().map(|held| held.place),
+        )
     });
     out
 }
@@ -171,7 +207,10 @@ fn site_place(program: &Program<'_>, site: CallId) -> Option<Place> {
     let flow = &program.flow;
     let written = flow.written(site).0 as usize;
     let file = *flow.linked.call_files.get(written)?;
-    Some(Place { file, range: flow.linked.calls[written].range })
+    Some(Place {
+        file,
+        range: flow.linked.calls[written].range,
+    })
 }
 
 fn container_file(program: &Program<'_>, node: Node) -> Option<FileId> {
@@ -205,7 +244,11 @@ fn holding_containers(
         let mut more: Vec<(ContainerId, Vec<ValueId>)> = Vec::new();
         for (index, container) in flow.linked.containers.iter().enumerate() {
             let id = ContainerId(u32::try_from(index).unwrap_or(u32::MAX));
-            let nodes = container.items.iter().map(|(_, node)| *node).chain([container.elements]);
+            let nodes = container
+                .items
+                .iter()
+                .map(|(_, node)| *node)
+                .chain([container.elements]);
             for node in nodes {
                 for value in flow.values_of(node) {
                     if let Value::Container(inner) = value
@@ -272,7 +315,10 @@ fn escapes(
             };
             for arg in &call.args {
                 for object in reaches(arg.node) {
-                    let place = Place { file, range: call.range };
+                    let place = Place {
+                        file,
+                        range: call.range,
+                    };
                     out.push((object, place, reason.clone()));
                 }
             }
@@ -317,13 +363,13 @@ fn moves_values(name: &str) -> bool {
         )
 }
 
-fn callee_text(
-    program: &Program<'_>,
-    file: FileId,
-    range: loopshift_python::TextRange,
-) -> String {
+fn callee_text(program: &Program<'_>, file: FileId, range: loopshift_python::TextRange) -> String {
     let text = program.text(Place { file, range });
-    let head: String = text.chars().take_while(|c| *c != '(' && *c != '\n').take(60).collect();
+    let head: String = text
+        .chars()
+        .take_while(|c| *c != '(' && *c != '\n')
+        .take(60)
+        .collect();
     head.trim().to_owned()
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_python::PythonVersion;
 use loopshift_python::edit::Edit;
-use loopshift_python::parse::parse_module;
 use loopshift_python::imports::unused_imports;
+use loopshift_python::parse::parse_module;
 use loopshift_python::render::render;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -40,8 +40,10 @@ pub struct Fault {
 
 /// Makes the plan.
 pub fn plan(planning: &Planning<'_>, changes: Vec<Change>) -> Plan {
-    let mut outcomes: Vec<Outcome> =
-        changes.iter().map(|change| first_outcome(change, planning.allow_unsafe)).collect();
+    let mut outcomes: Vec<Outcome> = changes
+        .iter()
+        .map(|change| first_outcome(change, planning.allow_unsafe))
+        .collect();
     let mut withdrawn = Vec::new();
     let texts = loop {
         settle_requirements(planning, &changes, &mut outcomes);
@@ -66,18 +68,26 @@ pub fn plan(planning: &Planning<'_>, changes: Vec<Change>) -> Plan {
     };
     let mut list: Vec<(Change, Outcome)> = changes.into_iter().zip(outcomes).collect();
     list.sort_by(|(a, _), (b, _)| (a.place, a.rule, &a.api).cmp(&(b.place, b.rule, &b.api)));
-    Plan { changes: list, texts, withdrawn }
+    Plan {
+        changes: list,
+        texts,
+        withdrawn,
+    }
 }
 
 fn first_outcome(change: &Change, allow_unsafe: bool) -> Outcome {
     if let Some(reason) = &change.declined {
-        return Outcome::Declined { reason: reason.clone() };
+        return Outcome::Declined {
+            reason: reason.clone(),
+        };
     }
     match change.safety {
         Safety::Safe => Outcome::Applied,
         Safety::Unsafe if allow_unsafe => Outcome::Applied,
         Safety::Unsafe => Outcome::Deferred,
-        Safety::Manual => Outcome::Declined { reason: change.caveats.join("; ") },
+        Safety::Manual => Outcome::Declined {
+            reason: change.caveats.join("; "),
+        },
     }
 }
 
@@ -97,14 +107,21 @@ fn settle_requirements(planning: &Planning<'_>, changes: &[Change], outcomes: &m
             }
             for required in &changes[index].requires {
                 let list = providers.get(required).map_or(&[][..], Vec::as_slice);
-                if list.iter().any(|other| outcomes[*other] == Outcome::Applied) {
+                if list
+                    .iter()
+                    .any(|other| outcomes[*other] == Outcome::Applied)
+                {
                     continue;
                 }
-                let deferred = list.iter().any(|other| outcomes[*other] == Outcome::Deferred);
+                let deferred = list
+                    .iter()
+                    .any(|other| outcomes[*other] == Outcome::Deferred);
                 outcomes[index] = if deferred {
                     Outcome::Deferred
                 } else {
-                    Outcome::Declined { reason: missing(planning, changes, list, *required) }
+                    Outcome::Declined {
+                        reason: missing(planning, changes, list, *required),
+                    }
                 };
                 moved = true;
                 break;
@@ -123,7 +140,9 @@ fn missing(
     required: Place,
 ) -> String {
     let line = line_of(planning, required);
-    let why = providers.iter().find_map(|index| changes[*index].declined.as_deref());
+    let why = providers
+        .iter()
+        .find_map(|index| changes[*index].declined.as_deref());
     match why {
         Some(why) => format!("it goes together with line {line}, which stays: {why}"),
         None => format!("it goes together with line {line}, which stays"),
@@ -133,7 +152,11 @@ fn missing(
 fn line_of(planning: &Planning<'_>, place: Place) -> String {
     let file = &planning.files[place.file.0 as usize];
     let end = place.range.start().to_usize().min(file.text.len());
-    let line = file.text.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = file.text.as_bytes()[..end]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1;
     format!("{line} of {}", file.path)
 }
 
@@ -174,7 +197,11 @@ fn render_all(
             Err(list) => losers.extend(list),
         }
     }
-    if losers.is_empty() { Ok(texts) } else { Err(losers) }
+    if losers.is_empty() {
+        Ok(texts)
+    } else {
+        Err(losers)
+    }
 }
 
 fn render_one(
@@ -186,7 +213,9 @@ fn render_one(
     let input = &planning.files[file.0 as usize];
     let everything = |reason: &str| -> Losers {
         let all: BTreeSet<usize> = edits.iter().map(|(change, _)| *change).collect();
-        all.into_iter().map(|change| (change, reason.to_owned())).collect()
+        all.into_iter()
+            .map(|change| (change, reason.to_owned()))
+            .collect()
     };
     let Ok(before) = parse_module(&input.text, planning.python) else {
         return Err(everything("the file can't be parsed"));
@@ -205,7 +234,10 @@ fn render_one(
             (first, second)
         };
         let line = line_of(planning, changes[keep].place);
-        let reason = format!("its edits overlap those of {} at line {line}", changes[keep].rule);
+        let reason = format!(
+            "its edits overlap those of {} at line {line}",
+            changes[keep].rule
+        );
         vec![(lose, reason)]
     })?;
     let Ok(after) = parse_module(&text, planning.python) else {
@@ -235,7 +267,12 @@ fn withdraw(
         }
         let in_file: Vec<usize> = (0..changes.len())
             .filter(|index| outcomes[*index] == Outcome::Applied)
-            .filter(|index| changes[*index].edits.iter().any(|(file, _)| *file == fault.file))
+            .filter(|index| {
+                changes[*index]
+                    .edits
+                    .iter()
+                    .any(|(file, _)| *file == fault.file)
+            })
             .collect();
         let function = function_range(planning, fault);
         let near: Vec<usize> = in_file
@@ -257,8 +294,9 @@ fn withdraw(
                 line_of(planning, changes[index].place),
                 fault.message
             ));
-            outcomes[index] =
-                Outcome::Declined { reason: format!("verification: {}", fault.message) };
+            outcomes[index] = Outcome::Declined {
+                reason: format!("verification: {}", fault.message),
+            };
             progress = true;
         }
     }

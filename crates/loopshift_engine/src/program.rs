@@ -57,13 +57,19 @@ pub fn analyse<'a>(
         .map(|input| {
             let (ir, error) = match parse_module(&input.text, version) {
                 Ok(parsed) => {
-                    let name = ModuleName { name: &input.module, is_package: input.is_package };
+                    let name = ModuleName {
+                        name: &input.module,
+                        is_package: input.is_package,
+                    };
                     (lower(parsed.syntax(), &input.text, name), None)
                 }
                 Err(error) => (empty(), Some(error)),
             };
-            let unlinked =
-                Unlinked { name: input.module.clone(), is_package: input.is_package, ir };
+            let unlinked = Unlinked {
+                name: input.module.clone(),
+                is_package: input.is_package,
+                ir,
+            };
             (unlinked, error)
         })
         .collect();
@@ -72,16 +78,30 @@ pub fn analyse<'a>(
     for (index, (module, error)) in lowered.into_iter().enumerate() {
         modules.push(module);
         if let Some(error) = error {
-            unreadable.push(Unreadable { file: file_id(index), error });
+            unreadable.push(Unreadable {
+                file: file_id(index),
+                error,
+            });
         }
     }
-    Program { files: inputs, flow: solve(link(modules), externals), unreadable }
+    Program {
+        files: inputs,
+        flow: solve(link(modules), externals),
+        unreadable,
+    }
 }
 
 /// The facts of a module without code.
 fn empty() -> ModuleIr {
     let parsed = parse_module("", PythonVersion::default()).expect("nothing is good Python");
-    lower(parsed.syntax(), "", ModuleName { name: "", is_package: false })
+    lower(
+        parsed.syntax(),
+        "",
+        ModuleName {
+            name: "",
+            is_package: false,
+        },
+    )
 }
 
 fn file_id(index: usize) -> FileId {
@@ -120,7 +140,9 @@ impl<'a> Program<'a> {
     pub fn api_at(&self, place: Place) -> Option<&str> {
         let mut found = None;
         for value in self.values_at(place) {
-            let (Value::External(sym) | Value::ExternalBound(sym, _)) = value else { return None };
+            let (Value::External(sym) | Value::ExternalBound(sym, _)) = value else {
+                return None;
+            };
             let name = self.flow.text(sym);
             if found.is_some_and(|known| known != name) {
                 return None;
@@ -194,7 +216,10 @@ impl<'a> Program<'a> {
     /// The class, with its file.
     pub fn class(&self, class: ClassId) -> (FileId, &crate::ir::Class) {
         let linked = &self.flow.linked;
-        (linked.class_files[class.0 as usize], &linked.classes[class.0 as usize])
+        (
+            linked.class_files[class.0 as usize],
+            &linked.classes[class.0 as usize],
+        )
     }
 }
 
@@ -234,7 +259,10 @@ impl Callers {
                 }
                 continue;
             };
-            let place = Place { file: *file, range: call.range };
+            let place = Place {
+                file: *file,
+                range: call.range,
+            };
             for target in &targets {
                 if let Target::Func(func) = target {
                     by_function[func.0 as usize].push(CallSite {
@@ -269,7 +297,10 @@ impl Callers {
             sites.sort_unstable();
             sites.dedup();
         }
-        Callers { by_function, handed_over }
+        Callers {
+            by_function,
+            handed_over,
+        }
     }
 
     /// The calls that may reach the function.

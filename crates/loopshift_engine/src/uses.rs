@@ -32,12 +32,17 @@ pub fn uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
                     _ => continue,
                 };
                 let name = flow.text(sym);
-                let Some((root, _)) = name.split_once('.') else { continue };
+                let Some((root, _)) = name.split_once('.') else {
+                    continue;
+                };
                 if !wanted(root) || name.contains("()") {
                     continue;
                 }
                 found.push(Use {
-                    place: Place { file, range: *range },
+                    place: Place {
+                        file,
+                        range: *range,
+                    },
                     api: name.to_owned(),
                     only: set.len() == 1,
                     member,

@@ -37,7 +37,10 @@ pub fn verify(verification: &Verification<'_>, texts: &[(FileId, String)]) -> Ve
         .iter()
         .map(|(file, text)| {
             let input = &verification.before[file.0 as usize];
-            Input { text: text.clone(), ..input.clone() }
+            Input {
+                text: text.clone(),
+                ..input.clone()
+            }
         })
         .collect();
     let program = analyse(&inputs, verification.python, verification.externals);
@@ -82,8 +85,13 @@ fn check_names(file: FileId, before: &str, after: &str, python: PythonVersion) -
 
 /// `await`, `async with` and `async for` outside `async def`.
 fn check_awaits(file: FileId, text: &str, python: PythonVersion) -> Vec<Fault> {
-    let Ok(parsed) = parse_module(text, python) else { return Vec::new() };
-    let mut checker = Awaits { asynchronous: vec![false], found: Vec::new() };
+    let Ok(parsed) = parse_module(text, python) else {
+        return Vec::new();
+    };
+    let mut checker = Awaits {
+        asynchronous: vec![false],
+        found: Vec::new(),
+    };
     checker.visit_body(&parsed.syntax().body);
     checker
         .found
@@ -152,7 +160,8 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
     let flow = &program.flow;
     let mut faults = Vec::new();
     let of_target = |name: &str| {
-        name.strip_prefix(target).is_some_and(|rest| rest.starts_with('.'))
+        name.strip_prefix(target)
+            .is_some_and(|rest| rest.starts_with('.'))
     };
     for (index, module) in flow.linked.modules.iter().enumerate() {
         for (range, node) in &module.exprs {
@@ -163,9 +172,13 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
                 let name = flow.text(sym);
                 let exists = flow.externals.api(name).is_some();
                 if of_target(name) && !name.contains("()") && !exists {
-                    faults.push(fault(program, files, index, *range, format!(
-                        "`{name}` would be used, which does not exist"
-                    )));
+                    faults.push(fault(
+                        program,
+                        files,
+                        index,
+                        *range,
+                        format!("`{name}` would be used, which does not exist"),
+                    ));
                 }
             }
         }
@@ -175,8 +188,12 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
             continue;
         }
         let mut values = flow.values_of(call.callee);
-        let (Some(value), None) = (values.next(), values.next()) else { continue };
-        let (Value::External(sym) | Value::ExternalBound(sym, _)) = value else { continue };
+        let (Some(value), None) = (values.next(), values.next()) else {
+            continue;
+        };
+        let (Value::External(sym) | Value::ExternalBound(sym, _)) = value else {
+            continue;
+        };
         let name = flow.text(sym);
         let awaitable = flow
             .externals
@@ -184,9 +201,13 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
             .and_then(|api| api.returns.as_ref())
             .is_some_and(|returns| matches!(returns, crate::externals::ApiType::Awaitable(_)));
         if of_target(name) && awaitable {
-            faults.push(fault(program, files, file.0 as usize, call.range, format!(
-                "nobody would await `{name}`"
-            )));
+            faults.push(fault(
+                program,
+                files,
+                file.0 as usize,
+                call.range,
+                format!("nobody would await `{name}`"),
+            ));
         }
     }
     faults

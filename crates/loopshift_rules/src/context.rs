@@ -49,7 +49,13 @@ impl<'v> View<'v> {
     /// The view of a parsed file.
     pub fn new(file: FileId, source: &'v str, parsed: &'v Parsed<ModModule>) -> Self {
         let module = parsed.syntax();
-        View { file, source, parsed, tree: Tree::new(module), scopes: Scopes::new(module) }
+        View {
+            file,
+            source,
+            parsed,
+            tree: Tree::new(module),
+            scopes: Scopes::new(module),
+        }
     }
 
     /// The text at a range.
@@ -59,7 +65,10 @@ impl<'v> View<'v> {
 
     /// The place of a node of this file.
     pub fn place(&self, node: impl Ranged) -> Place {
-        Place { file: self.file, range: node.range() }
+        Place {
+            file: self.file,
+            range: node.range(),
+        }
     }
 
     /// The call whose callee is the expression with this range.
@@ -82,7 +91,9 @@ impl<'v> View<'v> {
 
     /// Whether the range is in the body of an `async def`, where `await` may stand.
     pub fn is_async(&self, range: TextRange) -> bool {
-        self.tree.enclosing_function(range).is_some_and(|function| function.is_async())
+        self.tree
+            .enclosing_function(range)
+            .is_some_and(|function| function.is_async())
     }
 
     /// Whether the expression is a name as imported, or a dotted name that starts with one: renaming it there is
@@ -94,7 +105,9 @@ impl<'v> View<'v> {
         }
         let Expr::Name(name) = head else { return false };
         let scope = self.scopes.at(name.range.start());
-        let Some(scope) = self.scopes.resolve(name.id.as_str(), scope) else { return false };
+        let Some(scope) = self.scopes.resolve(name.id.as_str(), scope) else {
+            return false;
+        };
         let bindings = self.scopes.scopes[scope].bindings.get(name.id.as_str());
         bindings.is_some_and(|bindings| {
             !bindings.is_empty() && bindings.iter().all(|binding| self.is_import(binding.range))
@@ -103,7 +116,10 @@ impl<'v> View<'v> {
 
     fn is_import(&self, range: TextRange) -> bool {
         self.tree.around(range).any(|node| {
-            matches!(node, AnyNodeRef::StmtImport(_) | AnyNodeRef::StmtImportFrom(_))
+            matches!(
+                node,
+                AnyNodeRef::StmtImport(_) | AnyNodeRef::StmtImportFrom(_)
+            )
         })
     }
 
@@ -164,7 +180,14 @@ impl<'c> Context<'c> {
         settings: Settings,
         views: &'c [Option<View<'c>>],
     ) -> Self {
-        Context { program, catalog, uses, callers, settings, views }
+        Context {
+            program,
+            catalog,
+            uses,
+            callers,
+            settings,
+            views,
+        }
     }
 
     /// The tree of a file. Files without a use of the libraries, or of an object of theirs, have none.
@@ -197,10 +220,17 @@ impl<'c> Context<'c> {
     /// Where they do not fit, or unpacking hides which parameter gets what.
     pub fn bind(&self, api: &'c Api, call: &'c ExprCall) -> Result<Bound<'c>, BindError> {
         let Some(signature) = &api.signature else {
-            return Ok(Bound { names: Vec::new(), arguments: Vec::new() });
+            return Ok(Bound {
+                names: Vec::new(),
+                arguments: Vec::new(),
+            });
         };
-        let positional: Vec<bool> =
-            call.arguments.args.iter().map(Expr::is_starred_expr).collect();
+        let positional: Vec<bool> = call
+            .arguments
+            .args
+            .iter()
+            .map(Expr::is_starred_expr)
+            .collect();
         let keywords: Vec<Option<&str>> = call
             .arguments
             .keywords
@@ -219,7 +249,11 @@ impl<'c> Context<'c> {
                     .collect()
             })
             .collect();
-        let names = signature.parameters.iter().map(|parameter| &*parameter.name).collect();
+        let names = signature
+            .parameters
+            .iter()
+            .map(|parameter| &*parameter.name)
+            .collect();
         Ok(Bound { names, arguments })
     }
 }

@@ -18,7 +18,10 @@ pub struct CatalogExternals<'c> {
 impl<'c> CatalogExternals<'c> {
     /// Converts the rows.
     pub fn new(catalog: &'c Catalog) -> Self {
-        let apis = catalog.iter().map(|row| (row.name.clone(), convert(row))).collect();
+        let apis = catalog
+            .iter()
+            .map(|row| (row.name.clone(), convert(row)))
+            .collect();
         CatalogExternals { catalog, apis }
     }
 }
@@ -117,9 +120,7 @@ fn named(name: &str, arguments: &[Type]) -> ApiType {
     let first = || Box::new(arguments.first().map_or(ApiType::Unknown, type_of));
     match name {
         "None" | "bool" | "int" | "float" => ApiType::Nothing,
-        "str" | "bytes" | "bytearray" => {
-            ApiType::Instance(format!("<builtin>.{name}"), Vec::new())
-        }
+        "str" | "bytes" | "bytearray" => ApiType::Instance(format!("<builtin>.{name}"), Vec::new()),
         "Awaitable" | "Coroutine" => ApiType::Awaitable(first()),
         "Iterator" | "AsyncIterator" | "Iterable" | "AsyncIterable" => ApiType::Iterator(first()),
         "ContextManager" | "AsyncContextManager" => ApiType::Manager(first()),

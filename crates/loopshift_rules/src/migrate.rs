@@ -55,13 +55,24 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
         .enumerate()
         .map(|(index, parsed)| {
             let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-            parsed.as_ref().map(|parsed| View::new(file, &files[index].text, parsed))
+            parsed
+                .as_ref()
+                .map(|parsed| View::new(file, &files[index].text, parsed))
         })
         .collect();
-    let found: Vec<Use> =
-        found.into_iter().filter(|use_| counts(&views, catalog, use_)).collect();
+    let found: Vec<Use> = found
+        .into_iter()
+        .filter(|use_| counts(&views, catalog, use_))
+        .collect();
     let callers = program.callers();
-    let context = Context::new(&program, catalog, &found, &callers, options.settings, &views);
+    let context = Context::new(
+        &program,
+        catalog,
+        &found,
+        &callers,
+        options.settings,
+        &views,
+    );
     let mut changes: Vec<Change> = RULES
         .par_iter()
         .filter(|rule| is_wanted(rule, options))
@@ -86,7 +97,11 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
         verify: &|texts| verify(&verification, texts),
     };
     let plan = plan(&planning, changes);
-    Migration { plan, uses: found, unreadable }
+    Migration {
+        plan,
+        uses: found,
+        unreadable,
+    }
 }
 
 fn is_wanted(rule: &Rule, options: &Options) -> bool {
@@ -105,13 +120,18 @@ fn parse_views(
     for (index, module) in flow.linked.modules.iter().enumerate() {
         let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
         let holds = |value: Value| match value {
-            Value::Object(ty, _) => LIBRARIES
-                .iter()
-                .any(|library| flow.text(ty).strip_prefix(library).is_some_and(|rest| rest.starts_with('.'))),
+            Value::Object(ty, _) => LIBRARIES.iter().any(|library| {
+                flow.text(ty)
+                    .strip_prefix(library)
+                    .is_some_and(|rest| rest.starts_with('.'))
+            }),
             _ => false,
         };
         if !wanted.contains(&file)
-            && module.exprs.iter().any(|(_, node)| flow.values_of(*node).any(holds))
+            && module
+                .exprs
+                .iter()
+                .any(|(_, node)| flow.values_of(*node).any(holds))
         {
             wanted.insert(file);
         }
@@ -133,13 +153,19 @@ fn parse_views(
 /// Whether a use is one to account for: not the alias of an import, which goes when nothing needs it any more, and
 /// not a module on the way to a name.
 fn counts(views: &[Option<View<'_>>], catalog: &Catalog, use_: &Use) -> bool {
-    let Some(Some(view)) = views.get(use_.place.file.0 as usize) else { return false };
+    let Some(Some(view)) = views.get(use_.place.file.0 as usize) else {
+        return false;
+    };
     let node = view.tree.node_at(use_.place.range);
     if matches!(node, Some(AnyNodeRef::Alias(_))) {
         return false;
     }
-    let module = catalog.get(&use_.api).is_some_and(|api| api.kind == Kind::Module);
-    let Some(expr) = view.tree.expr_at(use_.place.range) else { return false };
+    let module = catalog
+        .get(&use_.api)
+        .is_some_and(|api| api.kind == Kind::Module);
+    let Some(expr) = view.tree.expr_at(use_.place.range) else {
+        return false;
+    };
     !(module && matches!(view.tree.parent(expr), Some(AnyNodeRef::ExprAttribute(_))))
 }
 

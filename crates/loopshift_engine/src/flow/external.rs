@@ -53,7 +53,11 @@ impl Flow<'_> {
     fn call_api(&mut self, index: u32, sym: Sym, api: &Api, receiver: Option<ValueId>) {
         let result = self.linked.calls[index as usize].result;
         let form = self.linked.calls[index as usize].form;
-        let made = Made { index, api: Some(api), receiver };
+        let made = Made {
+            index,
+            api: Some(api),
+            receiver,
+        };
         match (&api.kind, &api.returns) {
             (ApiKind::Class, None) => self.add(result, Value::Object(sym, CallId(index))),
             (_, Some(returns)) => self.add_type(returns, result, made),
@@ -68,12 +72,17 @@ impl Flow<'_> {
             let mut args = Vec::new();
             for arg in &callback.args {
                 match arg {
-                    CallbackArg::Star(place) => args.extend(self.star_arguments(index, api, *place)),
+                    CallbackArg::Star(place) => {
+                        args.extend(self.star_arguments(index, api, *place))
+                    }
                     CallbackArg::DoubleStar(_) => args.extend(self.extra_keywords(index, api)),
                     CallbackArg::Type(ty) => {
                         let node = self.new_node();
                         self.add_type(ty, node, made);
-                        args.push(Arg { kind: ArgKind::Positional, node });
+                        args.push(Arg {
+                            kind: ArgKind::Positional,
+                            node,
+                        });
                     }
                 }
             }
@@ -158,7 +167,9 @@ impl Flow<'_> {
     fn derive(&mut self, derived: ApiDerived, operand: ApiOperand, to: Node, made: Made<'_>) {
         let sources = match operand {
             ApiOperand::Receiver => {
-                let Some(receiver) = made.receiver else { return };
+                let Some(receiver) = made.receiver else {
+                    return;
+                };
                 let node = self.new_node();
                 self.add_id(node, receiver);
                 vec![node]
@@ -194,7 +205,9 @@ impl Flow<'_> {
 
     /// The arguments given for a parameter of an external API; several for `*args`.
     pub(super) fn argument(&self, index: u32, api: &Api, place: usize) -> Vec<Node> {
-        let Some(param) = api.params.get(place) else { return Vec::new() };
+        let Some(param) = api.params.get(place) else {
+            return Vec::new();
+        };
         let call = &self.linked.calls[index as usize];
         let keyword = call.args.iter().find(|arg| match arg.kind {
             ArgKind::Keyword(sym) => self.text(sym) == param.name,
@@ -214,7 +227,12 @@ impl Flow<'_> {
         if param.star {
             return list.map(|arg| arg.node).collect();
         }
-        if call.args.iter().take(place + 1).any(|arg| arg.kind == ArgKind::Star) {
+        if call
+            .args
+            .iter()
+            .take(place + 1)
+            .any(|arg| arg.kind == ArgKind::Star)
+        {
             return Vec::new();
         }
         list.take(1).map(|arg| arg.node).collect()
@@ -265,6 +283,10 @@ pub(super) struct Made<'a> {
 impl Made<'_> {
     /// By no call that is known.
     pub(super) fn member(receiver: Option<ValueId>) -> Self {
-        Made { index: CallId::NONE.0, api: None, receiver }
+        Made {
+            index: CallId::NONE.0,
+            api: None,
+            receiver,
+        }
     }
 }

@@ -11,17 +11,25 @@ const RULE: &str = "anyio-names";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for use_ in cx.uses {
-        let Some(api) = cx.catalog.get(&use_.api) else { continue };
+        let Some(api) = cx.catalog.get(&use_.api) else {
+            continue;
+        };
         if api.rule.is_some() || api.forms(Target::Anyio).is_empty() {
             continue;
         }
-        let Some(view) = cx.view(use_.place.file) else { continue };
-        let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
-        let Some(form) = api.replacement(Target::Anyio, cx.settings.anyio) else {
-            changes.push(decline("the oldest AnyIO that the project allows has no counterpart"));
+        let Some(view) = cx.view(use_.place.file) else {
             continue;
         };
-        let Some(expr) = view.tree.expr_at(use_.place.range) else { continue };
+        let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
+        let Some(form) = api.replacement(Target::Anyio, cx.settings.anyio) else {
+            changes.push(decline(
+                "the oldest AnyIO that the project allows has no counterpart",
+            ));
+            continue;
+        };
+        let Some(expr) = view.tree.expr_at(use_.place.range) else {
+            continue;
+        };
         if !use_.only || !view.is_direct(expr) {
             changes.push(decline("it is used through a variable"));
             continue;
@@ -58,7 +66,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             });
         } else if let Some(name) = plain_name(&form.template) {
             // Passed on as a function: the same function under its new name.
-            change.edit(Edit::Replace { range: use_.place.range, pieces: name });
+            change.edit(Edit::Replace {
+                range: use_.place.range,
+                pieces: name,
+            });
         } else {
             changes.push(decline("it is passed on as a function"));
             continue;

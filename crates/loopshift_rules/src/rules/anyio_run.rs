@@ -19,11 +19,15 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         }
         let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
         let Some(call) = view.call_of(use_.place.range) else {
-            changes.push(decline("it is passed on as a function, and AnyIO's takes no coroutine"));
+            changes.push(decline(
+                "it is passed on as a function, and AnyIO's takes no coroutine",
+            ));
             continue;
         };
         if !use_.only || !view.is_direct(&call.func) {
-            changes.push(decline("it is called through a variable that may hold something else"));
+            changes.push(decline(
+                "it is called through a variable that may hold something else",
+            ));
             continue;
         }
         let bound = match cx.bind(api, call) {
@@ -37,8 +41,12 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             changes.push(decline("there is no coroutine"));
             continue;
         };
-        let mut change =
-            Change::new(RULE, use_.place, &*use_.api, "`asyncio.run` becomes `anyio.run`");
+        let mut change = Change::new(
+            RULE,
+            use_.place,
+            &*use_.api,
+            "`asyncio.run` becomes `anyio.run`",
+        );
         let mut pieces = match runnable(cx, view, main) {
             Ok(pieces) => pieces,
             Err(reason) => {
@@ -48,7 +56,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         };
         pieces.extend(options(&bound));
         change.edit(Edit::replace(call.func.range(), "{@anyio}.run", &[]));
-        change.edit(Edit::Replace { range: inside(call), pieces });
+        change.edit(Edit::Replace {
+            range: inside(call),
+            pieces,
+        });
         changes.push(change);
     }
 }
@@ -56,7 +67,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 /// What stands between the brackets of a call.
 pub(super) fn inside(call: &ExprCall) -> TextRange {
     let range = call.arguments.range();
-    TextRange::new(range.start() + loopshift_python::TextSize::new(1), range.end() - loopshift_python::TextSize::new(1))
+    TextRange::new(
+        range.start() + loopshift_python::TextSize::new(1),
+        range.end() - loopshift_python::TextSize::new(1),
+    )
 }
 
 /// The function and arguments that make the coroutine `main`, as `anyio.run` and its like take them.
@@ -70,10 +84,12 @@ pub(super) fn runnable(
 ) -> Result<Vec<Piece>, &'static str> {
     let Expr::Call(call) = main else {
         // A coroutine made before: a lambda hands it over once it runs.
-        let is_coroutine = cx.program.values_at(view.place(main)).all(|value| {
-            matches!(value, Value::Coroutine(_))
-        });
-        if !is_coroutine || cx.program.node_at(view.place(main)) == loopshift_engine::ir::Node::NONE {
+        let is_coroutine = cx
+            .program
+            .values_at(view.place(main))
+            .all(|value| matches!(value, Value::Coroutine(_)));
+        if !is_coroutine || cx.program.node_at(view.place(main)) == loopshift_engine::ir::Node::NONE
+        {
             return Err("it is not known to be given a coroutine");
         }
         return Ok(vec!["lambda: ".into(), main.range().into()]);
@@ -81,7 +97,10 @@ pub(super) fn runnable(
     let mut any = false;
     for value in cx.program.values_at(view.place(main)) {
         any = true;
-        if !matches!(value, Value::Coroutine(_) | Value::Awaitable(_) | Value::Unknown(_) | Value::External(_)) {
+        if !matches!(
+            value,
+            Value::Coroutine(_) | Value::Awaitable(_) | Value::Unknown(_) | Value::External(_)
+        ) {
             return Err("what it runs is not the coroutine of an `async def`");
         }
     }
@@ -123,7 +142,14 @@ fn options(bound: &Bound<'_>) -> Vec<Piece> {
         if let Some(value) = bound.get(name)
             && !value.is_none_literal_expr()
         {
-            pieces.push(if pieces.is_empty() { ", backend_options={" } else { ", " }.into());
+            pieces.push(
+                if pieces.is_empty() {
+                    ", backend_options={"
+                } else {
+                    ", "
+                }
+                .into(),
+            );
             pieces.push(format!("\"{name}\": ").into());
             pieces.push(value.range().into());
         }

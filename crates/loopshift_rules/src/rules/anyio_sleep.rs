@@ -3,8 +3,8 @@
 //! `AnyIO` refuses negative delays (on trio always, on asyncio from 4.16) and gives no value.
 
 use loopshift_engine::change::Change;
-use loopshift_python::{Ranged, TextRange};
 use loopshift_python::edit::Edit;
+use loopshift_python::{Ranged, TextRange};
 
 use super::shared::{is_statement, number};
 use crate::context::Context;
@@ -15,7 +15,9 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for (use_, api, view) in cx.uses_for(RULE) {
         let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
         let Some(call) = view.call_of(use_.place.range) else {
-            changes.push(decline("it is passed on as a function, and AnyIO's takes no negative delay"));
+            changes.push(decline(
+                "it is passed on as a function, and AnyIO's takes no negative delay",
+            ));
             continue;
         };
         let bound = match cx.bind(api, call) {
@@ -26,7 +28,9 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             }
         };
         if !use_.only || !view.is_direct(&call.func) {
-            changes.push(decline("it is called through a variable that may hold something else"));
+            changes.push(decline(
+                "it is called through a variable that may hold something else",
+            ));
             continue;
         }
         let Some(delay) = bound.get("delay") else {
@@ -70,5 +74,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 }
 
 fn named(use_: &loopshift_engine::uses::Use) -> Change {
-    Change::new(RULE, use_.place, &*use_.api, "`asyncio.sleep` becomes `anyio.sleep`")
+    Change::new(
+        RULE,
+        use_.place,
+        &*use_.api,
+        "`asyncio.sleep` becomes `anyio.sleep`",
+    )
 }

@@ -12,9 +12,11 @@ pub(crate) fn number(expr: &Expr) -> Option<f64> {
             Number::Float(value) => Some(*value),
             Number::Complex { .. } => None,
         },
-        Expr::UnaryOp(ast::ExprUnaryOp { op: ast::UnaryOp::USub, operand, .. }) => {
-            number(operand).map(|value| -value)
-        }
+        Expr::UnaryOp(ast::ExprUnaryOp {
+            op: ast::UnaryOp::USub,
+            operand,
+            ..
+        }) => number(operand).map(|value| -value),
         _ => None,
     }
 }
