@@ -276,12 +276,11 @@ fn find(name: &str) -> Option<SourceEncoding> {
     let label = match &*name {
         "cp932" | "ms932" | "mskanji" => "shift_jis".to_owned(),
         "cp936" | "ms936" => "gbk".to_owned(),
-        "cp949" | "ms949" | "uhc" => "euc-kr".to_owned(),
+        "cp949" | "ms949" | "uhc" | "euckr" => "euc-kr".to_owned(),
         "cp950" | "ms950" => "big5".to_owned(),
         "mac-roman" | "macroman" => "macintosh".to_owned(),
         "mac-cyrillic" | "maccyrillic" => "x-mac-cyrillic".to_owned(),
         "eucjp" | "ujis" => "euc-jp".to_owned(),
-        "euckr" => "euc-kr".to_owned(),
         // The Web takes these for Windows code pages, which Python does not.
         "iso-8859-9" | "iso8859-9" | "latin5" | "l5" | "iso-8859-11" | "iso8859-11" | "thai"
         | "tis-620" => {

@@ -31,7 +31,10 @@ struct Operators {
 
 /// What a token does to the depth.
 enum Step {
+    /// A bracket, that may be a call or subscript of what stands before it.
     Open,
+    /// A string with expressions in it, that stands beside another at most.
+    OpenString,
     Close,
     /// The next expression stands beside the last one.
     Beside,
@@ -47,9 +50,8 @@ impl Depth {
     /// Counts one token, and returns the depth after it.
     fn step(&mut self, step: &Step) -> usize {
         match step {
-            Step::Open => {
-                // The bracket may be a call or subscript of what stands before it.
-                self.current.tight += 1;
+            Step::Open | Step::OpenString => {
+                self.current.tight += usize::from(matches!(step, Step::Open));
                 self.outside += self.current.loose + self.current.tight + 1;
                 self.open.push(std::mem::take(&mut self.current));
             }
@@ -73,11 +75,8 @@ impl Depth {
 
 fn step_of(kind: TokenKind) -> Step {
     match kind {
-        TokenKind::Lpar
-        | TokenKind::Lsqb
-        | TokenKind::Lbrace
-        | TokenKind::FStringStart
-        | TokenKind::TStringStart => Step::Open,
+        TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => Step::Open,
+        TokenKind::FStringStart | TokenKind::TStringStart => Step::OpenString,
         TokenKind::Rpar
         | TokenKind::Rsqb
         | TokenKind::Rbrace

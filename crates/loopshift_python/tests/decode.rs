@@ -73,6 +73,8 @@ fn what_can_not_be_written_is_said() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_bytes_are_kept_or_refused(head in 0usize..6, tail in proptest::collection::vec(any::<u8>(), 0..60)) {
         let heads: [&[u8]; 6] = [

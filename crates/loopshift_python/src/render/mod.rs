@@ -58,7 +58,8 @@ pub fn can_wrap(
 /// - An edit strictly inside the range of a replacement takes part only where a [`Piece::Source`] covers it.
 /// - Insertions at the start of a replaced range come before it, those at its end after it; those at either end of wrapped
 ///   statements belong inside. Several at one offset come in the order given, equal ones once. An insertion that begins
-///   with a line end, at the end of a statement, goes behind the comment at the end of that line.
+///   with a line end, at the end of a statement, goes behind the comment at the end of that line, at the indentation of the
+///   innermost statement that ends there.
 /// - A text of several lines is indented: each line after its first gets the indentation of the source line on which the
 ///   edit starts (of the line where the string starts, if that line starts in one), and four leading spaces become one step
 ///   of the file's own indentation. Several lines of a [`Piece::Source`] move with the template line they are written on.
@@ -151,7 +152,9 @@ impl Renderer<'_> {
                     next_insertion += 1;
                     if !self.is_outside(insertion.offset, false) {
                         self.copy(out, &mut cursor, insertion.offset);
-                        self.pieces(out, insertion.pieces, insertion.edit, insertion.offset);
+                        let base = (insertion.indentation.clone())
+                            .unwrap_or_else(|| self.indentation(insertion.offset));
+                        self.pieces(out, insertion.pieces, insertion.edit, &base);
                     }
                 } else {
                     break;
@@ -205,7 +208,8 @@ impl Renderer<'_> {
                 if pieces.is_empty() {
                     self.mark_removed(out, op.range.start());
                 }
-                self.pieces(out, pieces, op.edit, op.range.start());
+                let base = self.indentation(op.range.start());
+                self.pieces(out, pieces, op.edit, &base);
             }
             OpKind::Text(text) => {
                 out.push(text);
@@ -244,10 +248,9 @@ impl Renderer<'_> {
         }
     }
 
-    fn pieces(&self, out: &mut Out, pieces: &[Piece], edit: usize, offset: TextSize) {
-        let base = self.indentation(offset);
-        let mut writer = Writer::new(self.layout, &base);
-        self.write(out, &mut writer, pieces, edit, &base);
+    fn pieces(&self, out: &mut Out, pieces: &[Piece], edit: usize, base: &str) {
+        let mut writer = Writer::new(self.layout, base);
+        self.write(out, &mut writer, pieces, edit, base);
     }
 
     fn write(&self, out: &mut Out, writer: &mut Writer, pieces: &[Piece], edit: usize, base: &str) {

@@ -35,6 +35,8 @@ pub(crate) struct Insertion<'e> {
     pub(crate) offset: TextSize,
     pub(crate) edit: usize,
     pub(crate) pieces: &'e [Piece],
+    /// The indentation of its lines, where that is not that of the line at the offset.
+    pub(crate) indentation: Option<String>,
 }
 
 pub(crate) struct Plan<'e> {
@@ -135,10 +137,7 @@ pub(crate) fn plan<'e>(
     edits: &'e [Edit],
 ) -> Result<Plan<'e>, Conflict> {
     let repeated = check_overlaps(layout.source, edits)?;
-    let ends: BTreeSet<TextSize> = blocks
-        .iter()
-        .flat_map(|it| it.stmts.iter().map(Ranged::end))
-        .collect();
+    let ends = innermost_ends(blocks, edits);
     let mut breaks = Breaks::default();
     let mut ops = Vec::new();
     let mut insertions: Vec<Insertion> = Vec::new();
@@ -156,17 +155,17 @@ pub(crate) fn plan<'e>(
             Edit::Replace { range, pieces } if range.is_empty() => {
                 let offset = range.start();
                 let mut place = offset;
-                if starts_line(pieces) && ends.contains(&offset) {
+                let mut indentation = None;
+                if starts_line(pieces)
+                    && let Some(&(block, at)) = ends.get(&offset)
+                {
+                    breaks
+                        .add(layout, &block, at..at + 1, (false, true), index)
+                        .map_err(own_conflict)?;
+                    indentation = Some(block_indentation(layout, &block));
                     // After the statement means after its comment, too.
-                    match layout.after(offset) {
-                        After::LineEnd(end) => place = end,
-                        After::Statement(_) => {
-                            if let Some((block, which)) = ending_at(blocks, offset) {
-                                breaks
-                                    .add(layout, &block, which, (false, true), index)
-                                    .map_err(own_conflict)?;
-                            }
-                        }
+                    if let After::LineEnd(end) = layout.after(offset) {
+                        place = end;
                     }
                 } else if ends_line(pieces)
                     && let Some((block, at)) = blocks.find(offset)
@@ -179,6 +178,7 @@ pub(crate) fn plan<'e>(
                     offset: place,
                     edit: index,
                     pieces,
+                    indentation,
                 });
             }
             Edit::Replace { range, pieces } => {
@@ -221,7 +221,7 @@ pub(crate) fn plan<'e>(
             }
         }
     }
-    delete_statements(layout, edits, &breaks, deletions, &mut ops);
+    delete_statements(layout, edits, &ends, &breaks, deletions, &mut ops);
     for ((from, to), (indentation, edit)) in breaks.gaps {
         ops.push(Op {
             range: TextRange::new(from, to),
@@ -244,18 +244,29 @@ pub(crate) fn plan<'e>(
     Ok(Plan { ops, insertions })
 }
 
-/// The innermost statement that ends at `offset`, with its list.
-fn ending_at<'a>(
+/// The innermost statement that ends at each offset, with its list; where `edits` replace or delete statements that end
+/// there, the first of these: what is inserted at their end stands outside of them.
+fn innermost_ends<'a>(
     blocks: &Blocks<'a>,
-    offset: TextSize,
-) -> Option<(Block<'a>, std::ops::Range<usize>)> {
-    blocks
-        .iter()
-        .filter_map(|block| {
-            let at = block.stmts.iter().position(|it| it.end() == offset)?;
-            Some((block, at..at + 1))
-        })
-        .max_by_key(|(block, which)| block.stmts[which.start].start())
+    edits: &[Edit],
+) -> BTreeMap<TextSize, (Block<'a>, usize)> {
+    let mut ends: BTreeMap<TextSize, (Block, usize)> = BTreeMap::new();
+    // Inner lists come after those around them.
+    for block in blocks.iter() {
+        for (at, stmt) in block.stmts.iter().enumerate() {
+            ends.insert(stmt.end(), (block, at));
+        }
+    }
+    for edit in edits.iter().filter(|it| !matches!(it, Edit::Wrap(_))) {
+        let range = edit.range();
+        if let (Some((block, at)), Some(end)) =
+            (blocks.find(range.start()), ends.get_mut(&range.end()))
+            && range.start() < end.0.stmts[end.1].start()
+        {
+            *end = (block, at);
+        }
+    }
+    ends
 }
 
 pub(crate) fn has_blocks(stmt: &Stmt) -> bool {
@@ -383,6 +394,7 @@ fn check_nesting(ranges: impl Iterator<Item = (TextRange, usize)>) -> Result<(),
 fn delete_statements(
     layout: &Layout,
     edits: &[Edit],
+    ends: &BTreeMap<TextSize, (Block, usize)>,
     breaks: &Breaks,
     deletions: Vec<(Block, std::ops::Range<usize>, usize)>,
     ops: &mut Vec<Op>,
@@ -409,7 +421,7 @@ fn delete_statements(
             |at: usize| layout.statement_end(stmts[at].end(), &indentation, has_blocks(&stmts[at]));
         let emptied = gone.len() == stmts.len() && block.header.is_some();
         if emptied
-            && !gets_content(edits, stmts)
+            && !gets_content(edits, ends, stmts)
             && let Some(edit) = gone.remove(&0)
         {
             ops.push(Op {
@@ -456,14 +468,20 @@ fn delete_statements(
 }
 
 /// Whether some edit puts code into a list all of whose statements go.
-fn gets_content(edits: &[Edit], stmts: &[Stmt]) -> bool {
+fn gets_content(edits: &[Edit], ends: &BTreeMap<TextSize, (Block, usize)>, stmts: &[Stmt]) -> bool {
+    let beside = |offset: TextSize| {
+        let behind = ends
+            .get(&offset)
+            .map(|(block, at)| block.stmts[*at].start());
+        stmts
+            .iter()
+            .any(|it| it.start() == offset || Some(it.start()) == behind)
+    };
     edits.iter().any(|edit| match edit {
         Edit::Wrap(wrap) => stmts.iter().any(|it| it.start() == wrap.range.start()),
         Edit::Replace { range, pieces } => {
             range.is_empty()
-                && stmts
-                    .iter()
-                    .any(|it| it.start() == range.start() || it.end() == range.start())
+                && beside(range.start())
                 && (pieces.iter())
                     .any(|it| !matches!(it, Piece::Text(text) if text.trim().is_empty()))
         }
