@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_python::PythonVersion;
 use loopshift_python::edit::Edit;
 use loopshift_python::imports::unused_imports;
-use loopshift_python::parse::parse_module;
+use loopshift_python::parse::{line_index, parse_module};
 use loopshift_python::render::render;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -23,9 +23,12 @@ pub struct Planning<'p> {
     pub allow_unsafe: bool,
     /// The packages whose imports go when nothing needs them any more.
     pub left: &'p [&'p str],
-    /// Checks the new texts; see [`Fault`].
-    pub verify: &'p (dyn Fn(&[(FileId, String)]) -> Vec<Fault> + Sync),
+    /// Checks the new texts.
+    pub verify: &'p Verify<'p>,
 }
+
+/// Finds what is wrong in new texts.
+pub type Verify<'v> = dyn Fn(&[(FileId, String)]) -> Vec<Fault> + Sync + 'v;
 
 /// Something wrong in a new text: the changes behind it are withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -93,7 +93,7 @@ impl<'v> View<'v> {
     pub fn is_async(&self, range: TextRange) -> bool {
         self.tree
             .enclosing_function(range)
-            .is_some_and(|function| function.is_async())
+            .is_some_and(loopshift_python::tree::FunctionLike::is_async)
     }
 
     /// Whether the expression is a name as imported, or a dotted name that starts with one: renaming it there is

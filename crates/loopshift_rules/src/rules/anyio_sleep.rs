@@ -6,7 +6,8 @@ use loopshift_engine::change::Change;
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
-use super::shared::{is_statement, number};
+use super::non_negative::is_non_negative;
+use super::shared::is_statement;
 use crate::context::Context;
 
 const RULE: &str = "anyio-sleep";
@@ -45,7 +46,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         let await_ = view.await_of(call.range());
         let mut change = named(use_);
         change.edit(Edit::replace(call.func.range(), "{@anyio}.sleep", &[]));
-        if number(delay).is_none_or(|delay| delay < 0.0) {
+        if !is_non_negative(cx, view, delay) {
             change.edit(Edit::insert(delay.start(), "max(", &[]));
             change.edit(Edit::insert(delay.end(), ", 0)", &[]));
         }

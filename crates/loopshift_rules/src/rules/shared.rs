@@ -8,7 +8,7 @@ use crate::context::View;
 pub(crate) fn number(expr: &Expr) -> Option<f64> {
     match expr {
         Expr::NumberLiteral(literal) => match &literal.value {
-            Number::Int(int) => int.as_i64().map(|value| value as f64),
+            Number::Int(int) => int.as_i32().map(f64::from),
             Number::Float(value) => Some(*value),
             Number::Complex { .. } => None,
         },
@@ -19,24 +19,6 @@ pub(crate) fn number(expr: &Expr) -> Option<f64> {
         }) => number(operand).map(|value| -value),
         _ => None,
     }
-}
-
-/// Whether an expression can be put in place of another without brackets: a name, a literal, a call, and the like.
-pub(crate) fn is_atom(expr: &Expr) -> bool {
-    matches!(
-        expr,
-        Expr::Name(_)
-            | Expr::Attribute(_)
-            | Expr::Call(_)
-            | Expr::Subscript(_)
-            | Expr::NumberLiteral(_)
-            | Expr::StringLiteral(_)
-            | Expr::BooleanLiteral(_)
-            | Expr::NoneLiteral(_)
-            | Expr::List(_)
-            | Expr::Dict(_)
-            | Expr::Set(_)
-    )
 }
 
 /// Whether an expression is a statement of its own, its value unused.
