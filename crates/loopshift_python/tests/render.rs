@@ -296,6 +296,13 @@ fn lines_shared_by_statements_are_split() {
     }
     for (source, needle) in [
         ("aa; \\\n  bb\n", "bb"),
+        ("if x: \\\n  aa\n", "aa"),
+        ("if x: \\\n  aa; bb\n", "bb"),
+        ("def f():\n    'doc'\n", "'doc'"),
+        (
+            "from __future__ import annotations\n",
+            "from __future__ import annotations",
+        ),
         ("aa + bb\n", "bb"),
         ("if x:\n    aa\nbb\n", "aa\nbb"),
     ] {

@@ -236,12 +236,11 @@ impl Renderer<'_> {
         } else {
             // A line that was split has an indentation that is not in the source.
             let line = self.layout.line_start(offset);
-            let split = self.plan.ops.iter().rev().find_map(|op| match &op.kind {
-                OpKind::Break(indentation)
-                    if op.range.end() <= offset && op.range.start() >= line =>
-                {
-                    Some(indentation.clone())
-                }
+            let ops = &self.plan.ops;
+            let from = ops.partition_point(|it| it.range.start() < line);
+            let to = ops.partition_point(|it| it.range.start() <= offset);
+            let split = ops[from..to].iter().rev().find_map(|op| match &op.kind {
+                OpKind::Break(indentation) if op.range.end() <= offset => Some(indentation.clone()),
                 _ => None,
             });
             split.unwrap_or_else(|| self.layout.indentation(offset).to_owned())

@@ -90,12 +90,18 @@ impl Breaks {
         ) else {
             return Err("the range holds no statement");
         };
-        if let Before::Colon(colon) = layout.before(block_first.start()) {
-            gap(colon, block_first.start());
-            for pair in stmts.windows(2) {
-                gap(pair[0].end(), pair[1].start());
+        match layout.before(block_first.start()) {
+            Before::Colon(colon) => {
+                gap(colon, block_first.start());
+                for pair in stmts.windows(2) {
+                    gap(pair[0].end(), pair[1].start());
+                }
+                return Ok(());
             }
-            return Ok(());
+            Before::Backslash => {
+                return Err("a backslash joins the first line of the block to the one above");
+            }
+            Before::LineStart | Before::Semicolon(_) => {}
         }
         if sides.0 {
             match layout.before(first.start()) {
@@ -127,7 +133,21 @@ pub(crate) fn check_wrap(
     let (block, which) = blocks
         .cover(range)
         .ok_or("the range is not that of whole statements of one block")?;
+    check_meaning(&block, which.clone())?;
     Breaks::default().add(layout, &block, which, (true, true), 0)
+}
+
+/// Refuses statements that mean something only where they stand.
+fn check_meaning(block: &Block, which: std::ops::Range<usize>) -> Result<(), &'static str> {
+    let is_text = |it: &Stmt| matches!(it, Stmt::Expr(it) if it.value.is_string_literal_expr());
+    if which.start == 0 && block.stmts.first().is_some_and(is_text) {
+        return Err("the range holds a docstring");
+    }
+    let is_future = |it: &Stmt| matches!(it, Stmt::ImportFrom(it) if it.module.as_ref().is_some_and(|it| it == "__future__"));
+    if block.stmts[which].iter().any(is_future) {
+        return Err("the range holds an import from `__future__`");
+    }
+    Ok(())
 }
 
 /// Plans `edits`.
@@ -206,6 +226,7 @@ pub(crate) fn plan<'e>(
             }
             Edit::Wrap(wrap) => {
                 let (block, which) = whole.ok_or("no whole statements").map_err(own_conflict)?;
+                check_meaning(&block, which.clone()).map_err(own_conflict)?;
                 breaks
                     .add(layout, &block, which.clone(), (true, true), index)
                     .map_err(own_conflict)?;
