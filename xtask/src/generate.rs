@@ -2,7 +2,8 @@
 //!
 //! | file | from |
 //! | --- | --- |
-//! | `crates/loopshift_rules/src/rules.rs` | the files in `src/rules/` and the pages |
+//! | `crates/loopshift_rules/src/rules/mod.rs` | the files beside it |
+//! | the list in `crates/loopshift_rules/src/registry.rs` | the rules among them: those with a page |
 //! | `docs/rules/README.md` | the pages |
 //! | `docs/cli.md` | what the program says of its commands |
 
@@ -26,7 +27,8 @@ pub(crate) struct Options {
 /// Writes the files, or checks them: false if one is out of date.
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let mut files = Vec::new();
-    files.extend(registry()?);
+    files.push(modules()?);
+    files.push(registry()?);
     files.push(index()?);
     // What the program says is known only once the registry is right, and the program built with it.
     if !options.check {
@@ -53,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
 
 /// Writes the registry of the rules.
 pub(crate) fn write_registry() -> Result<()> {
-    write(&registry()?.into_iter().collect::<Vec<_>>())
+    write(&[modules()?, registry()?])
 }
 
 /// Writes the index of the rules.
@@ -98,43 +100,68 @@ fn pages() -> Result<Vec<String>> {
     Ok(pages)
 }
 
-/// The registry: every file in `src/rules/` is a rule with a page. None before there is a rule.
-fn registry() -> Result<Option<(PathBuf, String)>> {
-    let source = root().join("crates/loopshift_rules/src");
-    let rules = names(&source.join("rules"), ".rs")?;
-    if rules.is_empty() {
-        return Ok(None);
-    }
-    let pages = pages()?;
-    for rule in &rules {
-        if !pages.contains(&rule.replace('_', "-")) {
-            return Err(format!(
-                "the rule `{rule}` has no page docs/rules/{}.md",
-                rule.replace('_', "-")
-            ));
+/// The modules of the rules: files and directories in `src/rules`.
+fn rule_modules() -> Result<Vec<String>> {
+    let directory = root().join("crates/loopshift_rules/src/rules");
+    let error = |error| format!("{}: {error}", directory.display());
+    let mut modules = Vec::new();
+    for entry in fs::read_dir(&directory).map_err(error)? {
+        let path = entry.map_err(error)?.path();
+        let is_module =
+            path.join("mod.rs").exists() || path.extension().is_some_and(|ending| ending == "rs");
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        // A directory without `mod.rs` holds the parts of the file of its name.
+        if is_module && name != "mod" {
+            modules.push(name.to_owned());
         }
     }
-    let mut text = String::from(
-        "//! The rules, by name. `cargo xtask generate` makes this file.\n\nuse crate::rule::Rule;\n\n",
-    );
-    // Writing to a string does not fail.
-    for rule in &rules {
-        let _ = writeln!(text, "pub mod {rule};");
+    modules.sort();
+    Ok(modules)
+}
+
+/// The declarations of the modules.
+fn modules() -> Result<(PathBuf, String)> {
+    let mut text = String::from("//! The rules, one a file.\n\n");
+    for module in rule_modules()? {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "pub(crate) mod {module};");
     }
-    text.push_str("\n/// All rules, by name.\npub static RULES: &[&Rule] = &[\n");
-    for rule in &rules {
-        let _ = writeln!(text, "    &{rule}::RULE,");
-    }
-    text.push_str("];\n\n/// The pages of the rules: name and text, by name.\npub static PAGES: &[(&str, &str)] = &[\n");
-    for page in &pages {
-        let _ = writeln!(
-            text,
-            "    (\n        \"{page}\",\n        include_str!(\"../../../docs/rules/{page}.md\"),\n    ),"
+    Ok((root().join("crates/loopshift_rules/src/rules/mod.rs"), text))
+}
+
+/// The list of the rules, in the file that says what a rule is. A rule is a module with a page.
+fn registry() -> Result<(PathBuf, String)> {
+    let path = root().join("crates/loopshift_rules/src/registry.rs");
+    let old = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let (head, rest) = old
+        .split_once(LIST)
+        .ok_or_else(|| format!("{} has no `{LIST}`", path.display()))?;
+    let (_, tail) = rest
+        .split_once("\n];\n")
+        .ok_or_else(|| format!("the list in {} has no end", path.display()))?;
+    let modules = rule_modules()?;
+    let mut list = String::new();
+    for page in pages()? {
+        let module = page.replace('-', "_");
+        if !modules.contains(&module) {
+            return Err(format!(
+                "the page docs/rules/{page}.md has no rule src/rules/{module}.rs"
+            ));
+        }
+        // Writing to a string does not fail.
+        let _ = write!(
+            list,
+            "\n    Rule {{\n        name: \"{page}\",\n        plan: rules::{module}::plan,\n        page: include_str!(\"../../../docs/rules/{page}.md\"),\n    }},"
         );
     }
-    text.push_str("];\n");
-    Ok(Some((source.join("rules.rs"), text)))
+    Ok((path, format!("{head}{LIST}{list}\n];\n{tail}")))
 }
+
+/// Where the list of the rules begins.
+const LIST: &str = "pub const RULES: &[Rule] = &[";
 
 /// The index: every page with its first sentence and the first sentence on its safety.
 fn index() -> Result<(PathBuf, String)> {

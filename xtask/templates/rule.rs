@@ -1,14 +1,14 @@
-//! `{name}`: see its page, `docs/rules/{name}.md`.
+//! What the rule does, in one sentence. Its page is `docs/rules/{name}.md`.
 
-use crate::rule::{Context, Rule};
+use loopshift_engine::change::Change;
 
-/// The rule, for the registry.
-pub static RULE: Rule = Rule {
-    name: "{name}",
-    plan,
-};
+use crate::context::Context;
 
-/// Finds the uses that the rule is about, and adds a change for each: with its edits, or with the reason why it stays.
-fn plan(context: &mut Context) {
-    let _ = context;
+const RULE: &str = "{name}";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for (use_, _api, _view) in cx.uses_for(RULE) {
+        let reason = "no form of it is known yet";
+        changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
+    }
 }

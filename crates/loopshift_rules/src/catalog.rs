@@ -90,6 +90,9 @@ const TABLES: &[(&str, &str)] = &[
     ),
 ];
 
+/// The class that every class derives from.
+const OBJECT: &str = "builtins.object";
+
 /// A version of two numbers, as Python and the libraries count what they added: `3.11`, `4.15`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
@@ -270,10 +273,15 @@ impl Catalog {
         }
         let depth = depth.checked_sub(1)?;
         let class = self.apis.get(class.as_ref())?;
-        class
+        let inherited = class
             .bases
             .iter()
-            .find_map(|base| self.member_within(base, member, depth))
+            .find_map(|base| self.member_within(base, member, depth));
+        let is_class = matches!(class.kind, Kind::Class | Kind::Exception);
+        inherited.or_else(|| {
+            let object = format!("{OBJECT}.{member}");
+            self.apis.get(object.as_str()).filter(|_| is_class)
+        })
     }
 
     /// The members that `class` has itself, and what is in them (`TaskHandle.Status.PENDING`), ordered by name.
@@ -407,6 +415,14 @@ mod tests {
             Some("asyncio.Future.add_done_callback")
         );
         assert_eq!(name("asyncio.no_such_name"), None);
+        assert_eq!(
+            name("asyncio.TimeoutError.args").as_deref(),
+            Some("builtins.BaseException.args")
+        );
+        assert_eq!(
+            name("asyncio.Task.__class__").as_deref(),
+            Some("builtins.object.__class__")
+        );
         assert_eq!(
             catalog.canonical("asyncio.tasks.Task.cancel"),
             "asyncio.Task.cancel"

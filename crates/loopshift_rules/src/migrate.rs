@@ -182,6 +182,10 @@ fn unhandled(context: &Context<'_>, changes: &[Change], options: &Options) -> Ve
             continue;
         }
         let api = context.catalog.get(&use_.api);
+        // Neither does what a class of the library has from Python itself: `args` of an exception.
+        if api.is_some_and(|api| api.name.starts_with("builtins.")) {
+            continue;
+        }
         let rule = api.and_then(|api| api.rule.as_deref());
         let known = rule.and_then(|name| RULES.iter().find(|rule| rule.name == name));
         let reason = match (api, known) {

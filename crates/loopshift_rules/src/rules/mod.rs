@@ -3,5 +3,5 @@
 pub(crate) mod anyio_names;
 pub(crate) mod anyio_run;
 pub(crate) mod anyio_sleep;
-mod non_negative;
+pub(crate) mod non_negative;
 pub(crate) mod shared;
