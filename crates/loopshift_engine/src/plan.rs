@@ -154,12 +154,7 @@ fn missing(
 
 fn line_of(planning: &Planning<'_>, place: Place) -> String {
     let file = &planning.files[place.file.0 as usize];
-    let end = place.range.start().to_usize().min(file.text.len());
-    let line = file.text.as_bytes()[..end]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1;
+    let line = line_index(&file.text).line(place.range.start());
     format!("{line} of {}", file.path)
 }
 
