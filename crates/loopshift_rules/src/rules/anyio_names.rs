@@ -52,6 +52,12 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                     continue;
                 }
             };
+            if let Some(name) = without_place(api, &form.template, &bound) {
+                changes.push(decline(&format!(
+                    "the counterpart has no place for the argument `{name}`"
+                )));
+                continue;
+            }
             let dropped = dropped(api, &bound);
             if let Some(name) = dropped {
                 change.caveat(format!("the argument `{name}` is dropped"));
@@ -77,6 +83,19 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         debug_assert!(change.safety != ChangeSafety::Manual);
         changes.push(change);
     }
+}
+
+/// A parameter that was given, that the template does not hand on, and that the row doesn't allow to drop.
+fn without_place<'c>(
+    api: &'c crate::catalog::Api,
+    template: &Template,
+    bound: &Bound<'_>,
+) -> Option<&'c str> {
+    let parameters = &api.signature.as_ref()?.parameters;
+    (0..parameters.len())
+        .filter(|index| !template.uses(*index) && !api.drops.contains(index))
+        .map(|index| &*parameters[index].name)
+        .find(|name| bound.get(name).is_some())
 }
 
 fn dropped<'c>(api: &'c crate::catalog::Api, bound: &Bound<'_>) -> Option<&'c str> {
