@@ -51,7 +51,8 @@ pub fn callees(flow: &Flow<'_>, value: Value) -> Vec<Target> {
         Value::Func(func)
         | Value::Bound(func, _)
         | Value::Static(func)
-        | Value::ManagerFactory(func) => vec![Target::Func(func)],
+        | Value::ManagerFactory(func)
+        | Value::BoundManager(func, _) => vec![Target::Func(func)],
         Value::Class(class) => flow
             .constructors(class)
             .into_iter()
@@ -86,7 +87,10 @@ fn external_name<'a>(flow: &'a Flow<'_>, sym: Sym) -> Option<&'a str> {
     let name = flow.text(sym);
     let descriptor = matches!(
         name,
-        "<builtin>.property" | "<builtin>.staticmethod" | "<builtin>.classmethod"
+        "<builtin>.property"
+            | "<builtin>.staticmethod"
+            | "<builtin>.classmethod"
+            | "<builtin>.type.__call__"
     );
     (!descriptor && !name.contains("()")).then_some(name)
 }

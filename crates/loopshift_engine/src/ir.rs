@@ -64,8 +64,8 @@ pub struct ModuleIr {
     pub protocols: Vec<Protocol>,
     /// Annotations, used where nothing better is known.
     pub annotations: Vec<(Node, Annotation)>,
-    /// `isinstance(from, class)` holds for the second node.
-    pub narrows: Vec<(Node, Node)>,
+    /// Tests for the class of a value.
+    pub narrows: Vec<Narrow>,
     /// Functions; the first is the module body.
     pub functions: Vec<Function>,
     /// Classes.
@@ -232,6 +232,19 @@ pub struct Subscript {
     pub owner: FuncId,
 }
 
+/// A place where the class of a value is known: `isinstance`, `except`, a class pattern.
+#[derive(Clone, Copy, Debug)]
+pub struct Narrow {
+    /// The value before the test; none where nothing is known of it.
+    pub subject: Node,
+    /// The class, or a tuple of them.
+    pub class: Node,
+    /// The value after it.
+    pub to: Node,
+    /// The test has failed.
+    pub negated: bool,
+}
+
 /// An operation with a protocol behind it.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
@@ -239,6 +252,8 @@ pub struct Protocol {
     pub kind: ProtocolKind,
     /// The object.
     pub base: Node,
+    /// The other operand, the index, the key; or [`Node::NONE`].
+    pub arg: Node,
     /// The result, or [`Node::NONE`].
     pub to: Node,
     /// Who does it.
@@ -262,8 +277,33 @@ pub enum ProtocolKind {
     Raise,
     /// An operator with this method: `a + b` calls `__add__`.
     Method(Sym),
+    /// A binary operator: the left side's method, and the right side's where the left has none.
+    Binary(Sym, Sym),
+    /// A truth test: `__bool__`, or `__len__` where there is none.
+    Truth,
+    /// What the object is as a text: `__str__`, `__repr__`, `__format__`.
+    Text(TextForm),
+    /// `base[from:to]` with constant bounds; `i32::MAX` where one is left out.
+    Slice(i32, i32),
+    /// The attribute that a positional sub-pattern of a class pattern matches.
+    Match(u16),
+    /// The values of a list or tuple joined to another's, or a dict's to another's.
+    Concat,
+    /// `{**base}`.
+    Merge,
     /// `yield from base`: `to` is its return value, its items go to the function's own.
     Delegate,
+}
+
+/// How an object is turned into text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextForm {
+    /// `str(x)`, `print(x)`.
+    Str,
+    /// `repr(x)`, `f"{x!r}"`.
+    Repr,
+    /// `f"{x}"`, `format(x)`.
+    Format,
 }
 
 /// What an annotation says.
@@ -317,6 +357,8 @@ pub struct Function {
     pub ret: Node,
     /// What it yields.
     pub yields: Node,
+    /// What is sent to it.
+    pub sends: Node,
     /// The parameters that a `return` hands back unchanged: call by call, not merged in `ret`.
     pub passes: Vec<u16>,
     /// Whether it is decorated.
@@ -351,6 +393,8 @@ pub struct Param {
     pub range: TextRange,
     /// Whether it has a default.
     pub has_default: bool,
+    /// The default's values, which reach the parameter where a call gives no argument.
+    pub default: Node,
 }
 
 /// A class.
@@ -364,6 +408,8 @@ pub struct Class {
     pub name_range: TextRange,
     /// Its bases.
     pub bases: Vec<Node>,
+    /// `metaclass=` and the arguments of `__init_subclass__`.
+    pub keywords: Vec<(Sym, Node)>,
     /// What its body binds.
     pub attrs: Vec<(Sym, Node)>,
     /// The annotated names of its body, in order: the parameters of a dataclass.

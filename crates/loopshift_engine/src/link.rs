@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use crate::change::FileId;
 use crate::ir::{
     Annotation, Arg, ArgKind, Call, Class, ClassId, Constant, Container, ContainerId, FuncId,
-    Function, Import, Key, Load, ModuleIr, Node, ParamKind, Protocol, ProtocolKind, Store,
+    Function, Import, Key, Load, ModuleIr, Narrow, Node, ParamKind, Protocol, ProtocolKind, Store,
     Subscript, Sym,
 };
 
@@ -65,7 +65,7 @@ pub struct Linked {
     /// See [`ModuleIr`].
     pub annotations: Vec<(Node, Annotation)>,
     /// See [`ModuleIr`].
-    pub narrows: Vec<(Node, Node)>,
+    pub narrows: Vec<Narrow>,
     /// Functions.
     pub functions: Vec<Function>,
     /// The file of each function.
@@ -299,9 +299,13 @@ impl Linked {
             .extend(ir.protocols.iter().map(|protocol| Protocol {
                 kind: match protocol.kind {
                     ProtocolKind::Method(sym) => ProtocolKind::Method(o.sym(sym)),
+                    ProtocolKind::Binary(left, right) => {
+                        ProtocolKind::Binary(o.sym(left), o.sym(right))
+                    }
                     other => other,
                 },
                 base: o.node(protocol.base),
+                arg: o.node(protocol.arg),
                 to: o.node(protocol.to),
                 owner: o.func(protocol.owner),
             }));
@@ -310,8 +314,12 @@ impl Linked {
                 .into_iter()
                 .map(|(node, a)| (o.node(node), o.annotation(a))),
         );
-        self.narrows
-            .extend(ir.narrows.iter().map(|(a, b)| (o.node(*a), o.node(*b))));
+        self.narrows.extend(ir.narrows.iter().map(|narrow| Narrow {
+            subject: o.node(narrow.subject),
+            class: o.node(narrow.class),
+            to: o.node(narrow.to),
+            negated: narrow.negated,
+        }));
         self.free.extend(
             ir.free
                 .iter()
@@ -334,9 +342,11 @@ impl Linked {
             function.class = function.class.map(|class| o.class(class));
             function.ret = o.node(function.ret);
             function.yields = o.node(function.yields);
+            function.sends = o.node(function.sends);
             for param in &mut function.params {
                 param.name = o.sym(param.name);
                 param.node = o.node(param.node);
+                param.default = o.node(param.default);
                 param.kind = match param.kind {
                     ParamKind::Star(container) => ParamKind::Star(o.container(container)),
                     ParamKind::DoubleStar(container) => {
@@ -356,7 +366,8 @@ impl Linked {
                 .iter_mut()
                 .for_each(|base| *base = o.node(*base));
             class.parent = o.func(class.parent);
-            for (sym, node) in class.attrs.iter_mut().chain(&mut class.fields) {
+            let lists = [&mut class.attrs, &mut class.fields, &mut class.keywords];
+            for (sym, node) in lists.into_iter().flatten() {
                 *sym = o.sym(*sym);
                 *node = o.node(*node);
             }

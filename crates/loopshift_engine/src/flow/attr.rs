@@ -1,8 +1,8 @@
 //! Attributes: reading and writing them on every kind of value.
 
 use super::external::Made;
-use super::value::{Value, ValueId};
-use super::{Constraint, FieldOwner, Flow, Target};
+use super::value::{CallId, Value, ValueId};
+use super::{Constraint, FieldOwner, Flow};
 use crate::externals::ApiKind;
 use crate::ir::{ClassId, FuncId, Node, Reason, Store, Sym};
 
@@ -33,11 +33,11 @@ impl Flow<'_> {
                 let sym = self.sym(&full);
                 self.add(to, Value::ExternalBound(sym, base));
             }
-            Value::Property(getter, _)
-                if matches!(self.text(attr), "setter" | "getter" | "deleter") =>
-            {
-                self.add(to, Value::PropertySetter(getter));
-            }
+            Value::Property(getter, _) => match self.text(attr) {
+                "setter" => self.add(to, Value::PropertySetter(getter)),
+                "getter" | "deleter" => self.add_id(to, base),
+                _ => {}
+            },
             Value::Func(func) => {
                 let node = self.field(FieldOwner::Func(func), attr);
                 self.edge(node, to);
@@ -249,9 +249,20 @@ impl Flow<'_> {
             self.add(to, Value::Class(class));
             return;
         }
+        if let Some(hook) = self.defined_name("__getattribute__")
+            && self.class_attr(class, hook).is_ok()
+        {
+            let scratch = self.new_node();
+            self.call_method(base, class, "__getattribute__", &[], scratch, owner);
+        }
+        if self.is_enum(class) && self.load_member(class, attr, to) {
+            return;
+        }
+        let found = self.class_attr(class, attr);
+        let is_property = found.is_ok_and(|(_, node)| self.has_property(node));
         let order = self.own_mro(class);
         let mut known = false;
-        if self.stored.contains(&attr) {
+        if self.stored.contains(&attr) && !is_property {
             for class in &order {
                 known |= self.self_stored.contains(&(*class, attr));
                 let field = self.field(FieldOwner::Class(*class), attr);
@@ -259,15 +270,83 @@ impl Flow<'_> {
                 self.edge(field, to);
             }
         }
-        match self.class_attr(class, attr) {
+        match found {
             Ok((_, node)) => self.bind_from(node, base, to, owner),
             Err(_) if known => {}
             Err(Some(external)) => {
-                let member = self.member(external, attr);
-                self.add(to, Value::ExternalBound(member, base));
+                if !self.call_getattr(base, class, attr, to, owner) {
+                    let member = self.member(external, attr);
+                    self.add(to, Value::ExternalBound(member, base));
+                }
             }
             Err(None) => self.load_missing(base, class, attr, to, owner),
         }
+    }
+
+    /// Whether a class binds a property to the node.
+    fn has_property(&self, node: Node) -> bool {
+        self.values_of(node)
+            .any(|value| matches!(value, Value::Property(..)))
+    }
+
+    /// What every member of an enumeration has.
+    fn load_member(&mut self, class: ClassId, attr: Sym, to: Node) -> bool {
+        match self.text(attr) {
+            "name" | "_name_" => {
+                let sym = self.sym("<builtin>.str");
+                self.add(to, Value::Object(sym, CallId::NONE));
+                true
+            }
+            "value" | "_value_" => {
+                let members: Vec<Node> = self.linked.classes[class.0 as usize]
+                    .attrs
+                    .iter()
+                    .map(|(_, node)| *node)
+                    .collect();
+                for node in members {
+                    if !self.is_method(node) {
+                        self.edge(node, to);
+                    }
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether what the body of a class binds to the node is a method or the like, no plain value.
+    fn is_method(&self, node: Node) -> bool {
+        self.values_of(node).any(|value| {
+            matches!(
+                value,
+                Value::Func(_)
+                    | Value::Static(_)
+                    | Value::ClassMethod(_)
+                    | Value::Property(..)
+                    | Value::ManagerFactory(_)
+                    | Value::Class(_)
+            )
+        })
+    }
+
+    /// `__getattr__` of a class of ours, with the name.
+    fn call_getattr(
+        &mut self,
+        base: ValueId,
+        class: ClassId,
+        attr: Sym,
+        to: Node,
+        owner: FuncId,
+    ) -> bool {
+        let Some(getattr) = self.defined_name("__getattr__") else {
+            return false;
+        };
+        if self.text(attr).starts_with("__") || self.class_attr(class, getattr).is_err() {
+            return false;
+        }
+        let name = self.new_node();
+        self.add(name, Value::Str(attr));
+        self.call_method(base, class, "__getattr__", &[name], to, owner)
     }
 
     /// An attribute that neither the class nor its bases define.
@@ -294,15 +373,9 @@ impl Flow<'_> {
         if found {
             return;
         }
-        if let Some(getattr) = self.linked.symbols.find("__getattr__")
-            && let Ok((_, node)) = self.class_attr(class, getattr)
-        {
-            let callee = self.new_node();
-            self.bind_from(node, base, callee, owner);
-            self.hidden_call(callee, &[], to, owner);
-            return;
+        if !self.call_getattr(base, class, attr, to, owner) {
+            self.unknown(to, Reason::Attribute);
         }
-        self.unknown(to, Reason::Attribute);
     }
 
     /// What stands in a class body, read through an instance.
@@ -321,11 +394,11 @@ impl Flow<'_> {
                 };
                 self.add(to, Value::Bound(func, class));
             }
+            Value::ManagerFactory(func) => self.add(to, Value::BoundManager(func, receiver)),
             Value::Property(getter, _) => {
-                if owner != FuncId::NONE {
-                    self.hidden.insert((owner, Target::Func(getter)));
-                }
-                self.connect_receiver(getter, receiver, to);
+                let callee = self.new_node();
+                self.constrain(getter, Constraint::Bind(receiver, callee, FuncId::NONE));
+                self.hidden_call(callee, &[], to, owner);
             }
             Value::Instance(class) => {
                 // A descriptor of ours.
@@ -333,8 +406,10 @@ impl Flow<'_> {
                     && let Ok((_, node)) = self.class_attr(class, get)
                 {
                     let callee = self.new_node();
-                    self.constrain(node, Constraint::Bind(id, callee, owner));
-                    self.hidden_call(callee, &[], to, owner);
+                    self.constrain(node, Constraint::Bind(id, callee, FuncId::NONE));
+                    let this = self.new_node();
+                    self.add_id(this, receiver);
+                    self.hidden_call(callee, &[this], to, owner);
                     return;
                 }
                 self.add_id(to, id);
@@ -355,12 +430,23 @@ impl Flow<'_> {
             }
         }
         match self.class_attr(class, attr) {
-            Ok((_, node)) => self.constrain(node, Constraint::ClassBind(base, to)),
-            Err(Some(external)) => {
-                let member = self.member(external, attr);
-                self.add(to, Value::External(member));
+            Ok((own, node)) => {
+                if self.is_enum(own) && !self.is_method(node) {
+                    self.add(to, Value::Instance(class));
+                } else {
+                    self.constrain(node, Constraint::ClassBind(base, to));
+                }
             }
-            Err(None) => {}
+            Err(external) => {
+                if let Some(meta) = self.metaclasses.get(&class).copied()
+                    && let Ok((_, node)) = self.class_attr(meta, attr)
+                {
+                    self.bind_from(node, base, to, FuncId::NONE);
+                } else if let Some(external) = external {
+                    let member = self.member(external, attr);
+                    self.add(to, Value::External(member));
+                }
+            }
         }
     }
 
@@ -401,16 +487,13 @@ impl Flow<'_> {
     pub(super) fn store(&mut self, base: ValueId, store: Store) {
         match self.values.get(base) {
             Value::Instance(class) => {
-                if let Ok((_, node)) = self.class_attr(class, store.attr) {
-                    let set = self.set(node).to_vec();
-                    for id in set {
-                        if let Value::Property(_, setter) = self.values.get(id)
-                            && setter != FuncId::NONE
-                        {
-                            self.hidden.insert((store.owner, Target::Func(setter)));
-                            self.connect_setter(setter, base, store.from);
-                        }
-                    }
+                if self.defined_name("__setattr__").is_some() {
+                    let scratch = self.new_node();
+                    let args = [Node::NONE, store.from];
+                    self.call_method(base, class, "__setattr__", &args, scratch, store.owner);
+                }
+                if self.store_descriptor(base, class, store) {
+                    return;
                 }
                 let field = self.field(FieldOwner::Class(class), store.attr);
                 self.edge(store.from, field);
@@ -419,10 +502,13 @@ impl Flow<'_> {
                     self.edge(store.from, field);
                 }
             }
-            Value::Class(class) => {
-                let field = self.field(FieldOwner::Class(class), store.attr);
-                self.edge(store.from, field);
-            }
+            Value::Class(class) => match self.attrs.get(&(class, store.attr)).copied() {
+                Some(node) => self.edge(store.from, node),
+                None => {
+                    let field = self.field(FieldOwner::Class(class), store.attr);
+                    self.edge(store.from, field);
+                }
+            },
             Value::Module(file) => {
                 let module = &self.linked.modules[file as usize];
                 match module.globals.get(&store.attr).copied() {
@@ -444,5 +530,34 @@ impl Flow<'_> {
             }
             _ => {}
         }
+    }
+
+    /// A write that a property or another descriptor takes.
+    fn store_descriptor(&mut self, base: ValueId, class: ClassId, store: Store) -> bool {
+        let Ok((_, node)) = self.class_attr(class, store.attr) else {
+            return false;
+        };
+        let mut taken = false;
+        for id in self.set(node).to_vec() {
+            match self.values.get(id) {
+                Value::Property(_, setter) => {
+                    taken = true;
+                    if setter.is_some() {
+                        let callee = self.new_node();
+                        self.constrain(setter, Constraint::Bind(base, callee, FuncId::NONE));
+                        self.hidden_call(callee, &[store.from], Node::NONE, store.owner);
+                    }
+                }
+                Value::Instance(of) if self.defined_name("__set__").is_some() => {
+                    let this = self.new_node();
+                    self.add_id(this, base);
+                    let args = [this, store.from];
+                    let scratch = self.new_node();
+                    taken |= self.call_method(id, of, "__set__", &args, scratch, store.owner);
+                }
+                _ => {}
+            }
+        }
+        taken
     }
 }

@@ -39,32 +39,17 @@ impl Flow<'_> {
             }
             Value::Partial(call) => self.call_partial(index, call),
             Value::Identity => self.pass_first(index),
-            Value::ManagerFactory(func) => {
-                let result = self.linked.calls[index as usize].result;
-                self.add(
-                    result,
-                    Value::Manager(self.linked.functions[func.0 as usize].yields),
-                );
-                let scratch = self.new_node();
-                self.connect_to(index, func, NO_RECEIVER, scratch);
-            }
+            Value::ManagerFactory(func) => self.call_manager(index, func, NO_RECEIVER),
+            Value::BoundManager(func, receiver) => self.call_manager(index, func, receiver),
             Value::PropertySetter(getter) => {
                 let call = &self.linked.calls[index as usize];
-                let (args, result) = (call.args.clone(), call.result);
-                let setters: Vec<FuncId> = args
-                    .first()
-                    .map(|arg| {
-                        self.values_of(arg.node)
-                            .filter_map(|value| match value {
-                                Value::Func(func) => Some(func),
-                                _ => None,
-                            })
-                            .collect()
-                    })
-                    .unwrap_or_default();
-                for setter in setters {
-                    self.add(result, Value::Property(getter, setter));
-                }
+                let setter = call.args.first().map_or(Node::NONE, |arg| arg.node);
+                let result = call.result;
+                self.add(result, Value::Property(getter, setter));
+            }
+            Value::Property(..) => {
+                let result = self.linked.calls[index as usize].result;
+                self.add_id(result, id);
             }
             Value::Unknown(_) => {
                 let call = &self.linked.calls[index as usize];
@@ -76,6 +61,15 @@ impl Flow<'_> {
             }
             _ => {}
         }
+    }
+
+    /// A call of what `@contextmanager` made.
+    fn call_manager(&mut self, index: u32, func: FuncId, receiver: ValueId) {
+        let result = self.linked.calls[index as usize].result;
+        let yields = self.linked.functions[func.0 as usize].yields;
+        self.add(result, Value::Manager(yields));
+        let scratch = self.new_node();
+        self.connect_to(index, func, receiver, scratch);
     }
 
     /// The result of the call is its first argument.
@@ -135,36 +129,6 @@ impl Flow<'_> {
         self.connect_to(index, func, receiver, result);
     }
 
-    /// A property is read, or a method called with nothing but its receiver.
-    pub(super) fn connect_receiver(&mut self, func: FuncId, receiver: ValueId, to: Node) {
-        self.called[func.0 as usize] = true;
-        let function = &self.linked.functions[func.0 as usize];
-        let first = function.params.first().map(|param| param.node);
-        if let Some(first) = first {
-            self.add_id(first, receiver);
-        }
-        self.give_result(func, to);
-        let function = &self.linked.functions[func.0 as usize];
-        if function.passes.contains(&0) {
-            self.add_id(to, receiver);
-        }
-    }
-
-    pub(super) fn connect_setter(&mut self, func: FuncId, receiver: ValueId, from: Node) {
-        self.called[func.0 as usize] = true;
-        let params: Vec<Node> = self.linked.functions[func.0 as usize]
-            .params
-            .iter()
-            .map(|param| param.node)
-            .collect();
-        if let Some(first) = params.first() {
-            self.add_id(*first, receiver);
-        }
-        if let Some(second) = params.get(1) {
-            self.edge(from, *second);
-        }
-    }
-
     /// What a call of the function gives, by its kind.
     fn give_result(&mut self, func: FuncId, to: Node) {
         let function = &self.linked.functions[func.0 as usize];
@@ -212,6 +176,7 @@ impl Flow<'_> {
     ) -> Vec<Option<Node>> {
         struct Slot {
             node: Node,
+            default: Node,
             kind: ParamKind,
             name: crate::ir::Sym,
         }
@@ -220,6 +185,7 @@ impl Flow<'_> {
             .iter()
             .map(|param| Slot {
                 node: param.node,
+                default: param.default,
                 kind: param.kind,
                 name: param.name,
             })
@@ -277,7 +243,6 @@ impl Flow<'_> {
                     for (offset, slot) in positional.iter().skip(next).enumerate() {
                         let key = i32::try_from(offset).map_or(Key::Any, Key::Int);
                         self.read_key(arg.node, key, slots[*slot].node);
-                        filled[*slot] = true;
                     }
                     if let Some(container) = star {
                         self.forward_star(
@@ -320,6 +285,11 @@ impl Flow<'_> {
                 }
             }
         }
+        for (slot, filled) in slots.iter().zip(filled) {
+            if !filled {
+                self.edge(slot.default, slot.node);
+            }
+        }
         bound
     }
 
@@ -351,9 +321,32 @@ impl Flow<'_> {
 
     /// `C(…)`.
     fn construct(&mut self, index: u32, class: ClassId) {
+        if let Some(meta) = self.metaclasses.get(&class).copied()
+            && let Some(call) = self.defined_name("__call__")
+            && let Ok((_, node)) = self.class_attr(meta, call)
+        {
+            let this = self.values.id(Value::Class(class));
+            if self.done.insert((index, this)) {
+                let callee = self.new_node();
+                self.constrain(node, Constraint::Bind(this, callee, FuncId::NONE));
+                let call = &self.linked.calls[index as usize];
+                let (args, result) = (call.args.clone(), call.result);
+                self.make_call(index, callee, args, result, FuncId::NONE);
+            }
+            return;
+        }
+        self.instantiate(index, class);
+    }
+
+    /// `type.__call__`: a new instance, initialised.
+    pub(super) fn instantiate(&mut self, index: u32, class: ClassId) {
         let result = self.linked.calls[index as usize].result;
         let instance = self.values.id(Value::Instance(class));
         if !self.done.insert((index, instance)) {
+            return;
+        }
+        if self.is_enum(class) {
+            self.add_id(result, instance);
             return;
         }
         if let Some(new) = self.linked.symbols.find("__new__")
@@ -376,21 +369,20 @@ impl Flow<'_> {
                 // The edge to `__init__` comes from the written call, whose callee is the class.
                 self.make_call(index, callee, args, scratch, FuncId::NONE);
             }
-            Err(_) => self.fill_fields(index, class, instance),
+            Err(external) => {
+                self.fill_fields(index, class, instance);
+                let owner = self.linked.calls[index as usize].owner;
+                if let Some(external) = external.filter(|base| has_constructor(self.text(*base))) {
+                    let member = self.member(external, init);
+                    self.note(owner, Target::External(member));
+                }
+            }
         }
     }
 
     /// A class without `__init__` but with annotated names takes them as arguments: a dataclass or the like.
     fn fill_fields(&mut self, index: u32, class: ClassId, instance: ValueId) {
-        let mut fields: Vec<(crate::ir::Sym, Node)> = Vec::new();
-        for class in self.own_mro(class).into_iter().rev() {
-            for (name, node) in &self.linked.classes[class.0 as usize].fields {
-                match fields.iter_mut().find(|(known, _)| known == name) {
-                    Some(known) => known.1 = *node,
-                    None => fields.push((*name, *node)),
-                }
-            }
-        }
+        let fields = self.all_fields(class);
         if !fields.is_empty() {
             let args = self.linked.calls[index as usize].args.clone();
             let mut next = 0;
@@ -412,15 +404,9 @@ impl Flow<'_> {
                 }
             }
         }
-        let post = self.linked.symbols.find("__post_init__");
-        if let Some(post) = post
-            && let Ok((_, node)) = self.class_attr(class, post)
-        {
-            for func in self.functions_at(node) {
-                let scratch = self.new_node();
-                self.connect_receiver(func, instance, scratch);
-            }
-        }
+        let owner = self.linked.calls[index as usize].owner;
+        let scratch = self.new_node();
+        self.call_method(instance, class, "__post_init__", &[], scratch, owner);
     }
 
     pub(super) fn functions_at(&self, node: Node) -> Vec<FuncId> {
@@ -496,6 +482,18 @@ impl Flow<'_> {
 
     /// A protocol operation on the values of a node.
     pub(super) fn add_protocol(&mut self, kind: ProtocolKind, base: Node, to: Node, owner: FuncId) {
+        self.add_protocol_with(kind, base, Node::NONE, to, owner);
+    }
+
+    /// The same, with another operand.
+    pub(super) fn add_protocol_with(
+        &mut self,
+        kind: ProtocolKind,
+        base: Node,
+        arg: Node,
+        to: Node,
+        owner: FuncId,
+    ) {
         if !base.is_some() {
             return;
         }
@@ -503,6 +501,7 @@ impl Flow<'_> {
         self.linked.protocols.push(crate::ir::Protocol {
             kind,
             base,
+            arg,
             to,
             owner,
         });
@@ -510,19 +509,49 @@ impl Flow<'_> {
     }
 }
 
+/// Whether constructing a subclass of an external class calls an `__init__` that a reader could look up.
+fn has_constructor(base: &str) -> bool {
+    const PLAIN: [&str; 6] = [
+        "<builtin>.",
+        "typing.",
+        "typing_extensions.",
+        "abc.",
+        "enum.",
+        "collections.abc.",
+    ];
+    !base.contains("()") && !PLAIN.iter().any(|prefix| base.starts_with(prefix))
+}
+
 fn is_keyword(kind: ArgKind) -> bool {
     matches!(kind, ArgKind::Keyword(_) | ArgKind::DoubleStar)
 }
 
 impl Flow<'_> {
-    /// The `__init__` that constructing the class calls, by the class that defines it.
+    /// What constructing the class calls, by the classes that define it: `__init__`, `__new__` where it is
+    /// ours, or the `__call__` of the metaclass.
     pub fn constructors(&self, class: ClassId) -> Vec<FuncId> {
-        let Some(init) = self.linked.symbols.find("__init__") else {
-            return Vec::new();
-        };
-        match self.class_attr(class, init) {
-            Ok((_, node)) => self.functions_at(node),
-            Err(_) => Vec::new(),
+        if let Some(meta) = self.metaclasses.get(&class)
+            && let Some(call) = self.defined_name("__call__")
+            && let Ok((_, node)) = self.class_attr(*meta, call)
+        {
+            return self.functions_at(node);
         }
+        self.initializers(class)
+    }
+
+    /// `__new__` and `__init__` of a class, as far as they are ours.
+    pub(super) fn initializers(&self, class: ClassId) -> Vec<FuncId> {
+        let mut functions = Vec::new();
+        if self.is_enum(class) {
+            return functions;
+        }
+        for name in ["__new__", "__init__"] {
+            if let Some(name) = self.defined_name(name)
+                && let Ok((_, node)) = self.class_attr(class, name)
+            {
+                functions.extend(self.functions_at(node));
+            }
+        }
+        functions
     }
 }

@@ -7,13 +7,20 @@ mod attr;
 mod builtin;
 mod call;
 mod class;
+mod create;
 mod external;
+mod given;
+mod library;
+mod methods;
+mod names;
+mod narrow;
+mod operator;
 mod protocol;
 mod solve;
 pub mod value;
 
-pub use builtin::is_builtin;
 pub use class::MroEntry;
+pub use names::is_builtin;
 pub use solve::{Hidden, Target, solve};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -46,8 +53,18 @@ pub(crate) enum Constraint {
     /// The node is the key.
     Key(u32),
     Protocol(u32),
+    /// Classes within classes go to this node.
+    Nested(Node),
     /// Instances of the classes at this node go to the other.
-    Narrow(Node),
+    Instance(Node),
+    /// The node is tested for its class.
+    Narrow(u32),
+    /// The node is the right side of an operator whose left side has no method.
+    Reflect(u32),
+    /// The node is an argument of a builtin that looks at its values.
+    Given(given::Given, u32),
+    /// The node is what the body of the class binds a name to: `__set_name__` is called.
+    SetName(ClassId),
     /// The node is the receiver of a `super()` call.
     SuperSelf(u32),
     /// The node is what `__iter__` returned: its `__next__` is called for.
@@ -107,6 +124,16 @@ pub struct Flow<'a> {
     in_first_stage: bool,
     deferred: Vec<(Constraint, Node, ValueId)>,
     subclasses: FxHashMap<ClassId, Vec<ClassId>>,
+    /// The metaclass of each class that has one of ours.
+    pub metaclasses: FxHashMap<ClassId, ClassId>,
+    /// Every name that some class of ours defines.
+    defined: FxHashSet<Sym>,
+    /// What `except` clauses bind, by class.
+    handlers: FxHashMap<ClassId, Vec<Node>>,
+    /// Attributes that `setattr` set after loads had been followed.
+    late_stored: FxHashSet<Sym>,
+    /// What makes properties and the like: known before anything else is called.
+    descriptors: FxHashSet<Sym>,
 }
 
 /// The constraints known from the start, by node.

@@ -7,10 +7,11 @@ use crate::externals::ApiType;
 use crate::ir::{ContainerId, ContainerKind, FuncId, Key, Node, Protocol, ProtocolKind, Reason};
 
 impl Flow<'_> {
-    pub(super) fn protocol(&mut self, protocol: Protocol, id: ValueId) {
+    pub(super) fn protocol(&mut self, index: u32, protocol: Protocol, id: ValueId) {
         let Protocol {
             kind,
             base: _,
+            arg,
             to,
             owner,
         } = protocol;
@@ -21,7 +22,25 @@ impl Flow<'_> {
             ProtocolKind::AsyncEnter => self.enter(id, to, owner, "__aenter__", "__aexit__"),
             ProtocolKind::Await => self.await_value(id, to, owner),
             ProtocolKind::Raise => self.raise(id, owner),
-            ProtocolKind::Method(method) => self.operator(id, method, to, owner),
+            ProtocolKind::Method(method) => self.operator(id, method, arg, to, owner),
+            ProtocolKind::Binary(method, reflected) => {
+                self.binary(index, id, method, reflected);
+            }
+            ProtocolKind::Truth => self.truth(id, owner),
+            ProtocolKind::Text(form) => self.text_of(id, form, owner),
+            ProtocolKind::Slice(lower, upper) => self.slice(id, lower, upper, to, owner),
+            ProtocolKind::Match(place) => self.match_place(id, place, to, owner),
+            ProtocolKind::Concat => match self.values.get(id) {
+                Value::Container(_) | Value::Str(_) => self.add_id(to, id),
+                _ => {}
+            },
+            ProtocolKind::Merge => {
+                for value in self.values_of(to).collect::<Vec<_>>() {
+                    if let Value::Container(into) = value {
+                        self.merge(into, self.values.get(id));
+                    }
+                }
+            }
             ProtocolKind::Delegate => self.delegate(id, to, owner),
         }
     }
@@ -41,10 +60,15 @@ impl Flow<'_> {
                     self.linked.protocols.push(Protocol {
                         kind: ProtocolKind::Iter,
                         base: iterator,
+                        arg: Node::NONE,
                         to,
                         owner,
                     });
                     self.constrain(iterator, Constraint::Next(index));
+                } else if self.is_named_tuple(class) {
+                    for (_, field) in self.tuple_fields(class) {
+                        self.edge(field, to);
+                    }
                 } else if !self.call_method(id, class, "__getitem__", &[], to, owner) {
                     self.unknown(to, Reason::Opaque);
                 }
@@ -151,6 +175,7 @@ impl Flow<'_> {
                     self.linked.protocols.push(Protocol {
                         kind: ProtocolKind::AsyncIter,
                         base: iterator,
+                        arg: Node::NONE,
                         to,
                         owner,
                     });
@@ -252,35 +277,20 @@ impl Flow<'_> {
         }
     }
 
-    /// `raise C`: the class is called.
+    /// `raise C`: the class is called. `raise C()`: the instance reaches the handlers.
     fn raise(&mut self, id: ValueId, owner: FuncId) {
-        if let Value::Class(class) = self.values.get(id) {
-            let init = self.sym("__init__");
-            if let Ok((_, node)) = self.class_attr(class, init) {
-                for func in self.functions_at(node) {
+        match self.values.get(id) {
+            Value::Class(class) => {
+                for func in self.constructors(class) {
                     self.note(owner, Target::Func(func));
+                    self.called[func.0 as usize] = true;
+                    let this = self.linked.functions[func.0 as usize].params.first();
+                    let this = this.map_or(Node::NONE, |param| param.node);
+                    self.add(this, Value::Instance(class));
                 }
+                self.raised(class);
             }
-        }
-    }
-
-    fn operator(&mut self, id: ValueId, method: crate::ir::Sym, to: Node, owner: FuncId) {
-        let name = self.text(method).to_owned();
-        match (name.as_str(), self.values.get(id)) {
-            ("__concat__", Value::Container(_)) => self.add_id(to, id),
-            ("__merge__", Value::Container(container)) => self.contents(container, to),
-            ("__concat__" | "__merge__", _) => {}
-            (name, Value::Instance(class)) => {
-                let scratch = if to.is_some() { to } else { self.new_node() };
-                let called = self.call_method(id, class, name, &[], scratch, owner);
-                if !called && name == "__ne__" {
-                    self.call_method(id, class, "__eq__", &[], scratch, owner);
-                }
-                if !called && let Some(plain) = name.strip_prefix("__i") {
-                    self.call_method(id, class, &format!("__{plain}"), &[], scratch, owner);
-                }
-            }
-            (_, Value::Unknown(reason)) => self.unknown(to, reason),
+            Value::Instance(class) => self.raised(class),
             _ => {}
         }
     }
@@ -309,6 +319,8 @@ impl Flow<'_> {
                     let scratch = self.new_node();
                     let args = [Node::NONE, subscript.value];
                     self.call_method(id, class, name, &args, scratch, subscript.owner);
+                } else if self.is_named_tuple(class) {
+                    self.tuple_item(class, subscript.key, subscript.value);
                 } else if !self.call_method(
                     id,
                     class,
@@ -320,8 +332,25 @@ impl Flow<'_> {
                     self.unknown(subscript.value, Reason::Opaque);
                 }
             }
+            Value::Class(class) if !subscript.store && self.is_enum(class) => {
+                self.add(subscript.value, Value::Instance(class));
+            }
+            Value::Class(class) if !subscript.store => {
+                let id = self.values.id(value);
+                let (to, owner) = (subscript.value, subscript.owner);
+                let args = [subscript.key_node];
+                let meta = self.metaclasses.get(&class).copied();
+                if meta
+                    .is_some_and(|meta| self.call_method(id, meta, "__getitem__", &args, to, owner))
+                {
+                    return;
+                }
+                if !self.call_class_getitem(id, class, to, owner) {
+                    self.add(to, value);
+                }
+            }
             // `asyncio.Queue[int]` is the class, with a hint.
-            Value::Class(_) | Value::External(_) | Value::ExternalBound(..) if !subscript.store => {
+            Value::External(_) | Value::ExternalBound(..) if !subscript.store => {
                 self.add(subscript.value, value);
             }
             Value::Object(..) | Value::Unknown(_) if !subscript.store => {
@@ -339,6 +368,16 @@ impl Flow<'_> {
             if let Value::Container(container) = base {
                 self.access_value(container, key, subscript.value, subscript.store);
             }
+        }
+        if let Value::Instance(class) = key
+            && self.defined_name("__hash__").is_some()
+            && self
+                .values_of(subscript.base)
+                .any(|base| matches!(base, Value::Container(_)))
+        {
+            let id = self.values.id(key);
+            let scratch = self.new_node();
+            self.call_method(id, class, "__hash__", &[], scratch, subscript.owner);
         }
     }
 

@@ -38,7 +38,8 @@ pub fn solve(linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         linked
             .narrows
             .iter()
-            .map(|(from, to)| (*from, Constraint::Narrow(*to))),
+            .enumerate()
+            .map(|(index, narrow)| (narrow.subject, Constraint::Narrow(number(index)))),
     );
     for (index, load) in linked.loads.iter().enumerate() {
         pairs.push((load.base, Constraint::Load(number(index))));
@@ -88,6 +89,11 @@ pub fn solve(linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         in_first_stage: true,
         deferred: Vec::new(),
         subclasses: FxHashMap::default(),
+        metaclasses: FxHashMap::default(),
+        defined: FxHashSet::default(),
+        handlers: FxHashMap::default(),
+        late_stored: FxHashSet::default(),
+        descriptors: FxHashSet::default(),
     };
     flow.run();
     flow
@@ -105,6 +111,7 @@ impl Flow<'_> {
             let id = ClassId(u32::try_from(index).unwrap_or(u32::MAX));
             for (attr, node) in &class.attrs {
                 self.attrs.insert((id, *attr), *node);
+                self.defined.insert(*attr);
             }
             for (attr, _) in &class.fields {
                 self.stored.insert(*attr);
@@ -116,24 +123,37 @@ impl Flow<'_> {
                 self.items.insert((id, *key), *node);
             }
         }
+        for name in super::given::DESCRIPTORS {
+            let sym = self.sym(name);
+            self.descriptors.insert(sym);
+        }
         // First what needs no classes: names, imports, definitions.
         self.seed();
         self.drain();
         self.linearize();
+        self.class_stores();
+        self.collect_handlers();
         self.in_first_stage = false;
+        self.create_classes();
         let deferred = std::mem::take(&mut self.deferred);
         for (constraint, node, id) in deferred {
             self.apply(constraint, node, id);
         }
         self.drain();
+        self.reload();
+        self.seed_defaults();
+        self.drain();
         // Then what only stands in for values that nothing gave.
         self.annotate(false);
+        self.seed_narrows();
         self.drain();
         self.seed_receivers();
         self.drain();
         self.annotate(true);
+        self.seed_narrows();
         self.open_keys();
         self.drain();
+        self.reload();
         self.seed_unknown();
         self.drain();
     }
@@ -158,25 +178,37 @@ impl Flow<'_> {
             return;
         }
         let value = self.values.get(id);
+        if let Constraint::Nested(to) = constraint {
+            if matches!(value, Value::Class(_)) {
+                self.add_id(to, id);
+            }
+            return;
+        }
         if self.in_first_stage {
             // Names of modules, and classes within classes: what bases are written with.
             if let (Constraint::Load(index), Value::Class(class)) = (constraint, value) {
                 let load = self.linked.loads[index as usize];
                 if let Some(attr) = self.attrs.get(&(class, load.attr)).copied() {
-                    self.edge(attr, load.to);
+                    self.constrain(attr, Constraint::Nested(load.to));
                 }
             }
-            let early = matches!(
-                (constraint, value),
-                (Constraint::Load(_), Value::Module(_) | Value::External(_))
-            );
+            let early = match (constraint, value) {
+                (
+                    Constraint::Load(_),
+                    Value::Module(_) | Value::External(_) | Value::Property(..),
+                )
+                | (Constraint::Callee(_), Value::PropertySetter(_) | Value::Property(..)) => true,
+                (Constraint::Callee(_), Value::External(sym)) => self.descriptors.contains(&sym),
+                (Constraint::Given(given, _), _) => given.is_early(),
+                _ => false,
+            };
             if !early {
                 self.deferred.push((constraint, node, id));
                 return;
             }
         }
         match constraint {
-            Constraint::Copy(_) => {}
+            Constraint::Copy(_) | Constraint::Nested(_) => {}
             Constraint::Load(index) => {
                 let load = self.linked.loads[index as usize];
                 self.load(id, load.attr, load.to, load.owner);
@@ -190,9 +222,13 @@ impl Flow<'_> {
             Constraint::Key(index) => self.key(index, value),
             Constraint::Protocol(index) => {
                 let protocol = self.linked.protocols[index as usize];
-                self.protocol(protocol, id);
+                self.protocol(index, protocol, id);
             }
-            Constraint::Narrow(to) => self.narrow(value, to),
+            Constraint::Instance(to) => self.instance_of(value, to),
+            Constraint::Narrow(index) => self.narrow(index, id),
+            Constraint::Reflect(index) => self.reflect(index, id),
+            Constraint::Given(given, index) => self.given(given, index, id),
+            Constraint::SetName(class) => self.set_name(class, id),
             Constraint::SuperSelf(index) => self.super_self(index, id),
             Constraint::Next(index) => self.next(index, id),
             Constraint::Merge(container) => self.merge(container, value),
@@ -216,7 +252,7 @@ impl Flow<'_> {
             self.add(node, value);
         }
         for index in 0..self.linked.imports.len() {
-            let (_, import) = self.linked.imports[index];
+            let (file, import) = self.linked.imports[index];
             match import.name {
                 None => {
                     let value = self.module_value(import.module);
@@ -224,6 +260,16 @@ impl Flow<'_> {
                 }
                 Some(name) => {
                     let value = self.module_value(import.module);
+                    // `from . import name` in the package itself means the submodule.
+                    if value == Value::Module(file.0) {
+                        let package = &self.linked.modules[file.0 as usize].name;
+                        let full = format!("{package}.{}", self.text(name));
+                        let submodule = self.linked.symbols.find(&full);
+                        if let Some(file) = submodule.and_then(|sym| self.linked.module(sym)) {
+                            self.add(import.to, Value::Module(file.0));
+                            continue;
+                        }
+                    }
                     let id = self.values.id(value);
                     self.load(id, name, import.to, FuncId::NONE);
                 }
@@ -235,7 +281,7 @@ impl Flow<'_> {
             if self.star_lookup(file.0, name, node, &mut visited) {
                 continue;
             }
-            if super::builtin::is_builtin(self.text(name)) {
+            if super::names::is_builtin(self.text(name)) {
                 let full = format!("<builtin>.{}", self.text(name));
                 let sym = self.sym(&full);
                 self.add(node, Value::External(sym));
@@ -278,7 +324,7 @@ impl Flow<'_> {
 
     fn annotation(&mut self, annotation: &Annotation, node: Node, all: bool) {
         match annotation {
-            Annotation::Instance(class) => self.constrain(*class, Constraint::Narrow(node)),
+            Annotation::Instance(class) => self.constrain(*class, Constraint::Instance(node)),
             Annotation::Class(class) => self.edge(*class, node),
             Annotation::Union(parts) => {
                 for part in parts {
@@ -302,8 +348,8 @@ impl Flow<'_> {
         }
     }
 
-    /// An instance of each class at a node: after `isinstance`, or by an annotation.
-    fn narrow(&mut self, value: Value, to: Node) {
+    /// An instance of each class at a node: by an annotation, or after a test that nothing else passes.
+    pub(super) fn instance_of(&mut self, value: Value, to: Node) {
         match value {
             Value::Class(class) => self.add(to, Value::Instance(class)),
             Value::External(sym) => {
@@ -317,9 +363,39 @@ impl Flow<'_> {
                 // `isinstance(x, (A, B))`.
                 let item = self.new_node();
                 self.contents(container, item);
-                self.constrain(item, Constraint::Narrow(to));
+                self.constrain(item, Constraint::Instance(to));
             }
             _ => {}
+        }
+    }
+
+    /// Defaults reach the parameters of functions that no call of ours reaches.
+    fn seed_defaults(&mut self) {
+        for index in 0..self.linked.functions.len() {
+            if self.called[index] {
+                continue;
+            }
+            for place in 0..self.linked.functions[index].params.len() {
+                let param = &self.linked.functions[index].params[place];
+                let (default, node) = (param.default, param.node);
+                self.edge(default, node);
+            }
+        }
+    }
+
+    /// Attributes that were found to be set only after they had been read are read again.
+    fn reload(&mut self) {
+        while !self.late_stored.is_empty() {
+            let late = std::mem::take(&mut self.late_stored);
+            for index in 0..self.linked.loads.len() {
+                let load = self.linked.loads[index];
+                if late.contains(&load.attr) {
+                    for id in self.set(load.base).to_vec() {
+                        self.load(id, load.attr, load.to, load.owner);
+                    }
+                }
+            }
+            self.drain();
         }
     }
 

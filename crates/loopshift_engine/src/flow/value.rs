@@ -50,6 +50,8 @@ pub enum Value {
     Generator(FuncId),
     /// What `@contextmanager` makes of a generator function.
     ManagerFactory(FuncId),
+    /// The same as a method, with its receiver.
+    BoundManager(FuncId, ValueId),
     /// A container of ours.
     Container(ContainerId),
     /// A short string.
@@ -59,9 +61,9 @@ pub enum Value {
     /// `super()` of a class, for a receiver.
     Super(ClassId, ValueId),
     /// A property with its getter and setter.
-    Property(FuncId, FuncId),
+    Property(Node, Node),
     /// `property.setter`, waiting for the function.
-    PropertySetter(FuncId),
+    PropertySetter(Node),
     /// `@staticmethod`.
     Static(FuncId),
     /// `@classmethod`.

@@ -3,8 +3,8 @@
 use loopshift_python::ast::{self, Expr};
 use loopshift_python::{Ranged, TextRange};
 
+use super::define::NewFunction;
 use super::scope::{self, ScopeKind};
-use super::stmt::NewFunction;
 use super::{Lowerer, Operand};
 use crate::ir::{
     Arg, ArgKind, CallForm, Constant, ContainerKind, FunctionKind, Key, Node, ProtocolKind,
@@ -75,7 +75,12 @@ impl<'a> Lowerer<'a> {
                 let operand = self.expr(&unary.operand);
                 match (unary.op, operand) {
                     (ast::UnaryOp::USub, Operand::Int(value)) => Operand::Int(-value),
-                    (ast::UnaryOp::Not, _) => Operand::None,
+                    (ast::UnaryOp::Not, operand) => {
+                        if let Operand::Node(node) = operand {
+                            self.protocol(ProtocolKind::Truth, node, Node::NONE);
+                        }
+                        Operand::None
+                    }
                     (op, operand) => {
                         let method = match op {
                             ast::UnaryOp::USub => "__neg__",
@@ -102,14 +107,7 @@ impl<'a> Lowerer<'a> {
                 }
                 Operand::None
             }
-            Expr::BoolOp(bool_op) => {
-                let operands: Vec<Operand> = bool_op
-                    .values
-                    .iter()
-                    .map(|value| self.expr(value))
-                    .collect();
-                self.join(&operands)
-            }
+            Expr::BoolOp(bool_op) => self.bool_op(bool_op),
             Expr::Named(named) => {
                 let node = self.expr_node(&named.value);
                 self.bind(&named.target, node);
@@ -122,12 +120,14 @@ impl<'a> Lowerer<'a> {
             Expr::BinOp(bin) => self.binary(bin),
             Expr::Lambda(lambda) => self.lambda(lambda),
             Expr::If(if_) => {
-                self.expr(&if_.test);
+                self.truth(&if_.test);
                 let mark = self.mark();
-                self.narrow(&if_.test);
+                self.narrow(&if_.test, false);
                 let body = self.expr(&if_.body);
                 self.roll_back(mark);
+                self.narrow(&if_.test, true);
                 let orelse = self.expr(&if_.orelse);
+                self.roll_back(mark);
                 self.join(&[body, orelse])
             }
             Expr::Compare(compare) => self.compare(compare),
@@ -169,9 +169,11 @@ impl<'a> Lowerer<'a> {
                     .as_ref()
                     .map_or(Node::NONE, |value| self.expr_node(value));
                 let owner = self.owner();
-                let yields = self.ir.functions[owner.0 as usize].yields;
+                let function = &self.ir.functions[owner.0 as usize];
+                let (yields, sends) = (function.yields, function.sends);
                 self.copy(node, yields);
-                Operand::Node(self.node())
+                self.forget_items();
+                Operand::Node(sends)
             }
             Expr::YieldFrom(yield_) => {
                 let base = self.expr_node(&yield_.value);
@@ -185,15 +187,15 @@ impl<'a> Lowerer<'a> {
                 if !base.is_some() {
                     return Operand::None;
                 }
-                if subscript.slice.is_slice_expr() {
-                    // A part of a list holds what the list holds.
+                if let Expr::Slice(slice) = &*subscript.slice {
                     let to = self.node();
-                    let kind = self.sym("__concat__");
-                    self.protocol(ProtocolKind::Method(kind), base, to);
-                    let method = self.sym("__getitem__");
-                    self.protocol(ProtocolKind::Method(method), base, to);
+                    self.protocol(slice_kind(slice), base, to);
                     self.record(subscript.range, to);
                     return Operand::Node(to);
+                }
+                if let Some(item) = self.known_item(base, key) {
+                    self.record(subscript.range, item);
+                    return Operand::Node(item);
                 }
                 let to = self.node();
                 self.subscript(base, key, to, false);
@@ -219,102 +221,6 @@ impl<'a> Lowerer<'a> {
         }
     }
 
-    fn fstring_element(&mut self, element: &'a ast::InterpolatedStringElement) {
-        if let ast::InterpolatedStringElement::Interpolation(interpolation) = element {
-            self.expr(&interpolation.expression);
-            if let Some(spec) = &interpolation.format_spec {
-                for element in &spec.elements {
-                    self.fstring_element(element);
-                }
-            }
-        }
-    }
-
-    fn operator(&mut self, operand: Operand, method: &str) -> Operand {
-        let Operand::Node(base) = operand else {
-            return Operand::None;
-        };
-        let to = self.node();
-        let method = self.sym(method);
-        self.protocol(ProtocolKind::Method(method), base, to);
-        Operand::Node(to)
-    }
-
-    fn binary(&mut self, bin: &'a ast::ExprBinOp) -> Operand {
-        // A chain of operators is a deep tree on its left: walked with a loop.
-        let mut chain = vec![bin];
-        let mut left = &*bin.left;
-        while let Expr::BinOp(inner) = left {
-            chain.push(inner);
-            left = &inner.left;
-        }
-        let mut operand = self.expr(left);
-        while let Some(bin) = chain.pop() {
-            let right = self.expr(&bin.right);
-            operand = self.binary_step(operand, bin.op, right);
-        }
-        operand
-    }
-
-    fn binary_step(&mut self, left: Operand, op: ast::Operator, right: Operand) -> Operand {
-        let method = match op {
-            ast::Operator::Add => "__add__",
-            ast::Operator::Sub => "__sub__",
-            ast::Operator::Mult => "__mul__",
-            ast::Operator::MatMult => "__matmul__",
-            ast::Operator::Div => "__truediv__",
-            ast::Operator::Mod => "__mod__",
-            ast::Operator::Pow => "__pow__",
-            ast::Operator::LShift => "__lshift__",
-            ast::Operator::RShift => "__rshift__",
-            ast::Operator::BitOr => "__or__",
-            ast::Operator::BitXor => "__xor__",
-            ast::Operator::BitAnd => "__and__",
-            ast::Operator::FloorDiv => "__floordiv__",
-        };
-        let string = |operand| matches!(operand, Operand::Str(_) | Operand::Builtin("str"));
-        if string(left) || (op == ast::Operator::Add && string(right)) {
-            return Operand::Builtin("str");
-        }
-        let result = self.operator(left, method);
-        // Lists joined by `+` keep their elements.
-        if let (ast::Operator::Add | ast::Operator::BitOr, Operand::Node(result)) = (op, result) {
-            for side in [left, right] {
-                if let Operand::Node(side) = side {
-                    let kind = self.sym("__concat__");
-                    self.protocol(ProtocolKind::Method(kind), side, result);
-                }
-            }
-        }
-        result
-    }
-
-    fn compare(&mut self, compare: &'a ast::ExprCompare) -> Operand {
-        let mut left = self.expr(&compare.left);
-        for (op, right) in compare.ops.iter().zip(&compare.comparators) {
-            let right = self.expr(right);
-            let (base, method) = match op {
-                ast::CmpOp::Eq => (left, "__eq__"),
-                ast::CmpOp::NotEq => (left, "__ne__"),
-                ast::CmpOp::Lt => (left, "__lt__"),
-                ast::CmpOp::LtE => (left, "__le__"),
-                ast::CmpOp::Gt => (left, "__gt__"),
-                ast::CmpOp::GtE => (left, "__ge__"),
-                ast::CmpOp::In | ast::CmpOp::NotIn => (right, "__contains__"),
-                ast::CmpOp::Is | ast::CmpOp::IsNot => {
-                    left = right;
-                    continue;
-                }
-            };
-            if let Operand::Node(base) = base {
-                let method = self.sym(method);
-                self.protocol(ProtocolKind::Method(method), base, Node::NONE);
-            }
-            left = right;
-        }
-        Operand::None
-    }
-
     fn sequence(&mut self, kind: ContainerKind, elts: &'a [Expr], range: TextRange) -> Operand {
         let mut items = Vec::new();
         let mut rest = Vec::new();
@@ -335,10 +241,18 @@ impl<'a> Lowerer<'a> {
             }
         }
         let (id, elements) = self.container(kind, items, range);
+        let plain = rest.is_empty();
         for node in rest {
             self.copy(node, elements);
+            if kind == ContainerKind::Set {
+                let hash = self.sym("__hash__");
+                self.protocol(ProtocolKind::Method(hash), node, Node::NONE);
+            }
         }
         let node = self.constant(Constant::Container(id));
+        if plain {
+            self.know_items(node, id);
+        }
         self.record(range, node);
         Operand::Node(node)
     }
@@ -347,6 +261,7 @@ impl<'a> Lowerer<'a> {
         let mut items = Vec::new();
         let mut rest = Vec::new();
         let mut keys = Vec::new();
+        let mut spread = Vec::new();
         for item in &dict.items {
             let key = item.key.as_ref().map(|key| self.expr(key));
             let value = self.expr_node(&item.value);
@@ -363,15 +278,14 @@ impl<'a> Lowerer<'a> {
                 }
                 Some(key) => {
                     let key = self.materialize(key);
+                    let hash = self.sym("__hash__");
+                    self.protocol(ProtocolKind::Method(hash), key, Node::NONE);
                     keys.push(key);
                     rest.push(value);
                 }
                 None => {
                     // `**other`: its values come along.
-                    let merged = self.node();
-                    let kind = self.sym("__merge__");
-                    self.protocol(ProtocolKind::Method(kind), value, merged);
-                    rest.push(merged);
+                    spread.push(value);
                 }
             }
         }
@@ -384,6 +298,12 @@ impl<'a> Lowerer<'a> {
             self.copy(node, key_node);
         }
         let node = self.constant(Constant::Container(id));
+        for other in &spread {
+            self.protocol(ProtocolKind::Merge, *other, node);
+        }
+        if spread.is_empty() && dict.items.len() == self.ir.containers[id.0 as usize].items.len() {
+            self.know_items(node, id);
+        }
         self.record(dict.range, node);
         Operand::Node(node)
     }
@@ -404,6 +324,7 @@ impl<'a> Lowerer<'a> {
         }
         let owner = self.owner();
         let mut opened = false;
+        self.forget_items();
         for generator in generators {
             let iter = self.expr_node(&generator.iter);
             if !opened {
@@ -419,7 +340,8 @@ impl<'a> Lowerer<'a> {
             self.protocol(protocol, iter, item);
             self.bind_comprehension(&generator.target, item);
             for test in &generator.ifs {
-                self.expr(test);
+                self.truth(test);
+                self.narrow(test, false);
             }
         }
         let key = key.map(|key| self.expr_node(key));
@@ -522,8 +444,29 @@ impl<'a> Lowerer<'a> {
             return Operand::None;
         }
         let range = call.range();
+        let updated = self.updated_items(&call.func, &args);
         let node = self.call(range, callee, args, form);
+        if let Some((base, items)) = updated {
+            self.items.insert(base, items);
+        }
         self.record(range, node);
         Operand::Node(node)
+    }
+}
+
+/// The bounds of a slice, where they are constants.
+fn slice_kind(slice: &ast::ExprSlice) -> ProtocolKind {
+    let bound = |expr: &Option<Box<Expr>>| match expr.as_deref() {
+        None => Some(i32::MAX),
+        Some(Expr::NumberLiteral(literal)) => match &literal.value {
+            ast::Number::Int(int) => int.as_i32().filter(|int| *int < i32::MAX),
+            _ => None,
+        },
+        Some(_) => None,
+    };
+    match (bound(&slice.lower), bound(&slice.upper), &slice.step) {
+        (Some(lower), Some(upper), None) => ProtocolKind::Slice(lower, upper),
+        // Bounds that are not known: whatever the whole holds.
+        _ => ProtocolKind::Slice(i32::MAX, i32::MIN),
     }
 }

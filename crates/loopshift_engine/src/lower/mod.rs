@@ -5,7 +5,13 @@
 //! that holds all versions.
 
 mod annotation;
+mod assign;
+mod define;
 mod expr;
+mod import;
+mod items;
+mod operator;
+mod pattern;
 mod scope;
 mod stmt;
 
@@ -40,6 +46,7 @@ pub fn lower(module: &ModModule, source: &str, name: ModuleName<'_>) -> ModuleIr
         builtin_types: FxHashMap::default(),
         has_walrus: memchr_contains(source, ":="),
         shared: FxHashMap::default(),
+        items: FxHashMap::default(),
         depth: 0,
     };
     lowerer.module(module);
@@ -80,6 +87,8 @@ pub(crate) struct Lowerer<'a> {
     has_walrus: bool,
     /// Names that some function declares `global` or `nonlocal`: no versions are kept for them.
     shared: FxHashMap<&'a str, ()>,
+    /// What is known of displays in straight-line code.
+    items: FxHashMap<Node, items::Items>,
     /// How many expressions and statements are open, against stack exhaustion.
     depth: u32,
 }
@@ -89,6 +98,7 @@ impl<'a> Lowerer<'a> {
         scope::collect_shared(&module.body, &mut self.shared);
         let ret = self.node();
         let yields = self.node();
+        let sends = self.node();
         self.ir.functions.push(Function {
             qualname: "".into(),
             range: TextRange::up_to(TextSize::of(self.source)),
@@ -101,6 +111,7 @@ impl<'a> Lowerer<'a> {
             params: Vec::new(),
             ret,
             yields,
+            sends,
             passes: Vec::new(),
             decorated: false,
         });
@@ -249,11 +260,16 @@ impl<'a> Lowerer<'a> {
     }
 
     fn protocol(&mut self, kind: ProtocolKind, base: Node, to: Node) {
+        self.protocol_with(kind, base, Node::NONE, to);
+    }
+
+    fn protocol_with(&mut self, kind: ProtocolKind, base: Node, arg: Node, to: Node) {
         if base.is_some() {
             let owner = self.owner();
             self.ir.protocols.push(Protocol {
                 kind,
                 base,
+                arg,
                 to,
                 owner,
             });
@@ -264,6 +280,7 @@ impl<'a> Lowerer<'a> {
         let result = self.node();
         let owner = self.owner();
         let method = self.outer_method();
+        self.forget_items();
         self.ir.calls.push(Call {
             range,
             owner,

@@ -109,9 +109,16 @@ impl<'a> Lowerer<'a> {
     pub(crate) fn pop_scope(&mut self) -> Scope<'a> {
         let mut scope = self.scopes.pop().expect("a scope is open");
         let all = matches!(scope.kind, ScopeKind::Module | ScopeKind::Class(_));
-        let mut bindings: Vec<&mut Binding> = scope.bindings.values_mut().collect();
-        bindings.sort_unstable_by_key(|binding| binding.cell);
-        for binding in bindings {
+        // A class is seen once its body has run: with the last version of each name.
+        let is_class = matches!(scope.kind, ScopeKind::Class(_));
+        let env = std::mem::take(&mut scope.env);
+        let mut bindings: Vec<(&&str, &mut Binding)> = scope.bindings.iter_mut().collect();
+        bindings.sort_unstable_by_key(|(_, binding)| binding.cell);
+        for (name, binding) in bindings {
+            if let (true, Some(last)) = (is_class, env.get(name)) {
+                self.copy(*last, binding.cell);
+                continue;
+            }
             if all || binding.captured {
                 for version in std::mem::take(&mut binding.versions) {
                     self.copy(version, binding.cell);
@@ -149,6 +156,17 @@ impl<'a> Lowerer<'a> {
         self.scopes[index + 1..]
             .iter()
             .all(|scope| matches!(scope.kind, ScopeKind::Comprehension))
+    }
+
+    /// Whether versions of the variable are kept here.
+    pub(crate) fn is_local(&self, name: &str) -> bool {
+        self.resolve_scope(name).is_some_and(|index| {
+            self.same_body(index)
+                && self.scopes[index]
+                    .bindings
+                    .get(name)
+                    .is_some_and(|binding| !binding.shared)
+        })
     }
 
     /// The values of a variable where it is read.
@@ -223,6 +241,7 @@ impl<'a> Lowerer<'a> {
 
     /// Goes back to the versions at `mark`; returns the versions that were left, by name.
     pub(crate) fn roll_back(&mut self, mark: usize) -> Vec<(&'a str, Option<Node>)> {
+        self.forget_items();
         let index = self.body_scope();
         let scope = &mut self.scopes[index];
         let mut left: Vec<(&'a str, Option<Node>)> = Vec::new();
@@ -280,6 +299,7 @@ impl<'a> Lowerer<'a> {
 
     /// Opens a loop or `try` block that assigns `names`: each gets a node for all its versions.
     pub(crate) fn open_region(&mut self, names: &[&'a str]) {
+        self.forget_items();
         let index = self.body_scope();
         let mut joins = FxHashMap::default();
         for name in names {
@@ -303,6 +323,7 @@ impl<'a> Lowerer<'a> {
 
     /// Sets every variable of the innermost region to the join of its versions.
     pub(crate) fn enter_joins(&mut self) {
+        self.forget_items();
         let index = self.body_scope();
         let Some(region) = self.scopes[index].regions.last() else {
             return;

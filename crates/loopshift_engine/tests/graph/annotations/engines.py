@@ -1,0 +1,3 @@
+class Rare:
+    def shine(self):
+        pass

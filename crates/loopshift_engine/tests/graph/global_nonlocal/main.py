@@ -1,0 +1,39 @@
+handler = None
+cache = {}
+
+def set_handler(h):
+    global handler
+    handler = h
+
+def fire():
+    handler()
+
+def one(): pass
+def two(): pass
+
+set_handler(one)
+fire()
+
+def machine():
+    state = one
+    def switch():
+        nonlocal state
+        state = two
+    def run():
+        state()
+    return switch, run
+
+sw, rn = machine()
+rn()
+sw()
+rn()
+
+def lazy():
+    global service
+    service = Service()
+
+class Service:
+    def ping(self): pass
+
+lazy()
+service.ping()

@@ -1,0 +1,6 @@
+def double(n):
+    return n * 2
+
+def halve(n):
+    from . import numbers
+    return numbers.double(n) / 4

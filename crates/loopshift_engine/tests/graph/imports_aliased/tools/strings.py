@@ -1,0 +1,5 @@
+def shout(text):
+    return text.upper()
+
+def whisper(text):
+    return text.lower()

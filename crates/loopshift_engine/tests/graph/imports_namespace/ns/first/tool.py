@@ -1,0 +1,5 @@
+def work():
+    rest()
+
+def rest():
+    pass

@@ -1,0 +1,4 @@
+from ..first.tool import rest
+
+def work():
+    rest()

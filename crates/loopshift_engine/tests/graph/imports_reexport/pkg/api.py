@@ -1,0 +1,2 @@
+from .core import Engine
+__all__ = ("Engine",)

@@ -1,0 +1,5 @@
+def setup():
+    return configure()
+
+def configure():
+    return {}

@@ -1,0 +1,5 @@
+def log(x):
+    print(x)
+
+def render(text):
+    return f"<{text}>"

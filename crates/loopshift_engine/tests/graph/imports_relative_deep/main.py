@@ -1,0 +1,3 @@
+from app.web.views import index
+
+index()

@@ -1,0 +1,5 @@
+def _secret():
+    pass
+
+def visible():
+    return _secret()
