@@ -150,8 +150,8 @@ fn parse_views(
         .collect()
 }
 
-/// Whether a use is one to account for: not the alias of an import, which goes when nothing needs it any more, and
-/// not a module on the way to a name.
+/// Whether a use is one to account for: not the alias of an import, which goes when nothing needs it any more, not a
+/// module on the way to a name, and not a variable that holds an API: where the variable got it from is what counts.
 fn counts(views: &[Option<View<'_>>], catalog: &Catalog, use_: &Use) -> bool {
     let Some(Some(view)) = views.get(use_.place.file.0 as usize) else {
         return false;
@@ -166,6 +166,9 @@ fn counts(views: &[Option<View<'_>>], catalog: &Catalog, use_: &Use) -> bool {
     let Some(expr) = view.tree.expr_at(use_.place.range) else {
         return false;
     };
+    if !use_.member && !view.is_direct(expr) {
+        return false;
+    }
     !(module && matches!(view.tree.parent(expr), Some(AnyNodeRef::ExprAttribute(_))))
 }
 
