@@ -18,9 +18,19 @@ pub struct Rule {
 /// All rules, by name.
 pub const RULES: &[Rule] = &[
     Rule {
+        name: "anyio-event",
+        plan: rules::anyio_event::plan,
+        page: include_str!("../../../docs/rules/anyio-event.md"),
+    },
+    Rule {
         name: "anyio-names",
         plan: rules::anyio_names::plan,
         page: include_str!("../../../docs/rules/anyio-names.md"),
+    },
+    Rule {
+        name: "anyio-primitives",
+        plan: rules::anyio_primitives::plan,
+        page: include_str!("../../../docs/rules/anyio-primitives.md"),
     },
     Rule {
         name: "anyio-run",

@@ -1,0 +1,464 @@
+//! `asyncio.Lock`, `Semaphore`, `BoundedSemaphore` and `Condition` become `AnyIO`'s.
+//!
+//! `AnyIO`'s lock has an owner, its semaphores have no default, and both let other tasks run even where they are free,
+//! unless told not to.
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::objects::Member;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::{Ranged, TextRange};
+
+use super::anyio_event::view;
+use super::anyio_run::inside;
+use super::objects::moving::{Form, Moving, class, plan_family};
+use super::objects::values::split;
+use super::objects::{Family, Obstacle, Result_, method, receiver, result_of, takes_comparison};
+use crate::context::{Context, View};
+
+const RULE: &str = "anyio-primitives";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let locks = Family::new(cx, "asyncio.Lock");
+    // A condition may share its lock: which form that takes must be known there.
+    let mut plain_locks = vec![true; locks.clusters.len()];
+    plan_family(cx, changes, RULE, &locks, |moving, change| {
+        let (form, plain) = lock(cx, moving, change)?;
+        plain_locks[moving.index] = plain;
+        Ok(form)
+    });
+    for ty in ["asyncio.Semaphore", "asyncio.BoundedSemaphore"] {
+        let family = Family::new(cx, ty);
+        plan_family(cx, changes, RULE, &family, |moving, change| {
+            semaphore(cx, moving, change, ty == "asyncio.BoundedSemaphore")
+        });
+    }
+    let conditions = Family::new(cx, "asyncio.Condition");
+    plan_family(cx, changes, RULE, &conditions, |moving, change| {
+        condition(cx, moving, change, &locks, &plain_locks)
+    });
+}
+
+/// The arguments of a call, by the catalog's signature.
+fn argument<'v>(
+    cx: &'v Context<'v>,
+    ty: &str,
+    call: &'v ExprCall,
+    name: &str,
+    place: Place,
+) -> Result<Option<&'v Expr>, Obstacle> {
+    let api = cx
+        .catalog
+        .get(ty)
+        .ok_or_else(|| Obstacle::new(place, "it is not in the catalog"))?;
+    let bound = cx
+        .bind(api, call)
+        .map_err(|error| Obstacle::new(place, error.to_string()))?;
+    Ok(bound.get(name))
+}
+
+fn lock<'v>(
+    cx: &'v Context<'v>,
+    moving: &Moving<'v>,
+    change: &mut Change,
+) -> Result<(Form, bool), Obstacle> {
+    let members = &moving.cluster.members;
+    let mut owned = true;
+    for member in members.iter().filter(|member| method(member) == "release") {
+        owned &= acquired_in_same_function(view(cx, member.place)?, member, members);
+    }
+    let name = if owned { "Lock" } else { "Semaphore" };
+    let fast = cx.settings.anyio_has(4, 5);
+    for site in &moving.sites {
+        let Some(call) = site.call else { continue };
+        let text = match (owned, fast) {
+            (true, true) => "fast_acquire=True",
+            (true, false) => "",
+            (false, true) => "1, fast_acquire=True",
+            (false, false) => "1",
+        };
+        if !(call.arguments.is_empty() && text.is_empty()) {
+            change.edits.push((
+                site.view.file,
+                Edit::Replace {
+                    range: inside(call),
+                    pieces: vec![text.into()],
+                },
+            ));
+        }
+    }
+    for member in members {
+        let view = view(cx, member.place)?;
+        match method(member) {
+            "release" => {}
+            "acquire" => acquires(cx, view, member, change)?,
+            "locked" if owned => {}
+            "locked" => locked(view, member, change)?,
+            name => return Err(unknown_member(member, name, "lock")),
+        }
+    }
+    slow(change, fast);
+    let mut form = Form::anyio(name);
+    form.factory = factory(name, if owned { "" } else { "1" }, fast);
+    Ok((form, owned))
+}
+
+/// Says what differs where `AnyIO` can't be told to go on at once.
+fn slow(change: &mut Change, fast: bool) {
+    if !fast {
+        change.caveat(
+            "acquiring it lets other tasks run even where it is free (`fast_acquire` needs AnyIO 4.5)",
+        );
+    }
+}
+
+/// What makes one when called without arguments, where that is not the class.
+fn factory(name: &str, value: &'static str, fast: bool) -> Option<Vec<Piece>> {
+    if value.is_empty() && !fast {
+        return None;
+    }
+    let mut pieces: Vec<Piece> = vec!["lambda: ".into()];
+    pieces.extend(class(name));
+    pieces.push("(".into());
+    pieces.push(value.into());
+    if fast {
+        pieces.push(if value.is_empty() { "" } else { ", " }.into());
+        pieces.push("fast_acquire=True".into());
+    }
+    pieces.push(")".into());
+    Some(pieces)
+}
+
+/// Whether a release stands in a function that acquires the same lock: the task that releases is then the owner.
+fn acquired_in_same_function(view: &View<'_>, release: &Member, members: &[Member]) -> bool {
+    let function = |range| view.tree.enclosing_function(range).map(|it| it.range());
+    let text = receiver(view, release.place.range).map(|expr| view.text(expr.range()));
+    let inside = function(release.place.range);
+    inside.is_some()
+        && members.iter().any(|other| {
+            method(other) == "acquire"
+                && other.place.file == view.file
+                && function(other.place.range) == inside
+                && receiver(view, other.place.range).map(|expr| view.text(expr.range())) == text
+        })
+}
+
+/// `acquire()` gives `True` in asyncio and nothing in `AnyIO`.
+fn acquires(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    member: &Member,
+    change: &mut Change,
+) -> Result<(), Obstacle> {
+    let name = method(member);
+    let Some(call) = view.call_of(member.place.range) else {
+        change.caveat(format!(
+            "`{name}` is passed on as a function, and gives None instead of True"
+        ));
+        return Ok(());
+    };
+    match result_of(cx, view, call) {
+        Result_::Dropped => {}
+        Result_::Travels => {
+            change.caveat(format!(
+                "the coroutine of `{name}()` is passed on, and gives None instead of True"
+            ));
+        }
+        Result_::Used(await_) => {
+            let edits = split(view, await_, "True").ok_or_else(|| {
+                Obstacle::new(
+                    member.place,
+                    format!("the value of `{name}()` is used, which is None in AnyIO; put it on a line of its own"),
+                )
+            })?;
+            change
+                .edits
+                .extend(edits.into_iter().map(|edit| (view.file, edit)));
+        }
+    }
+    Ok(())
+}
+
+/// `sem.locked()` becomes `sem.value == 0`, `not sem.locked()` becomes `sem.value != 0`.
+fn locked(view: &View<'_>, member: &Member, change: &mut Change) -> Result<(), Obstacle> {
+    let refuse = |reason: &str| Obstacle::new(member.place, reason);
+    if !member.only {
+        return Err(refuse("it may be something else than a semaphore here"));
+    }
+    let call = view
+        .call_of(member.place.range)
+        .ok_or_else(|| refuse("`locked` is passed on as a function, and AnyIO has none"))?;
+    let object = receiver(view, member.place.range).ok_or_else(|| refuse("it is no member"))?;
+    let object = Piece::Source(object.range());
+    let edit = match view.tree.parent(call) {
+        Some(AnyNodeRef::ExprUnaryOp(unary))
+            if unary.op == loopshift_python::ast::UnaryOp::Not
+                && takes_comparison(view, unary.range()) =>
+        {
+            Edit::replace(unary.range(), "{0}.value != 0", &[object])
+        }
+        _ if takes_comparison(view, call.range()) => {
+            Edit::replace(call.range(), "{0}.value == 0", &[object])
+        }
+        _ => Edit::replace(call.range(), "({0}.value == 0)", &[object]),
+    };
+    change.edits.push((view.file, edit));
+    Ok(())
+}
+
+fn unknown_member(member: &Member, name: &str, what: &str) -> Obstacle {
+    Obstacle::new(
+        member.place,
+        format!("`{name}` is used, which AnyIO's {what} does not have"),
+    )
+}
+
+fn semaphore<'v>(
+    cx: &'v Context<'v>,
+    moving: &Moving<'v>,
+    change: &mut Change,
+    bounded: bool,
+) -> Result<Form, Obstacle> {
+    let ty = if bounded {
+        "asyncio.BoundedSemaphore"
+    } else {
+        "asyncio.Semaphore"
+    };
+    let fast = cx.settings.anyio_has(4, 5);
+    for site in &moving.sites {
+        let Some(call) = site.call else {
+            if bounded {
+                return Err(Obstacle::new(
+                    site.use_.place,
+                    "it is made by another, without the bound that AnyIO's must be given",
+                ));
+            }
+            continue;
+        };
+        let place = site.use_.place;
+        let value = argument(cx, ty, call, "value", place)?;
+        let mut pieces: Vec<Piece> = Vec::new();
+        match value {
+            Some(value) => pieces.push(value.range().into()),
+            None => pieces.push("1".into()),
+        }
+        if bounded {
+            pieces.push(", max_value=".into());
+            match value {
+                // Written twice, it must mean the same twice.
+                Some(value) if !is_plain(value) => {
+                    return Err(Obstacle::new(
+                        place,
+                        "its value is computed, and AnyIO's must be given it twice; keep it in a variable",
+                    ));
+                }
+                Some(value) => pieces.push(view_text(site.view, value.range())),
+                None => pieces.push("1".into()),
+            }
+        }
+        if fast {
+            pieces.push(", fast_acquire=True".into());
+        }
+        change.edits.push((
+            site.view.file,
+            Edit::Replace {
+                range: inside(call),
+                pieces,
+            },
+        ));
+    }
+    for member in &moving.cluster.members {
+        let view = view(cx, member.place)?;
+        match method(member) {
+            "release" => {}
+            "acquire" => acquires(cx, view, member, change)?,
+            "locked" => locked(view, member, change)?,
+            "_value" => {
+                let attribute = view.tree.expr_at(member.place.range);
+                let Some(Expr::Attribute(attribute)) = attribute else {
+                    return Err(unknown_member(member, "_value", "semaphore"));
+                };
+                change.edits.push((
+                    view.file,
+                    Edit::Replace {
+                        range: attribute.attr.range(),
+                        pieces: vec!["value".into()],
+                    },
+                ));
+            }
+            name => return Err(unknown_member(member, name, "semaphore")),
+        }
+    }
+    slow(change, fast);
+    let mut form = Form::anyio("Semaphore");
+    form.factory = factory("Semaphore", "1", fast);
+    Ok(form)
+}
+
+fn view_text(view: &View<'_>, range: TextRange) -> Piece {
+    Piece::from(view.text(range).to_owned())
+}
+
+fn is_plain(expr: &Expr) -> bool {
+    match expr {
+        Expr::Name(_) | Expr::NumberLiteral(_) => true,
+        Expr::Attribute(attribute) => is_plain(&attribute.value),
+        _ => false,
+    }
+}
+
+fn condition<'v>(
+    cx: &'v Context<'v>,
+    moving: &Moving<'v>,
+    change: &mut Change,
+    locks: &Family,
+    plain_locks: &[bool],
+) -> Result<Form, Obstacle> {
+    for site in &moving.sites {
+        let Some(call) = site.call else { continue };
+        let place = site.use_.place;
+        let lock = argument(cx, "asyncio.Condition", call, "lock", place)?;
+        let given = lock.filter(|lock| !lock.is_none_literal_expr());
+        let mut pieces: Vec<Piece> = Vec::new();
+        if let Some(lock) = given {
+            pieces.push(lock.range().into());
+            let clusters = locks.of(cx, cx.program.node_at(site.view.place(lock)));
+            if clusters.is_empty() {
+                return Err(Obstacle::new(
+                    place,
+                    "the lock that it is given is not known",
+                ));
+            }
+            for index in clusters {
+                if !plain_locks[index] {
+                    return Err(Obstacle::new(
+                        place,
+                        "its lock is released by other tasks, which AnyIO's condition does not allow",
+                    ));
+                }
+                change.requires.extend(locks.clusters[index].sites.iter());
+            }
+        }
+        if pieces.is_empty() && call.arguments.is_empty() {
+            continue;
+        }
+        change.edits.push((
+            site.view.file,
+            Edit::Replace {
+                range: inside(call),
+                pieces,
+            },
+        ));
+    }
+    let members = &moving.cluster.members;
+    for member in members {
+        let view = view(cx, member.place)?;
+        match method(member) {
+            "release" => {
+                if !acquired_in_same_function(view, member, members) {
+                    return Err(Obstacle::new(
+                        member.place,
+                        "it is released where it was not acquired, and AnyIO's belongs to a task",
+                    ));
+                }
+            }
+            "locked" => {}
+            "notify" | "notify_all" => held(view, member, members, change),
+            "acquire" => acquires(cx, view, member, change)?,
+            "wait" => {
+                held(view, member, members, change);
+                acquires(cx, view, member, change)?;
+            }
+            "wait_for" => {
+                held(view, member, members, change);
+                wait_for(cx, view, member, change)?;
+            }
+            name => return Err(unknown_member(member, name, "condition")),
+        }
+    }
+    Ok(Form::anyio("Condition"))
+}
+
+/// Waiting and notifying needs the current task to hold the condition itself: seen where `async with` is around.
+fn held(view: &View<'_>, member: &Member, members: &[Member], change: &mut Change) {
+    let object = receiver(view, member.place.range).map(|expr| view.text(expr.range()));
+    let function = view
+        .tree
+        .enclosing_function(member.place.range)
+        .map(|function| function.range());
+    let around = view
+        .tree
+        .around(member.place.range)
+        .take_while(|node| Some(node.range()) != function)
+        .any(|node| match node {
+            AnyNodeRef::StmtWith(with) => with
+                .items
+                .iter()
+                .any(|item| Some(view.text(item.context_expr.range())) == object),
+            _ => false,
+        });
+    if !around && !acquired_in_same_function(view, member, members) {
+        change.caveat(format!(
+            "`{}` needs the task that calls it to hold the condition; asyncio lets any task do it while the lock is taken",
+            method(member)
+        ));
+    }
+}
+
+/// `wait_for` came with AnyIO 4.11; before, a loop says the same.
+fn wait_for(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    member: &Member,
+    change: &mut Change,
+) -> Result<(), Obstacle> {
+    if cx.settings.anyio_has(4, 11) {
+        return Ok(());
+    }
+    let refuse = || {
+        Obstacle::new(
+            member.place,
+            "`wait_for` needs AnyIO 4.11; write a loop around `wait()`",
+        )
+    };
+    let call = view.call_of(member.place.range).ok_or_else(refuse)?;
+    let await_ = view.await_of(call.range()).ok_or_else(refuse)?;
+    let stmt = view
+        .tree
+        .enclosing_statement(await_.range())
+        .filter(|stmt| stmt.range() == await_.range())
+        .filter(|stmt| !super::objects::values::shares_its_line(view, stmt))
+        .ok_or_else(refuse)?;
+    let [predicate] = &*call.arguments.args else {
+        return Err(refuse());
+    };
+    let object = receiver(view, member.place.range).ok_or_else(refuse)?;
+    let object = Piece::Source(object.range());
+    let edit = match predicate {
+        Expr::Lambda(lambda) if lambda.parameters.is_none() => {
+            let test = Piece::Source(lambda.body.range());
+            let atom = matches!(
+                &*lambda.body,
+                Expr::Name(_)
+                    | Expr::Attribute(_)
+                    | Expr::Call(_)
+                    | Expr::Subscript(_)
+                    | Expr::Compare(_)
+            );
+            let text = if atom {
+                "while not {0}:\n    await {1}.wait()"
+            } else {
+                "while not ({0}):\n    await {1}.wait()"
+            };
+            Edit::replace(stmt.range(), text, &[test, object])
+        }
+        Expr::Name(_) | Expr::Attribute(_) => Edit::replace(
+            stmt.range(),
+            "while not {0}():\n    await {1}.wait()",
+            &[predicate.range().into(), object],
+        ),
+        _ => return Err(refuse()),
+    };
+    change.edits.push((view.file, edit));
+    Ok(())
+}
