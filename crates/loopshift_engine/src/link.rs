@@ -1,7 +1,7 @@
 //! From the facts of single modules to those of the program: one numbering, one table of names.
 
 use loopshift_python::TextRange;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::change::FileId;
 use crate::ir::{
@@ -41,7 +41,7 @@ pub struct Linked {
     /// Modules by name.
     pub by_name: FxHashMap<Sym, FileId>,
     /// Names of directories that hold modules but are none themselves.
-    pub namespaces: FxHashMap<Sym, ()>,
+    pub namespaces: FxHashSet<Sym>,
     /// All strings.
     pub symbols: Symbols,
     /// How many nodes there are.
@@ -141,7 +141,7 @@ pub fn link(modules: Vec<Unlinked>) -> Linked {
         let mut prefix = name.as_str();
         while let Some((parent, _)) = prefix.rsplit_once('.') {
             let sym = linked.symbols.sym(parent);
-            linked.namespaces.insert(sym, ());
+            linked.namespaces.insert(sym);
             prefix = parent;
         }
     }
@@ -385,7 +385,9 @@ impl Linked {
         });
         self.containers.extend(containers);
         let mut exprs = ir.exprs;
-        exprs.iter_mut().for_each(|(_, node)| *node = o.node(*node));
+        for (_, node) in &mut exprs {
+            *node = o.node(*node);
+        }
         exprs.shrink_to_fit();
         let node_base = self.nodes;
         let node_end = self.nodes + ir.nodes;

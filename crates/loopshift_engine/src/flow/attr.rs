@@ -4,7 +4,7 @@ use super::external::Made;
 use super::value::{CallId, Value, ValueId};
 use super::{Constraint, FieldOwner, Flow};
 use crate::externals::ApiKind;
-use crate::ir::{ClassId, FuncId, Node, Reason, Store, Sym};
+use crate::ir::{ClassId, ContainerKind, FuncId, Node, Reason, Store, Sym};
 
 impl Flow<'_> {
     /// `to = base.attr`.
@@ -14,25 +14,33 @@ impl Flow<'_> {
             Value::External(sym) => self.load_external(sym, attr, to),
             Value::Instance(class) => self.load_instance(base, class, attr, to, owner),
             Value::Class(class) => self.load_class(base, class, attr, to),
+            Value::Object(ty, _) if self.text(ty).starts_with("<builtin>.") => {
+                let ty = self.text(ty)["<builtin>.".len()..].to_owned();
+                self.load_builtin(&ty, base, attr, to);
+            }
             Value::Object(ty, _) => self.load_object(base, ty, attr, to),
             Value::Super(class, receiver) => self.load_super(class, receiver, attr, to, owner),
             Value::Container(container) => {
+                // A named tuple made by a call has its items by name, too.
+                if let Some(item) = self.items.get(&(container, crate::ir::Key::Str(attr)))
+                    && self.linked.containers[container.0 as usize].kind == ContainerKind::Tuple
+                {
+                    let item = *item;
+                    self.edge(item, to);
+                    return;
+                }
+                if let Some(ty) = self.container_types.get(&container).copied() {
+                    let full = format!("{}.{}", self.text(ty), self.text(attr));
+                    let sym = self.sym(&full);
+                    self.add(to, Value::ExternalBound(sym, base));
+                    return;
+                }
                 let kind = self.linked.containers[container.0 as usize].kind;
                 let kind = super::builtin::container_type(kind);
-                let full = format!("<builtin>.{kind}.{}", self.text(attr));
-                let sym = self.sym(&full);
-                self.add(to, Value::ExternalBound(sym, base));
+                self.load_builtin(kind, base, attr, to);
             }
-            Value::Str(_) => {
-                let full = format!("<builtin>.str.{}", self.text(attr));
-                let sym = self.sym(&full);
-                self.add(to, Value::ExternalBound(sym, base));
-            }
-            Value::Int(_) => {
-                let full = format!("<builtin>.int.{}", self.text(attr));
-                let sym = self.sym(&full);
-                self.add(to, Value::ExternalBound(sym, base));
-            }
+            Value::Str(_) => self.load_builtin("str", base, attr, to),
+            Value::Int(_) => self.load_builtin("int", base, attr, to),
             Value::Property(getter, _) => match self.text(attr) {
                 "setter" => self.add(to, Value::PropertySetter(getter)),
                 "getter" | "deleter" => self.add_id(to, base),
@@ -53,14 +61,12 @@ impl Flow<'_> {
                     self.edge(node, to);
                 }
             },
-            Value::Partial(call) => {
-                if self.text(attr) == "func" {
-                    let first = self.linked.calls[call.0 as usize]
-                        .args
-                        .first()
-                        .map(|arg| arg.node);
-                    self.edge(first.unwrap_or(Node::NONE), to);
-                }
+            Value::Partial(call) if self.text(attr) == "func" => {
+                let first = self.linked.calls[call.0 as usize]
+                    .args
+                    .first()
+                    .map(|arg| arg.node);
+                self.edge(first.unwrap_or(Node::NONE), to);
             }
             Value::Generator(_) | Value::Iterator(_) => self.load_generator(base, attr, to),
             Value::Coroutine(_) | Value::Awaitable(_) => {
@@ -76,6 +82,16 @@ impl Flow<'_> {
             Value::Unknown(_) => self.unknown(to, Reason::Attribute),
             _ => {}
         }
+    }
+
+    /// A method of a builtin type; nothing where the type has none of that name.
+    fn load_builtin(&mut self, ty: &str, base: ValueId, attr: Sym, to: Node) {
+        if !super::names::may_have(ty, self.text(attr)) {
+            return;
+        }
+        let full = format!("<builtin>.{ty}.{}", self.text(attr));
+        let sym = self.sym(&full);
+        self.add(to, Value::ExternalBound(sym, base));
     }
 
     fn load_generator(&mut self, base: ValueId, attr: Sym, to: Node) {
@@ -122,7 +138,7 @@ impl Flow<'_> {
             return true;
         }
         if let Some(sym) = self.linked.symbols.find(&full)
-            && self.linked.namespaces.contains_key(&sym)
+            && self.linked.namespaces.contains(&sym)
         {
             self.add(to, Value::External(sym));
             return true;
@@ -175,14 +191,14 @@ impl Flow<'_> {
 
     fn load_external(&mut self, sym: Sym, attr: Sym, to: Node) {
         let full = format!("{}.{}", self.text(sym), self.text(attr));
-        if self.linked.namespaces.contains_key(&sym)
+        if self.linked.namespaces.contains(&sym)
             && let Some(known) = self.linked.symbols.find(&full)
         {
             if let Some(file) = self.linked.module(known) {
                 self.add(to, Value::Module(file.0));
                 return;
             }
-            if self.linked.namespaces.contains_key(&known) {
+            if self.linked.namespaces.contains(&known) {
                 self.add(to, Value::External(known));
                 return;
             }
@@ -420,7 +436,11 @@ impl Flow<'_> {
 
     fn load_class(&mut self, base: ValueId, class: ClassId, attr: Sym, to: Node) {
         match self.text(attr) {
-            "__name__" | "__qualname__" | "__module__" | "__doc__" => return,
+            "__name__" | "__qualname__" | "__module__" | "__doc__" => {
+                let sym = self.sym("<builtin>.str");
+                self.add(to, Value::Object(sym, CallId::NONE));
+                return;
+            }
             _ => {}
         }
         if self.stored.contains(&attr) {
@@ -467,19 +487,29 @@ impl Flow<'_> {
         to: Node,
         owner: FuncId,
     ) {
+        let inherits =
+            |start: &ClassId| self.mro[start.0 as usize].contains(&super::MroEntry::Class(class));
+        // In a metaclass the receiver is a class: what is searched are the bases of its metaclass.
         let start = match self.values.get(receiver) {
-            Value::Instance(start) | Value::Class(start) => start,
-            _ => class,
+            Value::Instance(start) | Value::Class(start) => {
+                let meta = self.metaclasses.get(&start).copied();
+                [Some(start), meta].into_iter().flatten().find(inherits)
+            }
+            _ => None,
         };
+        let start = start.unwrap_or(class);
         match self.class_attr_after(start, class, attr) {
             Ok((_, node)) => self.bind_from(node, receiver, to, owner),
             Err(Some(external)) => {
                 let member = self.member(external, attr);
                 self.add(to, Value::ExternalBound(member, receiver));
             }
-            Err(None) => {
-                // `object` has `__init__`, `__new__` and the like.
+            // `object` has `__init__` and the like; only one of them gives a value.
+            Err(None) if self.text(attr) == "__new__" => {
+                let sym = self.sym("<builtin>.object.__new__");
+                self.add(to, Value::External(sym));
             }
+            Err(None) => {}
         }
     }
 

@@ -67,13 +67,13 @@ impl Args {
 pub(super) fn call(flow: &mut Flow<'_>, index: u32, sym: Sym, receiver: Option<ValueId>) -> bool {
     let name = flow.text(sym).to_owned();
     if let Some(receiver) = receiver
-        && let Some(method) = name.strip_prefix("<builtin>.")
+        && let Some(method) = flow.container_method_name(&name, receiver)
     {
-        return super::methods::builtin_method(flow, index, method, receiver);
+        return super::methods::builtin_method(flow, index, &method, receiver);
     }
     match name.strip_prefix("<builtin>.") {
         Some(name) => builtin_function(flow, index, name),
-        None => super::library::library_function(flow, index, &name),
+        None => super::library::library_function(flow, index, &name, receiver),
     }
 }
 
@@ -113,6 +113,7 @@ fn builtin_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
         "setattr" => {
             flow.wait(Given::SetAttr, index, a.get(1));
         }
+        "object.__new__" => flow.wait(Given::New, index, a.first()),
         "type" if a.positional.len() == 1 => {
             flow.wait(Given::Type, index, a.first());
         }

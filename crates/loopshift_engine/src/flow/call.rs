@@ -295,9 +295,10 @@ impl Flow<'_> {
 
     /// `*args` handed on to `*args`: place by place as far as it goes.
     fn forward_star(&mut self, from: Node, container: ContainerId, skip: usize) {
-        for offset in 0..4 {
-            let key = i32::try_from(offset + skip).map_or(Key::Any, Key::Int);
-            let item = self.item(container, Key::Int(offset as i32));
+        let skip = i32::try_from(skip).unwrap_or(i32::MAX);
+        for offset in 0..4_i32 {
+            let key = skip.checked_add(offset).map_or(Key::Any, Key::Int);
+            let item = self.item(container, Key::Int(offset));
             self.read_key(from, key, item);
         }
     }

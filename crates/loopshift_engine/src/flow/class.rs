@@ -125,7 +125,7 @@ impl Flow<'_> {
     }
 }
 
-fn linearize_one(index: usize, bases: &[Vec<MroEntry>], mro: &mut Vec<Option<Vec<MroEntry>>>) {
+fn linearize_one(index: usize, bases: &[Vec<MroEntry>], mro: &mut [Option<Vec<MroEntry>>]) {
     // An explicit stack: inheritance may be deep, and cyclic in broken code.
     let mut stack = vec![index];
     while let Some(&top) = stack.last() {

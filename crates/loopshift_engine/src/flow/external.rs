@@ -73,7 +73,7 @@ impl Flow<'_> {
             for arg in &callback.args {
                 match arg {
                     CallbackArg::Star(place) => {
-                        args.extend(self.star_arguments(index, api, *place))
+                        args.extend(self.star_arguments(index, api, *place));
                     }
                     CallbackArg::DoubleStar(_) => args.extend(self.extra_keywords(index, api)),
                     CallbackArg::Type(ty) => {

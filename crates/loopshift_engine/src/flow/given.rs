@@ -35,6 +35,8 @@ pub(crate) enum Given {
     Method,
     /// `importlib.import_module(name)`.
     Import,
+    /// The class in `object.__new__(C)`.
+    New,
     /// An argument of `print` or `str.format`.
     Text,
 }
@@ -109,6 +111,11 @@ impl Flow<'_> {
                 if let Value::Str(name) = value {
                     let module = self.module_value(name);
                     self.add(result, module);
+                }
+            }
+            Given::New => {
+                if let Value::Class(class) = value {
+                    self.add(result, Value::Instance(class));
                 }
             }
             Given::Text => self.text_of(id, crate::ir::TextForm::Str, owner),

@@ -1,13 +1,23 @@
 //! The plainest parts of the standard library: what only passes values on.
 
-use super::builtin::{args, call_back, pairs};
+use super::builtin::{Args, args, call_back, pairs};
 use super::given::Given;
-use super::value::{CallId, Value};
+use super::value::{CallId, Value, ValueId};
 use super::{FieldOwner, Flow};
-use crate::ir::{ContainerKind, FuncId, Node, ProtocolKind, Sym};
+use crate::ir::{ContainerId, ContainerKind, FuncId, Key, Node, ProtocolKind, Sym};
 
 /// Functions of the standard library that only pass values on.
-pub(super) fn library_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
+pub(super) fn library_function(
+    flow: &mut Flow<'_>,
+    index: u32,
+    name: &str,
+    receiver: Option<ValueId>,
+) -> bool {
+    if name.ends_with(".__new__") {
+        let a = args(flow, index);
+        flow.wait(Given::New, index, a.first());
+        return true;
+    }
     let a = args(flow, index);
     match name {
         "functools.partial" | "functools.partialmethod" => {
@@ -57,11 +67,14 @@ pub(super) fn library_function(flow: &mut Flow<'_>, index: u32, name: &str) -> b
             let dict = flow.new_container(ContainerKind::Dict);
             let elements = flow.linked.containers[dict.0 as usize].elements;
             call_back(flow, index, a.first(), &[], elements, FuncId::NONE);
-            flow.add(a.result, Value::Container(dict));
+            if a.get(1).is_some() {
+                pairs(flow, a.get(1), dict, a.owner);
+            }
+            flow.add_typed(a.result, dict, name);
         }
         "collections.OrderedDict" => {
             let dict = flow.new_container(ContainerKind::Dict);
-            flow.add(a.result, Value::Container(dict));
+            flow.add_typed(a.result, dict, name);
             if a.first().is_some() {
                 pairs(flow, a.first(), dict, a.owner);
             }
@@ -70,7 +83,15 @@ pub(super) fn library_function(flow: &mut Flow<'_>, index: u32, name: &str) -> b
             let list = flow.new_container(ContainerKind::List);
             let elements = flow.linked.containers[list.0 as usize].elements;
             flow.add_protocol(ProtocolKind::Iter, a.first(), elements, a.owner);
-            flow.add(a.result, Value::Container(list));
+            flow.add_typed(a.result, list, name);
+        }
+        "contextlib.ExitStack.enter_context" => {
+            flow.add_protocol(ProtocolKind::Enter, a.first(), a.result, a.owner);
+        }
+        "contextlib.AsyncExitStack.enter_async_context" => {
+            let entered = flow.new_node();
+            flow.add_protocol(ProtocolKind::AsyncEnter, a.first(), entered, a.owner);
+            flow.add(a.result, Value::Awaitable(entered));
         }
         "itertools.chain" => {
             let item = flow.new_node();
@@ -111,14 +132,64 @@ pub(super) fn library_function(flow: &mut Flow<'_>, index: u32, name: &str) -> b
         }
         "collections.namedtuple" => {
             let sym = flow.sym("collections.namedtuple()");
-            flow.add(a.result, Value::External(sym));
+            flow.add(a.result, Value::Object(sym, CallId(index)));
+        }
+        "collections.namedtuple().__call__" => {
+            if let Some(Value::Object(_, made)) = receiver.map(|id| flow.values.get(id)) {
+                named_tuple(flow, made, &a);
+            }
         }
         _ => return false,
     }
     true
 }
 
+/// `Pair(a, b)`, with `Pair = namedtuple("Pair", "x y")`: a tuple whose items have names.
+fn named_tuple(flow: &mut Flow<'_>, made: CallId, a: &Args) {
+    let names = args(flow, made.0).get(1);
+    let mut fields: Vec<String> = Vec::new();
+    for value in flow.values_of(names).collect::<Vec<_>>() {
+        match value {
+            Value::Str(text) => {
+                let text = flow.text(text).replace(',', " ");
+                fields.extend(text.split_whitespace().map(str::to_owned));
+            }
+            Value::Container(list) => {
+                let items = flow.linked.containers[list.0 as usize].items.clone();
+                for (_, node) in items {
+                    for value in flow.values_of(node) {
+                        if let Value::Str(text) = value {
+                            fields.push(flow.text(text).to_owned());
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let tuple = flow.new_container(ContainerKind::Tuple);
+    for (place, field) in fields.iter().enumerate() {
+        let given = match a.get(place) {
+            node if node.is_some() => node,
+            _ => a.keyword(flow, field),
+        };
+        let by_place = flow.item(tuple, i32::try_from(place).map_or(Key::Any, Key::Int));
+        flow.edge(given, by_place);
+        let name = flow.sym(field);
+        let by_name = flow.item(tuple, Key::Str(name));
+        flow.edge(given, by_name);
+    }
+    flow.add(a.result, Value::Container(tuple));
+}
+
 impl Flow<'_> {
+    /// A container of a type of its own.
+    fn add_typed(&mut self, to: Node, container: ContainerId, ty: &str) {
+        let sym = self.sym(ty);
+        self.container_types.insert(container, sym);
+        self.add(to, Value::Container(container));
+    }
+
     /// The node of an attribute stored on an external symbol, if any is.
     pub fn external_field(&self, sym: Sym, attr: Sym) -> Option<Node> {
         self.fields.get(&(FieldOwner::External(sym), attr)).copied()

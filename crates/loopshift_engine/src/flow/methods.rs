@@ -19,6 +19,10 @@ pub(super) fn builtin_method(
     let Some((ty, name)) = method.split_once('.') else {
         return false;
     };
+    if name == "__new__" {
+        flow.wait(Given::New, index, a.first());
+        return true;
+    }
     if matches!(ty, "generator" | "coroutine") {
         let sync = matches!(name, "__next__" | "send" | "throw");
         if sync {
@@ -191,4 +195,19 @@ fn access_key(
     });
     flow.constrain(base, Constraint::Subscript(index));
     flow.constrain(key, Constraint::Key(index));
+}
+
+impl Flow<'_> {
+    /// `list.append`, for `<builtin>.list.append` and for `collections.deque.append` of a container.
+    pub(super) fn container_method_name(&self, name: &str, receiver: ValueId) -> Option<String> {
+        if let Some(method) = name.strip_prefix("<builtin>.") {
+            return Some(method.to_owned());
+        }
+        let Value::Container(container) = self.values.get(receiver) else {
+            return None;
+        };
+        let ty = self.container_types.get(&container)?;
+        let method = name.strip_prefix(self.text(*ty))?;
+        Some(format!("container{method}"))
+    }
 }

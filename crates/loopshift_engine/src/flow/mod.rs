@@ -126,6 +126,8 @@ pub struct Flow<'a> {
     subclasses: FxHashMap<ClassId, Vec<ClassId>>,
     /// The metaclass of each class that has one of ours.
     pub metaclasses: FxHashMap<ClassId, ClassId>,
+    /// Containers that are no plain lists, dicts or tuples: `collections.deque`.
+    container_types: FxHashMap<ContainerId, Sym>,
     /// Every name that some class of ours defines.
     defined: FxHashSet<Sym>,
     /// What `except` clauses bind, by class.

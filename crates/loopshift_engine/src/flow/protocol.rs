@@ -80,10 +80,8 @@ impl Flow<'_> {
             Value::Unknown(_) | Value::External(_) | Value::ExternalBound(..) => {
                 self.unknown(to, Reason::Opaque);
             }
-            Value::Object(ty, _) => {
-                if !self.text(ty).starts_with("<builtin>.") {
-                    self.unknown(to, Reason::Opaque);
-                }
+            Value::Object(ty, _) if !self.text(ty).starts_with("<builtin>.") => {
+                self.unknown(to, Reason::Opaque);
             }
             _ => {}
         }

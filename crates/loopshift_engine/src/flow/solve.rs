@@ -90,6 +90,7 @@ pub fn solve(linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         deferred: Vec::new(),
         subclasses: FxHashMap::default(),
         metaclasses: FxHashMap::default(),
+        container_types: FxHashMap::default(),
         defined: FxHashSet::default(),
         handlers: FxHashMap::default(),
         late_stored: FxHashSet::default(),
@@ -299,7 +300,7 @@ impl Flow<'_> {
         if let Some(file) = self.linked.module(name) {
             return Value::Module(file.0);
         }
-        if self.linked.namespaces.contains_key(&name) {
+        if self.linked.namespaces.contains(&name) {
             return Value::External(name);
         }
         let text = self.text(name).to_owned();

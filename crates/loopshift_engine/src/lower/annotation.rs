@@ -62,10 +62,7 @@ impl<'a> Lowerer<'a> {
             | "Collection" | "Set" | "set" | "FrozenSet" | "frozenset" | "AbstractSet"
             | "MutableSet" | "Deque" | "deque" | "Generator" | "AsyncIterator"
             | "AsyncIterable" | "AsyncGenerator" | "Tuple" | "tuple" => {
-                let element = args
-                    .into_iter()
-                    .filter_map(|arg| self.annotation(arg))
-                    .next();
+                let element = args.into_iter().find_map(|arg| self.annotation(arg));
                 let kind = self.sym("list");
                 element.map(|element| Annotation::Container(kind, Box::new(element)))
             }

@@ -37,7 +37,7 @@ impl<'a> Lowerer<'a> {
         };
         let bindings = scope::collect(&def.body, self.has_walrus);
         let is_generator = scope::has_yield(&def.body);
-        let id = self.begin_function(NewFunction {
+        let id = self.begin_function(&NewFunction {
             name: def.name.as_str(),
             range: def.range,
             name_range: def.name.range(),
@@ -80,7 +80,7 @@ impl<'a> Lowerer<'a> {
         }
     }
 
-    pub(super) fn begin_function(&mut self, new: NewFunction<'_>) -> FuncId {
+    pub(super) fn begin_function(&mut self, new: &NewFunction<'_>) -> FuncId {
         let ret = self.node();
         let yields = self.node();
         let sends = self.node();

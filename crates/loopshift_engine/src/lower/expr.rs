@@ -372,7 +372,7 @@ impl<'a> Lowerer<'a> {
             .unwrap_or(0);
         self.scopes[index].lambdas += 1;
         let name = format!("<lambda{}>", self.scopes[index].lambdas);
-        let id = self.begin_function(NewFunction {
+        let id = self.begin_function(&NewFunction {
             name: &name,
             range: lambda.range,
             name_range: TextRange::empty(lambda.range.start()),

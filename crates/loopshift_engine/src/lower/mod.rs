@@ -17,7 +17,7 @@ mod stmt;
 
 use loopshift_python::ast::{self, ModModule};
 use loopshift_python::{TextRange, TextSize};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::ir::{
     Arg, ArgKind, Call, CallForm, ClassId, Constant, Container, ContainerId, ContainerKind, FuncId,
@@ -45,7 +45,7 @@ pub fn lower(module: &ModModule, source: &str, name: ModuleName<'_>) -> ModuleIr
         free: FxHashMap::default(),
         builtin_types: FxHashMap::default(),
         has_walrus: memchr_contains(source, ":="),
-        shared: FxHashMap::default(),
+        shared: FxHashSet::default(),
         items: FxHashMap::default(),
         depth: 0,
     };
@@ -86,7 +86,7 @@ pub(crate) struct Lowerer<'a> {
     /// Whether the text holds `:=` at all: only then are expressions searched for bindings.
     has_walrus: bool,
     /// Names that some function declares `global` or `nonlocal`: no versions are kept for them.
-    shared: FxHashMap<&'a str, ()>,
+    shared: FxHashSet<&'a str>,
     /// What is known of displays in straight-line code.
     items: FxHashMap<Node, items::Items>,
     /// How many expressions and statements are open, against stack exhaustion.

@@ -52,7 +52,7 @@ impl<'a> Lowerer<'a> {
         if !complete {
             left.push(versions);
         }
-        self.merge(left, false);
+        self.merge(&left, false);
         ends
     }
 

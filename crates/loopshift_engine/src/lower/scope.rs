@@ -2,7 +2,7 @@
 
 use loopshift_python::ast::visitor::{self, Visitor};
 use loopshift_python::ast::{self, Expr, Pattern, Stmt};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Lowerer;
 use crate::ir::{ClassId, FuncId, Node};
@@ -67,7 +67,7 @@ impl<'a> Lowerer<'a> {
             if bindings.globals.contains(name) || bindings.nonlocals.contains(name) {
                 continue;
             }
-            let shared = self.shared.contains_key(name);
+            let shared = self.shared.contains(name);
             map.entry(*name).or_insert_with(|| {
                 let cell = Node(self.ir.nodes);
                 self.ir.nodes += 1;
@@ -184,10 +184,11 @@ impl<'a> Lowerer<'a> {
         let same_body = self.same_body(index);
         let scope = &mut self.scopes[index];
         let binding = scope.bindings.get_mut(name).expect("the scope binds it");
-        if same_body && !binding.shared {
-            if let Some(version) = scope.env.get(name) {
-                return *version;
-            }
+        if same_body
+            && !binding.shared
+            && let Some(version) = scope.env.get(name)
+        {
+            return *version;
         }
         binding.captured = true;
         binding.cell
@@ -261,7 +262,7 @@ impl<'a> Lowerer<'a> {
     }
 
     /// Joins the versions that several branches left. `falls` says that control may also pass by all of them.
-    pub(crate) fn merge(&mut self, branches: Vec<Vec<(&'a str, Option<Node>)>>, falls: bool) {
+    pub(crate) fn merge(&mut self, branches: &[Vec<(&'a str, Option<Node>)>], falls: bool) {
         let index = self.body_scope();
         let mut names: Vec<&'a str> = branches.iter().flatten().map(|(name, _)| *name).collect();
         names.sort_unstable();
@@ -270,7 +271,7 @@ impl<'a> Lowerer<'a> {
             let before = self.scopes[index].env.get(name).copied();
             let mut sources: Vec<Node> = Vec::new();
             let mut everywhere = true;
-            for branch in &branches {
+            for branch in branches {
                 match branch.iter().find(|(known, _)| *known == name) {
                     Some((_, Some(node))) => sources.push(*node),
                     Some((_, None)) => {}
@@ -354,7 +355,7 @@ pub(crate) struct Bindings<'a> {
 }
 
 /// Collects what `body` binds in its own scope.
-pub(crate) fn collect<'a>(body: &'a [Stmt], walrus: bool) -> Bindings<'a> {
+pub(crate) fn collect(body: &[Stmt], walrus: bool) -> Bindings<'_> {
     let mut collector = Collector {
         bindings: Bindings::default(),
         walrus,
@@ -524,18 +525,18 @@ pub(crate) fn import_binding(alias: &ast::Alias) -> &str {
 }
 
 /// The names that any function below declares `global` or `nonlocal`.
-pub(crate) fn collect_shared<'a>(body: &'a [Stmt], shared: &mut FxHashMap<&'a str, ()>) {
-    struct Shared<'a, 'b>(&'b mut FxHashMap<&'a str, ()>);
+pub(crate) fn collect_shared<'a>(body: &'a [Stmt], shared: &mut FxHashSet<&'a str>) {
+    struct Shared<'a, 'b>(&'b mut FxHashSet<&'a str>);
     impl<'a> Visitor<'a> for Shared<'a, '_> {
         fn visit_stmt(&mut self, stmt: &'a Stmt) {
             match stmt {
                 Stmt::Global(global) => {
                     self.0
-                        .extend(global.names.iter().map(|name| (name.as_str(), ())));
+                        .extend(global.names.iter().map(ast::Identifier::as_str));
                 }
                 Stmt::Nonlocal(nonlocal) => {
                     self.0
-                        .extend(nonlocal.names.iter().map(|name| (name.as_str(), ())));
+                        .extend(nonlocal.names.iter().map(ast::Identifier::as_str));
                 }
                 _ => visitor::walk_stmt(self, stmt),
             }

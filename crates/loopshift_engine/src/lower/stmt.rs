@@ -187,7 +187,7 @@ impl<'a> Lowerer<'a> {
         if !has_else {
             left.push(versions);
         }
-        self.merge(left, false);
+        self.merge(&left, false);
         ends_all && has_else
     }
 
@@ -220,6 +220,7 @@ impl<'a> Lowerer<'a> {
         if !else_ends {
             left.push(versions);
         }
+        let mut caught: Vec<Node> = Vec::new();
         for handler in &try_.handlers {
             let ast::ExceptHandler::ExceptHandler(handler) = handler;
             let mark = self.mark();
@@ -227,12 +228,20 @@ impl<'a> Lowerer<'a> {
             let class = handler.type_.as_deref().map(|type_| self.expr_node(type_));
             if let Some(name) = &handler.name {
                 let instance = self.node();
+                let mut instance = instance;
                 if let Some(class) = class {
                     self.push_narrow(Node::NONE, class, instance, false);
+                }
+                // What an earlier clause catches does not come here.
+                for earlier in &caught {
+                    let rest = self.node();
+                    self.push_narrow(instance, *earlier, rest, true);
+                    instance = rest;
                 }
                 self.record(name.range(), instance);
                 self.write(name.as_str(), instance);
             }
+            caught.extend(class.filter(|class| class.is_some()));
             let ends = self.body(&handler.body);
             let versions = self.roll_back(mark);
             if !ends {
@@ -249,11 +258,11 @@ impl<'a> Lowerer<'a> {
             if ends_all {
                 left.push(versions);
             }
-            self.merge(left, false);
+            self.merge(&left, false);
             return self.body(&try_.finalbody) || ends_all;
         }
         self.close_region();
-        self.merge(left, false);
+        self.merge(&left, false);
         ends_all
     }
 

@@ -7,6 +7,7 @@ recorded with sys.monitoring: CALL shows what a call expression calls, PY_START 
 (protocols, properties, callbacks of builtins). Python code outside the folder is not followed.
 """
 
+import importlib.machinery
 import importlib.util
 import json
 import pathlib
@@ -63,6 +64,10 @@ class Loader:
                 spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=[str(base)] if file.name == "__init__.py" else None)
                 spec.loader = self
                 return spec
+        if base.is_dir():
+            spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = [str(base)]
+            return spec
         return None
 
     def create_module(self, spec):

@@ -1,3 +1,5 @@
+def prepare(): pass
+
 class Base:
     kinds = {}
     def __init_subclass__(cls, /, kind=None, **kw):
@@ -24,7 +26,5 @@ class B(Base, kind="b"):
     def run(self): pass
 
 def unused(): pass
-
-def prepare(): pass
 
 Base.create("a").run()
