@@ -159,6 +159,11 @@ impl<'a> Tree<'a> {
             .copied()
     }
 
+    /// All expressions, outer before inner, by start.
+    pub fn exprs(&self) -> impl Iterator<Item = &'a Expr> + '_ {
+        self.exprs.iter().copied()
+    }
+
     /// The innermost statement around `range`.
     pub fn enclosing_statement(&self, range: TextRange) -> Option<&'a Stmt> {
         self.around(range)

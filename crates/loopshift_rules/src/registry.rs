@@ -23,6 +23,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-event.md"),
     },
     Rule {
+        name: "anyio-loop",
+        plan: rules::anyio_loop::plan,
+        page: include_str!("../../../docs/rules/anyio-loop.md"),
+    },
+    Rule {
         name: "anyio-names",
         plan: rules::anyio_names::plan,
         page: include_str!("../../../docs/rules/anyio-names.md"),
@@ -41,6 +46,11 @@ pub const RULES: &[Rule] = &[
         name: "anyio-sleep",
         plan: rules::anyio_sleep::plan,
         page: include_str!("../../../docs/rules/anyio-sleep.md"),
+    },
+    Rule {
+        name: "anyio-to-thread",
+        plan: rules::anyio_to_thread::plan,
+        page: include_str!("../../../docs/rules/anyio-to-thread.md"),
     },
 ];
 

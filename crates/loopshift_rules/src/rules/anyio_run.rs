@@ -1,76 +1,60 @@
-//! `asyncio.run(main(…))` becomes `anyio.run(main, …)`.
+//! Where an asynchronous program starts: `asyncio.run`, an event loop made by hand, a runner.
 //!
 //! `anyio.run` takes a function and its positional arguments; its keywords are its own.
 
+mod entry;
+mod runner;
+
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
-use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Piece};
-use loopshift_python::{Ranged, TextRange};
 
+use super::arguments::{inside, written};
+use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
 
 const RULE: &str = "anyio-run";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for (use_, api, view) in cx.uses_for(RULE) {
-        if use_.api != "asyncio.run" {
-            continue;
+        if use_.api == "asyncio.run" {
+            changes.push(
+                run(cx, use_, api, view).unwrap_or_else(|reason| {
+                    Change::declined(RULE, use_.place, &*use_.api, reason)
+                }),
+            );
         }
-        let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
-        let Some(call) = view.call_of(use_.place.range) else {
-            changes.push(decline(
-                "it is passed on as a function, and AnyIO's takes no coroutine",
-            ));
-            continue;
-        };
-        if !use_.only || !view.is_direct(&call.func) {
-            changes.push(decline(
-                "it is called through a variable that may hold something else",
-            ));
-            continue;
-        }
-        let bound = match cx.bind(api, call) {
-            Ok(bound) => bound,
-            Err(error) => {
-                changes.push(decline(&error.to_string()));
-                continue;
-            }
-        };
-        let Some(main) = bound.get("main") else {
-            changes.push(decline("there is no coroutine"));
-            continue;
-        };
-        let mut change = Change::new(
-            RULE,
-            use_.place,
-            &*use_.api,
-            "`asyncio.run` becomes `anyio.run`",
-        );
-        let mut pieces = match runnable(cx, view, main) {
-            Ok(pieces) => pieces,
-            Err(reason) => {
-                changes.push(decline(reason));
-                continue;
-            }
-        };
-        pieces.extend(options(&bound));
-        change.edit(Edit::replace(call.func.range(), "{@anyio}.run", &[]));
-        change.edit(Edit::Replace {
-            range: inside(call),
-            pieces,
-        });
-        changes.push(change);
     }
+    entry::plan(cx, changes);
+    runner::plan(cx, changes);
 }
 
-/// What stands between the brackets of a call.
-pub(super) fn inside(call: &ExprCall) -> TextRange {
-    let range = call.arguments.range();
-    TextRange::new(
-        range.start() + loopshift_python::TextSize::new(1),
-        range.end() - loopshift_python::TextSize::new(1),
-    )
+fn run(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Change, String> {
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function, and AnyIO's takes no coroutine")?;
+    if !use_.only || !view.is_direct(&call.func) {
+        return Err("it is called through a variable that may hold something else".to_owned());
+    }
+    let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+    let main = bound.get("main").ok_or("there is no coroutine")?;
+    let mut change = Change::new(
+        RULE,
+        use_.place,
+        &*use_.api,
+        "`asyncio.run` becomes `anyio.run`",
+    );
+    let mut pieces = runnable(cx, view, main)?;
+    pieces.extend(options(&bound));
+    change.edit(Edit::replace(call.func.range(), "{@anyio}.run", &[]));
+    change.edit(Edit::Replace {
+        range: inside(call),
+        pieces,
+    });
+    Ok(change)
 }
 
 /// The function and arguments that make the coroutine `main`, as `anyio.run` and its like take them.
@@ -111,23 +95,23 @@ pub(super) fn runnable(
     if !any || !callee_known {
         return Err("what it runs is not known to be the coroutine of an `async def`");
     }
+    let of_asyncio = cx
+        .api_of(view, &call.func)
+        .is_some_and(|api| api.starts_with("asyncio.") && api != "asyncio.sleep");
+    if of_asyncio {
+        return Err("what it runs is asyncio's own: write an `async def` that awaits it");
+    }
     let mut pieces: Vec<Piece> = Vec::new();
-    let arguments = &call.arguments;
-    let partial = !arguments.keywords.is_empty();
+    let partial = !call.arguments.keywords.is_empty();
     if partial {
         pieces.extend(loopshift_python::edit::pieces("{@functools:partial}(", &[]));
     }
     pieces.push(call.func.range().into());
-    if !arguments.is_empty() {
+    if let Some(arguments) = written(view, call) {
         pieces.push(", ".into());
         // As they stand, with their comments and line ends.
-        let inner = inside(call);
-        let last = arguments
-            .iter_source_order()
-            .map(|argument| argument.range().end())
-            .max()
-            .unwrap_or(inner.end());
-        pieces.push(TextRange::new(inner.start(), last).into());
+        let start = inside(call).start();
+        pieces.push(loopshift_python::TextRange::new(start, arguments.end()).into());
     }
     if partial {
         pieces.push(")".into());

@@ -1,0 +1,322 @@
+//! An event loop made by hand: `loop = asyncio.new_event_loop()`, `loop.run_until_complete(main())`, `loop.close()`.
+//!
+//! All of it becomes one `anyio.run`, or nothing does.
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_python::ast::{AnyNodeRef, ExprCall, Stmt};
+use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::{Ranged, TextRange};
+
+use super::{RULE, inside, runnable};
+use crate::context::{Context, View};
+use crate::rules::loops::{LoopObjects, loop_objects, statement_of};
+
+/// Uses that keep nothing in an event loop once it ends.
+const KEEP_NOTHING: &[&str] = &[
+    "asyncio",
+    "asyncio.sleep",
+    "asyncio.run",
+    "asyncio.gather",
+    "asyncio.to_thread",
+    "asyncio.wait_for",
+    "asyncio.timeout",
+    "asyncio.TimeoutError",
+    "asyncio.CancelledError",
+    "asyncio.new_event_loop",
+    "asyncio.set_event_loop",
+    "asyncio.get_event_loop",
+    "asyncio.get_running_loop",
+];
+
+pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for objects in loop_objects(cx) {
+        if !objects.is_entry() {
+            continue;
+        }
+        let places = all_places(&objects);
+        let Some((first, api)) = places.first() else {
+            continue;
+        };
+        match convert(cx, &objects) {
+            Ok(mut change) => {
+                change
+                    .covers
+                    .extend(places.iter().skip(1).map(|(place, _)| *place));
+                change.place = *first;
+                change.api.clone_from(api);
+                changes.push(change);
+            }
+            Err(reason) => {
+                changes.extend(places.iter().filter(|(_, api)| is_ours(api)).map(
+                    |(place, api)| Change::declined(RULE, *place, api.clone(), reason.clone()),
+                ));
+            }
+        }
+    }
+    // What no loop of ours is given to.
+    let spoken: Vec<Place> = changes
+        .iter()
+        .flat_map(|change| change.covers.iter().copied().chain([change.place]))
+        .collect();
+    for (use_, _, _) in cx.uses_for(RULE) {
+        if use_.api == "asyncio.set_event_loop" && !spoken.contains(&use_.place) {
+            changes.push(Change::declined(
+                RULE,
+                use_.place,
+                &*use_.api,
+                "AnyIO makes its event loop itself, and it is not known which loop this is",
+            ));
+        }
+    }
+}
+
+/// Whether this rule speaks for an API, rather than the rule of a member.
+fn is_ours(api: &str) -> bool {
+    matches!(
+        api,
+        "asyncio.new_event_loop"
+            | "asyncio.set_event_loop"
+            | "asyncio.get_event_loop"
+            | "asyncio.get_running_loop"
+            | "asyncio.AbstractEventLoop.run_until_complete"
+            | "asyncio.AbstractEventLoop.close"
+            | "asyncio.AbstractEventLoop.shutdown_asyncgens"
+            | "asyncio.AbstractEventLoop.shutdown_default_executor"
+    )
+}
+
+fn all_places(objects: &LoopObjects) -> Vec<(Place, String)> {
+    let mut all: Vec<(Place, String)> = objects
+        .sources
+        .iter()
+        .chain(&objects.members)
+        .chain(&objects.handed)
+        .cloned()
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn convert(cx: &Context<'_>, objects: &LoopObjects) -> Result<Change, String> {
+    if let Some((_, reason)) = &objects.obstacle {
+        return Err(reason.clone());
+    }
+    let start = objects
+        .sources
+        .first()
+        .ok_or("it is not known where the event loop is made")?;
+    let mut change = Change::new(
+        RULE,
+        start.0,
+        start.1.clone(),
+        "the event loop made by hand becomes `anyio.run`",
+    );
+    let mut going: Vec<Place> = objects.holding.clone();
+    let mut runs: Vec<Place> = Vec::new();
+    for (place, api) in &objects.handed {
+        if api != "asyncio.set_event_loop" {
+            return Err("the event loop is used from a thread".to_owned());
+        }
+        going.push(whole_statement(cx, *place)?);
+    }
+    for (place, api) in &objects.members {
+        match api.as_str() {
+            "asyncio.AbstractEventLoop.close" => going.push(whole_statement(cx, *place)?),
+            // They stand in `loop.run_until_complete(…)`, which goes.
+            "asyncio.AbstractEventLoop.shutdown_asyncgens"
+            | "asyncio.AbstractEventLoop.shutdown_default_executor" => {}
+            "asyncio.AbstractEventLoop.run_until_complete" => {
+                if let Some(gone) = run_or_shutdown(cx, *place, &mut change)? {
+                    going.push(gone);
+                } else {
+                    runs.push(*place);
+                }
+            }
+            _ => {
+                let name = api.rsplit('.').next().unwrap_or(api);
+                return Err(format!(
+                    "the event loop is also used for `{name}` outside of what it runs"
+                ));
+            }
+        }
+    }
+    if runs.is_empty() {
+        return Err("the event loop runs nothing".to_owned());
+    }
+    resets(cx, &runs, &mut going, &mut change);
+    let same_function = |place: &Place| {
+        cx.program.function_at(*place) == cx.program.function_at(objects.sources[0].0)
+            && !in_a_loop(cx, *place)
+    };
+    let once = runs.len() == 1 && runs.iter().all(same_function);
+    if !once && !keeps_nothing(cx) {
+        change.caveat("each `anyio.run` has an event loop of its own: what one run leaves, such as a lock, can't be used by the next");
+    }
+    delete(cx, going, &mut change);
+    Ok(change)
+}
+
+/// Turns a `run_until_complete` into `anyio.run`; or gives the statement that goes, if all it runs is the end of the loop.
+fn run_or_shutdown(
+    cx: &Context<'_>,
+    place: Place,
+    change: &mut Change,
+) -> Result<Option<Place>, String> {
+    let (view, call) = call_at(cx, place)?;
+    if view.is_async(place.range) {
+        return Err("it runs where an event loop runs already".to_owned());
+    }
+    let [main] = &*call.arguments.args else {
+        return Err("it is not known what it runs".to_owned());
+    };
+    if let loopshift_python::ast::Expr::Call(inner) = main
+        && let Some(
+            "asyncio.AbstractEventLoop.shutdown_asyncgens"
+            | "asyncio.AbstractEventLoop.shutdown_default_executor",
+        ) = cx.api_of(view, &inner.func)
+    {
+        return whole_statement(cx, place).map(Some);
+    }
+    let pieces = runnable(cx, view, main)?;
+    change.edits.push((
+        place.file,
+        Edit::replace(call.func.range(), "{@anyio}.run", &[]),
+    ));
+    change.edits.push((
+        place.file,
+        Edit::Replace {
+            range: inside(call),
+            pieces,
+        },
+    ));
+    Ok(None)
+}
+
+/// `asyncio.set_event_loop(None)` beside the runs goes with them.
+fn resets(cx: &Context<'_>, runs: &[Place], going: &mut Vec<Place>, change: &mut Change) {
+    for use_ in cx.uses {
+        if use_.api != "asyncio.set_event_loop" {
+            continue;
+        }
+        let near = runs.iter().any(|run| {
+            run.file == use_.place.file
+                && cx.program.function_at(*run) == cx.program.function_at(use_.place)
+        });
+        let Ok((_, call)) = call_at(cx, use_.place) else {
+            continue;
+        };
+        let none = call
+            .arguments
+            .args
+            .first()
+            .is_some_and(loopshift_python::ast::Expr::is_none_literal_expr);
+        if near
+            && none
+            && let Ok(stmt) = whole_statement(cx, use_.place)
+        {
+            going.push(stmt);
+            change.covers.push(use_.place);
+        }
+    }
+}
+
+/// Removes statements; a `try` whose `finally` holds nothing else goes, too.
+fn delete(cx: &Context<'_>, mut going: Vec<Place>, change: &mut Change) {
+    going.sort();
+    going.dedup();
+    let mut by_try: Vec<(Place, Edit)> = Vec::new();
+    for place in &going {
+        let Some(view) = cx.view(place.file) else {
+            continue;
+        };
+        if let Some((range, body)) = emptied_try(view, *place, &going) {
+            let edit = Edit::Replace {
+                range,
+                pieces: vec![Piece::Source(body)],
+            };
+            let at = view.place(range);
+            if !by_try.iter().any(|(known, _)| *known == at) {
+                by_try.push((at, edit));
+            }
+        } else {
+            change
+                .edits
+                .push((place.file, Edit::DeleteStatement { range: place.range }));
+        }
+    }
+    change
+        .edits
+        .extend(by_try.into_iter().map(|(place, edit)| (place.file, edit)));
+}
+
+/// The `try` around a statement of its `finally`, and the body, where nothing but the body would be left of it.
+fn emptied_try(view: &View<'_>, place: Place, going: &[Place]) -> Option<(TextRange, TextRange)> {
+    let stmt = view.tree.enclosing_statement(place.range)?;
+    let AnyNodeRef::StmtTry(try_) = view.tree.parent(stmt)? else {
+        return None;
+    };
+    let gone = |stmt: &Stmt| {
+        going
+            .iter()
+            .any(|it| it.file == place.file && it.range == stmt.range())
+    };
+    let whole = try_.handlers.is_empty()
+        && try_.orelse.is_empty()
+        && try_.finalbody.iter().any(|it| it.range() == place.range)
+        && try_.finalbody.iter().all(gone);
+    let (first, last) = (try_.body.first()?, try_.body.last()?);
+    let header = TextRange::new(try_.start(), first.start());
+    let tail = TextRange::new(last.end(), try_.end());
+    if !whole || view.text(header).contains('#') || view.text(tail).contains('#') {
+        return None;
+    }
+    Some((try_.range(), TextRange::new(first.start(), last.end())))
+}
+
+fn call_at<'c>(cx: &Context<'c>, callee: Place) -> Result<(&'c View<'c>, &'c ExprCall), String> {
+    let view = cx.view(callee.file).ok_or("the file can't be edited")?;
+    let call = view
+        .call_of(callee.range)
+        .ok_or("it is passed on as a function")?;
+    Ok((view, call))
+}
+
+/// The statement that the call of `callee` is, alone.
+fn whole_statement(cx: &Context<'_>, callee: Place) -> Result<Place, String> {
+    let (view, call) = call_at(cx, callee)?;
+    let stmt = statement_of(view, call).ok_or("its value is used")?;
+    Ok(view.place(stmt))
+}
+
+fn in_a_loop(cx: &Context<'_>, place: Place) -> bool {
+    let Some(view) = cx.view(place.file) else {
+        return true;
+    };
+    let inner = view
+        .tree
+        .enclosing_function(place.range)
+        .map(|function| function.range());
+    view.tree
+        .around(place.range)
+        .take_while(|node| Some(node.range()) != inner)
+        .any(|node| {
+            matches!(
+                node,
+                AnyNodeRef::StmtFor(_)
+                    | AnyNodeRef::StmtWhile(_)
+                    | AnyNodeRef::ExprListComp(_)
+                    | AnyNodeRef::ExprGenerator(_)
+            )
+        })
+}
+
+/// Whether nothing in the program could be kept from one run to the next.
+fn keeps_nothing(cx: &Context<'_>) -> bool {
+    !super::runner::uses_context(cx)
+        && cx.uses.iter().all(|use_| {
+            KEEP_NOTHING.contains(&use_.api.as_str())
+                || use_.api.starts_with("asyncio.AbstractEventLoop.")
+                || use_.api.starts_with("anyio.")
+        })
+}

@@ -1,0 +1,423 @@
+//! `asyncio.to_thread` and `run_in_executor` become `anyio.to_thread.run_sync`.
+//!
+//! Where a timeout or a cancellation can reach the call, `abandon_on_cancel=True` keeps asyncio's way: the task goes
+//! on at once, and the thread ends when it does.
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::Target;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
+use loopshift_python::edit::{Edit, pieces};
+use loopshift_python::tree::{FunctionLike, generators};
+use loopshift_python::{Ranged, TextRange, TextSize};
+use rustc_hash::FxHashSet;
+
+use super::arguments::{with_brackets, written};
+use super::cancel::can_be_cancelled;
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "anyio-to-thread";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for (use_, api, view) in cx.uses_for(RULE) {
+        let planned = match use_.api.as_str() {
+            "asyncio.to_thread" => to_thread(cx, use_, view),
+            _ => run_in_executor(cx, use_, api, view),
+        };
+        changes.push(
+            planned.unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+/// `asyncio.to_thread(f, a, k=v)`, awaited or not: a coroutine before and after.
+fn to_thread(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String> {
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function, and AnyIO's takes no keywords for what it calls")?;
+    if !use_.only || !view.is_direct(&call.func) {
+        return Err("it is called through a variable that may hold something else".to_owned());
+    }
+    let arguments = written(view, call).ok_or("there is no function to call")?;
+    let mut change = Change::new(
+        RULE,
+        use_.place,
+        &*use_.api,
+        "`asyncio.to_thread` becomes `anyio.to_thread.run_sync`",
+    );
+    change.edit(Edit::replace(
+        call.func.range(),
+        "{@anyio.to_thread}.run_sync",
+        &[],
+    ));
+    let mut tail = pieces("", &[]);
+    if !call.arguments.keywords.is_empty() {
+        change.edit(Edit::insert(
+            arguments.start(),
+            "{@functools:partial}(",
+            &[],
+        ));
+        tail.push(")".into());
+    }
+    tail.extend(abandon(cx, view.place(call)));
+    if !tail.is_empty() {
+        change.edit(Edit::Replace {
+            range: TextRange::empty(arguments.end()),
+            pieces: tail,
+        });
+    }
+    limit(cx, view, call, call.arguments.args.first(), &mut change);
+    Ok(change)
+}
+
+/// `loop.run_in_executor(None, f, a)`: a future that runs at once, so it must be awaited where it is made.
+fn run_in_executor(
+    cx: &Context<'_>,
+    use_: &Use,
+    api: &Api,
+    view: &View<'_>,
+) -> Result<Change, String> {
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function, and AnyIO's takes no executor")?;
+    if !use_.only {
+        return Err("the object may be something else than an event loop".to_owned());
+    }
+    if !call.arguments.keywords.is_empty() {
+        return Err("its arguments are given by keyword: write them in order first".to_owned());
+    }
+    let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+    let (Some(executor), Some(function)) = (bound.get("executor"), bound.get("func")) else {
+        return Err("there is no function to call".to_owned());
+    };
+    if !executor.is_none_literal_expr() {
+        return Err(
+            "it runs in an executor of its own: AnyIO has no executors; where the pool is used for nothing else, \
+             `limiter=anyio.CapacityLimiter(n)` bounds the threads"
+                .to_owned(),
+        );
+    }
+    if !is_awaited_at_once(cx, view, call) {
+        return Err(
+            "the call starts at once and is not awaited where it is made: start a task for it first".to_owned(),
+        );
+    }
+    let arguments = written(view, call).ok_or("there is no function to call")?;
+    let mut change = Change::new(
+        RULE,
+        use_.place,
+        &*use_.api,
+        "`run_in_executor` becomes `anyio.to_thread.run_sync`",
+    );
+    // `asyncio.get_running_loop().run_in_executor`: the inner call goes with it.
+    change.edit(Edit::replace(
+        call.func.range(),
+        "{@anyio.to_thread}.run_sync",
+        &[],
+    ));
+    let first = with_brackets(view, call, function);
+    let mut front = TextRange::new(arguments.start(), first.start());
+    if view.text(front).contains('#')
+        && let Some(rest) = view.source.get(executor.end().to_usize()..)
+        && let Some(comma) = rest.find(',')
+        && let blanks = rest[comma + 1..].len() - rest[comma + 1..].trim_start_matches(' ').len()
+        && let Ok(length) = TextSize::try_from(comma + 1 + blanks)
+        && let end = executor.end() + length
+    {
+        // A comment stays where it is.
+        front = TextRange::new(arguments.start(), end);
+    }
+    let callee = reads_context(cx, view.place(function));
+    change.edit(if callee {
+        Edit::replace(front, "{@contextvars:Context}().run, ", &[])
+    } else {
+        Edit::delete(front)
+    });
+    let tail = abandon(cx, view.place(call));
+    if !tail.is_empty() {
+        change.edit(Edit::Replace {
+            range: TextRange::empty(arguments.end()),
+            pieces: tail,
+        });
+    }
+    limit(cx, view, call, Some(function), &mut change);
+    Ok(change)
+}
+
+/// What is added where a cancellation can reach the call.
+fn abandon(cx: &Context<'_>, place: Place) -> Vec<loopshift_python::edit::Piece> {
+    if !can_be_cancelled(cx, place) {
+        return Vec::new();
+    }
+    vec![
+        if cx.settings.anyio_has(4, 1) {
+            ", abandon_on_cancel=True"
+        } else {
+            ", cancellable=True"
+        }
+        .into(),
+    ]
+}
+
+/// Calls of asyncio that await what they are given, or start it at once.
+const AWAITING: &[&str] = &[
+    "asyncio.gather",
+    "asyncio.wait_for",
+    "asyncio.shield",
+    "asyncio.as_completed",
+];
+
+/// Whether nothing can happen between the start of the call and the wait for it.
+fn is_awaited_at_once(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    if view.await_of(call.range()).is_some() {
+        return true;
+    }
+    let mut expr: TextRange = call.range();
+    for node in view.tree.ancestors(call) {
+        match node {
+            AnyNodeRef::ExprStarred(_)
+            | AnyNodeRef::ExprListComp(_)
+            | AnyNodeRef::ExprGenerator(_)
+            | AnyNodeRef::ExprList(_)
+            | AnyNodeRef::ExprTuple(_)
+            | AnyNodeRef::Arguments(_) => expr = node.range(),
+            AnyNodeRef::ExprCall(outer) => {
+                return cx
+                    .api_of(view, &outer.func)
+                    .is_some_and(|api| AWAITING.contains(&api));
+            }
+            AnyNodeRef::StmtAssign(assign) => {
+                return assign.value.range() == expr && is_gathered_next(cx, view, assign);
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// `futures = [loop.run_in_executor(…) for …]`, and the next statement gathers them; nothing else names them.
+fn is_gathered_next(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    assign: &loopshift_python::ast::StmtAssign,
+) -> bool {
+    let [Expr::Name(target)] = assign.targets.as_slice() else {
+        return false;
+    };
+    let Some(stmt) = view.tree.enclosing_statement(assign.range()) else {
+        return false;
+    };
+    let Some((suite, index)) = view.tree.suite_of(stmt) else {
+        return false;
+    };
+    let Some(next) = suite.get(index + 1) else {
+        return false;
+    };
+    let scope = view.scopes.at(assign.start());
+    let Some(scope) = view.scopes.resolve(target.id.as_str(), scope) else {
+        return false;
+    };
+    let references: Vec<TextRange> = view
+        .scopes
+        .references
+        .iter()
+        .filter(|reference| {
+            reference.name == target.id.as_str()
+                && view.scopes.resolve(reference.name, reference.scope) == Some(scope)
+        })
+        .map(|reference| reference.range)
+        .collect();
+    let [reference] = references.as_slice() else {
+        return false;
+    };
+    if !next.range().contains_range(*reference) {
+        return false;
+    }
+    let Some(name) = view.tree.expr_at(*reference) else {
+        return false;
+    };
+    view.tree
+        .ancestors(name)
+        .find_map(|node| match node {
+            AnyNodeRef::ExprStarred(_) | AnyNodeRef::Arguments(_) => None,
+            AnyNodeRef::ExprCall(outer) => Some(
+                cx.api_of(view, &outer.func)
+                    .is_some_and(|api| AWAITING.contains(&api)),
+            ),
+            _ => Some(false),
+        })
+        .unwrap_or(false)
+}
+
+/// Whether the function may read a context variable: asyncio does not hand them to the executor, and `AnyIO` does.
+fn reads_context(cx: &Context<'_>, function: Place) -> bool {
+    let has_variables = cx.program.flow.linked.modules.iter().any(|module| {
+        module.exprs.iter().any(|(_, node)| {
+            cx.program.flow.values_of(*node).any(|value| {
+                matches!(value, Value::External(sym)
+                    if cx.program.flow.text(sym).starts_with("contextvars."))
+            })
+        })
+    });
+    if !has_variables {
+        return false;
+    }
+    let mut any = false;
+    let mut todo: Vec<FuncId> = Vec::new();
+    for value in cx.program.values_at(function) {
+        any = true;
+        match value {
+            Value::Func(func) | Value::Bound(func, _) => todo.push(func),
+            Value::External(sym) => {
+                if !is_plain_external(cx.program.flow.text(sym)) {
+                    return true;
+                }
+            }
+            _ => return true,
+        }
+    }
+    if !any {
+        return true;
+    }
+    let mut seen: FxHashSet<FuncId> = todo.iter().copied().collect();
+    while let Some(func) = todo.pop() {
+        for (_, call) in cx.program.calls().filter(|(_, call)| call.owner == func) {
+            let unknown = |value| matches!(value, Value::Unknown(_));
+            if cx.program.flow.set(call.callee).is_empty()
+                || cx.program.flow.values_of(call.callee).any(unknown)
+            {
+                return true;
+            }
+            for target in cx.program.callees(call) {
+                match target {
+                    Target::Func(next) => {
+                        if seen.insert(next) {
+                            todo.push(next);
+                        }
+                    }
+                    Target::External(sym) => {
+                        if !is_plain_external(cx.program.flow.text(sym)) {
+                            return true;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    false
+}
+
+/// Whether what a standard function does cannot depend on context variables.
+fn is_plain_external(name: &str) -> bool {
+    const PLAIN: &[&str] = &[
+        "<builtin>.",
+        "time.",
+        "os.",
+        "math.",
+        "json.",
+        "hashlib.",
+        "random.",
+        "socket.",
+    ];
+    PLAIN.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// asyncio runs at least five and at most 32 threads at once, `AnyIO` 40: seen only by a function that keeps count.
+fn limit(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    function: Option<&Expr>,
+    change: &mut Change,
+) {
+    if !may_be_many(view, call) {
+        return;
+    }
+    let Some(function) = function else { return };
+    let counts = cx.program.values_at(view.place(function)).any(|value| {
+        let (Value::Func(func) | Value::Bound(func, _)) = value else {
+            return false;
+        };
+        keeps_count(cx, func)
+    });
+    if counts {
+        change.caveat(
+            "AnyIO runs up to 40 threads at once, asyncio `min(32, cpus + 4)`, and the function changes what others see",
+        );
+    }
+}
+
+/// Whether the calls are started in a loop or comprehension of more than five, or nobody knows how many.
+fn may_be_many(view: &View<'_>, call: &ExprCall) -> bool {
+    if view.await_of(call.range()).is_some() {
+        return false;
+    }
+    view.tree.around(call.range()).any(|node| {
+        generators(node).is_some_and(|list| {
+            list.len() > 1
+                || list
+                    .iter()
+                    .any(|part| size_of(&part.iter).is_none_or(|size| size > 5.0))
+        })
+    })
+}
+
+/// How many items `range(n)`, a list or a tuple written out has.
+fn size_of(iter: &Expr) -> Option<f64> {
+    match iter {
+        Expr::List(list) => u32::try_from(list.elts.len()).ok().map(f64::from),
+        Expr::Tuple(tuple) => u32::try_from(tuple.elts.len()).ok().map(f64::from),
+        Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
+            (Expr::Name(name), [stop]) if name.id.as_str() == "range" => {
+                super::shared::number(stop)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a function writes to variables outside, or to attributes.
+fn keeps_count(cx: &Context<'_>, func: FuncId) -> bool {
+    let place = Place {
+        file: cx.program.function_file(func),
+        range: cx.program.function(func).range,
+    };
+    let Some(view) = cx.view(place.file) else {
+        return true;
+    };
+    let Some(body) = view
+        .tree
+        .around(TextRange::empty(place.range.end() - TextSize::new(1)))
+        .find_map(|node| match node {
+            AnyNodeRef::StmtFunctionDef(def) if def.range() == place.range => {
+                Some(FunctionLike::Def(def))
+            }
+            _ => None,
+        })
+    else {
+        return true;
+    };
+    let FunctionLike::Def(def) = body else {
+        return false;
+    };
+    let mut counter = Counter(false);
+    counter.visit_body(&def.body);
+    counter.0
+}
+
+struct Counter(bool);
+
+impl<'a> SourceOrderVisitor<'a> for Counter {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::Global(_) | Stmt::Nonlocal(_) => self.0 = true,
+            Stmt::AugAssign(assign) if assign.target.is_attribute_expr() => self.0 = true,
+            _ => source_order::walk_stmt(self, stmt),
+        }
+    }
+}

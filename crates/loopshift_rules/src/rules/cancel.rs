@@ -1,0 +1,125 @@
+//! Whether a timeout or a cancellation can reach a place: what an abandoned thread, or a killed process, depends on.
+
+use loopshift_engine::change::Place;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use rustc_hash::FxHashSet;
+
+use crate::context::{Context, View};
+
+/// Blocks whose body is cancelled from outside: by a deadline, or by a task beside it.
+const CANCELLING_BLOCKS: &[&str] = &[
+    "asyncio.timeout",
+    "asyncio.timeout_at",
+    "asyncio.TaskGroup",
+    "anyio.fail_after",
+    "anyio.fail_at",
+    "anyio.move_on_after",
+    "anyio.move_on_at",
+    "anyio.CancelScope",
+    "anyio.create_task_group",
+    "async_timeout.timeout",
+    "async_timeout.timeout_at",
+];
+
+/// Calls that cancel what they are given.
+const CANCELLING_CALLS: &[&str] = &[
+    "asyncio.wait_for",
+    "asyncio.TaskGroup.create_task",
+    "anyio.abc.TaskGroup.start_soon",
+    "anyio.abc.TaskGroup.create_task",
+    "anyio.abc.TaskGroup.start",
+];
+
+/// Calls that make a task of what they are given: it can be cancelled where anything in the program cancels.
+const SPAWNING_CALLS: &[&str] = &[
+    "asyncio.create_task",
+    "asyncio.ensure_future",
+    "asyncio.AbstractEventLoop.create_task",
+];
+
+/// What cancels a task.
+const CANCELLERS: &[&str] = &[
+    "asyncio.Task.cancel",
+    "asyncio.Future.cancel",
+    "asyncio.wait_for",
+    "asyncio.timeout",
+    "asyncio.timeout_at",
+];
+
+/// Whether a timeout or a cancellation can reach the expression, as far as the program shows.
+pub(crate) fn can_be_cancelled(cx: &Context<'_>, place: Place) -> bool {
+    let something_cancels = cx
+        .uses
+        .iter()
+        .any(|use_| CANCELLERS.contains(&use_.api.as_str()));
+    let mut seen: FxHashSet<FuncId> = FxHashSet::default();
+    let mut todo = vec![place];
+    while let Some(place) = todo.pop() {
+        let Some(view) = cx.view(place.file) else {
+            continue;
+        };
+        if is_cancelled_here(cx, view, place, something_cancels) {
+            return true;
+        }
+        let function = cx.program.function_at(place);
+        if seen.insert(function) {
+            todo.extend(cx.callers.of(function).iter().map(|site| site.place));
+        }
+    }
+    false
+}
+
+fn is_cancelled_here(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    place: Place,
+    something_cancels: bool,
+) -> bool {
+    let inner = view
+        .tree
+        .enclosing_function(place.range)
+        .map(|function| function.range());
+    for node in view.tree.around(place.range) {
+        match node {
+            AnyNodeRef::ExprCall(call) => {
+                let Some(api) = cx.api_of(view, &call.func) else {
+                    continue;
+                };
+                if CANCELLING_CALLS.contains(&api)
+                    || (something_cancels && SPAWNING_CALLS.contains(&api))
+                {
+                    return true;
+                }
+            }
+            AnyNodeRef::StmtWith(with) => {
+                let in_body = with
+                    .body
+                    .first()
+                    .is_some_and(|first| first.start() <= place.range.start());
+                if in_body
+                    && with
+                        .items
+                        .iter()
+                        .any(|item| cancels(cx, view, &item.context_expr))
+                {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        if inner.is_some_and(|inner| node.range() == inner) {
+            break;
+        }
+    }
+    false
+}
+
+fn cancels(cx: &Context<'_>, view: &View<'_>, context: &Expr) -> bool {
+    let Expr::Call(ExprCall { func, .. }) = context else {
+        return false;
+    };
+    cx.api_of(view, func)
+        .is_some_and(|api| CANCELLING_BLOCKS.contains(&api))
+}
