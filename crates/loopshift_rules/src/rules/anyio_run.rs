@@ -12,7 +12,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Piece};
 
-use super::arguments::{inside, written};
+pub(super) use super::arguments::inside;
+use super::arguments::written;
 use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
 
