@@ -33,8 +33,6 @@ pub struct Job {
     pub paths: Vec<PathBuf>,
     /// The source roots.
     pub source_roots: Vec<PathBuf>,
-    /// Whether the cache may be used.
-    pub cache: bool,
 }
 
 /// A plan, with the files that its `FileId`s number.

@@ -4,6 +4,7 @@
 //! behind [`engine::Engine`].
 
 pub mod apply;
+pub mod cache;
 pub mod cli;
 pub mod commands;
 pub mod decode;

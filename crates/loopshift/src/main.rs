@@ -8,6 +8,7 @@ use anstream::{
     stream::{AsLockedWrite, RawStream},
 };
 use clap::Parser;
+use loopshift::cache::Cache;
 use loopshift::cli::{Cli, Color};
 use loopshift::session::Session;
 use loopshift::wiring::Wired;
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
         err: &mut *err,
         colour,
         err_colour,
+        cache: Cache::of_user(),
+        record: None,
     };
     if let Err(problem) = loopshift::set_threads(&cli) {
         session.error(&problem);

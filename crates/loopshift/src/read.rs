@@ -85,6 +85,9 @@ fn read_one(file: Discovered) -> Result<Source, Problem> {
             modules: file.modules,
             text,
         }),
-        Err(error) => Err(Problem::at(file.name, format!("cannot decode it: {error}"))),
+        Err(error) => Err(Problem::at(
+            format!("{}:{}", file.name, error.line),
+            format!("cannot decode it: {}", error.message),
+        )),
     }
 }

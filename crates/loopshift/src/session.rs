@@ -1,11 +1,15 @@
 //! What every command works with: the switches, where to print, and the files.
 
 use std::env;
+use std::fmt::Debug;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
+use crate::cache::{Cache, Printed, Stream};
 use crate::cli::{Global, Target};
-use crate::discover::{self, Options};
+use crate::discover::{self, Found, Options};
 use crate::engine::{Engine, Job};
 use crate::home;
 use crate::messages::{Problem, count};
@@ -16,7 +20,7 @@ use crate::style::{RED, YELLOW, paint};
 use crate::undo;
 
 /// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     /// Nothing to do, or done.
     Clean,
@@ -38,6 +42,10 @@ pub struct Session<'a> {
     pub colour: bool,
     /// Whether errors and notices may be coloured.
     pub err_colour: bool,
+    /// Where to keep what was printed; `None` for nowhere.
+    pub cache: Option<Cache>,
+    /// What was printed since somebody wanted to know it.
+    pub record: Option<Vec<(Stream, String)>>,
 }
 
 impl Session<'_> {
@@ -60,6 +68,7 @@ impl Session<'_> {
     /// # Errors
     /// As for [`Session::print_styled`].
     pub fn print(&mut self, text: &str) -> Result<(), Problem> {
+        self.note(Stream::Out, text);
         let written = self
             .out
             .write_all(text.as_bytes())
@@ -102,8 +111,63 @@ impl Session<'_> {
         } else {
             anstream::adapter::strip_str(text).to_string()
         };
+        self.note(Stream::Err, &text);
         // There is nowhere left to tell of it.
         let _ = writeln!(self.err, "{text}");
+    }
+
+    fn note(&mut self, stream: Stream, text: &str) {
+        if let Some(record) = &mut self.record {
+            record.push((stream, text.to_owned()));
+        }
+    }
+
+    /// Does `work`, or prints what it printed when it was last done on the same. `asked` tells what it depends on besides the
+    /// switches, the ground and the files.
+    ///
+    /// # Errors
+    /// Those of `work`; they are not kept.
+    pub fn cached(
+        &mut self,
+        asked: &impl Debug,
+        ground: &Ground,
+        found: Found,
+        progress: Progress,
+        work: impl FnOnce(&mut Self, Found, Progress) -> Result<Exit, Problem>,
+    ) -> Result<Exit, Problem> {
+        let cache = self.cache.clone().filter(|_| !self.global.no_cache);
+        // Neither changes what is printed.
+        let switches = Global {
+            threads: None,
+            exit_zero: false,
+            ..self.global.clone()
+        };
+        let asked = (asked, switches, self.colour, self.err_colour);
+        let known = cache.and_then(|cache| Some((cache.key(&asked, ground, &found)?, cache)));
+        let Some((key, cache)) = known else {
+            return work(self, found, progress);
+        };
+        if let Some(printed) = cache.read(key) {
+            drop(progress);
+            return self.print_again(&printed);
+        }
+        self.record = Some(Vec::new());
+        let result = work(self, found, progress);
+        let pieces = self.record.take().unwrap_or_default();
+        let exit = result?;
+        // A cache that cannot be written is no reason to fail, nor to speak.
+        let _ = cache.write(key, &Printed { exit, pieces });
+        Ok(exit)
+    }
+
+    fn print_again(&mut self, printed: &Printed) -> Result<Exit, Problem> {
+        for (stream, text) in &printed.pieces {
+            match stream {
+                Stream::Out => self.print(text)?,
+                Stream::Err => self.tell(text),
+            }
+        }
+        Ok(printed.exit)
     }
 }
 
@@ -165,7 +229,7 @@ impl Ground {
     }
 
     /// The job that the settings alone describe.
-    pub fn job(&self, global: &Global, to: Target, source_roots: Vec<PathBuf>) -> Job {
+    pub fn job(&self, to: Target, source_roots: Vec<PathBuf>) -> Job {
         Job {
             to,
             from: self.settings.from.clone(),
@@ -177,7 +241,6 @@ impl Ground {
             root: self.root.clone(),
             paths: self.paths.clone(),
             source_roots,
-            cache: !global.no_cache,
         }
     }
 }
@@ -201,36 +264,50 @@ pub fn files(
     ground: &Ground,
     progress: &Progress,
 ) -> Result<Files, Problem> {
+    let found = find(session, ground, progress)?;
+    Ok(read(found, progress))
+}
+
+/// Finds the files of a run.
+///
+/// # Errors
+/// Where an exclude is wrong. What could not be looked at is among the problems.
+pub fn find(session: &mut Session, ground: &Ground, progress: &Progress) -> Result<Found, Problem> {
     let options = ground.options(session.global);
-    files_with(session, ground, &options, progress)
+    find_with(session, ground, &options, progress)
 }
 
 /// The same with other options than those of the settings.
 ///
 /// # Errors
-/// As for [`files`].
-pub fn files_with(
+/// As for [`find`].
+pub fn find_with(
     session: &mut Session,
     ground: &Ground,
     options: &Options,
     progress: &Progress,
-) -> Result<Files, Problem> {
+) -> Result<Found, Problem> {
     progress.stage("looking for files");
     let found = discover::discover(&ground.paths, options)?;
     for home in found.homes.iter().filter(|home| **home != ground.root) {
         warn_of_unfinished(session, home);
     }
+    Ok(found)
+}
+
+/// Reads what was found. What could not be read is among the problems.
+pub fn read(found: Found, progress: &Progress) -> Files {
     progress.stage(format!("reading {}", count(found.files.len(), "file")));
     let (sources, unread) = read::read_all(found.files);
     let mut problems = found.problems;
     problems.extend(unread);
     problems.extend(read::syntax_problems(&sources));
     problems.sort();
-    Ok(Files {
+    Files {
         sources,
         source_roots: found.source_roots,
         problems,
-    })
+    }
 }
 
 /// Tells of an apply in `home` that is not complete.

@@ -49,7 +49,7 @@ fn explain_place(session: &mut Session, file: &Path, line: usize) -> Result<Stri
     let progress = Progress::new(session.global.quiet);
     let files = session::files(session, &ground, &progress)?;
     let to = ground.settings.to.unwrap_or(Target::Anyio);
-    let job = ground.job(session.global, to, files.source_roots);
+    let job = ground.job(to, files.source_roots);
     let name = files
         .sources
         .iter()
@@ -58,10 +58,13 @@ fn explain_place(session: &mut Session, file: &Path, line: usize) -> Result<Stri
     let Some(name) = name else {
         let shown = file.display().to_string();
         let reason = "this could not be read as Python";
-        let told = files
-            .problems
-            .into_iter()
-            .find(|problem| problem.place.as_deref() == Some(shown.as_str()));
+        let told = files.problems.into_iter().find(|problem| {
+            let rest = problem
+                .place
+                .as_deref()
+                .and_then(|place| place.strip_prefix(&shown));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        });
         return Err(told.unwrap_or_else(|| Problem::at(shown, reason)));
     };
     progress.stage("following calls");

@@ -14,7 +14,8 @@ pub fn run(session: &mut Session, args: &Graph) -> Result<Exit, Problem> {
     let progress = Progress::new(session.global.quiet);
     let mut options = ground.options(session.global);
     options.source_roots.clone_from(&ground.paths);
-    let files = session::files_with(session, &ground, &options, &progress)?;
+    let found = session::find_with(session, &ground, &options, &progress)?;
+    let files = session::read(found, &progress);
     progress.stage("resolving calls");
     let graph = session.engine.graph(files.sources)?;
     drop(progress);

@@ -7,6 +7,7 @@ use loopshift_engine::change::{FileId, Outcome};
 use crate::apply::{self, Limits, Write};
 use crate::cli::{Format, Migrate, Target};
 use crate::diff;
+use crate::discover::Found;
 use crate::engine::{Job, Planned};
 use crate::home;
 use crate::mark::{self, Mode, Note};
@@ -28,13 +29,24 @@ pub fn run(session: &mut Session, args: &Migrate) -> Result<Exit, Problem> {
         for dir in ground.root.ancestors() {
             session::warn_of_unfinished(session, dir);
         }
-        let report = plan(session, args, &ground, to)?.0;
-        print(session, args, &report)?;
-        return Ok(if report.changed.is_empty() {
-            Exit::Clean
-        } else {
-            Exit::Changes
-        });
+        let progress = Progress::new(session.global.quiet);
+        let found = session::find(session, &ground, &progress)?;
+        let asked = ("migrate", args, to);
+        return session.cached(
+            &asked,
+            &ground,
+            found,
+            progress,
+            |session, found, progress| {
+                let report = plan(session, args, &ground, to, found, progress)?.0;
+                print(session, args, &report)?;
+                Ok(if report.changed.is_empty() {
+                    Exit::Clean
+                } else {
+                    Exit::Changes
+                })
+            },
+        );
     }
     for dir in ground.root.ancestors().skip(1) {
         session::warn_of_unfinished(session, dir);
@@ -62,7 +74,9 @@ fn migrate_locked(
             count(restored.files.len(), "file")
         ));
     }
-    let (mut report, writes) = plan(session, args, ground, to)?;
+    let progress = Progress::new(session.global.quiet);
+    let found = session::find(session, ground, &progress)?;
+    let (mut report, writes) = plan(session, args, ground, to, found, progress)?;
     let limits = Limits {
         roots: ground.paths.clone(),
         allow_dirty: args.allow_dirty,
@@ -81,8 +95,8 @@ fn target(args: &Migrate, ground: &Ground) -> Result<Target, Problem> {
     })
 }
 
-fn job(session: &Session, args: &Migrate, ground: &Ground, to: Target) -> Job {
-    let mut job = ground.job(session.global, to, Vec::new());
+fn job(args: &Migrate, ground: &Ground, to: Target) -> Job {
+    let mut job = ground.job(to, Vec::new());
     if !args.from.is_empty() {
         job.from = Some(args.from.clone());
     }
@@ -98,14 +112,15 @@ fn job(session: &Session, args: &Migrate, ground: &Ground, to: Target) -> Job {
 
 /// Reads the files and asks the engine: what there is to tell, and what there is to write.
 fn plan(
-    session: &mut Session,
+    session: &Session,
     args: &Migrate,
     ground: &Ground,
     to: Target,
+    found: Found,
+    progress: Progress,
 ) -> Result<(Report, Vec<Write>), Problem> {
-    let progress = Progress::new(session.global.quiet);
-    let files = session::files(session, ground, &progress)?;
-    let mut job = job(session, args, ground, to);
+    let files = session::read(found, &progress);
+    let mut job = job(args, ground, to);
     job.source_roots = files.source_roots;
     progress.stage(format!("planning {}", count(files.sources.len(), "file")));
     let planned = session.engine.plan(files.sources, &job)?;

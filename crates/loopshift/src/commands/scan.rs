@@ -14,18 +14,28 @@ pub fn run(session: &mut Session, args: &Scan) -> Result<Exit, Problem> {
     let ground = session::ground(&args.paths)?;
     let to = args.to.or(ground.settings.to).unwrap_or(Target::Anyio);
     let progress = Progress::new(session.global.quiet);
-    let files = session::files(session, &ground, &progress)?;
-    let job = ground.job(session.global, to, files.source_roots);
-    progress.stage(format!("scanning {}", count(files.sources.len(), "file")));
-    let mut scanned = session.engine.scan(files.sources, &job)?;
-    drop(progress);
-    scanned.problems.splice(0..0, files.problems);
-    match args.output_format {
-        Format::Json => session.print_json(&scan_report::to_json(&scanned, to))?,
-        Format::Text => {
-            let text = scan_report::render(&scanned, to, session.global.verbose);
-            session.print_styled(&text)?;
-        }
-    }
-    Ok(Exit::Clean)
+    let found = session::find(session, &ground, &progress)?;
+    let asked = ("scan", args, to);
+    session.cached(
+        &asked,
+        &ground,
+        found,
+        progress,
+        |session, found, progress| {
+            let files = session::read(found, &progress);
+            let job = ground.job(to, files.source_roots);
+            progress.stage(format!("scanning {}", count(files.sources.len(), "file")));
+            let mut scanned = session.engine.scan(files.sources, &job)?;
+            drop(progress);
+            scanned.problems.splice(0..0, files.problems);
+            match args.output_format {
+                Format::Json => session.print_json(&scan_report::to_json(&scanned, to))?,
+                Format::Text => {
+                    let text = scan_report::render(&scanned, to, session.global.verbose);
+                    session.print_styled(&text)?;
+                }
+            }
+            Ok(Exit::Clean)
+        },
+    )
 }

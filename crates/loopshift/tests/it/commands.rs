@@ -136,6 +136,8 @@ fn run_to<W: io::Write>(args: &[&str], mut out: W, read: impl Fn(W) -> String) -
         err: &mut err,
         colour: false,
         err_colour: false,
+        cache: None,
+        record: None,
     };
     let code = loopshift::run(&cli.command, &mut session);
     Ran {
@@ -177,7 +179,7 @@ Would apply 1 change in 1 file.
 ";
     assert!(ran.out.starts_with(expected), "{}", ran.out);
     assert!(
-        ran.out.contains("\n  bad.py  cannot decode it: "),
+        ran.out.contains("\n  bad.py:1  cannot decode it: "),
         "{}",
         ran.out
     );
@@ -540,8 +542,8 @@ fn files_that_cannot_be_worked_on_are_told_and_the_rest_goes_on() {
         "\n  two.py:1:",
         "\n  crlf.py:",
         "\n  deep.py:1:",
-        "\n  null.py:1:",
-        "\n  bytes.py ",
+        "\n  null.py:1 ",
+        "\n  bytes.py:1 ",
     ] {
         assert_eq!(
             ran.out.matches(place).count(),

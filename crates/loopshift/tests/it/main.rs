@@ -1,6 +1,7 @@
 //! The command line, used as a user or another crate does.
 
 mod applying;
+mod caching;
 mod commands;
 mod crashes;
 mod diffing;

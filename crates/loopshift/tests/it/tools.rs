@@ -129,6 +129,7 @@ impl Tree {
             .expect("the program is built")
             .current_dir(&self.root)
             .env_remove("LOOPSHIFT_FAILPOINT")
+            .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
             .args(args)
             .assert()
     }
