@@ -86,6 +86,23 @@ pub struct ModuleIr {
     pub exprs: Vec<(TextRange, Node)>,
 }
 
+impl ModuleIr {
+    /// Gives back the room that is not used: the facts of all modules wait for each other.
+    pub(crate) fn shrink(&mut self) {
+        self.symbols.shrink_to_fit();
+        self.copies.shrink_to_fit();
+        self.constants.shrink_to_fit();
+        self.loads.shrink_to_fit();
+        self.stores.shrink_to_fit();
+        self.calls.shrink_to_fit();
+        self.subscripts.shrink_to_fit();
+        self.protocols.shrink_to_fit();
+        self.exprs.shrink_to_fit();
+        self.containers.shrink_to_fit();
+        self.functions.shrink_to_fit();
+    }
+}
+
 /// A value known without any flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Constant {

@@ -126,6 +126,7 @@ pub struct Unlinked {
 /// Links the modules in the order given; file numbers follow it.
 pub fn link(modules: Vec<Unlinked>) -> Linked {
     let mut linked = Linked::default();
+    linked.reserve(&modules);
     for module in modules {
         linked.add(module);
     }
@@ -229,6 +230,28 @@ fn count<T>(list: &[T]) -> u32 {
 }
 
 impl Linked {
+    /// Makes room for all modules at once: growing step by step would need twice the memory.
+    fn reserve(&mut self, modules: &[Unlinked]) {
+        let total = |count: fn(&ModuleIr) -> usize| -> usize {
+            modules.iter().map(|module| count(&module.ir)).sum()
+        };
+        self.copies.reserve_exact(total(|ir| ir.copies.len()));
+        self.constants.reserve_exact(total(|ir| ir.constants.len()));
+        self.loads.reserve_exact(total(|ir| ir.loads.len()));
+        self.stores.reserve_exact(total(|ir| ir.stores.len()));
+        self.calls.reserve_exact(total(|ir| ir.calls.len()));
+        self.call_files.reserve_exact(total(|ir| ir.calls.len()));
+        self.subscripts
+            .reserve_exact(total(|ir| ir.subscripts.len()));
+        self.protocols.reserve_exact(total(|ir| ir.protocols.len()));
+        self.narrows.reserve_exact(total(|ir| ir.narrows.len()));
+        self.functions.reserve_exact(total(|ir| ir.functions.len()));
+        self.containers
+            .reserve_exact(total(|ir| ir.containers.len()));
+        self.free.reserve_exact(total(|ir| ir.free.len()));
+        self.imports.reserve_exact(total(|ir| ir.imports.len()));
+    }
+
     fn add(&mut self, module: Unlinked) {
         let Unlinked {
             name,

@@ -95,7 +95,13 @@ impl Flow<'_> {
     }
 
     fn load_generator(&mut self, base: ValueId, attr: Sym, to: Node) {
-        let full = format!("<builtin>.generator.{}", self.text(attr));
+        let kind = match self.values.get(base) {
+            Value::Generator(func) if self.linked.functions[func.0 as usize].is_async => {
+                "async_generator"
+            }
+            _ => "generator",
+        };
+        let full = format!("<builtin>.{kind}.{}", self.text(attr));
         let sym = self.sym(&full);
         self.add(to, Value::ExternalBound(sym, base));
     }
@@ -268,7 +274,7 @@ impl Flow<'_> {
         if let Some(hook) = self.defined_name("__getattribute__")
             && self.class_attr(class, hook).is_ok()
         {
-            let scratch = self.new_node();
+            let scratch = Node::NONE;
             self.call_method(base, class, "__getattribute__", &[], scratch, owner);
         }
         if self.is_enum(class) && self.load_member(class, attr, to) {
@@ -518,7 +524,7 @@ impl Flow<'_> {
         match self.values.get(base) {
             Value::Instance(class) => {
                 if self.defined_name("__setattr__").is_some() {
-                    let scratch = self.new_node();
+                    let scratch = Node::NONE;
                     let args = [Node::NONE, store.from];
                     self.call_method(base, class, "__setattr__", &args, scratch, store.owner);
                 }
@@ -582,7 +588,7 @@ impl Flow<'_> {
                     let this = self.new_node();
                     self.add_id(this, base);
                     let args = [this, store.from];
-                    let scratch = self.new_node();
+                    let scratch = Node::NONE;
                     taken |= self.call_method(id, of, "__set__", &args, scratch, store.owner);
                 }
                 _ => {}

@@ -266,7 +266,7 @@ fn iteration(flow: &mut Flow<'_>, index: u32, name: &str, a: &Args) {
     }
     let key = a.keyword(flow, "key");
     if key.is_some() {
-        let scratch = flow.new_node();
+        let scratch = Node::NONE;
         call_back(flow, index, key, &[item], scratch, a.owner);
     }
     let kind = match name {
@@ -291,7 +291,7 @@ fn iteration(flow: &mut Flow<'_>, index: u32, name: &str, a: &Args) {
             flow.add(a.result, Value::Iterator(mapped));
         }
         "filter" => {
-            let scratch = flow.new_node();
+            let scratch = Node::NONE;
             call_back(flow, index, a.first(), &[item], scratch, a.owner);
             flow.add(a.result, Value::Iterator(item));
         }

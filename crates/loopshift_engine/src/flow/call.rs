@@ -68,7 +68,7 @@ impl Flow<'_> {
         let result = self.linked.calls[index as usize].result;
         let yields = self.linked.functions[func.0 as usize].yields;
         self.add(result, Value::Manager(yields));
-        let scratch = self.new_node();
+        let scratch = Node::NONE;
         self.connect_to(index, func, receiver, scratch);
     }
 
@@ -120,7 +120,6 @@ impl Flow<'_> {
                 node: *node,
             })
             .collect();
-        let to = if to.is_some() { to } else { self.new_node() };
         self.make_call(u32::MAX, callee, args, to, owner);
     }
 
@@ -366,7 +365,7 @@ impl Flow<'_> {
                 let callee = self.new_node();
                 self.constrain(node, Constraint::Bind(instance, callee, FuncId::NONE));
                 let args = self.linked.calls[index as usize].args.clone();
-                let scratch = self.new_node();
+                let scratch = Node::NONE;
                 // The edge to `__init__` comes from the written call, whose callee is the class.
                 self.make_call(index, callee, args, scratch, FuncId::NONE);
             }
@@ -406,7 +405,7 @@ impl Flow<'_> {
             }
         }
         let owner = self.linked.calls[index as usize].owner;
-        let scratch = self.new_node();
+        let scratch = Node::NONE;
         self.call_method(instance, class, "__post_init__", &[], scratch, owner);
     }
 

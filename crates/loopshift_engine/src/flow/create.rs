@@ -35,7 +35,7 @@ impl Flow<'_> {
             self.init_subclass(class, owner);
             if self.is_enum(class) {
                 let instance = self.values.id(Value::Instance(class));
-                let scratch = self.new_node();
+                let scratch = Node::NONE;
                 self.call_method(instance, class, "__init__", &[], scratch, owner);
             }
         }
@@ -88,7 +88,7 @@ impl Flow<'_> {
         name: &str,
         owner: FuncId,
     ) {
-        let scratch = self.new_node();
+        let scratch = Node::NONE;
         let receiver = if name == "__new__" { meta } else { class };
         let receiver = self.values.id(Value::Class(receiver));
         self.call_method(receiver, meta, name, &[], scratch, owner);
@@ -117,7 +117,7 @@ impl Flow<'_> {
             node,
             super::Constraint::Bind(receiver, callee, FuncId::NONE),
         );
-        let scratch = self.new_node();
+        let scratch = Node::NONE;
         self.make_call(u32::MAX, callee, args, scratch, owner);
     }
 
@@ -127,7 +127,7 @@ impl Flow<'_> {
             let owner = self.linked.classes[class.0 as usize].parent;
             let this = self.new_node();
             self.add(this, Value::Class(class));
-            let scratch = self.new_node();
+            let scratch = Node::NONE;
             self.call_method(id, of, "__set_name__", &[this], scratch, owner);
         }
     }

@@ -87,7 +87,7 @@ impl Flow<'_> {
                 }
             }
             for callee in callees {
-                let scratch = self.new_node();
+                let scratch = Node::NONE;
                 // The library calls it, not whoever hands it over.
                 self.make_call(index, callee, args.clone().into(), scratch, FuncId::NONE);
             }

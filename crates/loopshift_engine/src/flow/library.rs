@@ -26,6 +26,7 @@ pub(super) fn library_function(
         "functools.wraps" => flow.add(a.result, Value::Identity),
         "functools.update_wrapper"
         | "functools.cache"
+        | "functools.cmp_to_key"
         | "functools.total_ordering"
         | "functools.singledispatch"
         | "abc.abstractmethod"

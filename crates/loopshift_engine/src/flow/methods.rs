@@ -23,7 +23,7 @@ pub(super) fn builtin_method(
         flow.wait(Given::New, index, a.first());
         return true;
     }
-    if matches!(ty, "generator" | "coroutine") {
+    if matches!(ty, "generator" | "async_generator" | "coroutine") {
         let sync = matches!(name, "__next__" | "send" | "throw");
         if sync {
             flow.iterate(receiver, a.result, a.owner);
@@ -73,7 +73,7 @@ pub(super) fn builtin_method(
             }
         }
         if name == "join" {
-            let scratch = flow.new_node();
+            let scratch = Node::NONE;
             flow.add_protocol(ProtocolKind::Iter, a.first(), scratch, a.owner);
         }
         return true;
@@ -152,7 +152,7 @@ fn container_method(
                     kind: ArgKind::Positional,
                     node: item,
                 }]);
-                let scratch = flow.new_node();
+                let scratch = Node::NONE;
                 flow.make_call(u32::MAX, key, list, scratch, a.owner);
             } else {
                 let item = flow.new_node();

@@ -7,6 +7,7 @@ mod attr;
 mod builtin;
 mod call;
 mod class;
+mod constraints;
 mod create;
 mod external;
 mod given;
@@ -29,10 +30,11 @@ use smallvec::SmallVec;
 use crate::externals::{Api, Externals};
 use crate::ir::{ClassId, Container, ContainerId, ContainerKind, FuncId, Key, Node, Reason, Sym};
 use crate::link::Linked;
+use constraints::{Dynamic, Static};
 use value::{CallId, Value, ValueId, Values};
 
 /// The values of a node.
-pub type Set = SmallVec<[ValueId; 2]>;
+pub type Set = SmallVec<[ValueId; 4]>;
 
 /// More values than this at one node are no longer told apart.
 const SET_LIMIT: usize = 48;
@@ -95,7 +97,7 @@ pub struct Flow<'a> {
     pub values: Values,
     sets: Vec<Set>,
     constraints: Static,
-    dynamic: FxHashMap<Node, Vec<Constraint>>,
+    dynamic: Dynamic,
     work: Vec<(Node, ValueId)>,
     /// Linearised bases of each class.
     pub mro: Vec<Vec<MroEntry>>,
@@ -136,42 +138,6 @@ pub struct Flow<'a> {
     late_stored: FxHashSet<Sym>,
     /// What makes properties and the like: known before anything else is called.
     descriptors: FxHashSet<Sym>,
-}
-
-/// The constraints known from the start, by node.
-#[derive(Default)]
-struct Static {
-    starts: Vec<u32>,
-    list: Vec<Constraint>,
-}
-
-impl Static {
-    fn new(nodes: u32, mut pairs: Vec<(Node, Constraint)>) -> Self {
-        pairs.retain(|(node, _)| node.is_some());
-        let mut starts = vec![0u32; nodes as usize + 1];
-        for (node, _) in &pairs {
-            starts[node.0 as usize + 1] += 1;
-        }
-        for index in 1..starts.len() {
-            starts[index] += starts[index - 1];
-        }
-        let mut next = starts.clone();
-        let mut list = vec![Constraint::Copy(Node::NONE); pairs.len()];
-        for (node, constraint) in pairs {
-            let slot = &mut next[node.0 as usize];
-            list[*slot as usize] = constraint;
-            *slot += 1;
-        }
-        Static { starts, list }
-    }
-
-    fn range(&self, node: Node) -> std::ops::Range<usize> {
-        let index = node.0 as usize;
-        if index + 1 >= self.starts.len() {
-            return 0..0;
-        }
-        self.starts[index] as usize..self.starts[index + 1] as usize
-    }
 }
 
 impl<'a> Flow<'a> {
@@ -239,11 +205,9 @@ impl<'a> Flow<'a> {
         if !node.is_some() || constraint == Constraint::Copy(node) {
             return;
         }
-        let list = self.dynamic.entry(node).or_default();
-        if list.contains(&constraint) {
+        if !self.dynamic.insert(node, constraint) {
             return;
         }
-        list.push(constraint);
         let set = self.sets[node.0 as usize].clone();
         for id in set {
             self.apply(constraint, node, id);

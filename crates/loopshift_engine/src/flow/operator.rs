@@ -17,7 +17,6 @@ impl Flow<'_> {
         let name = self.text(method).to_owned();
         match self.values.get(id) {
             Value::Instance(class) => {
-                let to = if to.is_some() { to } else { self.new_node() };
                 let args = [arg];
                 let args = if arg.is_some() { &args[..] } else { &[] };
                 let called = self.call_method(id, class, &name, args, to, owner);
@@ -36,10 +35,7 @@ impl Flow<'_> {
         let protocol = self.linked.protocols[index as usize];
         match self.values.get(id) {
             Value::Instance(class) => {
-                let to = match protocol.to {
-                    to if to.is_some() => to,
-                    _ => self.new_node(),
-                };
+                let to = protocol.to;
                 let name = self.text(method).to_owned();
                 let args = [protocol.arg];
                 let plain = name.strip_prefix("__i").map(|rest| format!("__{rest}"));
@@ -71,10 +67,7 @@ impl Flow<'_> {
         if let (Value::Instance(class), crate::ir::ProtocolKind::Binary(_, reflected)) =
             (self.values.get(id), protocol.kind)
         {
-            let to = match protocol.to {
-                to if to.is_some() => to,
-                _ => self.new_node(),
-            };
+            let to = protocol.to;
             let name = self.text(reflected).to_owned();
             self.call_method(id, class, &name, &[protocol.base], to, protocol.owner);
         }
@@ -83,7 +76,7 @@ impl Flow<'_> {
     /// `if x`.
     pub(super) fn truth(&mut self, id: ValueId, owner: FuncId) {
         if let Value::Instance(class) = self.values.get(id) {
-            let scratch = self.new_node();
+            let scratch = Node::NONE;
             if !self.call_method(id, class, "__bool__", &[], scratch, owner) {
                 self.call_method(id, class, "__len__", &[], scratch, owner);
             }
@@ -108,7 +101,7 @@ impl Flow<'_> {
             }
             MroEntry::Class(_) => false,
         });
-        let scratch = self.new_node();
+        let scratch = Node::NONE;
         for name in names {
             if *name == "__repr__" && foreign && form != TextForm::Repr {
                 return;

@@ -195,7 +195,7 @@ impl Flow<'_> {
             Value::Instance(class) => {
                 let result = if asynchronous { self.new_node() } else { to };
                 let entered = self.call_method(id, class, enter, &[], result, owner);
-                let scratch = self.new_node();
+                let scratch = Node::NONE;
                 self.call_method(id, class, exit, &[], scratch, owner);
                 if asynchronous {
                     self.add_protocol(ProtocolKind::Await, result, to, FuncId::NONE);
@@ -314,7 +314,7 @@ impl Flow<'_> {
                     "__getitem__"
                 };
                 if subscript.store {
-                    let scratch = self.new_node();
+                    let scratch = Node::NONE;
                     let args = [Node::NONE, subscript.value];
                     self.call_method(id, class, name, &args, scratch, subscript.owner);
                 } else if self.is_named_tuple(class) {
@@ -374,7 +374,7 @@ impl Flow<'_> {
                 .any(|base| matches!(base, Value::Container(_)))
         {
             let id = self.values.id(key);
-            let scratch = self.new_node();
+            let scratch = Node::NONE;
             self.call_method(id, class, "__hash__", &[], scratch, subscript.owner);
         }
     }

@@ -2,8 +2,9 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::constraints::{Dynamic, Static};
 use super::value::{CallId, Value, ValueId, Values};
-use super::{Constraint, Flow, Set, Static};
+use super::{Constraint, Flow, Set};
 use crate::externals::Externals;
 use crate::ir::{
     Annotation, ClassId, Constant, FuncId, FunctionKind, Key, Node, ParamKind, Reason, Sym,
@@ -23,42 +24,10 @@ pub enum Target {
 pub type Hidden = FxHashSet<(FuncId, Target)>;
 
 /// Finds the values of all nodes.
-pub fn solve(linked: Linked, externals: &dyn Externals) -> Flow<'_> {
-    let mut pairs: Vec<(Node, Constraint)> = Vec::with_capacity(
-        linked.copies.len() + linked.loads.len() + linked.stores.len() + linked.calls.len(),
-    );
-    let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
-    pairs.extend(
-        linked
-            .copies
-            .iter()
-            .map(|(from, to)| (*from, Constraint::Copy(*to))),
-    );
-    pairs.extend(
-        linked
-            .narrows
-            .iter()
-            .enumerate()
-            .map(|(index, narrow)| (narrow.subject, Constraint::Narrow(number(index)))),
-    );
-    for (index, load) in linked.loads.iter().enumerate() {
-        pairs.push((load.base, Constraint::Load(number(index))));
-    }
-    for (index, store) in linked.stores.iter().enumerate() {
-        pairs.push((store.base, Constraint::Store(number(index))));
-    }
-    for (index, call) in linked.calls.iter().enumerate() {
-        pairs.push((call.callee, Constraint::Callee(number(index))));
-    }
-    for (index, subscript) in linked.subscripts.iter().enumerate() {
-        pairs.push((subscript.base, Constraint::Subscript(number(index))));
-        pairs.push((subscript.key_node, Constraint::Key(number(index))));
-    }
-    for (index, protocol) in linked.protocols.iter().enumerate() {
-        pairs.push((protocol.base, Constraint::Protocol(number(index))));
-    }
+pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
     let nodes = linked.nodes;
-    let constraints = Static::new(nodes, pairs);
+    let constraints = Static::new(&linked);
+    linked.copies = Vec::new();
     let written_calls = linked.calls.len();
     let functions = linked.functions.len();
     let mut flow = Flow {
@@ -67,7 +36,7 @@ pub fn solve(linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         values: Values::default(),
         sets: vec![Set::new(); nodes as usize],
         constraints,
-        dynamic: FxHashMap::default(),
+        dynamic: Dynamic::default(),
         work: Vec::new(),
         mro: Vec::new(),
         attrs: FxHashMap::default(),
@@ -162,11 +131,12 @@ impl Flow<'_> {
     fn drain(&mut self) {
         while let Some((node, id)) = self.work.pop() {
             for index in self.constraints.range(node) {
-                let constraint = self.constraints.list[index];
+                let constraint = self.constraints.get(index);
                 self.apply(constraint, node, id);
             }
-            if let Some(list) = self.dynamic.get(&node) {
-                for constraint in list.clone() {
+            // Those added meanwhile see the value by themselves: it is in the set.
+            for place in 0..self.dynamic.count(node) {
+                if let Some(constraint) = self.dynamic.get(node, place) {
                     self.apply(constraint, node, id);
                 }
             }
@@ -252,6 +222,7 @@ impl Flow<'_> {
             };
             self.add(node, value);
         }
+        self.linked.constants = Vec::new();
         for index in 0..self.linked.imports.len() {
             let (file, import) = self.linked.imports[index];
             match import.name {
@@ -431,10 +402,11 @@ impl Flow<'_> {
     fn attr_values(&self, class: ClassId, function: usize) -> impl Iterator<Item = Value> + '_ {
         let qualname = &self.linked.functions[function].qualname;
         let name = qualname.rsplit('.').next().unwrap_or_default();
+        let own = &self.linked.classes[class.0 as usize].qualname;
         let node = self
             .linked
             .symbols
-            .find(name)
+            .find(&crate::lower::mangle(own, name))
             .and_then(|attr| self.attrs.get(&(class, attr)))
             .copied()
             .unwrap_or(Node::NONE);

@@ -103,7 +103,7 @@ impl<'a> Lowerer<'a> {
                 }
                 let node = if node.is_some() { node } else { self.node() };
                 self.record(attribute.range, node);
-                let attr = self.sym(attribute.attr.as_str());
+                let attr = self.attr_sym(attribute.attr.as_str());
                 let owner = self.owner();
                 let class = self
                     .outer_method()

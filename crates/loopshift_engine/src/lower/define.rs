@@ -4,7 +4,8 @@ use loopshift_python::ast::{self, Expr};
 use loopshift_python::{Ranged, TextRange};
 
 use super::Lowerer;
-use super::scope::{self, ScopeKind};
+use super::bindings;
+use super::scope::ScopeKind;
 use crate::ir::{
     CallForm, Class, ClassId, Constant, ContainerKind, FuncId, Function, FunctionKind, Node, Param,
     ParamKind,
@@ -35,8 +36,8 @@ impl<'a> Lowerer<'a> {
             Some(ScopeKind::Class(class)) => Some(class),
             _ => None,
         };
-        let bindings = scope::collect(&def.body, self.has_walrus);
-        let is_generator = scope::has_yield(&def.body);
+        let bindings = bindings::collect(&def.body, self.has_walrus);
+        let is_generator = bindings::has_yield(&def.body);
         let id = self.begin_function(&NewFunction {
             name: def.name.as_str(),
             range: def.range,
@@ -123,7 +124,7 @@ impl<'a> Lowerer<'a> {
         id: FuncId,
         parameters: &'a ast::Parameters,
         defaults: Vec<Node>,
-        mut bindings: scope::Bindings<'a>,
+        mut bindings: bindings::Bindings<'a>,
         class: Option<ClassId>,
     ) {
         let annotations: Vec<_> = parameters
@@ -277,10 +278,11 @@ impl<'a> Lowerer<'a> {
         self.copy(class, value);
         self.record(def.name.range(), value);
         self.write(def.name.as_str(), value);
-        let bindings = scope::collect(&def.body, self.has_walrus);
+        let bindings = bindings::collect(&def.body, self.has_walrus);
         self.push_scope(ScopeKind::Class(id), owner, &bindings, qualname);
         self.body(&def.body);
         let scope = self.pop_scope();
+        let own = def.name.as_str();
         let mut attrs: Vec<(&str, Node)> = scope
             .bindings
             .iter()
@@ -289,7 +291,7 @@ impl<'a> Lowerer<'a> {
         attrs.sort_unstable();
         let attrs = attrs
             .into_iter()
-            .map(|(name, node)| (self.sym(name), node))
+            .map(|(name, node)| (self.sym(&super::mangle(own, name)), node))
             .collect();
         self.ir.classes[id.0 as usize].attrs = attrs;
     }

@@ -3,8 +3,9 @@
 use loopshift_python::ast::{self, Expr};
 use loopshift_python::{Ranged, TextRange};
 
+use super::bindings;
 use super::define::NewFunction;
-use super::scope::{self, ScopeKind};
+use super::scope::ScopeKind;
 use super::{Lowerer, Operand};
 use crate::ir::{
     Arg, ArgKind, CallForm, Constant, ContainerKind, FunctionKind, Key, Node, ProtocolKind,
@@ -316,11 +317,11 @@ impl<'a> Lowerer<'a> {
         generators: &'a [ast::Comprehension],
         range: TextRange,
     ) -> Operand {
-        let mut bindings = scope::Bindings::default();
+        let mut bindings = bindings::Bindings::default();
         for generator in generators {
             bindings
                 .bound
-                .extend(scope::assigned_targets(&generator.target));
+                .extend(bindings::assigned_targets(&generator.target));
         }
         let owner = self.owner();
         let mut opened = false;
@@ -378,13 +379,13 @@ impl<'a> Lowerer<'a> {
             name_range: TextRange::empty(lambda.range.start()),
             kind: FunctionKind::Lambda,
             is_async: false,
-            is_generator: scope::expr_has_yield(&lambda.body),
+            is_generator: bindings::expr_has_yield(&lambda.body),
             class: None,
             decorated: false,
         });
-        let mut bindings = scope::Bindings::default();
+        let mut bindings = bindings::Bindings::default();
         if self.has_walrus {
-            bindings = scope::collect_expr(&lambda.body);
+            bindings = bindings::collect_expr(&lambda.body);
         }
         match &lambda.parameters {
             Some(parameters) => {

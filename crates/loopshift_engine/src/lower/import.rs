@@ -3,7 +3,7 @@
 use loopshift_python::ast::{self};
 
 use super::Lowerer;
-use super::scope::{self};
+use super::bindings;
 use crate::ir::Import;
 
 impl<'a> Lowerer<'a> {
@@ -35,7 +35,7 @@ impl<'a> Lowerer<'a> {
                 });
             }
             self.record(alias.range, to);
-            self.write(scope::import_binding(alias), to);
+            self.write(bindings::import_binding(alias), to);
         }
     }
 

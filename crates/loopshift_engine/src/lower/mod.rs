@@ -6,6 +6,7 @@
 
 mod annotation;
 mod assign;
+mod bindings;
 mod define;
 mod expr;
 mod import;
@@ -53,6 +54,7 @@ pub fn lower(module: &ModModule, source: &str, name: ModuleName<'_>) -> ModuleIr
     let mut ir = lowerer.ir;
     ir.exprs
         .sort_by_key(|(range, _)| (range.start(), range.end()));
+    ir.shrink();
     ir
 }
 
@@ -95,7 +97,7 @@ pub(crate) struct Lowerer<'a> {
 
 impl<'a> Lowerer<'a> {
     fn module(&mut self, module: &'a ModModule) {
-        scope::collect_shared(&module.body, &mut self.shared);
+        bindings::collect_shared(&module.body, &mut self.shared);
         let ret = self.node();
         let yields = self.node();
         let sends = self.node();
@@ -115,7 +117,7 @@ impl<'a> Lowerer<'a> {
             passes: Vec::new(),
             decorated: false,
         });
-        let bindings = scope::collect(&module.body, self.has_walrus);
+        let bindings = bindings::collect(&module.body, self.has_walrus);
         self.push_scope(ScopeKind::Module, FuncId(0), &bindings, String::new());
         self.body(&module.body);
         let scope = self.pop_scope();
@@ -246,8 +248,24 @@ impl<'a> Lowerer<'a> {
         })
     }
 
+    /// The symbol of an attribute: `__name` within a class is private to it.
+    fn attr_sym(&mut self, attr: &str) -> Sym {
+        if attr.starts_with("__") && !attr.ends_with("__") {
+            let class = self.scopes.iter().rev().find_map(|scope| match scope.kind {
+                ScopeKind::Class(class) => Some(class),
+                _ => None,
+            });
+            if let Some(class) = class {
+                let qualname = &self.ir.classes[class.0 as usize].qualname;
+                let mangled = mangle(qualname, attr);
+                return self.sym(&mangled);
+            }
+        }
+        self.sym(attr)
+    }
+
     fn load(&mut self, base: Node, attr: &str) -> Node {
-        let attr = self.sym(attr);
+        let attr = self.attr_sym(attr);
         let to = self.node();
         let owner = self.owner();
         self.ir.loads.push(Load {
@@ -326,6 +344,16 @@ impl<'a> Lowerer<'a> {
             format!("{prefix}.{name}")
         }
     }
+}
+
+/// `_Class__name`, for a private name in a class.
+pub(crate) fn mangle(class: &str, name: &str) -> String {
+    let class = class.rsplit('.').next().unwrap_or(class);
+    let class = class.trim_start_matches('_');
+    if class.is_empty() || !name.starts_with("__") || name.ends_with("__") {
+        return name.to_owned();
+    }
+    format!("_{class}{name}")
 }
 
 /// The last identifier of a dotted name, for recognising typing constructs.

@@ -4,7 +4,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{self, Expr, Stmt};
 
 use super::Lowerer;
-use super::scope::{self};
+use super::bindings;
 use crate::ir::{CallForm, Node, ParamKind, ProtocolKind, Reason};
 
 impl<'a> Lowerer<'a> {
@@ -120,8 +120,8 @@ impl<'a> Lowerer<'a> {
             ProtocolKind::Iter
         };
         self.protocol(kind, iter, item);
-        let mut names = scope::assigned(&[&for_.body], self.has_walrus);
-        names.extend(scope::assigned_targets(&for_.target));
+        let mut names = bindings::assigned(&[&for_.body], self.has_walrus);
+        names.extend(bindings::assigned_targets(&for_.target));
         self.open_region(&names);
         self.enter_joins();
         self.bind(&for_.target, item);
@@ -132,7 +132,7 @@ impl<'a> Lowerer<'a> {
     }
 
     fn while_(&mut self, while_: &'a ast::StmtWhile) {
-        let names = scope::assigned(&[&while_.body], self.has_walrus);
+        let names = bindings::assigned(&[&while_.body], self.has_walrus);
         self.open_region(&names);
         self.enter_joins();
         self.truth(&while_.test);
@@ -209,7 +209,7 @@ impl<'a> Lowerer<'a> {
     }
 
     fn try_(&mut self, try_: &'a ast::StmtTry) -> bool {
-        let names = scope::assigned(&[&try_.body], self.has_walrus);
+        let names = bindings::assigned(&[&try_.body], self.has_walrus);
         self.open_region(&names);
         let mark = self.mark();
         let body_ends = self.body(&try_.body);

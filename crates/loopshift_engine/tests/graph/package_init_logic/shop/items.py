@@ -1,0 +1,4 @@
+__all__ = ["Apple"]
+class Apple:
+    def price(self): return self._cost()
+    def _cost(self): return 1

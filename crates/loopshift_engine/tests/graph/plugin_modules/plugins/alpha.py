@@ -1,0 +1,5 @@
+from . import register
+
+@register
+def run():
+    pass

@@ -1,0 +1,8 @@
+from plugins import register
+
+@register
+def run():
+    pass
+
+def extra():
+    run()
