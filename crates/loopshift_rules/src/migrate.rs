@@ -82,6 +82,7 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
             changes
         })
         .collect();
+    give_way(&mut changes);
     changes.extend(unhandled(&context, &changes, options));
     let verification = Verification {
         before: files,
@@ -109,7 +110,8 @@ fn is_wanted(rule: &Rule, options: &Options) -> bool {
     (options.select.is_empty() || named(&options.select)) && !named(&options.ignore)
 }
 
-/// Parses the files that a rule may look at: those with uses, and those where objects of the libraries come along.
+/// Parses the files that a rule may look at: those with uses, those where objects of the libraries come along, and
+/// those with asynchronous functions, which may be what a use runs.
 fn parse_views(
     program: &Program<'_>,
     found: &[Use],
@@ -136,6 +138,11 @@ fn parse_views(
             wanted.insert(file);
         }
     }
+    for (function, file) in flow.linked.functions.iter().zip(&flow.linked.func_files) {
+        if function.is_async {
+            wanted.insert(*file);
+        }
+    }
     program
         .files
         .par_iter()
@@ -160,6 +167,9 @@ fn counts(views: &[Option<View<'_>>], catalog: &Catalog, use_: &Use) -> bool {
     if matches!(node, Some(AnyNodeRef::Alias(_))) {
         return false;
     }
+    if catalog.get(&use_.api).is_none() && is_of_exception(catalog, use_) {
+        return false;
+    }
     let module = catalog
         .get(&use_.api)
         .is_some_and(|api| api.kind == Kind::Module);
@@ -170,6 +180,28 @@ fn counts(views: &[Option<View<'_>>], catalog: &Catalog, use_: &Use) -> bool {
         return false;
     }
     !(module && matches!(view.tree.parent(expr), Some(AnyNodeRef::ExprAttribute(_))))
+}
+
+/// A rule that declines a use gives way to one that moves it.
+fn give_way(changes: &mut Vec<Change>) {
+    let moved: FxHashSet<Place> = changes
+        .iter()
+        .filter(|change| change.declined.is_none())
+        .flat_map(|change| change.covers.iter().copied().chain([change.place]))
+        .collect();
+    changes.retain(|change| change.declined.is_none() || !moved.contains(&change.place));
+}
+
+/// Whether the use is an attribute that every exception has, of an exception of a library.
+fn is_of_exception(catalog: &Catalog, use_: &Use) -> bool {
+    use_.api.rsplit_once('.').is_some_and(|(class, attribute)| {
+        let common = attribute.starts_with("__")
+            || matches!(attribute, "args" | "with_traceback" | "add_note");
+        common
+            && catalog
+                .get(class)
+                .is_some_and(|api| api.kind == Kind::Exception)
+    })
 }
 
 /// Uses that no rule has spoken about, with what the catalog says of them.

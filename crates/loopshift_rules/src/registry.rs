@@ -18,9 +18,29 @@ pub struct Rule {
 /// All rules, by name.
 pub const RULES: &[Rule] = &[
     Rule {
+        name: "anyio-as-completed",
+        plan: rules::anyio_as_completed::plan,
+        page: include_str!("../../../docs/rules/anyio-as-completed.md"),
+    },
+    Rule {
+        name: "anyio-cancelled",
+        plan: rules::anyio_cancelled::plan,
+        page: include_str!("../../../docs/rules/anyio-cancelled.md"),
+    },
+    Rule {
+        name: "anyio-cleanup",
+        plan: rules::anyio_cleanup::plan,
+        page: include_str!("../../../docs/rules/anyio-cleanup.md"),
+    },
+    Rule {
         name: "anyio-event",
         plan: rules::anyio_event::plan,
         page: include_str!("../../../docs/rules/anyio-event.md"),
+    },
+    Rule {
+        name: "anyio-gather",
+        plan: rules::anyio_gather::plan,
+        page: include_str!("../../../docs/rules/anyio-gather.md"),
     },
     Rule {
         name: "anyio-loop",
@@ -43,14 +63,34 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-run.md"),
     },
     Rule {
+        name: "anyio-shield",
+        plan: rules::anyio_shield::plan,
+        page: include_str!("../../../docs/rules/anyio-shield.md"),
+    },
+    Rule {
         name: "anyio-sleep",
         plan: rules::anyio_sleep::plan,
         page: include_str!("../../../docs/rules/anyio-sleep.md"),
     },
     Rule {
+        name: "anyio-timeout",
+        plan: rules::anyio_timeout::plan,
+        page: include_str!("../../../docs/rules/anyio-timeout.md"),
+    },
+    Rule {
+        name: "anyio-timeout-error",
+        plan: rules::anyio_timeout_error::plan,
+        page: include_str!("../../../docs/rules/anyio-timeout-error.md"),
+    },
+    Rule {
         name: "anyio-to-thread",
         plan: rules::anyio_to_thread::plan,
         page: include_str!("../../../docs/rules/anyio-to-thread.md"),
+    },
+    Rule {
+        name: "anyio-wait-for",
+        plan: rules::anyio_wait_for::plan,
+        page: include_str!("../../../docs/rules/anyio-wait-for.md"),
     },
 ];
 

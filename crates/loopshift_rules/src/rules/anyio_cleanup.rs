@@ -1,0 +1,132 @@
+//! What a `finally` waits for is shielded, in code that may be cancelled.
+//!
+//! asyncio cancels once, so a cleanup after that runs to its end. In `AnyIO` the first wait of it would be cancelled.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, StmtTry};
+use loopshift_python::{Ranged, TextRange};
+
+use super::awaited::coroutines;
+use super::cancellation::{Role, role, shields};
+use super::code::{Reach, called_within, definition, own, switches};
+use crate::context::{Context, View};
+
+const RULE: &str = "anyio-cleanup";
+
+/// What may cancel the coroutines that it is given.
+const CANCELLING: &[&str] = &[
+    "asyncio.create_task",
+    "asyncio.ensure_future",
+    "asyncio.TaskGroup.create_task",
+    "asyncio.AbstractEventLoop.create_task",
+    "asyncio.gather",
+    "asyncio.wait",
+    "asyncio.wait_for",
+    "asyncio.as_completed",
+];
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for func in cancellable(cx) {
+        let Some((view, def)) = definition(cx, func) else {
+            continue;
+        };
+        if !def.is_async {
+            continue;
+        }
+        let mut done: Vec<TextRange> = Vec::new();
+        for node in own(&def.body) {
+            let AnyNodeRef::StmtTry(stmt) = node else {
+                continue;
+            };
+            if done.iter().any(|range| range.contains_range(stmt.range())) || !switches(&stmt.body)
+            {
+                continue;
+            }
+            if let Some(change) = moved(cx, view, stmt) {
+                done.extend(change.edits.iter().map(|(_, edit)| edit.range()));
+                changes.push(change);
+            }
+        }
+    }
+}
+
+fn moved<'v>(cx: &Context<'_>, view: &'v View<'v>, stmt: &'v StmtTry) -> Option<Change> {
+    // A handler of asyncio.CancelledError brings its own shields.
+    let handled = cx.uses.iter().any(|use_| {
+        use_.api == "asyncio.CancelledError"
+            && use_.place.file == view.file
+            && view.tree.expr_at(use_.place.range).is_some_and(|expr| {
+                matches!(role(cx, view, expr), Role::Handler(it, _) if it.range() == stmt.range())
+            })
+    });
+    if handled {
+        return None;
+    }
+    let mut bodies = vec![&stmt.finalbody];
+    for ExceptHandler::ExceptHandler(handler) in &stmt.handlers {
+        let catches = match handler.type_.as_deref() {
+            None => true,
+            Some(Expr::Name(name)) => name.id == "BaseException",
+            Some(_) => false,
+        };
+        if catches {
+            bodies.push(&handler.body);
+        }
+    }
+    let first = bodies.iter().find_map(|body| {
+        let edits = shields(cx, view, body).ok()?;
+        edits.first().map(loopshift_python::edit::Edit::range)
+    })?;
+    let place = Place {
+        file: view.file,
+        range: first,
+    };
+    let message = "what must run to its end is shielded from cancellation";
+    let mut change = Change::new(RULE, place, "asyncio.CancelledError", message);
+    for body in bodies {
+        match shields(cx, view, body) {
+            Ok(edits) => edits.into_iter().for_each(|edit| change.edit(edit)),
+            Err(reason) => {
+                return Some(Change::declined(
+                    RULE,
+                    place,
+                    "asyncio.CancelledError",
+                    reason,
+                ));
+            }
+        }
+    }
+    Some(change)
+}
+
+/// The functions that something may cancel: what runs in tasks, in groups and under timeouts.
+fn cancellable(cx: &Context<'_>) -> BTreeSet<FuncId> {
+    let mut start = BTreeSet::new();
+    for use_ in cx.uses {
+        let Some(view) = cx.view(use_.place.file) else {
+            continue;
+        };
+        let Some(call) = view.call_of(use_.place.range) else {
+            continue;
+        };
+        if CANCELLING.contains(&use_.api.as_str()) {
+            for argument in &call.arguments.args {
+                let inner = match argument {
+                    Expr::Starred(starred) => &*starred.value,
+                    plain => plain,
+                };
+                start.extend(coroutines(cx, view, inner));
+            }
+        } else if matches!(use_.api.as_str(), "asyncio.timeout" | "asyncio.timeout_at")
+            && let Some(AnyNodeRef::StmtWith(with)) =
+                view.tree.ancestors(call).find(|node| node.is_statement())
+        {
+            start.extend(called_within(cx, view.place(with)));
+            start.insert(cx.program.function_at(use_.place));
+        }
+    }
+    Reach::new(cx).from(start)
+}

@@ -1,0 +1,548 @@
+//! `asyncio.gather` over coroutines becomes `anyio.gather`.
+//!
+//! `AnyIO` gives a tuple, raises groups of errors, and cancels the others when one fails. Where that can be seen, it is
+//! mended by a block (`first_error`), by a small function in the module, or said to be unsafe.
+
+use std::collections::BTreeMap;
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Keyword, Stmt};
+use loopshift_python::edit::{Edit, Helper, Piece, Wrap};
+use loopshift_python::{Ranged, TextRange};
+
+use super::awaited::{Awaited, coroutines, of_all, statement_around};
+use super::cancellation::handlers_by_function;
+use super::code::{Reach, has_comment};
+use super::raising::{Raising, is_builtin_call, may_be_caught};
+use crate::context::{Context, View};
+
+const RULE: &str = "anyio-gather";
+
+/// How the functions here are written for the oldest Python and `AnyIO`.
+macro_rules! helper {
+    ($name:literal, $source:expr) => {
+        Helper {
+            name: $name,
+            source: $source,
+        }
+    };
+}
+
+static FIRST_ERROR: Helper = helper!(
+    "first_error",
+    "\
+@{@contextlib:contextmanager}
+def {name}():
+    \"\"\"Raise the first error of a task group by itself, as asyncio.gather does.\"\"\"
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        exc = group
+        while isinstance(exc, BaseExceptionGroup):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+"
+);
+
+static FIRST_ERROR_310: Helper = helper!(
+    "first_error",
+    "\
+@{@contextlib:contextmanager}
+def {name}():
+    \"\"\"Raise the first error of a task group by itself, as asyncio.gather does.\"\"\"
+    try:
+        yield
+    except {@exceptiongroup:BaseExceptionGroup} as group:
+        exc = group
+        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+"
+);
+
+static GATHER: Helper = helper!(
+    "_gather",
+    "\
+async def {name}(*coros):
+    try:
+        return list(await {@anyio}.gather(*coros))
+    except BaseExceptionGroup as group:
+        exc = group
+        while isinstance(exc, BaseExceptionGroup):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+"
+);
+
+static GATHER_310: Helper = helper!(
+    "_gather",
+    "\
+async def {name}(*coros):
+    try:
+        return list(await {@anyio}.gather(*coros))
+    except {@exceptiongroup:BaseExceptionGroup} as group:
+        exc = group
+        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+"
+);
+
+static GATHER_QUIET: Helper = helper!(
+    "_gather",
+    "\
+async def {name}(*coros):
+    return list(await {@anyio}.gather(*coros))
+"
+);
+
+static GATHER_40_QUIET: Helper = helper!(
+    "_gather",
+    "\
+async def {name}(*coros):
+    results = [None] * len(coros)
+
+    async def run(i, coro):
+        results[i] = await coro
+
+    async with {@anyio}.create_task_group() as tg:
+        for i, coro in enumerate(coros):
+            tg.start_soon(run, i, coro)
+    return results
+"
+);
+
+static GATHER_40: Helper = helper!(
+    "_gather",
+    "\
+async def {name}(*coros):
+    results = [None] * len(coros)
+
+    async def run(i, coro):
+        results[i] = await coro
+
+    try:
+        async with {@anyio}.create_task_group() as tg:
+            for i, coro in enumerate(coros):
+                tg.start_soon(run, i, coro)
+    except BaseExceptionGroup as group:
+        exc = group
+        while isinstance(exc, BaseExceptionGroup):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+    return results
+"
+);
+
+static GATHER_40_310: Helper = helper!(
+    "_gather",
+    "\
+async def {name}(*coros):
+    results = [None] * len(coros)
+
+    async def run(i, coro):
+        results[i] = await coro
+
+    try:
+        async with {@anyio}.create_task_group() as tg:
+            for i, coro in enumerate(coros):
+                tg.start_soon(run, i, coro)
+    except {@exceptiongroup:BaseExceptionGroup} as group:
+        exc = group
+        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+    return results
+"
+);
+
+static OUTCOME: Helper = helper!(
+    "_outcome",
+    "\
+async def {name}(coro):
+    try:
+        return await coro
+    except Exception as exc:  # never cancellation: it is a BaseException on both backends
+        return exc
+"
+);
+
+struct Facts<'r, 'c> {
+    raising: Raising<'r, 'c>,
+    reach: Reach,
+    handlers: BTreeMap<FuncId, Vec<Place>>,
+}
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let mut uses = cx.uses_for(RULE).peekable();
+    if uses.peek().is_none() {
+        return;
+    }
+    let facts = Facts {
+        raising: Raising::new(cx),
+        reach: Reach::new(cx),
+        handlers: handlers_by_function(cx),
+    };
+    for (use_, _, view) in uses {
+        changes.push(
+            moved(cx, &facts, use_, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+fn moved<'c>(
+    cx: &Context<'c>,
+    facts: &Facts<'_, 'c>,
+    use_: &Use,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    let message = "`asyncio.gather` becomes `anyio.gather`";
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let callee = view
+        .tree
+        .expr_at(use_.place.range)
+        .ok_or("it can't be found")?;
+    if !use_.only || !view.is_direct(callee) {
+        return Err("it is called through a variable that may hold something else".to_owned());
+    }
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function; call it in a function of your own instead")?;
+    let keyword = keyword(call)?;
+    let returns_errors = match keyword.map(|keyword| &keyword.value) {
+        None => false,
+        Some(Expr::BooleanLiteral(literal)) => literal.value,
+        Some(_) => return Err("whether it returns exceptions is computed".to_owned()),
+    };
+    match of_all(cx, view, call) {
+        Awaited::Coroutine => {}
+        Awaited::Future => {
+            return Err("it waits for tasks or futures, which need a task group".to_owned());
+        }
+        Awaited::Shield => {
+            return Err("it waits for `asyncio.shield`, which has no counterpart here".to_owned());
+        }
+        Awaited::Unknown => change.caveat(
+            "what it waits for is not known: AnyIO takes coroutines only, no tasks and no futures",
+        ),
+    }
+    for argument in &call.arguments.args {
+        let started = coroutines(cx, view, inner(argument));
+        for func in facts.reach.from(started) {
+            if let Some(places) = facts.handlers.get(&func) {
+                change.requires.extend(places.iter().copied());
+            }
+        }
+    }
+    let may_raise = !returns_errors
+        && call
+            .arguments
+            .args
+            .iter()
+            .any(|argument| facts.raising.awaiting(view, argument));
+    let value = value_of(cx, view, call)?;
+    edit(cx, &mut change, view, call, &value, may_raise);
+    if may_raise {
+        change.caveat("when one fails the others are cancelled, where asyncio lets them run on");
+    }
+    arguments(&mut change, view, call, keyword, returns_errors)?;
+    Ok(change)
+}
+
+fn inner(argument: &Expr) -> &Expr {
+    match argument {
+        Expr::Starred(starred) => &starred.value,
+        plain => plain,
+    }
+}
+
+fn keyword(call: &ExprCall) -> Result<Option<&Keyword>, String> {
+    let mut found = None;
+    for keyword in &call.arguments.keywords {
+        match keyword
+            .arg
+            .as_ref()
+            .map(loopshift_python::ast::Identifier::as_str)
+        {
+            Some("return_exceptions") => found = Some(keyword),
+            Some(_) => return Err("it is given a loop".to_owned()),
+            None => return Err("unpacking hides which argument is which".to_owned()),
+        }
+    }
+    Ok(found)
+}
+
+/// Who waits for a call of `gather`.
+enum Waiter<'v> {
+    /// This `await`, perhaps through `wait_for`.
+    Await(&'v Expr),
+    /// Something that takes any coroutine.
+    Coroutine,
+}
+
+/// Who waits for the call.
+fn value_of<'v>(
+    cx: &Context<'_>,
+    view: &View<'v>,
+    call: &'v ExprCall,
+) -> Result<Waiter<'v>, String> {
+    let mut at = call.range();
+    for _ in 0..20 {
+        if let Some(await_) = view.await_of(at) {
+            return view
+                .tree
+                .expr_at(await_.range())
+                .map(Waiter::Await)
+                .ok_or_else(|| "it can't be found".to_owned());
+        }
+        let Some(parent) = view
+            .tree
+            .expr_at(at)
+            .and_then(|expr| outer_call(view, expr))
+        else {
+            break;
+        };
+        match cx.api_of(view, &parent.func) {
+            Some("asyncio.wait_for") => at = parent.range(),
+            Some(
+                "asyncio.gather"
+                | "asyncio.run"
+                | "asyncio.AbstractEventLoop.run_until_complete"
+                | "asyncio.ensure_future"
+                | "asyncio.as_completed",
+            ) => return Ok(Waiter::Coroutine),
+            _ => break,
+        }
+    }
+    Err(
+        "it starts its coroutines here and is awaited elsewhere: await it where it is called"
+            .to_owned(),
+    )
+}
+
+/// The call of which the expression is a direct argument.
+fn outer_call<'v>(view: &View<'v>, expr: &'v Expr) -> Option<&'v ExprCall> {
+    view.tree
+        .ancestors(expr)
+        .take(2)
+        .find_map(|node| match node {
+            AnyNodeRef::ExprCall(call) if call.func.range() != expr.range() => Some(call),
+            _ => None,
+        })
+}
+
+fn edit(
+    cx: &Context<'_>,
+    change: &mut Change,
+    view: &View<'_>,
+    call: &ExprCall,
+    value: &Waiter<'_>,
+    may_raise: bool,
+) {
+    let new = cx.settings.anyio_has(4, 15);
+    let groups = cx.settings.python_has(3, 11);
+    let here = view.place(call);
+    let caught = may_raise && may_be_caught(cx, here);
+    if new
+        && let Waiter::Await(await_) = value
+        && let Some(stmt) = (if caught {
+            statement_around(view, await_)
+        } else {
+            view.tree.enclosing_statement(await_.range())
+        })
+    {
+        change.edit(Edit::replace(call.func.range(), "{@anyio}.gather", &[]));
+        if caught {
+            first_error(change, stmt, groups);
+        } else if may_raise {
+            change.caveat("an error leaves it in an `ExceptionGroup`");
+        }
+        if !is_any_sequence(view, await_) {
+            change.edit(Edit::insert(await_.start(), "list(", &[]));
+            change.edit(Edit::insert(await_.end(), ")", &[]));
+        }
+        return;
+    }
+    let helper = match (new, may_raise, groups) {
+        (true, false, _) => &GATHER_QUIET,
+        (true, true, true) => &GATHER,
+        (true, true, false) => &GATHER_310,
+        (false, false, _) => &GATHER_40_QUIET,
+        (false, true, true) => &GATHER_40,
+        (false, true, false) => &GATHER_40_310,
+    };
+    change.edit(Edit::Replace {
+        range: call.func.range(),
+        pieces: vec![Piece::Helper(helper)],
+    });
+}
+
+fn first_error(change: &mut Change, stmt: &Stmt, groups: bool) {
+    let helper = if groups {
+        &FIRST_ERROR
+    } else {
+        &FIRST_ERROR_310
+    };
+    change.edit(Edit::Wrap(Wrap {
+        range: stmt.range(),
+        before: Vec::new(),
+        header: vec!["with ".into(), Piece::Helper(helper), "():".into()],
+        last: Vec::new(),
+        after: Vec::new(),
+    }));
+}
+
+/// Removes the keyword, and has exceptions returned.
+fn arguments(
+    change: &mut Change,
+    view: &View<'_>,
+    call: &ExprCall,
+    keyword: Option<&Keyword>,
+    returns_errors: bool,
+) -> Result<(), String> {
+    if let Some(keyword) = keyword {
+        let before = call
+            .arguments
+            .args
+            .iter()
+            .map(Ranged::end)
+            .filter(|end| *end <= keyword.start())
+            .max();
+        let after = call
+            .arguments
+            .args
+            .iter()
+            .map(Ranged::start)
+            .filter(|start| *start >= keyword.end())
+            .min();
+        let gone = match (before, after) {
+            (_, Some(after)) => TextRange::new(keyword.start(), after),
+            (Some(before), None) => TextRange::new(before, keyword.end()),
+            (None, None) => keyword.range(),
+        };
+        if has_comment(view, gone) {
+            return Err("a comment stands between its arguments".to_owned());
+        }
+        change.edit(Edit::delete(gone));
+    }
+    if !returns_errors {
+        return Ok(());
+    }
+    for argument in &call.arguments.args {
+        match argument {
+            Expr::Starred(starred) => match &*starred.value {
+                Expr::ListComp(it) => outcome(change, &it.elt),
+                Expr::SetComp(it) => outcome(change, &it.elt),
+                Expr::Generator(it) => outcome(change, &it.elt),
+                other => {
+                    change.edit(Edit::Replace {
+                        range: TextRange::empty(other.start()),
+                        pieces: vec!["map(".into(), Piece::Helper(&OUTCOME), ", ".into()],
+                    });
+                    change.edit(Edit::insert(other.end(), ")", &[]));
+                }
+            },
+            plain => outcome(change, plain),
+        }
+    }
+    Ok(())
+}
+
+fn outcome(change: &mut Change, coroutine: &Expr) {
+    change.edit(Edit::Replace {
+        range: TextRange::empty(coroutine.start()),
+        pieces: vec![Piece::Helper(&OUTCOME), "(".into()],
+    });
+    change.edit(Edit::insert(coroutine.end(), ")", &[]));
+}
+
+/// Whether nobody can tell a tuple from a list where the value goes.
+pub(crate) fn is_any_sequence(view: &View<'_>, value: &Expr) -> bool {
+    is_indifferent(view, value) || is_indifferent_variable(view, value)
+}
+
+/// The same, for what is done with the value at once.
+fn is_indifferent(view: &View<'_>, value: &Expr) -> bool {
+    let Some(parent) = view.tree.parent(value) else {
+        return false;
+    };
+    let range = value.range();
+    match parent {
+        AnyNodeRef::StmtExpr(_) | AnyNodeRef::ExprStarred(_) => true,
+        AnyNodeRef::StmtAssign(it) => it
+            .targets
+            .iter()
+            .all(|target| matches!(target, Expr::Tuple(_) | Expr::List(_))),
+        AnyNodeRef::StmtFor(it) => it.iter.range() == range,
+        AnyNodeRef::Comprehension(it) => it.iter.range() == range,
+        AnyNodeRef::ExprSubscript(it) => {
+            it.value.range() == range
+                && matches!(&*it.slice, Expr::NumberLiteral(_) | Expr::UnaryOp(_))
+        }
+        AnyNodeRef::Arguments(_) | AnyNodeRef::ExprCall(_) => {
+            let Some(call) = outer_call(view, value) else {
+                return false;
+            };
+            let builtin = [
+                "sum",
+                "max",
+                "min",
+                "sorted",
+                "list",
+                "tuple",
+                "set",
+                "frozenset",
+                "dict",
+                "enumerate",
+                "zip",
+                "len",
+                "any",
+                "all",
+                "iter",
+                "reversed",
+                "map",
+                "filter",
+            ]
+            .iter()
+            .any(|name| is_builtin_call(view, call, name));
+            let method = matches!(&*call.func, Expr::Attribute(it)
+                if matches!(it.attr.as_str(), "join" | "extend" | "update"));
+            builtin || method
+        }
+        _ => false,
+    }
+}
+
+/// The same, for a local variable that is bound only here.
+fn is_indifferent_variable(view: &View<'_>, value: &Expr) -> bool {
+    let Some(AnyNodeRef::StmtAssign(assign)) = view.tree.parent(value) else {
+        return false;
+    };
+    let [Expr::Name(name)] = assign.targets.as_slice() else {
+        return false;
+    };
+    let scopes = &view.scopes;
+    let name = name.id.as_str();
+    let Some(scope) = scopes.resolve(name, scopes.at(assign.start())) else {
+        return false;
+    };
+    let local = scopes.scopes[scope].kind == loopshift_python::scope::ScopeKind::Function;
+    let once = scopes.scopes[scope]
+        .bindings
+        .get(name)
+        .is_some_and(|bindings| bindings.len() == 1);
+    local
+        && once
+        && scopes
+            .references
+            .iter()
+            .filter(|it| it.name == name && scopes.resolve(name, it.scope) == Some(scope))
+            .all(|it| {
+                view.tree
+                    .expr_at(it.range)
+                    .is_some_and(|expr| is_indifferent(view, expr))
+            })
+}

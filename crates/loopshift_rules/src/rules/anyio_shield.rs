@@ -1,0 +1,111 @@
+//! `await asyncio.shield(f())` becomes `await f()` in `with anyio.CancelScope(shield=True)`.
+
+use loopshift_engine::change::Change;
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::{AnyNodeRef, ExprCall};
+use loopshift_python::edit::{Edit, Wrap, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::awaited::{Awaited, awaited, can_be_awaited, statement_around};
+use super::code::has_comment;
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "anyio-shield";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for (use_, api, view) in cx.uses_for(RULE) {
+        changes.push(
+            moved(cx, use_, api, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+fn moved<'c>(
+    cx: &Context<'c>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    let message = "`asyncio.shield` becomes a shielded scope";
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let callee = view
+        .tree
+        .expr_at(use_.place.range)
+        .ok_or("it can't be found")?;
+    if !use_.only || !view.is_direct(callee) {
+        return Err("it is called through a variable that may hold something else".to_owned());
+    }
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function")?;
+    let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+    let what = bound.get("arg").ok_or("there is nothing to shield")?;
+    if !bound.only(&["arg"]) {
+        return Err("it is given a loop".to_owned());
+    }
+    match awaited(cx, view, what) {
+        Awaited::Coroutine => {}
+        Awaited::Unknown => change.caveat("what it shields is not known"),
+        Awaited::Future | Awaited::Shield => {
+            return Err(
+                "it shields a task or future that others wait for, too: await its handle from a task group instead"
+                    .to_owned(),
+            );
+        }
+    }
+    let await_ = view
+        .await_of(call.range())
+        .and_then(|await_| view.tree.expr_at(await_.range()))
+        .ok_or(
+            "it is not awaited here: what it shields goes on by itself, and needs a task group that lives longer",
+        )?;
+    let stmt = statement_around(view, await_)
+        .ok_or("it stands in a larger expression: give it a statement of its own")?;
+    let open = TextRange::new(call.start(), what.start());
+    let close = TextRange::new(what.end(), call.end());
+    if has_comment(view, open) || has_comment(view, close) {
+        return Err("a comment stands between its brackets".to_owned());
+    }
+    if !in_cleanup(view, call) {
+        change.caveat(
+            "a caller that is cancelled, or whose time is up, is kept until it is done, where asyncio lets it go at once",
+        );
+    }
+    change.edit(Edit::Wrap(Wrap {
+        range: stmt.range(),
+        before: Vec::new(),
+        header: pieces("with {@anyio}.CancelScope(shield=True):", &[]),
+        last: Vec::new(),
+        after: Vec::new(),
+    }));
+    let (before, after) = if can_be_awaited(view, what) {
+        ("", "")
+    } else {
+        ("(", ")")
+    };
+    change.edit(Edit::replace(open, before, &[]));
+    change.edit(Edit::replace(close, after, &[]));
+    Ok(change)
+}
+
+/// Whether it stands in a `finally`, or in an `except`: the function is about to end.
+fn in_cleanup<'v>(view: &View<'v>, call: &'v ExprCall) -> bool {
+    view.tree
+        .ancestors(call)
+        .take_while(|node| {
+            !matches!(
+                node,
+                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_)
+            )
+        })
+        .any(|node| match node {
+            AnyNodeRef::ExceptHandlerExceptHandler(_) => true,
+            AnyNodeRef::StmtTry(it) => it
+                .finalbody
+                .iter()
+                .any(|stmt| stmt.range().contains_range(call.range())),
+            _ => false,
+        })
+}

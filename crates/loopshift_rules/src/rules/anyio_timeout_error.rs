@@ -1,0 +1,168 @@
+//! `asyncio.TimeoutError` becomes the builtin `TimeoutError`, which it is from Python 3.11.
+//!
+//! Below, it is a class of its own: whatever waits must raise the builtin one first, or handlers name both.
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, StmtTry};
+use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::{Ranged, TextRange};
+
+use super::cancellation::{Role, role};
+use super::timeouts::RAISING;
+use crate::context::{Context, View};
+
+const RULE: &str = "anyio-timeout-error";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let mut uses = cx.uses_for(RULE).peekable();
+    if uses.peek().is_none() {
+        return;
+    }
+    let old = !cx.settings.python_has(3, 11);
+    let waits: Vec<Place> = if old {
+        cx.uses
+            .iter()
+            .filter(|use_| RAISING.contains(&use_.api.as_str()))
+            .map(|use_| use_.place)
+            .collect()
+    } else {
+        Vec::new()
+    };
+    let all_move = old && all_waits_move(cx);
+    for (use_, _, view) in uses {
+        changes.push(match moved(cx, use_, view, old, all_move) {
+            Ok(mut change) => {
+                if all_move {
+                    change.requires.clone_from(&waits);
+                }
+                change
+            }
+            Err(reason) => Change::declined(RULE, use_.place, &*use_.api, reason),
+        });
+    }
+}
+
+/// Whether the rules have a change for every wait that raises the exception.
+fn all_waits_move(cx: &Context<'_>) -> bool {
+    let mut changes = Vec::new();
+    super::anyio_wait_for::plan(cx, &mut changes);
+    super::anyio_timeout::plan(cx, &mut changes);
+    changes.iter().all(|change| change.declined.is_none())
+}
+
+fn moved(
+    cx: &Context<'_>,
+    use_: &Use,
+    view: &View<'_>,
+    old: bool,
+    all_move: bool,
+) -> Result<Change, String> {
+    let message = "`asyncio.TimeoutError` becomes the builtin `TimeoutError`";
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let expr = view
+        .tree
+        .expr_at(use_.place.range)
+        .ok_or("it can't be found")?;
+    if !use_.only || !view.is_direct(expr) {
+        return Err("it is used through a variable that may hold something else".to_owned());
+    }
+    let import = own_import(view, expr);
+    if import.is_none() && view.scopes.is_bound_anywhere("TimeoutError") {
+        return Err("the file has a `TimeoutError` of its own".to_owned());
+    }
+    let role = role(cx, view, expr);
+    if old && let Role::Handler(stmt, _) = role {
+        check_order(view, stmt, expr)?;
+    }
+    if old && !all_move {
+        // Something still raises the old one.
+        let handler = matches!(role, Role::Handler(..) | Role::Suppress(_) | Role::Test);
+        if !handler || import.is_some() {
+            return Err(
+                "below Python 3.11 it is a class of its own, and some wait that raises it stays"
+                    .to_owned(),
+            );
+        }
+        let in_tuple = matches!(view.tree.parent(expr), Some(AnyNodeRef::ExprTuple(_)))
+            || matches!(role, Role::Suppress(_));
+        let (open, close) = if in_tuple { ("", "") } else { ("(", ")") };
+        change.edit(Edit::Replace {
+            range: expr.range(),
+            pieces: vec![
+                format!("{open}TimeoutError, ").into(),
+                Piece::Source(expr.range()),
+                close.into(),
+            ],
+        });
+        return Ok(change);
+    }
+    match import {
+        Some(alias) => change.edit(alias),
+        None => change.edit(Edit::replace(expr.range(), "TimeoutError", &[])),
+    }
+    Ok(change)
+}
+
+/// Where the name is imported as `TimeoutError` itself, all there is to do: the import goes.
+fn own_import(view: &View<'_>, expr: &Expr) -> Option<Edit> {
+    let Expr::Name(name) = expr else { return None };
+    if name.id != "TimeoutError" {
+        return None;
+    }
+    let scope = view
+        .scopes
+        .resolve("TimeoutError", view.scopes.at(name.range.start()))?;
+    let [binding] = view.scopes.scopes[scope]
+        .bindings
+        .get("TimeoutError")?
+        .as_slice()
+    else {
+        return None;
+    };
+    view.tree.around(binding.range).find_map(|node| match node {
+        AnyNodeRef::StmtImportFrom(import) => {
+            let at = import
+                .names
+                .iter()
+                .position(|alias| alias.range().contains_range(binding.range))?;
+            Some(match (at.checked_sub(1), import.names.get(at + 1)) {
+                (_, Some(next)) => {
+                    Edit::delete(TextRange::new(import.names[at].start(), next.start()))
+                }
+                (Some(before), None) => Edit::delete(TextRange::new(
+                    import.names[before].end(),
+                    import.names[at].end(),
+                )),
+                (None, None) => Edit::DeleteStatement {
+                    range: import.range(),
+                },
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Below Python 3.11 an `except OSError` in front starts to catch the timeout.
+fn check_order(view: &View<'_>, stmt: &StmtTry, expr: &Expr) -> Result<(), String> {
+    for ExceptHandler::ExceptHandler(handler) in &stmt.handlers {
+        if handler.range().contains_range(expr.range()) {
+            return Ok(());
+        }
+        let caught = handler
+            .type_
+            .as_deref()
+            .map_or("", |it| view.text(it.range()));
+        let words = caught.split(|c: char| !c.is_alphanumeric() && c != '_');
+        if words
+            .into_iter()
+            .any(|word| matches!(word, "OSError" | "IOError" | "EnvironmentError"))
+        {
+            return Err(
+                "an `except OSError` stands before it, and would catch the builtin `TimeoutError`: put it behind"
+                    .to_owned(),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! `asyncio.wait_for(f(), t)` becomes `await f()` in `with anyio.fail_after(t)`.
+//!
+//! Where no block can be put around the statement (conditions, comprehensions, arguments of other calls) a small
+//! function of the same shape takes its place.
+
+use std::collections::BTreeMap;
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::Target;
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::{Expr, ExprCall, Stmt};
+use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::awaited::{
+    Awaited, Seconds, awaited, can_be_awaited, coroutines, is_conditional, is_plain, seconds,
+    statement_around,
+};
+use super::cancellation::handlers_by_function;
+use super::code::{Reach, has_comment};
+use super::timeouts;
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "anyio-wait-for";
+
+static WAIT_FOR: Helper = Helper {
+    name: "_wait_for",
+    source: "\
+async def {name}(fut, timeout):
+    with {@anyio}.fail_after(timeout):
+        return await fut
+",
+};
+
+/// What the rule knows of the whole program.
+struct Facts {
+    reach: Reach,
+    handlers: BTreeMap<FuncId, Vec<Place>>,
+    /// Calls that set a context variable, by function.
+    sets_context: Vec<FuncId>,
+}
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let mut uses = cx.uses_for(RULE).peekable();
+    if uses.peek().is_none() {
+        return;
+    }
+    let facts = Facts {
+        reach: Reach::new(cx),
+        handlers: handlers_by_function(cx),
+        sets_context: sets_context(cx),
+    };
+    for (use_, api, view) in uses {
+        changes.push(match moved(cx, &facts, use_, api, view) {
+            Ok(mut change) => {
+                change.requires.extend(timeouts::handlers_to_move(cx));
+                change
+            }
+            Err(reason) => Change::declined(RULE, use_.place, &*use_.api, reason),
+        });
+    }
+}
+
+fn moved<'c>(
+    cx: &Context<'c>,
+    facts: &Facts,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    let message = "`asyncio.wait_for` becomes a block with `anyio.fail_after`";
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let callee = view
+        .tree
+        .expr_at(use_.place.range)
+        .ok_or("it can't be found")?;
+    if !use_.only || !view.is_direct(callee) {
+        return Err("it is called through a variable that may hold something else".to_owned());
+    }
+    let Some(call) = view.call_of(use_.place.range) else {
+        return Err(
+            "it is passed on as a function; call it in a function of your own instead".to_owned(),
+        );
+    };
+    let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+    let (Some(what), Some(timeout)) = (bound.get("fut"), bound.get("timeout")) else {
+        return Err("there is no awaitable, or no timeout".to_owned());
+    };
+    if !bound.only(&["fut", "timeout"]) {
+        return Err("it is given a loop".to_owned());
+    }
+    match awaited(cx, view, what) {
+        Awaited::Coroutine => {}
+        Awaited::Future => {
+            return Err("it waits for a task or future, which the timeout of AnyIO does not cancel".to_owned());
+        }
+        Awaited::Shield => {
+            return Err(
+                "it waits for `asyncio.shield`: what is shielded goes on after the timeout and needs a task group"
+                    .to_owned(),
+            );
+        }
+        Awaited::Unknown => change.caveat(
+            "what it waits for is not known: a task or a future would not be cancelled by the timeout of AnyIO",
+        ),
+    }
+    let limit = seconds(cx, view, timeout, 4);
+    match limit {
+        Seconds::Zero => {
+            return Err(
+                "with no time at all asyncio never starts the coroutine, and AnyIO runs it up to its first checkpoint"
+                    .to_owned(),
+            );
+        }
+        Seconds::Unknown => change.caveat(
+            "if the timeout is 0 or less, asyncio never starts the coroutine, and AnyIO runs it up to its first checkpoint",
+        ),
+        Seconds::Positive | Seconds::NoLimit => {}
+    }
+    let reached = facts.reach.from(coroutines(cx, view, what));
+    if !cx.settings.python_has(3, 12)
+        && limit != Seconds::NoLimit
+        && facts.sets_context.iter().any(|func| reached.contains(func))
+    {
+        return Err(
+            "the coroutine sets a context variable, and up to Python 3.11 `wait_for` keeps that from the caller"
+                .to_owned(),
+        );
+    }
+    for func in &reached {
+        if let Some(handlers) = facts.handlers.get(func) {
+            change.requires.extend(handlers.iter().copied());
+        }
+    }
+    let place = outermost_await(cx, view, call);
+    match place.and_then(|await_| block(view, call, what, timeout, await_)) {
+        Some(stmt) => in_block(&mut change, view, call, what, timeout, stmt),
+        None => change.edit(Edit::Replace {
+            range: call.func.range(),
+            pieces: vec![Piece::Helper(&WAIT_FOR)],
+        }),
+    }
+    Ok(change)
+}
+
+/// The `await` that waits for the call: around it, or around another `wait_for` that is given it.
+fn outermost_await<'v>(cx: &Context<'_>, view: &View<'v>, call: &'v ExprCall) -> Option<&'v Expr> {
+    let mut inner = call.range();
+    for _ in 0..20 {
+        if let Some(await_) = view.await_of(inner) {
+            return view.tree.expr_at(await_.range());
+        }
+        let expr = view.tree.expr_at(inner)?;
+        let parent = view.tree.ancestors(expr).find_map(|node| match node {
+            loopshift_python::ast::AnyNodeRef::ExprCall(call) if call.range() != inner => {
+                Some(call)
+            }
+            _ => None,
+        })?;
+        let first = parent.arguments.args.first()?;
+        if first.range() != inner || cx.api_of(view, &parent.func) != Some("asyncio.wait_for") {
+            return None;
+        }
+        inner = parent.range();
+    }
+    None
+}
+
+/// The statement to put into the block, where that keeps the order of what happens.
+fn block<'v>(
+    view: &View<'v>,
+    call: &ExprCall,
+    what: &Expr,
+    timeout: &Expr,
+    await_: &'v Expr,
+) -> Option<&'v Stmt> {
+    let stmt = statement_around(view, await_)?;
+    // The brackets go, and with them the comments between what stays.
+    let around = [
+        TextRange::new(call.start(), what.start().max(call.start())),
+        TextRange::new(what.end(), call.end()),
+    ];
+    if what.start() > timeout.start() || around.iter().any(|range| has_comment(view, *range)) {
+        return None;
+    }
+    let plain_call = match what {
+        Expr::Call(call) => {
+            is_plain(&call.func)
+                && call.arguments.args.iter().all(is_plain)
+                && call.arguments.keywords.iter().all(|it| is_plain(&it.value))
+        }
+        other => is_plain(other),
+    };
+    let in_order = is_plain(timeout) || plain_call;
+    let always = timeout.is_literal_expr() || !is_conditional(view, await_);
+    (in_order && always).then_some(stmt)
+}
+
+fn in_block(
+    change: &mut Change,
+    view: &View<'_>,
+    call: &ExprCall,
+    what: &Expr,
+    timeout: &Expr,
+    stmt: &Stmt,
+) {
+    if !timeout.is_none_literal_expr() {
+        change.edit(Edit::Wrap(Wrap {
+            range: stmt.range(),
+            before: Vec::new(),
+            header: pieces("with {@anyio}.fail_after({0}):", &[timeout.range().into()]),
+            last: Vec::new(),
+            after: Vec::new(),
+        }));
+    }
+    let (open, close) = if can_be_awaited(view, what) {
+        ("", "")
+    } else {
+        ("(", ")")
+    };
+    change.edit(Edit::replace(
+        TextRange::new(call.start(), what.start()),
+        open,
+        &[],
+    ));
+    change.edit(Edit::replace(
+        TextRange::new(what.end(), call.end()),
+        close,
+        &[],
+    ));
+}
+
+/// The functions that set a context variable themselves.
+fn sets_context(cx: &Context<'_>) -> Vec<FuncId> {
+    let mut found = Vec::new();
+    for (_, call) in cx.program.calls() {
+        for target in cx.program.callees(call) {
+            if let Target::External(sym) = target
+                && cx.program.flow.text(sym) == "contextvars.ContextVar.set"
+            {
+                found.push(call.owner);
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}

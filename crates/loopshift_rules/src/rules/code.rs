@@ -1,0 +1,151 @@
+//! The code of functions as rules look at it: what belongs to a function itself, where it may switch tasks, and which
+//! functions it reaches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopshift_engine::change::Place;
+use loopshift_engine::flow::Target;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::visitor::source_order::{
+    SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
+};
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtFunctionDef};
+use loopshift_python::parse::with_deep_stack;
+use loopshift_python::{Ranged, TextRange};
+
+use crate::context::{Context, View};
+
+/// All nodes of the statements that run with them: not those of functions, lambdas and classes defined there.
+pub(crate) fn own(body: &[Stmt]) -> Vec<AnyNodeRef<'_>> {
+    let mut collector = Own { nodes: Vec::new() };
+    with_deep_stack(|| collector.visit_body(body));
+    collector.nodes
+}
+
+/// All nodes of the expression that run with it, itself among them.
+pub(crate) fn own_of(expr: &Expr) -> Vec<AnyNodeRef<'_>> {
+    let mut collector = Own { nodes: Vec::new() };
+    with_deep_stack(|| collector.visit_expr(expr));
+    collector.nodes
+}
+
+struct Own<'a> {
+    nodes: Vec<AnyNodeRef<'a>>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Own<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        self.nodes.push(node);
+        match node {
+            AnyNodeRef::StmtFunctionDef(_)
+            | AnyNodeRef::StmtClassDef(_)
+            | AnyNodeRef::ExprLambda(_) => TraversalSignal::Skip,
+            _ => TraversalSignal::Traverse,
+        }
+    }
+
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        walk_expr(self, expr);
+    }
+}
+
+/// Whether other tasks may run at this node.
+pub(crate) fn is_switch(node: AnyNodeRef<'_>) -> bool {
+    match node {
+        AnyNodeRef::ExprAwait(_) => true,
+        AnyNodeRef::StmtFor(it) => it.is_async,
+        AnyNodeRef::StmtWith(it) => it.is_async,
+        AnyNodeRef::Comprehension(it) => it.is_async,
+        _ => false,
+    }
+}
+
+/// Whether the node is a `yield`.
+pub(crate) fn is_yield(node: AnyNodeRef<'_>) -> bool {
+    matches!(
+        node,
+        AnyNodeRef::ExprYield(_) | AnyNodeRef::ExprYieldFrom(_)
+    )
+}
+
+/// Whether other tasks may run in these statements.
+pub(crate) fn switches(body: &[Stmt]) -> bool {
+    own(body).into_iter().any(is_switch)
+}
+
+/// Whether a comment stands in the range.
+pub(crate) fn has_comment(view: &View<'_>, range: TextRange) -> bool {
+    view.text(range).contains('#')
+        && loopshift_python::comments::comment_ranges(view.parsed)
+            .iter()
+            .any(|comment| range.contains_range(*comment))
+}
+
+/// The definition of a function, with the view of its file. None for lambdas, and for files without one.
+pub(crate) fn definition<'c>(
+    cx: &Context<'c>,
+    func: FuncId,
+) -> Option<(&'c View<'c>, &'c StmtFunctionDef)> {
+    let view = cx.view(cx.program.function_file(func))?;
+    let range = cx.program.function(func).range;
+    view.tree.around(range).find_map(|node| match node {
+        AnyNodeRef::StmtFunctionDef(def) if def.range() == range => Some((view, def)),
+        _ => None,
+    })
+}
+
+/// Which functions call which.
+pub(crate) struct Reach {
+    edges: BTreeMap<FuncId, BTreeSet<FuncId>>,
+}
+
+impl Reach {
+    /// Collects the calls of the program.
+    pub(crate) fn new(cx: &Context<'_>) -> Self {
+        let mut edges: BTreeMap<FuncId, BTreeSet<FuncId>> = BTreeMap::new();
+        for (_, call) in cx.program.calls() {
+            for target in cx.program.callees(call) {
+                if let Target::Func(func) = target {
+                    edges.entry(call.owner).or_default().insert(func);
+                }
+            }
+        }
+        for (owner, target) in &cx.program.flow.hidden {
+            if let Target::Func(func) = target {
+                edges.entry(*owner).or_default().insert(*func);
+            }
+        }
+        Reach { edges }
+    }
+
+    /// The functions that run when one of these does, themselves among them.
+    pub(crate) fn from(&self, start: impl IntoIterator<Item = FuncId>) -> BTreeSet<FuncId> {
+        let mut seen = BTreeSet::new();
+        let mut work: Vec<FuncId> = start.into_iter().collect();
+        while let Some(func) = work.pop() {
+            if seen.insert(func)
+                && let Some(next) = self.edges.get(&func)
+            {
+                work.extend(next.iter().copied());
+            }
+        }
+        seen
+    }
+}
+
+/// The functions of ours that the calls within a range may reach.
+pub(crate) fn called_within(cx: &Context<'_>, place: Place) -> BTreeSet<FuncId> {
+    cx.program
+        .calls()
+        .filter(|(file, call)| *file == place.file && place.range.contains_range(call.range))
+        .flat_map(|(_, call)| cx.program.callees(call))
+        .filter_map(|target| match target {
+            Target::Func(func) => Some(func),
+            Target::External(_) => None,
+        })
+        .collect()
+}
