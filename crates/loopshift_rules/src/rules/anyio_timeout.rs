@@ -83,7 +83,7 @@ fn moved<'c>(
         "it is made apart from the `async with` that enters it; AnyIO's is another object once it is entered",
     )?;
     check_generator(cx, view, with)?;
-    rename(cx, &mut change, call, limit, at);
+    rename(cx, &mut change, view, call, limit, at);
     split(&mut change, view, with, index)?;
     // The code in the block is cancelled: handlers in it must have moved.
     let within = called_within(cx, view.place(with));
@@ -145,7 +145,14 @@ fn check_generator(cx: &Context<'_>, view: &View<'_>, with: &StmtWith) -> Result
     )
 }
 
-fn rename(cx: &Context<'_>, change: &mut Change, call: &ExprCall, limit: &Expr, at: bool) {
+fn rename(
+    cx: &Context<'_>,
+    change: &mut Change,
+    view: &View<'_>,
+    call: &ExprCall,
+    limit: &Expr,
+    at: bool,
+) {
     if !at {
         change.edit(Edit::replace(call.func.range(), "{@anyio}.fail_after", &[]));
     } else if cx.settings.anyio_has(4, 15) {
@@ -153,7 +160,7 @@ fn rename(cx: &Context<'_>, change: &mut Change, call: &ExprCall, limit: &Expr, 
     } else {
         change.edit(Edit::replace(call.func.range(), "{@anyio}.fail_after", &[]));
         if !limit.is_none_literal_expr() {
-            let atom = super::shared::is_atom(limit)
+            let atom = super::awaited::can_be_awaited(view, limit)
                 || matches!(limit, Expr::BinOp(it) if matches!(
                     it.op,
                     loopshift_python::ast::Operator::Add | loopshift_python::ast::Operator::Sub
