@@ -214,6 +214,11 @@ impl<'c> Context<'c> {
         self.program.api_at(view.place(expr))
     }
 
+    /// Whether a name occurs anywhere in the program: as an identifier, or as a short string.
+    pub fn mentions(&self, name: &str) -> bool {
+        self.program.flow.linked.symbols.find(name).is_some()
+    }
+
     /// The arguments of a call, by the signature of the API it calls.
     ///
     /// # Errors

@@ -111,6 +111,8 @@ pub struct Api {
     pub note: Option<Box<str>>,
     /// The indices of the parameters that a replacement leaves out, unsafely where they are given.
     pub drops: Box<[usize]>,
+    /// Names that, where the program mentions one, make it say something else than its replacement.
+    pub spoiled_by: Box<[Box<str>]>,
     forms: BTreeMap<Target, Vec<Form>>,
 }
 
@@ -245,6 +247,11 @@ impl Api {
             why_not: row.why_not.map(Into::into),
             note: row.note.map(Into::into),
             drops,
+            spoiled_by: row
+                .spoiled_by
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
             forms,
             signature,
         })
@@ -285,6 +292,8 @@ pub(super) struct Row {
     safety: Safety,
     #[serde(default)]
     drops: Vec<String>,
+    #[serde(default)]
+    spoiled_by: Vec<String>,
     #[serde(default)]
     forms: Vec<FormRow>,
 }

@@ -27,6 +27,12 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             ));
             continue;
         };
+        if let Some(name) = api.spoiled_by.iter().find(|name| cx.mentions(name)) {
+            changes.push(decline(&format!(
+                "what it says depends on `{name}`, which the program uses"
+            )));
+            continue;
+        }
         let Some(expr) = view.tree.expr_at(use_.place.range) else {
             continue;
         };
