@@ -23,6 +23,8 @@ pub struct Planning<'p> {
     pub allow_unsafe: bool,
     /// The packages whose imports go when nothing needs them any more.
     pub left: &'p [&'p str],
+    /// Files whose imports stay, because other files reach through them: `jobs.asyncio.sleep`.
+    pub kept: &'p [FileId],
     /// Checks the new texts.
     pub verify: &'p Verify<'p>,
 }
@@ -241,6 +243,9 @@ fn render_one(
     let Ok(after) = parse_module(&text, planning.python) else {
         return Err(everything("the result would not be valid Python"));
     };
+    if planning.kept.contains(&file) {
+        return Ok((file, text));
+    }
     let removals = unused_imports(&input.text, &before, &text, &after, planning.left);
     if removals.is_empty() {
         return Ok((file, text));

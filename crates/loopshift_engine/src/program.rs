@@ -2,6 +2,7 @@
 
 use loopshift_python::TextRange;
 use loopshift_python::ast::PythonVersion;
+use loopshift_python::parse::line_index;
 use loopshift_python::parse::parse_module;
 use rayon::prelude::*;
 
@@ -118,6 +119,11 @@ impl<'a> Program<'a> {
     pub fn text(&self, place: Place) -> &'a str {
         let text = &self.file(place.file).text;
         &text[place.range.start().to_usize()..place.range.end().to_usize()]
+    }
+
+    /// The line of a place, from 1.
+    pub fn line(&self, place: Place) -> usize {
+        line_index(&self.file(place.file).text).line(place.range.start())
     }
 
     /// The node of the expression with exactly this range.

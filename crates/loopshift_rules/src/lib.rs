@@ -6,5 +6,6 @@ pub mod catalog;
 pub mod context;
 pub mod externals;
 pub mod migrate;
+mod patched;
 pub mod registry;
 mod rules;

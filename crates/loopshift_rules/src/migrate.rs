@@ -15,6 +15,7 @@ use rustc_hash::FxHashSet;
 use crate::catalog::{Catalog, Kind};
 use crate::context::{Context, Settings, View};
 use crate::externals::CatalogExternals;
+use crate::patched;
 use crate::registry::{RULES, Rule};
 
 /// What a migration is to do.
@@ -42,6 +43,9 @@ pub struct Migration {
 
 /// The libraries whose uses are looked at on the way to `AnyIO`: what is moved, and what earlier moves left.
 const LIBRARIES: &[&str] = &["asyncio", "anyio"];
+
+/// The packages whose imports go when nothing needs them any more.
+const LEFT: &[&str] = &["asyncio"];
 
 /// Plans the migration of a program to `AnyIO`.
 pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
@@ -83,6 +87,7 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
         })
         .collect();
     give_way(&mut changes);
+    patched::decline(&program, catalog, &found, &mut changes);
     changes.extend(unhandled(&context, &changes, options));
     let verification = Verification {
         before: files,
@@ -94,7 +99,8 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
         files,
         python: options.settings.python,
         allow_unsafe: options.allow_unsafe,
-        left: &["asyncio"],
+        left: LEFT,
+        kept: &patched::reached_through(&program, LEFT),
         verify: &|texts| verify(&verification, texts),
     };
     let plan = plan(&planning, changes);

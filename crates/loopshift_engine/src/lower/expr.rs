@@ -14,6 +14,17 @@ use crate::ir::{
 /// Expressions nested deeper are not followed.
 const DEPTH_LIMIT: u32 = 400;
 
+/// Strings up to this length may be keys.
+const SHORT: usize = 40;
+
+/// Dotted names up to this length may be names of modules and what is in them.
+const DOTTED: usize = 200;
+
+fn is_dotted(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+}
+
 impl<'a> Lowerer<'a> {
     /// The node of an expression, or none.
     pub(super) fn expr_node(&mut self, expr: &'a Expr) -> Node {
@@ -62,7 +73,7 @@ impl<'a> Lowerer<'a> {
             }
             Expr::StringLiteral(literal) => {
                 let text = literal.value.to_str();
-                if text.len() <= 40 {
+                if text.len() <= SHORT || (text.len() <= DOTTED && is_dotted(text)) {
                     Operand::Str(self.sym(text))
                 } else {
                     Operand::Builtin("str")
