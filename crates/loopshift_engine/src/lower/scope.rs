@@ -1,6 +1,6 @@
 //! Scopes: which names a body binds, and the version of each that is current.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::Lowerer;
 use super::bindings::Bindings;
