@@ -248,6 +248,22 @@ proptest! {
     }
 
     #[test]
+    fn programs_in_one_file_are_followed(picks in prop::collection::vec(0..1000_usize, 1..6)) {
+        let programs = programs();
+        let mut text = String::new();
+        let mut alone = 0;
+        for pick in picks {
+            let files = inputs(&programs[pick % programs.len()]);
+            let main = files.iter().find(|file| file.module == "main").expect("each has a main");
+            if !main.text.contains("from __future__") {
+                text.push_str(&main.text);
+                alone += usize::from(main.text.contains("def "));
+            }
+        }
+        prop_assert!(single(text).len() > alone);
+    }
+
+    #[test]
     fn broken_programs_are_followed(program in 0..1000_usize, cut in 0..4000_usize, drop in 0..60_usize) {
         let programs = programs();
         let files = inputs(&programs[program % programs.len()]);
