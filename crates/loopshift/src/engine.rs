@@ -8,7 +8,7 @@ use loopshift_engine::change::Plan;
 use crate::cli::{AnyioVersion, Target, TargetVersion};
 use crate::messages::Problem;
 use crate::read::Source;
-use crate::scan_report::Scanned;
+use crate::scan_report::{Module, Scanned};
 
 /// What a run is to do, by the command line and the settings.
 #[derive(Clone, Debug)]
@@ -40,10 +40,21 @@ pub struct Job {
 pub struct Planned {
     /// The changes and the new texts.
     pub plan: Plan,
+    /// What keeps each module that uses the libraries from running on trio.
+    pub modules: Vec<Module>,
     /// The files: `FileId(i)` is `sources[i]`. All that were given, in their order, and then the project's own files that
     /// change too (`pyproject.toml`, requirements).
     pub sources: Vec<Source>,
-    /// What else went wrong with single files. Files that do not parse are told of before the engine is asked.
+    /// Files that do not parse, and what else went wrong with single files.
+    pub problems: Vec<Problem>,
+}
+
+/// The call graph of a program.
+#[derive(Clone, Debug, Default)]
+pub struct Graphed {
+    /// From each caller to its sorted callees.
+    pub calls: BTreeMap<String, Vec<String>>,
+    /// Files that do not parse.
     pub problems: Vec<Problem>,
 }
 
@@ -61,11 +72,11 @@ pub trait Engine {
     /// As for [`Engine::plan`].
     fn scan(&self, sources: Vec<Source>, job: &Job) -> Result<Scanned, Problem>;
 
-    /// The call graph, from each caller to its sorted callees. The first name of a source's modules is its own.
+    /// The call graph. The first name of a source's modules is its own.
     ///
     /// # Errors
     /// Where the graph cannot be made.
-    fn graph(&self, sources: Vec<Source>) -> Result<BTreeMap<String, Vec<String>>, Problem>;
+    fn graph(&self, sources: Vec<Source>) -> Result<Graphed, Problem>;
 
     /// Why the function at a line (from 1) of the file with this name is async or must become it, as text.
     ///

@@ -4,11 +4,9 @@ use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::PathBuf;
 
-use loopshift_python::ast::PythonVersion;
-use loopshift_python::parse::parse_module;
+use loopshift_python::decode::{SourceText, decode};
 use rayon::prelude::*;
 
-use crate::decode::{SourceText, decode};
 use crate::discover::Discovered;
 use crate::messages::{Problem, plain};
 
@@ -58,16 +56,6 @@ pub fn read_all(files: Vec<Discovered>) -> (Vec<Source>, Vec<Problem>) {
         }
     }
     (read, problems)
-}
-
-/// A problem for each of `sources` that does not parse, with its line and column.
-pub fn syntax_problems(sources: &[Source]) -> Vec<Problem> {
-    let problem = |source: &Source| {
-        let error = parse_module(&source.text.text, PythonVersion::latest()).err()?;
-        let place = format!("{}:{}:{}", source.name, error.line, error.column);
-        Some(Problem::at(place, error.message))
-    };
-    sources.par_iter().filter_map(problem).collect()
 }
 
 fn read_one(file: Discovered) -> Result<Source, Problem> {

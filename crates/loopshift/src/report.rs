@@ -10,6 +10,7 @@ use crate::cli::Target;
 use crate::diff;
 use crate::lines::Lines;
 use crate::messages::Problem;
+use crate::scan_report::Module;
 
 /// The version of the JSON formats. It grows when a field changes its meaning or goes, not when one is added.
 pub const SCHEMA: u32 = 1;
@@ -78,6 +79,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// The files that change, by name.
     pub changed: Vec<Changed>,
+    /// The modules that use a library, and what keeps each from running on trio.
+    pub modules: Vec<Module>,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// What verification took out.
@@ -148,6 +151,7 @@ impl Report {
             },
             "files": files,
             "changes": self.rows,
+            "modules": self.modules,
             "withdrawn": self.withdrawn,
             "errors": self.problems,
         })

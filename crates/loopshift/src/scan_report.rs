@@ -53,6 +53,26 @@ pub struct Colour {
     pub become_async: Vec<usize>,
 }
 
+/// A module that uses a library, as it is after the migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Module {
+    /// Its file.
+    pub file: String,
+    /// Whether nothing in it needs asyncio any more.
+    pub trio_ready: bool,
+    /// What keeps it from running on trio.
+    pub left: Vec<Left>,
+}
+
+/// A use of asyncio that stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// The line, from 1.
+    pub line: usize,
+    /// The API.
+    pub api: String,
+}
+
 /// What `scan` is told by the engine.
 #[derive(Clone, Debug, Default)]
 pub struct Scanned {
@@ -64,8 +84,8 @@ pub struct Scanned {
     pub uses: Vec<Use>,
     /// How far colour spreads.
     pub colour: Colour,
-    /// Modules that would run on trio as they are after the migration, of all that use a library.
-    pub trio_ready: Option<(usize, usize)>,
+    /// The modules that use a library, and what keeps each from running on trio; `None` where that is not known.
+    pub modules: Option<Vec<Module>>,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }
@@ -151,9 +171,41 @@ pub fn to_json(scanned: &Scanned, to: Target) -> serde_json::Value {
         "apis": tally(&scanned.uses, |one| &one.api),
         "packages": tally(&scanned.uses, |one| &one.package),
         "colour": scanned.colour,
-        "trio_ready": scanned.trio_ready.map(|(ready, all)| serde_json::json!({"modules": ready, "of": all})),
+        "trio_ready": scanned.modules.as_deref().map(|all| {
+            serde_json::json!({"modules": trio_ready(all), "of": all.len()})
+        }),
+        "modules": scanned.modules,
         "errors": scanned.problems,
     })
+}
+
+/// How many of the modules would run on trio.
+fn trio_ready(modules: &[Module]) -> usize {
+    modules.iter().filter(|module| module.trio_ready).count()
+}
+
+/// How many modules would run on trio; with `verbose`, what keeps each of the others from it.
+pub fn trio(out: &mut String, modules: &[Module], verbose: bool) {
+    let _ = writeln!(
+        out,
+        "{} of {} would run on trio too.",
+        trio_ready(modules),
+        count(modules.len(), "module")
+    );
+    if !verbose {
+        return;
+    }
+    for module in modules.iter().filter(|module| !module.trio_ready) {
+        let mut apis: BTreeMap<&str, usize> = BTreeMap::new();
+        for left in &module.left {
+            apis.entry(&left.api).or_insert(left.line);
+        }
+        let apis: Vec<String> = apis
+            .into_iter()
+            .map(|(api, line)| format!("{api} (line {line})"))
+            .collect();
+        let _ = writeln!(out, "  {} keeps {}", module.file, apis.join(", "));
+    }
 }
 
 /// How many APIs are listed where not everything is asked for.
@@ -194,12 +246,8 @@ pub fn render(scanned: &Scanned, to: Target, verbose: bool) -> String {
     }
     out.push('\n');
     colour(&mut out, &scanned.colour);
-    if let Some((ready, all)) = scanned.trio_ready {
-        let _ = writeln!(
-            out,
-            "{ready} of {} would run on trio too.",
-            count(all, "module")
-        );
+    if let Some(modules) = scanned.modules.as_deref().filter(|it| !it.is_empty()) {
+        trio(&mut out, modules, verbose);
     }
     summary::problems(&mut out, &scanned.problems);
     out

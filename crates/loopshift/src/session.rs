@@ -251,7 +251,7 @@ pub struct Files {
     pub sources: Vec<Source>,
     /// The source roots.
     pub source_roots: Vec<PathBuf>,
-    /// What could not be looked at, read, decoded or parsed.
+    /// What could not be looked at, read or decoded. What does not parse is told of by the engine.
     pub problems: Vec<Problem>,
 }
 
@@ -301,7 +301,6 @@ pub fn read(found: Found, progress: &Progress) -> Files {
     let (sources, unread) = read::read_all(found.files);
     let mut problems = found.problems;
     problems.extend(unread);
-    problems.extend(read::syntax_problems(&sources));
     problems.sort();
     Files {
         sources,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::messages::{Problem, count};
 use crate::report::{Fate, Report, Row};
+use crate::scan_report;
 use crate::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use crate::table::{self, Align};
 
@@ -17,6 +18,9 @@ pub fn render(report: &Report, unsafe_given: bool, verbose: bool) -> String {
     done(&mut out, report);
     deferred(&mut out, report, verbose);
     declined(&mut out, report, verbose);
+    if !report.modules.is_empty() {
+        scan_report::trio(&mut out, &report.modules, verbose);
+    }
     if verbose {
         list(&mut out, "Taken out by verification", &report.withdrawn);
         let caveats = caveats(report, unsafe_given);

@@ -2,38 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use loopshift_engine::change::Outcome;
+use loopshift_engine::change::{FileId, Outcome, Place};
 use loopshift_engine::graph::call_graph;
-use loopshift_engine::program::{Input, analyse};
+use loopshift_engine::program::{Input, Unreadable, analyse};
 use loopshift_python::ast::PythonVersion;
 use loopshift_rules::catalog::{Catalog, Version};
 use loopshift_rules::context::Settings;
 use loopshift_rules::externals::CatalogExternals;
-use loopshift_rules::migrate::{Options, migrate};
+use loopshift_rules::migrate::{Migration, ModuleState, Options, migrate};
+use loopshift_rules::project::NEWEST_ANYIO;
 use loopshift_rules::registry::{self, RULES};
+use rustc_hash::FxHashMap;
 
 use crate::cli::Target;
-use crate::engine::{Engine, Job, Planned};
+use crate::engine::{Engine, Graphed, Job, Planned};
+use crate::explanation;
+use crate::lines::Lines;
 use crate::messages::Problem;
+use crate::project::{self, Project};
 use crate::read::Source;
-use crate::scan_report::{Colour, Prospect, Scanned, Use};
+use crate::scan_report::{Colour, Left, Module, Prospect, Scanned, Use};
 
 /// The engine with all rules.
 #[derive(Clone, Copy, Debug)]
 pub struct Wired;
 
 /// The files as the engine takes them, one for each source. A stub comes after its module, whose name it shares; the
-/// engine takes the first.
-fn inputs(sources: &[Source]) -> Vec<Input> {
+/// engine takes the first. Behind the first `python` ones are other files of the project.
+fn inputs(sources: &[Source], python: usize) -> Vec<Input> {
     sources
         .iter()
-        .map(|source| Input {
+        .enumerate()
+        .map(|(index, source)| Input {
             path: source.name.clone(),
-            module: source
-                .modules
-                .first()
-                .cloned()
-                .unwrap_or_else(|| source.name.clone()),
+            module: if index < python {
+                source.modules.first().unwrap_or(&source.name).clone()
+            } else {
+                String::new()
+            },
             is_package: source
                 .path
                 .file_stem()
@@ -43,115 +49,213 @@ fn inputs(sources: &[Source]) -> Vec<Input> {
         .collect()
 }
 
-fn options(job: &Job) -> Result<Options, Problem> {
+fn options(job: &Job, project: Project) -> Result<Options, Problem> {
     for name in job.select.iter().flatten().chain(&job.ignore) {
         if registry::rule(name).is_none() {
             return Err(Problem::at(name.clone(), "there is no such rule")
                 .next("see the names with `loopshift explain`"));
         }
     }
+    let knowledge = project.knowledge;
     let python = job
         .target_version
-        .map_or(PythonVersion::PY311, |version| PythonVersion {
+        .map(|version| PythonVersion {
             major: version.major,
             minor: version.minor,
-        });
-    let anyio = job.anyio_version.map_or(Version::new(4, 16), |version| {
-        let number = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
-        Version::new(number(version.major), number(version.minor))
-    });
+        })
+        .or(knowledge.python)
+        .unwrap_or(PythonVersion::PY311);
+    let anyio = job
+        .anyio_version
+        .map(|version| {
+            let number = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+            Version::new(number(version.major), number(version.minor))
+        })
+        .or(knowledge.anyio)
+        .unwrap_or(NEWEST_ANYIO);
     Ok(Options {
         settings: Settings { python, anyio },
         allow_unsafe: job.unsafe_changes,
         select: job.select.clone().unwrap_or_default(),
         ignore: job.ignore.clone(),
+        project: project.files,
     })
+}
+
+/// All that a migration needs: the files, those of the project among them, and the options.
+struct Prepared {
+    sources: Vec<Source>,
+    inputs: Vec<Input>,
+    options: Options,
+    problems: Vec<Problem>,
+}
+
+fn prepare(mut sources: Vec<Source>, job: &Job) -> Result<Prepared, Problem> {
+    if job.to != Target::Anyio {
+        return Err(Problem::at(
+            "--to",
+            "only `anyio` can be migrated to so far",
+        ));
+    }
+    let python = sources.len();
+    let mut project = project::add(&mut sources, job);
+    let problems = std::mem::take(&mut project.problems);
+    Ok(Prepared {
+        inputs: inputs(&sources, python),
+        options: options(job, project)?,
+        sources,
+        problems,
+    })
+}
+
+/// What does not parse, with its line and column.
+fn unparsed(sources: &[Source], unreadable: &[Unreadable]) -> Vec<Problem> {
+    let problem = |it: &Unreadable| {
+        let source = sources.get(it.file.0 as usize)?;
+        let place = format!("{}:{}:{}", source.name, it.error.line, it.error.column);
+        Some(Problem::at(place, it.error.message.clone()))
+    };
+    unreadable.iter().filter_map(problem).collect()
+}
+
+/// The modules that use the libraries.
+fn modules(sources: &[Source], states: &[ModuleState]) -> Vec<Module> {
+    let module = |state: &ModuleState| {
+        let source = sources.get(state.file.0 as usize)?;
+        let lines = Lines::new(&source.text.text);
+        Some(Module {
+            file: source.name.clone(),
+            trio_ready: state.left.is_empty(),
+            left: state
+                .left
+                .iter()
+                .map(|(place, api)| Left {
+                    line: lines.place(place.range.start().to_usize()).0,
+                    api: api.clone(),
+                })
+                .collect(),
+        })
+    };
+    states.iter().filter_map(module).collect()
+}
+
+/// What a migration does with each use. A use that several changes speak of counts once, by the best of them.
+fn scanned_uses(sources: &[Source], migration: &Migration, catalog: &Catalog) -> Vec<Use> {
+    let mut fates: FxHashMap<Place, Prospect> = FxHashMap::default();
+    for (change, outcome) in &migration.plan.changes {
+        let prospect = match outcome {
+            Outcome::Applied => Prospect::Moves,
+            Outcome::Deferred | Outcome::Declined { .. } => Prospect::Decision,
+        };
+        for place in change.covers.iter().chain([&change.place]) {
+            let known = fates.entry(*place).or_insert(prospect);
+            *known = (*known).min(prospect);
+        }
+    }
+    let mut lines: BTreeMap<FileId, Lines<'_>> = BTreeMap::new();
+    let mut uses: Vec<Use> = Vec::new();
+    for use_ in &migration.uses {
+        let Some(source) = sources.get(use_.place.file.0 as usize) else {
+            continue;
+        };
+        let lines = lines
+            .entry(use_.place.file)
+            .or_insert_with(|| Lines::new(&source.text.text));
+        // What AnyIO has no counterpart for, by its written reason, stays on purpose.
+        let kept = use_.api.starts_with("anyio.")
+            || catalog
+                .get(&use_.api)
+                .is_some_and(|api| api.why_not.is_some());
+        let prospect = match fates.get(&use_.place) {
+            Some(Prospect::Moves) => Prospect::Moves,
+            _ if kept => Prospect::Stays,
+            _ => Prospect::Decision,
+        };
+        let package = source
+            .modules
+            .first()
+            .map_or("", |name| name.split('.').next().unwrap_or_default());
+        uses.push(Use {
+            library: use_.api.split('.').next().unwrap_or_default().to_owned(),
+            api: use_.api.clone(),
+            file: source.name.clone(),
+            package: package.to_owned(),
+            line: lines.place(use_.place.range.start().to_usize()).0,
+            prospect,
+        });
+    }
+    uses.sort();
+    uses
 }
 
 impl Engine for Wired {
     fn plan(&self, sources: Vec<Source>, job: &Job) -> Result<Planned, Problem> {
-        if job.to != Target::Anyio {
-            return Err(Problem::at(
-                "--to",
-                "only `anyio` can be migrated to so far",
-            ));
-        }
-        let options = options(job)?;
-        let inputs = inputs(&sources);
-        let migration = migrate(&inputs, Catalog::builtin(), &options);
+        let mut prepared = prepare(sources, job)?;
+        let migration = migrate(&prepared.inputs, Catalog::builtin(), &prepared.options);
+        let unparsed = unparsed(&prepared.sources, &migration.unreadable);
+        prepared.problems.extend(unparsed);
         Ok(Planned {
+            modules: modules(&prepared.sources, &migration.modules),
             plan: migration.plan,
-            sources,
-            problems: Vec::new(),
+            sources: prepared.sources,
+            problems: prepared.problems,
         })
     }
 
     fn scan(&self, sources: Vec<Source>, job: &Job) -> Result<Scanned, Problem> {
-        let options = options(job)?;
-        let inputs = inputs(&sources);
-        let migration = migrate(&inputs, Catalog::builtin(), &options);
-        let mut uses = Vec::new();
-        for (change, outcome) in &migration.plan.changes {
-            let source = &sources[change.place.file.0 as usize];
-            let end = change
-                .place
-                .range
-                .start()
-                .to_usize()
-                .min(source.text.text.len());
-            let line = source.text.text[..end]
-                .bytes()
-                .filter(|byte| *byte == b'\n')
-                .count()
-                + 1;
-            let package = source
-                .modules
-                .first()
-                .map_or("", |name| name.split('.').next().unwrap_or_default());
-            uses.push(Use {
-                library: change.api.split('.').next().unwrap_or_default().to_owned(),
-                api: change.api.clone(),
-                file: source.name.clone(),
-                package: package.to_owned(),
-                line,
-                prospect: match outcome {
-                    Outcome::Applied => Prospect::Moves,
-                    Outcome::Deferred | Outcome::Declined { .. } => Prospect::Decision,
-                },
-            });
-        }
-        uses.sort();
+        let files = sources.len();
+        let line_count = sources
+            .iter()
+            .map(|source| source.text.text.lines().count())
+            .sum();
+        let mut prepared = prepare(sources, job)?;
+        let catalog = Catalog::builtin();
+        let migration = migrate(&prepared.inputs, catalog, &prepared.options);
+        let unparsed = unparsed(&prepared.sources, &migration.unreadable);
+        prepared.problems.extend(unparsed);
         Ok(Scanned {
-            files: sources.len(),
-            lines: sources
-                .iter()
-                .map(|source| source.text.text.lines().count())
-                .sum(),
-            uses,
-            colour: Colour::default(),
-            trio_ready: None,
-            problems: Vec::new(),
+            files,
+            lines: line_count,
+            uses: scanned_uses(&prepared.sources, &migration, catalog),
+            // AnyIO awaits what asyncio awaits: no function changes its colour.
+            colour: Colour {
+                functions: migration.functions,
+                async_now: migration.async_functions,
+                become_async: Vec::new(),
+            },
+            modules: Some(modules(&prepared.sources, &migration.modules)),
+            problems: prepared.problems,
         })
     }
 
-    fn graph(&self, sources: Vec<Source>) -> Result<BTreeMap<String, Vec<String>>, Problem> {
+    fn graph(&self, sources: Vec<Source>) -> Result<Graphed, Problem> {
         let externals = CatalogExternals::new(Catalog::builtin());
-        let inputs = inputs(&sources);
+        let inputs = inputs(&sources, sources.len());
         let program = analyse(&inputs, PythonVersion::latest(), &externals);
-        let graph = call_graph(&program.flow).into_iter();
-        Ok(graph
-            .map(|(caller, callees)| (caller, callees.into_iter().collect()))
-            .collect())
+        let calls = call_graph(&program.flow).into_iter();
+        Ok(Graphed {
+            calls: calls
+                .map(|(caller, callees)| (caller, callees.into_iter().collect()))
+                .collect(),
+            problems: unparsed(&sources, &program.unreadable),
+        })
     }
 
     fn explain(
         &self,
-        _sources: Vec<Source>,
-        _job: &Job,
-        _file: &str,
-        _line: usize,
+        sources: Vec<Source>,
+        job: &Job,
+        file: &str,
+        line: usize,
     ) -> Result<String, Problem> {
-        Err(Problem::new("this build has no engine yet"))
+        let prepared = prepare(sources, job)?;
+        let index = prepared
+            .sources
+            .iter()
+            .position(|source| source.name == file)
+            .ok_or_else(|| Problem::at(file.to_owned(), "it is not part of the program"))?;
+        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+        explanation::explain(&prepared.inputs, &prepared.options, file, line)
     }
 
     fn rules(&self) -> Vec<&'static str> {

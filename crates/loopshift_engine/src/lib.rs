@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod externals;
+pub mod facts;
 pub mod flow;
 pub mod graph;
 pub mod ir;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_python::PythonVersion;
-use loopshift_python::edit::Edit;
+use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::imports::unused_imports;
 use loopshift_python::parse::{line_index, parse_module};
 use loopshift_python::render::render;
@@ -217,6 +217,15 @@ fn render_one(
             .map(|change| (change, reason.to_owned()))
             .collect()
     };
+    if !input.is_python() {
+        return match replace_text(&input.text, edits) {
+            Ok(text) => Ok((file, text)),
+            Err(change) => Err(vec![(
+                change,
+                "its edits can't be written there".to_owned(),
+            )]),
+        };
+    }
     let Ok(before) = parse_module(&input.text, planning.python) else {
         return Err(everything("the file can't be parsed"));
     };
@@ -252,6 +261,45 @@ fn render_one(
     }
     let cleaned = render(&text, &after, &removals).unwrap_or(text);
     Ok((file, cleaned))
+}
+
+/// The text of a file that is no Python, with replacements by plain text. The same one of several changes is made once.
+///
+/// # Errors
+/// The change whose edit is none of these, or meets another one.
+fn replace_text(text: &str, edits: &[(usize, &Edit)]) -> Result<String, usize> {
+    let mut list: Vec<(usize, usize, String, usize)> = Vec::new();
+    for (change, edit) in edits {
+        let Edit::Replace { range, pieces } = edit else {
+            return Err(*change);
+        };
+        let mut new = String::new();
+        for piece in pieces {
+            let Piece::Text(text) = piece else {
+                return Err(*change);
+            };
+            new.push_str(text);
+        }
+        list.push((
+            range.start().to_usize(),
+            range.end().to_usize(),
+            new,
+            *change,
+        ));
+    }
+    list.sort();
+    list.dedup_by(|a, b| (a.0, a.1, &a.2) == (b.0, b.1, &b.2));
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for (start, end, new, change) in list {
+        let between = text.get(at..start).ok_or(change)?;
+        text.get(start..end).ok_or(change)?;
+        out.push_str(between);
+        out.push_str(&new);
+        at = end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    Ok(out)
 }
 
 /// Withdraws the changes behind the faults: those of the same function, or all of the file.

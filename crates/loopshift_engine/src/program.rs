@@ -20,12 +20,20 @@ use crate::lower::{ModuleName, lower};
 pub struct Input {
     /// Its path, for messages and results.
     pub path: String,
-    /// The dotted name of the module.
+    /// The dotted name of the module. Empty for a file of the project that is no Python (`pyproject.toml`): it takes no part
+    /// in the analysis, and edits of it replace text.
     pub module: String,
     /// Whether it is an `__init__.py`.
     pub is_package: bool,
     /// The decoded text.
     pub text: String,
+}
+
+impl Input {
+    /// Whether this is Python, and not another file of the project.
+    pub fn is_python(&self) -> bool {
+        !self.module.is_empty()
+    }
 }
 
 /// A file that could not be read as Python.
@@ -56,13 +64,15 @@ pub fn analyse<'a>(
     let lowered: Vec<_> = inputs
         .par_iter()
         .map(|input| {
-            let (ir, error) = match parse_module(&input.text, version) {
+            // Other files of the project hold no code.
+            let text = if input.is_python() { &input.text } else { "" };
+            let (ir, error) = match parse_module(text, version) {
                 Ok(parsed) => {
                     let name = ModuleName {
                         name: &input.module,
                         is_package: input.is_package,
                     };
-                    (lower(parsed.syntax(), &input.text, name), None)
+                    (lower(parsed.syntax(), text, name), None)
                 }
                 Err(error) => (empty(), Some(error)),
             };

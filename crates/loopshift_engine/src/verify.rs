@@ -28,7 +28,10 @@ pub struct Verification<'v> {
 /// Checks the new texts.
 pub fn verify(verification: &Verification<'_>, texts: &[(FileId, String)]) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for (file, text) in texts {
+    // Other files of the project are no Python.
+    let is_python = |file: FileId| verification.before[file.0 as usize].is_python();
+    let texts: Vec<&(FileId, String)> = texts.iter().filter(|(file, _)| is_python(*file)).collect();
+    for (file, text) in &texts {
         let before = &verification.before[file.0 as usize].text;
         faults.extend(check_names(*file, before, text, verification.python));
         faults.extend(check_awaits(*file, text, verification.python));

@@ -1,7 +1,8 @@
 //! A migration from beginning to end: analysis, rules, plan, verification.
 
-use loopshift_engine::change::{Change, FileId, Place, Plan};
+use loopshift_engine::change::{Change, FileId, Outcome, Place, Plan};
 use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FunctionKind;
 use loopshift_engine::plan::{Planning, plan};
 use loopshift_engine::program::{Input, Program, Unreadable, analyse};
 use loopshift_engine::uses::{Use, uses};
@@ -15,7 +16,11 @@ use rustc_hash::FxHashSet;
 use crate::catalog::{Catalog, Kind};
 use crate::context::{Context, Settings, View};
 use crate::externals::CatalogExternals;
+<<<<<<< HEAD
 use crate::patched;
+=======
+use crate::project::{ProjectFile, dependencies};
+>>>>>>> ddc0824 (Read the project's files, add anyio to its dependencies, and explain colours)
 use crate::registry::{RULES, Rule};
 
 /// What a migration is to do.
@@ -29,6 +34,8 @@ pub struct Options {
     pub select: Vec<String>,
     /// Not these rules.
     pub ignore: Vec<String>,
+    /// The project's own files, all of them among the files of the run.
+    pub project: Vec<ProjectFile>,
 }
 
 /// The result of a migration.
@@ -37,8 +44,23 @@ pub struct Migration {
     pub plan: Plan,
     /// All uses of the libraries that are left, by file and offset.
     pub uses: Vec<Use>,
+    /// The modules that use the libraries, and what keeps each from running on trio.
+    pub modules: Vec<ModuleState>,
+    /// How many functions the program has, lambdas not counted.
+    pub functions: usize,
+    /// How many of them are async.
+    pub async_functions: usize,
     /// Files that can't be parsed.
     pub unreadable: Vec<Unreadable>,
+}
+
+/// A module that uses the libraries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleState {
+    /// Its file.
+    pub file: FileId,
+    /// The uses of asyncio that the plan leaves, by offset. Without any, the module is trio-ready.
+    pub left: Vec<(Place, String)>,
 }
 
 /// The libraries whose uses are looked at on the way to `AnyIO`: what is moved, and what earlier moves left.
@@ -103,17 +125,64 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
         kept: &patched::reached_through(&program, LEFT),
         verify: &|texts| verify(&verification, texts),
     };
-    let plan = plan(&planning, changes);
+    let mut plan = plan(&planning, changes);
+    let modules = module_states(&found, &plan);
+    let defs = || {
+        let all = program.functions().map(|func| program.function(func));
+        all.filter(|function| function.kind == FunctionKind::Def)
+    };
+    if is_wanted_name(dependencies::RULE, &[], &options.ignore) {
+        dependencies::add(
+            files,
+            &options.project,
+            &mut plan,
+            options.settings.python,
+            &externals,
+            catalog,
+        );
+    }
     Migration {
         plan,
         uses: found,
+        modules,
+        functions: defs().count(),
+        async_functions: defs().filter(|function| function.is_async).count(),
         unreadable,
     }
 }
 
+/// What the plan leaves of asyncio in each module that uses the libraries.
+fn module_states(found: &[Use], plan: &Plan) -> Vec<ModuleState> {
+    let moved: FxHashSet<Place> = plan
+        .changes
+        .iter()
+        .filter(|(_, outcome)| *outcome == Outcome::Applied)
+        .flat_map(|(change, _)| change.covers.iter().copied().chain([change.place]))
+        .collect();
+    let mut out: Vec<ModuleState> = Vec::new();
+    for use_ in found {
+        let file = use_.place.file;
+        if out.last().is_none_or(|last| last.file != file) {
+            out.push(ModuleState {
+                file,
+                left: Vec::new(),
+            });
+        }
+        let stays = use_.api.starts_with("asyncio.") && !moved.contains(&use_.place);
+        if let Some(last) = out.last_mut().filter(|_| stays) {
+            last.left.push((use_.place, use_.api.clone()));
+        }
+    }
+    out
+}
+
 fn is_wanted(rule: &Rule, options: &Options) -> bool {
-    let named = |list: &[String]| list.iter().any(|name| name == rule.name);
-    (options.select.is_empty() || named(&options.select)) && !named(&options.ignore)
+    is_wanted_name(rule.name, &options.select, &options.ignore)
+}
+
+fn is_wanted_name(name: &str, select: &[String], ignore: &[String]) -> bool {
+    let named = |list: &[String]| list.iter().any(|known| known == name);
+    (select.is_empty() || named(select)) && !named(ignore)
 }
 
 /// Parses the files that a rule may look at: those with uses, those where objects of the libraries come along, and

@@ -33,6 +33,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-cleanup.md"),
     },
     Rule {
+        name: "anyio-dependencies",
+        plan: rules::anyio_dependencies::plan,
+        page: include_str!("../../../docs/rules/anyio-dependencies.md"),
+    },
+    Rule {
         name: "anyio-event",
         plan: rules::anyio_event::plan,
         page: include_str!("../../../docs/rules/anyio-event.md"),

@@ -19,9 +19,9 @@ pub fn run(session: &mut Session, args: &Graph) -> Result<Exit, Problem> {
     progress.stage("resolving calls");
     let graph = session.engine.graph(files.sources)?;
     drop(progress);
-    for problem in &files.problems {
+    for problem in files.problems.iter().chain(&graph.problems) {
         session.error(problem);
     }
-    session.print_json(&graph)?;
+    session.print_json(&graph.calls)?;
     Ok(Exit::Clean)
 }

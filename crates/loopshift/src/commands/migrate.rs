@@ -132,11 +132,13 @@ fn plan(
         to,
         rows: report::rows(&planned.plan, &names(&planned)),
         changed: Vec::new(),
+        modules: planned.modules.clone(),
         problems: files.problems,
         withdrawn: planned.plan.withdrawn.clone(),
         applied: None,
     };
     report.problems.extend(planned.problems.iter().cloned());
+    report.problems.sort();
     let mut writes = Vec::new();
     for (file, new) in texts {
         let source = source(&planned, file)?;

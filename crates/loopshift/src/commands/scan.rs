@@ -27,7 +27,8 @@ pub fn run(session: &mut Session, args: &Scan) -> Result<Exit, Problem> {
             progress.stage(format!("scanning {}", count(files.sources.len(), "file")));
             let mut scanned = session.engine.scan(files.sources, &job)?;
             drop(progress);
-            scanned.problems.splice(0..0, files.problems);
+            scanned.problems.extend(files.problems);
+            scanned.problems.sort();
             match args.output_format {
                 Format::Json => session.print_json(&scan_report::to_json(&scanned, to))?,
                 Format::Text => {

@@ -6,5 +6,6 @@ mod commands;
 mod crashes;
 mod diffing;
 mod discovering;
+mod projects;
 mod setting;
 mod tools;

@@ -3,6 +3,7 @@
 pub(crate) mod anyio_as_completed;
 pub(crate) mod anyio_cancelled;
 pub(crate) mod anyio_cleanup;
+pub(crate) mod anyio_dependencies;
 pub(crate) mod anyio_event;
 pub(crate) mod anyio_gather;
 pub(crate) mod anyio_loop;

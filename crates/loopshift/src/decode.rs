@@ -1,3 +1,0 @@
-//! Decoding of files.
-
-pub use loopshift_python::decode::{SourceText, decode};

@@ -1,0 +1,173 @@
+//! What the project's own files say, and what a migration writes into them.
+
+use crate::tools::Tree;
+
+const PROGRAM: &str =
+    "import asyncio\n\n\nasync def main():\n    await asyncio.sleep(1)\n\n\nasyncio.run(main())\n";
+const MIGRATED: &str =
+    "import anyio\n\n\nasync def main():\n    await anyio.sleep(1)\n\n\nanyio.run(main)\n";
+
+fn migrate(tree: &Tree, args: &[&str]) -> serde_json::Value {
+    let mut all = vec!["migrate", "--to", "anyio", "--output-format", "json"];
+    all.extend(args);
+    let assert = tree.loopshift(&all);
+    let output = assert.get_output();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[test]
+fn dependency_files_are_applied_and_undone_with_the_program() {
+    let tree = Tree::new(&[
+        (
+            "pyproject.toml",
+            "[project]\r\nname = 'x'\r\ndependencies = [\r\n    'httpx', # web\r\n]\r\n",
+        ),
+        ("requirements/base.txt", "httpx==1\n"),
+        ("src/app.py", PROGRAM),
+    ]);
+    let before = tree.program();
+    migrate(&tree, &["--apply"]);
+    assert_eq!(tree.text("src/app.py"), MIGRATED);
+    assert_eq!(
+        tree.text("pyproject.toml"),
+        "[project]\r\nname = 'x'\r\ndependencies = [\r\n    'httpx', # web\r\n    'anyio>=4.0',\r\n]\r\n"
+    );
+    assert_eq!(tree.text("requirements/base.txt"), "httpx==1\nanyio>=4.0\n");
+    let again = migrate(&tree, &[]);
+    assert_eq!(again["files"], serde_json::json!([]));
+    tree.loopshift(&["undo"]).success();
+    assert_eq!(tree.program(), before);
+}
+
+#[test]
+fn a_project_above_the_given_paths_is_read_and_not_written() {
+    let tree = Tree::new(&[
+        (
+            "pyproject.toml",
+            "[project]\nname = 'x'\ndependencies = []\n",
+        ),
+        ("src/app.py", PROGRAM),
+    ]);
+    let report = migrate(&tree, &["src", "--apply"]);
+    assert_eq!(tree.text("src/app.py"), MIGRATED);
+    assert!(tree.text("pyproject.toml").ends_with("dependencies = []\n"));
+    let reasons: Vec<&str> = report["changes"]
+        .as_array()
+        .expect("changes")
+        .iter()
+        .filter_map(|change| change["reason"].as_str())
+        .collect();
+    assert_eq!(
+        reasons,
+        ["it is outside the given paths: add `anyio>=4.0` to it"]
+    );
+}
+
+#[test]
+fn the_project_says_the_oldest_versions_and_the_command_line_overrides_it() {
+    // `asyncio.Future` has a counterpart from AnyIO 4.15 on, so what is said of it tells the floor.
+    let declined = |files: &[(&str, &str)], args: &[&str]| -> String {
+        let mut all = files.to_vec();
+        all.push((
+            "app.py",
+            "import asyncio\n\n\nasync def f(g, h):\n    return await asyncio.gather(g(), h())\n",
+        ));
+        let tree = Tree::new(&all);
+        migrate(&tree, args)["changes"].to_string()
+    };
+    let newest = declined(&[], &[]);
+    let old = declined(&[("requirements.txt", "anyio>=4.0\n")], &[]);
+    let same = declined(
+        &[(
+            "setup.cfg",
+            "[options]\ninstall_requires =\n    anyio~=4.1\n",
+        )],
+        &["--anyio-version", "4.16"],
+    );
+    assert_eq!(same, newest);
+    assert_eq!(declined(&[], &["--anyio-version", "4.0"]), old);
+}
+
+#[test]
+fn a_file_in_latin_1_stays_in_latin_1() {
+    let tree = Tree::new(&[]);
+    tree.write(
+        "app.py",
+        b"# -*- coding: latin-1 -*-\nimport asyncio\n\nname = 'caf\xe9'\nasyncio.run(asyncio.sleep(1))\n",
+    );
+    migrate(&tree, &["--apply"]);
+    let bytes = std::fs::read(tree.path("app.py")).expect("bytes");
+    assert_eq!(
+        bytes,
+        b"# -*- coding: latin-1 -*-\nimport anyio\n\nname = 'caf\xe9'\nanyio.run(anyio.sleep, 1)\n"
+    );
+}
+
+#[test]
+fn explain_follows_the_calls_down_to_the_suspension() {
+    let tree = Tree::new(&[
+        ("pkg/__init__.py", ""),
+        (
+            "pkg/store.py",
+            "import asyncio\n\n\nclass Store:\n    async def load(self):\n        await asyncio.sleep(1)\n\n    def name(self):\n        return 1\n",
+        ),
+        (
+            "pkg/main.py",
+            "from .store import Store\n\n\nasync def main():\n    store = Store()\n    await store.load()\n    return store.name()\n",
+        ),
+    ]);
+    let explain = |place: &str| {
+        let assert = tree.loopshift(&["explain", place]).success();
+        String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+    };
+    assert_eq!(
+        explain("pkg/main.py:6"),
+        "async def pkg.main.main  (pkg/main.py:4)\ncolour: async\n\nIt suspends:\n  \
+         pkg.main.main calls pkg.store.Store.load  (pkg/main.py:6)\n  \
+         pkg.store.Store.load waits for asyncio.sleep  (pkg/store.py:6)\n"
+    );
+    let load = explain("pkg/store.py:5");
+    assert!(
+        load.contains("Called by:\n  pkg.main.main  (pkg/main.py:6)\n"),
+        "{load}"
+    );
+    assert!(
+        load.contains("  pkg/store.py:6  asyncio.sleep  moves by anyio-sleep\n"),
+        "{load}"
+    );
+    assert!(
+        explain("pkg/store.py:9")
+            .starts_with("def pkg.store.Store.name  (pkg/store.py:8)\ncolour: sync\n")
+    );
+    tree.loopshift(&["explain", "pkg/main.py:99"]).code(2);
+}
+
+#[test]
+fn scan_and_migrate_tell_what_keeps_modules_from_trio() {
+    let tree = Tree::new(&[
+        ("ready.py", PROGRAM),
+        (
+            "kept.py",
+            "import asyncio\n\n\nclass P(asyncio.Protocol):\n    pass\n",
+        ),
+    ]);
+    let assert = tree
+        .loopshift(&["scan", "--output-format", "json"])
+        .success();
+    let scan: serde_json::Value =
+        serde_json::from_slice(&assert.get_output().stdout).expect("JSON");
+    assert_eq!(
+        scan["trio_ready"],
+        serde_json::json!({"modules": 1, "of": 2})
+    );
+    assert_eq!(
+        scan["modules"],
+        serde_json::json!([
+            {"file": "kept.py", "trio_ready": false, "left": [{"line": 4, "api": "asyncio.Protocol"}]},
+            {"file": "ready.py", "trio_ready": true, "left": []},
+        ])
+    );
+    assert_eq!(scan["total"]["moves"], 2);
+    assert_eq!(scan["total"]["stays"], 1, "{scan}");
+    assert_eq!(scan["modules"], migrate(&tree, &[])["modules"]);
+}

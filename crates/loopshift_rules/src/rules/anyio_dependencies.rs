@@ -1,0 +1,10 @@
+//! `anyio` joins the project's dependency files.
+//!
+//! Which version the code needs is known once everything else is planned, so the work is done behind the plan
+//! (`project::dependencies`); here the rule has its name and its page.
+
+use loopshift_engine::change::Change;
+
+use crate::context::Context;
+
+pub(crate) fn plan(_: &Context<'_>, _: &mut Vec<Change>) {}
