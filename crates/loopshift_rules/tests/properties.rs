@@ -106,6 +106,7 @@ fn options(anyio: Version) -> Options {
         allow_unsafe: true,
         select: Vec::new(),
         ignore: Vec::new(),
+        project: Vec::new(),
     }
 }
 

@@ -37,6 +37,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         allow_unsafe: true,
         select: Vec::new(),
         ignore: Vec::new(),
+        project: Vec::new(),
     };
     let plan = migrate(&files, &catalog, &options).plan;
     let new = plan

@@ -93,13 +93,13 @@ fn a_file_in_latin_1_stays_in_latin_1() {
     let tree = Tree::new(&[]);
     tree.write(
         "app.py",
-        b"# -*- coding: latin-1 -*-\nimport asyncio\n\nname = 'caf\xe9'\nasyncio.run(asyncio.sleep(1))\n",
+        b"# -*- coding: latin-1 -*-\n\nimport asyncio\n\nname = 'caf\xe9'\nasyncio.run(asyncio.sleep(1))\n",
     );
     migrate(&tree, &["--apply"]);
     let bytes = std::fs::read(tree.path("app.py")).expect("bytes");
     assert_eq!(
         bytes,
-        b"# -*- coding: latin-1 -*-\nimport anyio\n\nname = 'caf\xe9'\nanyio.run(anyio.sleep, 1)\n"
+        b"# -*- coding: latin-1 -*-\n\nimport anyio\n\nname = 'caf\xe9'\nanyio.run(anyio.sleep, 1)\n"
     );
 }
 
