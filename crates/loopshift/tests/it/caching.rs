@@ -1,7 +1,6 @@
 //! The cache of what runs printed.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use loopshift::cache::Cache;
 use loopshift::cli::Cli;
-use loopshift::engine::{Engine, Job, Planned};
+use loopshift::engine::{Engine, Graphed, Job, Planned};
 use loopshift::messages::Problem;
 use loopshift::read::Source;
 use loopshift::scan_report::Scanned;
@@ -35,6 +34,7 @@ impl Engine for Counting {
         }
         Ok(Planned {
             plan,
+            modules: Vec::new(),
             sources,
             problems: Vec::new(),
         })
@@ -48,7 +48,7 @@ impl Engine for Counting {
         })
     }
 
-    fn graph(&self, _sources: Vec<Source>) -> Result<BTreeMap<String, Vec<String>>, Problem> {
+    fn graph(&self, _sources: Vec<Source>) -> Result<Graphed, Problem> {
         Err(Problem::new("not asked"))
     }
 

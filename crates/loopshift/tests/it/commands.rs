@@ -1,6 +1,5 @@
 //! The commands with a small engine of the test's own, and the program itself.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use clap::Parser;
