@@ -6,10 +6,7 @@ pub mod catalog;
 pub mod context;
 pub mod externals;
 pub mod migrate;
-<<<<<<< HEAD
 mod patched;
-=======
 pub mod project;
->>>>>>> ddc0824 (Read the project's files, add anyio to its dependencies, and explain colours)
 pub mod registry;
 mod rules;

@@ -16,11 +16,8 @@ use rustc_hash::FxHashSet;
 use crate::catalog::{Catalog, Kind};
 use crate::context::{Context, Settings, View};
 use crate::externals::CatalogExternals;
-<<<<<<< HEAD
 use crate::patched;
-=======
 use crate::project::{ProjectFile, dependencies};
->>>>>>> ddc0824 (Read the project's files, add anyio to its dependencies, and explain colours)
 use crate::registry::{RULES, Rule};
 
 /// What a migration is to do.
