@@ -7,9 +7,9 @@ use loopshift_python::scope::Scopes;
 use loopshift_python::{ModModule, PythonVersion, Ranged, TextRange};
 
 use crate::change::FileId;
-use crate::externals::Externals;
+use crate::externals::{Api, ApiKind, ApiParam, ApiType, Externals};
 use crate::flow::value::Value;
-use crate::ir::CallForm;
+use crate::ir::{Arg, ArgKind, Call, CallForm};
 use crate::plan::Fault;
 use crate::program::{Input, Program, analyse};
 
@@ -187,9 +187,6 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
         }
     }
     for (file, call) in program.calls() {
-        if call.form != CallForm::Statement {
-            continue;
-        }
         let mut values = flow.values_of(call.callee);
         let (Some(value), None) = (values.next(), values.next()) else {
             continue;
@@ -198,22 +195,69 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
             continue;
         };
         let name = flow.text(sym);
-        let awaitable = flow
-            .externals
-            .api(name)
-            .and_then(|api| api.returns.as_ref())
-            .is_some_and(|returns| matches!(returns, crate::externals::ApiType::Awaitable(_)));
-        if of_target(name) && awaitable {
-            faults.push(fault(
-                program,
-                files,
-                file.0 as usize,
-                call.range,
-                format!("nobody would await `{name}`"),
-            ));
+        let Some(api) = flow.externals.api(name).filter(|_| of_target(name)) else {
+            continue;
+        };
+        let mut add = |message: String| {
+            faults.push(fault(program, files, file.0 as usize, call.range, message));
+        };
+        let awaitable = matches!(api.returns, Some(ApiType::Awaitable(_)));
+        if call.form == CallForm::Statement && awaitable {
+            add(format!("nobody would await `{name}`"));
+        }
+        if api.kind != ApiKind::Property
+            && let Some(argument) = unfit_argument(program, api, call)
+        {
+            add(format!("`{name}` would be called with {argument}"));
         }
     }
     faults
+}
+
+/// An argument that the API does not take, or one that it misses, in words. Where arguments are unpacked nothing is said.
+fn unfit_argument(program: &Program<'_>, api: &Api, call: &Call) -> Option<String> {
+    let unpacked = |arg: &Arg| matches!(arg.kind, ArgKind::Star | ArgKind::DoubleStar);
+    if call.form == CallForm::Decorator || call.args.iter().any(unpacked) {
+        return None;
+    }
+    let takes_any = |param: &ApiParam| param.star || param.double_star;
+    let slots = api
+        .params
+        .iter()
+        .filter(|param| !takes_any(param) && !param.keyword_only);
+    let positional = call
+        .args
+        .iter()
+        .filter(|arg| arg.kind == ArgKind::Positional)
+        .count();
+    if positional > slots.clone().count() && !api.params.iter().any(|param| param.star) {
+        return Some(format!(
+            "{positional} positional arguments, more than it takes"
+        ));
+    }
+    let keywords: Vec<&str> = call
+        .args
+        .iter()
+        .filter_map(|arg| match arg.kind {
+            ArgKind::Keyword(sym) => Some(program.flow.text(sym)),
+            _ => None,
+        })
+        .collect();
+    for keyword in &keywords {
+        let known = api
+            .params
+            .iter()
+            .any(|param| param.double_star || param.name == **keyword);
+        if !known {
+            return Some(format!("the argument `{keyword}`, which it does not take"));
+        }
+    }
+    let given_by_place: Vec<&str> = slots.take(positional).map(|param| &*param.name).collect();
+    api.params
+        .iter()
+        .filter(|param| !takes_any(param) && !param.optional)
+        .find(|param| !given_by_place.contains(&&*param.name) && !keywords.contains(&&*param.name))
+        .map(|param| format!("no argument for `{}`", param.name))
 }
 
 fn fault(
