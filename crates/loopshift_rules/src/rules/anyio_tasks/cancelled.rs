@@ -1,0 +1,250 @@
+//! What a cancellation meets in a task: `AnyIO` cancels again at every checkpoint until the task has ended, asyncio once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::Target;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
+use loopshift_python::edit::{Edit, Wrap, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::RULE;
+use super::failure::definition;
+use super::family::{Family, Model};
+use super::region::visit_exprs;
+use super::suites::each;
+use crate::context::{Context, View};
+
+/// What a cancellation needs in the functions that it can reach.
+#[derive(Default)]
+pub(super) struct Reached<'c> {
+    /// Handlers for `asyncio.CancelledError`: they must move along.
+    pub(super) handlers: Vec<Place>,
+    /// Blocks of `finally` with waits in them, which must be shielded.
+    pub(super) cleanups: Vec<(&'c View<'c>, TextRange)>,
+    /// Why the cancellation would be swallowed.
+    pub(super) swallowed: Option<String>,
+}
+
+/// Whether some task of the family is told to stop.
+pub(super) fn is_cancelled(family: &Family<'_>) -> bool {
+    family.members.iter().any(|member| member.name == "cancel")
+}
+
+/// Whether a task may be told to stop before it has started: then asyncio never runs it.
+pub(super) fn before_start(model: &Model<'_>, index: usize) -> bool {
+    let family = &model.families[index];
+    family.members.iter().any(|member| {
+        member.name == "cancel"
+            && family.spawns.iter().any(|spawn| {
+                let (from, to) = (spawn.call.end(), member.attribute.start());
+                if spawn.view.file != member.view.file
+                    || spawn.function != member.function
+                    || from > to
+                {
+                    return false;
+                }
+                let between = TextRange::new(from, to);
+                let Some(function) = spawn.view.tree.enclosing_function(spawn.call.range()) else {
+                    return false;
+                };
+                !waits_within(spawn.view, function.range(), between)
+            })
+    })
+}
+
+/// Whether there is a wait in the range of a function.
+fn waits_within(view: &View<'_>, function: TextRange, range: TextRange) -> bool {
+    let text = view.text(range);
+    ["await", "async"].iter().any(|word| {
+        text.match_indices(word).any(|(at, _)| {
+            let offset =
+                range.start() + loopshift_python::TextSize::try_from(at).unwrap_or_default();
+            let node = view.tree.around(TextRange::empty(offset)).find(|node| {
+                matches!(
+                    node,
+                    AnyNodeRef::ExprAwait(_) | AnyNodeRef::StmtWith(_) | AnyNodeRef::StmtFor(_)
+                )
+            });
+            node.is_some_and(|node| {
+                view.tree
+                    .enclosing_function(node.range())
+                    .is_some_and(|it| it.range() == function)
+            })
+        })
+    })
+}
+
+/// What the cancellation of the tasks that these expressions start can meet.
+pub(super) fn reached<'c>(cx: &Context<'c>, coros: &[Place]) -> Reached<'c> {
+    let mut out = Reached::default();
+    for function in functions(cx, coros) {
+        let Some((view, def)) = definition(cx, function) else {
+            continue;
+        };
+        if !def.is_async {
+            continue;
+        }
+        each(&def.body, &mut |stmt| {
+            if let Stmt::Try(try_) = stmt {
+                inspect(cx, view, try_, &mut out);
+            }
+            if let Stmt::With(with) = stmt {
+                for item in &with.items {
+                    if let Expr::Call(call) = &item.context_expr
+                        && cx.api_of(view, &call.func) == Some("contextlib.suppress")
+                    {
+                        for arg in &call.arguments.args {
+                            if is_cancelled_error(cx, view, arg) {
+                                out.handlers.push(view.place(arg));
+                            }
+                        }
+                    }
+                }
+            }
+        });
+    }
+    out
+}
+
+fn inspect<'c>(cx: &Context<'c>, view: &'c View<'c>, try_: &'c StmtTry, out: &mut Reached<'c>) {
+    if !waits(&try_.body) && !waits(&try_.finalbody) {
+        return;
+    }
+    let mut handled = false;
+    for ExceptHandler::ExceptHandler(handler) in &try_.handlers {
+        let types: Vec<&Expr> = match handler.type_.as_deref() {
+            Some(Expr::Tuple(tuple)) => tuple.elts.iter().collect(),
+            Some(ty) => vec![ty],
+            None => Vec::new(),
+        };
+        let base = types
+            .iter()
+            .any(|ty| cx.api_of(view, ty) == Some("<builtin>.BaseException"));
+        for ty in &types {
+            if is_cancelled_error(cx, view, ty) {
+                handled = true;
+                out.handlers.push(view.place(*ty));
+            }
+        }
+        let raises = handler.body.last().is_some_and(Stmt::is_raise_stmt);
+        if (types.is_empty() || base) && !handled && !raises && waits(&try_.body) {
+            out.swallowed = Some(
+                "the task catches its cancellation with a handler for everything, and AnyIO would cancel it again"
+                    .to_owned(),
+            );
+        }
+    }
+    if !handled
+        && waits(&try_.finalbody)
+        && let (Some(first), Some(last)) = (try_.finalbody.first(), try_.finalbody.last())
+        && !is_shielded(cx, view, &try_.finalbody)
+    {
+        out.cleanups
+            .push((view, TextRange::new(first.start(), last.end())));
+    }
+}
+
+fn is_shielded(cx: &Context<'_>, view: &View<'_>, stmts: &[Stmt]) -> bool {
+    matches!(stmts, [Stmt::With(with)] if with.items.iter().any(|item| {
+        matches!(&item.context_expr, Expr::Call(call)
+            if cx.api_of(view, &call.func) == Some("anyio.CancelScope"))
+    }))
+}
+
+fn is_cancelled_error(cx: &Context<'_>, view: &View<'_>, ty: &Expr) -> bool {
+    cx.api_of(view, ty).is_some_and(|api| {
+        matches!(
+            api,
+            "asyncio.CancelledError" | "asyncio.exceptions.CancelledError"
+        )
+    })
+}
+
+/// Whether the statements hold a wait of the function they stand in.
+fn waits(stmts: &[Stmt]) -> bool {
+    let mut found = false;
+    each(stmts, &mut |stmt| {
+        found |= match stmt {
+            Stmt::With(with) => with.is_async,
+            Stmt::For(for_) => for_.is_async,
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => return,
+            _ => false,
+        };
+        if super::suites::inner_suites(stmt).is_empty() {
+            visit_exprs(stmt, &mut |expr| found |= expr.is_await_expr());
+        }
+    });
+    found
+}
+
+/// The functions that a task may run in.
+fn functions(cx: &Context<'_>, coros: &[Place]) -> BTreeSet<FuncId> {
+    let mut calls: BTreeMap<FuncId, BTreeSet<FuncId>> = BTreeMap::new();
+    for (_, call) in cx.program.calls() {
+        for target in cx.program.callees(call) {
+            if let Target::Func(func) = target {
+                calls.entry(call.owner).or_default().insert(func);
+            }
+        }
+    }
+    let mut todo: Vec<FuncId> = coros
+        .iter()
+        .flat_map(|place| cx.program.values_at(*place))
+        .filter_map(|value| match value {
+            Value::Coroutine(func) => Some(func),
+            _ => None,
+        })
+        .collect();
+    let mut seen = BTreeSet::new();
+    while let Some(func) = todo.pop() {
+        if seen.insert(func) {
+            todo.extend(calls.get(&func).into_iter().flatten());
+        }
+    }
+    seen
+}
+
+/// Makes a change wait for what a cancellation needs, and adds the shields.
+///
+/// # Errors
+/// Why the cancellation has no counterpart.
+pub(super) fn prepare(
+    cx: &Context<'_>,
+    change: &mut Change,
+    coros: &[Place],
+    shields: &mut BTreeMap<Place, Change>,
+) -> Result<(), String> {
+    let reached = reached(cx, coros);
+    if let Some(reason) = reached.swallowed {
+        return Err(reason);
+    }
+    change.requires.extend(reached.handlers);
+    for (view, range) in reached.cleanups {
+        let place = Place {
+            file: view.file,
+            range,
+        };
+        change.requires.push(place);
+        shields.entry(place).or_insert_with(|| {
+            let mut shield = Change::new(
+                RULE,
+                place,
+                "asyncio.Task.cancel",
+                "cleanup of a cancelled task is shielded",
+            );
+            shield.requires.push(change.place);
+            shield.edit(Edit::Wrap(Wrap {
+                range,
+                before: Vec::new(),
+                header: pieces("with {@anyio}.CancelScope(shield=True):", &[]),
+                last: Vec::new(),
+                after: Vec::new(),
+            }));
+            shield
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,710 @@
+//! The edits that move the tasks of a region into its group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::RULE;
+use super::failure::{cannot_raise, handlers, is_observed};
+use super::family::{Model, Spawn, Wait, WaitKind};
+use super::life::ExitKind;
+use super::region::{Region, waits_of};
+use super::{helpers, members};
+use crate::context::{Context, View};
+use crate::rules::shared::is_statement;
+
+/// What becomes of the error of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errors {
+    /// There is none, as far as the text of the coroutine shows.
+    None,
+    /// It leaves the group.
+    Leave,
+    /// It is kept in the value, for the awaiter.
+    Kept,
+    /// It is logged: nobody waits for the task.
+    Logged,
+}
+
+/// One change for each region.
+pub(super) fn changes(cx: &Context<'_>, model: &Model<'_>, regions: &[Region<'_>]) -> Vec<Change> {
+    let mut shields = BTreeMap::new();
+    let mut out: Vec<Change> = regions
+        .iter()
+        .flat_map(|region| change(cx, model, region, &mut shields))
+        .collect();
+    out.extend(shields.into_values());
+    out
+}
+
+fn change(
+    cx: &Context<'_>,
+    model: &Model<'_>,
+    region: &Region<'_>,
+    shields: &mut BTreeMap<Place, Change>,
+) -> Vec<Change> {
+    let spawns: Vec<(usize, &Spawn<'_>)> = region
+        .families
+        .iter()
+        .flat_map(|index| {
+            let spawns = &model.families[*index].spawns;
+            spawns.iter().map(move |spawn| (*index, spawn))
+        })
+        .collect();
+    let Some(first) = spawns
+        .iter()
+        .map(|(_, spawn)| *spawn)
+        .min_by_key(|it| it.callee)
+    else {
+        return Vec::new();
+    };
+    let decline = |reason: &str| -> Vec<Change> {
+        let declined = |(_, spawn): &(usize, &Spawn<'_>)| {
+            Change::declined(RULE, spawn.callee, &*spawn.api, reason)
+        };
+        spawns.iter().map(declined).collect()
+    };
+    let mut change = Change::new(
+        RULE,
+        first.callee,
+        &*first.api,
+        "the task becomes one of a task group",
+    );
+    let view = region.view;
+    let scope = view.scopes.at(super::body_range(region.def).start());
+    let group = view.scopes.fresh_name(scope, "tg");
+    let errors: Vec<(usize, Errors)> = region
+        .families
+        .iter()
+        .map(|index| (*index, errors_of(cx, model, region, *index)))
+        .collect();
+    let kept = |index: usize| {
+        errors
+            .iter()
+            .any(|(at, errors)| *at == index && *errors == Errors::Kept)
+    };
+    let mut out = Out {
+        region,
+        group: &group,
+        each: view.scopes.fresh_name(scope, "task"),
+        deleted: Vec::new(),
+        last: Vec::new(),
+    };
+    for wait in &model.waits {
+        let families: BTreeSet<usize> = wait
+            .sites
+            .iter()
+            .filter_map(|site| model.by_site.get(site).copied())
+            .collect();
+        if !families.iter().any(|index| region.families.contains(index)) {
+            continue;
+        }
+        let guarded = families.iter().any(|index| kept(*index));
+        for use_ in &wait.uses {
+            change.covers.push(*use_);
+        }
+        let is_tail = region.tail.contains(&wait.view.place(wait.await_));
+        if !edit_wait(&mut change, &mut out, wait, guarded, is_tail) {
+            return decline("it is waited for in a way that is not known to have a counterpart");
+        }
+        rename_cancelled(cx, model, &mut change, wait);
+    }
+    for (index, _) in &errors {
+        for member in &model.families[*index].members {
+            change.covers.push(member.view.place(member.attribute));
+            members::edit(&mut change, member, kept(*index));
+            if matches!(member.name.as_str(), "result" | "exception") {
+                rename_state(cx, &mut change, member.view, member.attribute.range());
+            }
+        }
+    }
+    for (index, spawn) in &spawns {
+        change.covers.push(spawn.callee);
+        let errors = errors
+            .iter()
+            .find(|(at, _)| at == index)
+            .map_or(Errors::Leave, |(_, errors)| *errors);
+        edit_spawn(cx, &mut change, spawn, errors, &out);
+    }
+    stop(&mut change, &mut out);
+    let observed = wrap(cx, &mut change, &out);
+    caveats(&mut change, region, &errors, observed);
+    let stopped: Vec<Place> = spawns
+        .iter()
+        .filter(|(index, _)| {
+            super::cancelled::is_cancelled(&model.families[*index]) || !region.stops.is_empty()
+        })
+        .map(|(_, spawn)| spawn.view.place(spawn.coro))
+        .collect();
+    change.covers.sort();
+    change.covers.dedup();
+    if let Err(reason) = super::cancelled::prepare(cx, &mut change, &stopped, shields) {
+        return decline(&reason);
+    }
+    vec![change]
+}
+
+/// What to do with errors of the tasks of a family.
+fn errors_of(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>, index: usize) -> Errors {
+    let family = &model.families[index];
+    if family
+        .spawns
+        .iter()
+        .all(|spawn| cannot_raise(cx, spawn.view, spawn.coro))
+    {
+        return Errors::None;
+    }
+    let mut waited = false;
+    for wait in waits_of(model, index) {
+        waited = true;
+        if wait.kind == (WaitKind::Gather { exceptions: true })
+            || matches!(wait.kind, WaitKind::All | WaitKind::AllTimeout)
+        {
+            return Errors::Kept;
+        }
+        if caught_inside(cx, region, wait.view, wait.await_.range()) {
+            return Errors::Kept;
+        }
+    }
+    for member in &family.members {
+        match member.name.as_str() {
+            "exception" => return Errors::Kept,
+            "result" if caught_inside(cx, region, member.view, member.attribute.range()) => {
+                return Errors::Kept;
+            }
+            "result" => waited = true,
+            _ => {}
+        }
+    }
+    if waited {
+        Errors::Leave
+    } else {
+        Errors::Logged
+    }
+}
+
+/// Whether a handler between the place and the edge of the region catches errors of tasks.
+fn caught_inside(cx: &Context<'_>, region: &Region<'_>, view: &View<'_>, range: TextRange) -> bool {
+    handlers(cx, view, range).iter().any(|(at, catches, _)| {
+        catches.errors
+            && (view.file != region.view.file
+                || !at.contains_range(region.run.range())
+                || at == &region.run.range())
+    })
+}
+
+/// What one region writes.
+struct Out<'o, 'c> {
+    region: &'o Region<'c>,
+    /// The name of the group.
+    group: &'o str,
+    /// A name for a task in a loop.
+    each: String,
+    /// Statements that go.
+    deleted: Vec<TextRange>,
+    /// Lines at the end of the block.
+    last: Vec<Vec<Piece>>,
+}
+
+/// Writes a wait; false where it has no form.
+fn edit_wait(
+    change: &mut Change,
+    out: &mut Out<'_, '_>,
+    wait: &Wait<'_>,
+    guarded: bool,
+    is_tail: bool,
+) -> bool {
+    match wait.kind {
+        WaitKind::Await => edit_await(change, out, wait, guarded, is_tail),
+        WaitKind::Gather { exceptions } => {
+            return edit_gather(change, out, wait, guarded, is_tail, exceptions);
+        }
+        WaitKind::For => return edit_wait_for(change, wait, guarded),
+        WaitKind::ShieldedFor | WaitKind::Shield | WaitKind::All | WaitKind::AllTimeout => {
+            return edit_other(change, out, wait, guarded);
+        }
+    }
+    true
+}
+
+fn edit_await(
+    change: &mut Change,
+    out: &mut Out<'_, '_>,
+    wait: &Wait<'_>,
+    guarded: bool,
+    is_tail: bool,
+) {
+    let file = wait.view.file;
+    let whole = wait.await_.range();
+    let operand = wait.await_.value.range();
+    if is_tail {
+        if is_statement(wait.view, wait.await_) && !guarded {
+            change
+                .edits
+                .push((file, Edit::DeleteStatement { range: whole }));
+            out.deleted.push(whole);
+            return;
+        }
+        let read = if guarded {
+            pieces(
+                "{0}({1}.return_value)",
+                &[Piece::Helper(&helpers::VALUE), operand.into()],
+            )
+        } else {
+            pieces("{0}.return_value", &[operand.into()])
+        };
+        change.edits.push((
+            file,
+            Edit::Replace {
+                range: whole,
+                pieces: read,
+            },
+        ));
+    } else if guarded {
+        let value = Piece::Helper(&helpers::VALUE);
+        change
+            .edits
+            .push((file, Edit::insert(whole.start(), "{0}(", &[value])));
+        change
+            .edits
+            .push((file, Edit::insert(whole.end(), ")", &[])));
+    }
+}
+
+fn edit_gather(
+    change: &mut Change,
+    out: &mut Out<'_, '_>,
+    wait: &Wait<'_>,
+    guarded: bool,
+    is_tail: bool,
+    exceptions: bool,
+) -> bool {
+    let file = wait.view.file;
+    let whole = wait.await_.range();
+    let alone = is_statement(wait.view, wait.await_);
+    let mut operands: Vec<(bool, Vec<Piece>)> = Vec::new();
+    for operand in &wait.operands {
+        match operand {
+            Expr::Starred(starred) => operands.push((true, vec![starred.value.range().into()])),
+            Expr::Call(call) if !wait.sites.contains(&wait.view.place(call)) => {
+                // A coroutine runs beside the tasks only if it is a task as well.
+                let name = fresh_task(out);
+                let make = pieces(
+                    "{0} = {1}.create_task({2})",
+                    &[
+                        Piece::from(name.clone()),
+                        Piece::from(out.group.to_owned()),
+                        call.range().into(),
+                    ],
+                );
+                let make = if guarded { return false } else { make };
+                if is_tail {
+                    out.last.push(make);
+                } else {
+                    let Some(stmt) = wait.view.tree.enclosing_statement(whole) else {
+                        return false;
+                    };
+                    let mut line = make;
+                    line.push("\n".into());
+                    change.edits.push((
+                        file,
+                        Edit::Replace {
+                            range: TextRange::empty(stmt.start()),
+                            pieces: line,
+                        },
+                    ));
+                }
+                operands.push((false, vec![Piece::from(name)]));
+            }
+            other => operands.push((false, vec![other.range().into()])),
+        }
+    }
+    if is_tail && alone && !guarded {
+        change
+            .edits
+            .push((file, Edit::DeleteStatement { range: whole }));
+        out.deleted.push(whole);
+        return true;
+    }
+    let task = Piece::from(out.each.clone());
+    if alone && !is_tail {
+        // Only a wait: one line for each.
+        let mut text: Vec<Piece> = Vec::new();
+        for (at, (starred, operand)) in operands.into_iter().enumerate() {
+            if at > 0 {
+                text.push("\n".into());
+            }
+            let name = if starred {
+                text.push("for ".into());
+                text.push(task.clone());
+                text.push(" in ".into());
+                text.extend(operand);
+                text.push(":\n    ".into());
+                vec![task.clone()]
+            } else {
+                operand
+            };
+            text.extend(wait_line(name, guarded, exceptions));
+        }
+        change.edits.push((
+            file,
+            Edit::Replace {
+                range: whole,
+                pieces: text,
+            },
+        ));
+        return true;
+    }
+    if exceptions && !guarded && is_tail {
+        return false;
+    }
+    let read = |operand: Vec<Piece>| -> Vec<Piece> {
+        let mut text: Vec<Piece> = Vec::new();
+        match (guarded, exceptions, is_tail) {
+            (true, true, _) => {
+                text.push("await ".into());
+                text.push(Piece::Helper(&helpers::VALUE_OR_ERROR));
+                text.push("(".into());
+                text.extend(operand);
+                text.push(")".into());
+            }
+            (true, false, true) => {
+                text.push(Piece::Helper(&helpers::VALUE));
+                text.push("(".into());
+                text.extend(operand);
+                text.push(".return_value)".into());
+            }
+            (true, false, false) => {
+                text.push(Piece::Helper(&helpers::VALUE));
+                text.push("(await ".into());
+                text.extend(operand);
+                text.push(")".into());
+            }
+            (false, _, true) => {
+                text.extend(operand);
+                text.push(".return_value".into());
+            }
+            (false, _, false) => {
+                text.push("await ".into());
+                text.extend(operand);
+            }
+        }
+        text
+    };
+    let mut text: Vec<Piece> = Vec::new();
+    if let [(true, operand)] = &operands[..] {
+        text.push("[".into());
+        text.extend(read(vec![task.clone()]));
+        text.push(" for ".into());
+        text.push(task.clone());
+        text.push(" in ".into());
+        text.extend(operand.clone());
+        text.push("]".into());
+    } else {
+        let unpacked = matches!(wait.view.tree.parent(wait.await_), Some(AnyNodeRef::StmtAssign(assign))
+            if matches!(&assign.targets[..], [Expr::Tuple(tuple)] if tuple.elts.len() == operands.len() && operands.len() > 1));
+        if !unpacked {
+            text.push("[".into());
+        }
+        for (at, (starred, operand)) in operands.into_iter().enumerate() {
+            if at > 0 {
+                text.push(", ".into());
+            }
+            if starred {
+                text.push("*[".into());
+                text.extend(read(vec![task.clone()]));
+                text.push(" for ".into());
+                text.push(task.clone());
+                text.push(" in ".into());
+                text.extend(operand);
+                text.push("]".into());
+            } else {
+                text.extend(read(operand));
+            }
+        }
+        if !unpacked {
+            text.push("]".into());
+        }
+    }
+    change.edits.push((
+        file,
+        Edit::Replace {
+            range: whole,
+            pieces: text,
+        },
+    ));
+    true
+}
+
+/// `await t`, in the form that raises what it must.
+fn wait_line(task: Vec<Piece>, guarded: bool, exceptions: bool) -> Vec<Piece> {
+    let mut text: Vec<Piece> = Vec::new();
+    if guarded && !exceptions {
+        text.push(Piece::Helper(&helpers::VALUE));
+        text.push("(".into());
+    }
+    text.push("await ".into());
+    text.extend(task);
+    if exceptions {
+        text.push(".wait()".into());
+    }
+    if guarded && !exceptions {
+        text.push(")".into());
+    }
+    text
+}
+
+fn fresh_task(out: &mut Out<'_, '_>) -> String {
+    let scope = out
+        .region
+        .view
+        .scopes
+        .at(super::body_range(out.region.def).start());
+    let count = out.last.len();
+    let base = if count == 0 {
+        "extra".to_owned()
+    } else {
+        format!("extra_{}", count + 1)
+    };
+    out.region.view.scopes.fresh_name(scope, &base)
+}
+
+/// `wait_for(t, timeout)`: asyncio cancels the task when the time is over.
+fn edit_wait_for(change: &mut Change, wait: &Wait<'_>, guarded: bool) -> bool {
+    let _ = (change, wait, guarded);
+    false
+}
+
+fn edit_other(change: &mut Change, out: &mut Out<'_, '_>, wait: &Wait<'_>, guarded: bool) -> bool {
+    let _ = (change, out, wait, guarded);
+    false
+}
+
+fn edit_spawn(
+    cx: &Context<'_>,
+    change: &mut Change,
+    spawn: &Spawn<'_>,
+    errors: Errors,
+    out: &Out<'_, '_>,
+) {
+    let file = spawn.view.file;
+    let view = spawn.view;
+    let group = Piece::from(out.group.to_owned());
+    let mut unused = is_statement(view, spawn.call);
+    // `t = …`, where nothing reads `t` any more.
+    if let Some(AnyNodeRef::StmtAssign(assign)) = view.tree.parent(spawn.call)
+        && let [Expr::Name(name)] = &assign.targets[..]
+        && is_unread(view, name.id.as_str(), assign.range(), &out.deleted)
+    {
+        unused = true;
+        let target = TextRange::new(assign.start(), spawn.call.start());
+        change.edits.push((file, Edit::delete(target)));
+    }
+    let plain_arguments = spawn.call.arguments.keywords.is_empty();
+    let callee = spawn.call.func.range();
+    match errors {
+        Errors::Kept | Errors::Logged => {
+            let helper = Piece::Helper(if errors == Errors::Kept {
+                &helpers::OUTCOME
+            } else {
+                &helpers::LOG_ERRORS
+            });
+            if unused && plain_arguments {
+                change
+                    .edits
+                    .push((file, Edit::replace(callee, "{0}.start_soon", &[group])));
+                change
+                    .edits
+                    .push((file, Edit::insert(spawn.coro.start(), "{0}, ", &[helper])));
+            } else {
+                change
+                    .edits
+                    .push((file, Edit::replace(callee, "{0}.create_task", &[group])));
+                change
+                    .edits
+                    .push((file, Edit::insert(spawn.coro.start(), "{0}(", &[helper])));
+                change
+                    .edits
+                    .push((file, Edit::insert(spawn.coro.end(), ")", &[])));
+            }
+        }
+        Errors::None | Errors::Leave => {
+            if unused && let Some(edits) = as_function(cx, view, spawn.coro) {
+                change
+                    .edits
+                    .push((file, Edit::replace(callee, "{0}.start_soon", &[group])));
+                change
+                    .edits
+                    .extend(edits.into_iter().map(|edit| (file, edit)));
+            } else {
+                change
+                    .edits
+                    .push((file, Edit::replace(callee, "{0}.create_task", &[group])));
+            }
+        }
+    }
+}
+
+/// Edits that turn the call `f(a, b)` into `f, a, b`.
+fn as_function(cx: &Context<'_>, view: &View<'_>, coro: &Expr) -> Option<Vec<Edit>> {
+    let Expr::Call(call) = coro else { return None };
+    let known = cx
+        .program
+        .values_at(view.place(coro))
+        .all(|value| matches!(value, loopshift_engine::flow::value::Value::Coroutine(_)));
+    if !known || !call.arguments.keywords.is_empty() {
+        return None;
+    }
+    let (Some(first), Some(last)) = (call.arguments.args.first(), call.arguments.args.last())
+    else {
+        let brackets = call.arguments.range();
+        return (!view.text(brackets).contains('#')).then(|| vec![Edit::delete(brackets)]);
+    };
+    if first.is_generator_expr() {
+        return None;
+    }
+    let open = TextRange::new(call.func.end(), first.start());
+    let close = TextRange::new(last.end(), call.end());
+    if [open, close]
+        .iter()
+        .any(|range| view.text(*range).contains(['#', '\n']))
+    {
+        return None;
+    }
+    Some(vec![Edit::replace(open, ", ", &[]), Edit::delete(close)])
+}
+
+/// Whether a variable is bound once, and only read in statements that go.
+fn is_unread(view: &View<'_>, name: &str, binding: TextRange, deleted: &[TextRange]) -> bool {
+    let scope = view.scopes.at(binding.start());
+    let Some(scope) = view.scopes.resolve(name, scope) else {
+        return false;
+    };
+    let once = view.scopes.scopes[scope]
+        .bindings
+        .get(name)
+        .is_some_and(|bindings| bindings.len() == 1);
+    let gone = view
+        .scopes
+        .references
+        .iter()
+        .filter(|it| it.name == name && view.scopes.resolve(name, it.scope) == Some(scope))
+        .all(|it| deleted.iter().any(|range| range.contains_range(it.range)));
+    scope != 0 && once && gone
+}
+
+/// `asyncio.CancelledError` in a handler around the wait for a task that was told to stop.
+fn rename_cancelled(cx: &Context<'_>, model: &Model<'_>, change: &mut Change, wait: &Wait<'_>) {
+    let cancelled = wait.sites.iter().any(|site| {
+        model.by_site.get(site).is_some_and(|index| {
+            model.families[*index].members.iter().any(|member| {
+                member.name == "cancel"
+                    && member.view.file == wait.view.file
+                    && member.function == wait.function
+                    && member.attribute.start() < wait.await_.start()
+            })
+        })
+    });
+    if cancelled {
+        rename(
+            cx,
+            change,
+            wait.view,
+            wait.await_.range(),
+            "asyncio.CancelledError",
+        );
+    }
+}
+
+/// `asyncio.InvalidStateError` and `asyncio.CancelledError` in a handler around `t.result()`.
+fn rename_state(cx: &Context<'_>, change: &mut Change, view: &View<'_>, range: TextRange) {
+    rename(cx, change, view, range, "asyncio.CancelledError");
+    rename(cx, change, view, range, "asyncio.InvalidStateError");
+}
+
+fn rename(cx: &Context<'_>, change: &mut Change, view: &View<'_>, range: TextRange, api: &str) {
+    for (_, _, named) in handlers(cx, view, range).into_iter().take(1) {
+        for it in named.into_iter().filter(|it| it.api == api) {
+            let name = if api == "asyncio.CancelledError" {
+                "{@anyio}.TaskCancelled"
+            } else {
+                "{@anyio}.TaskNotFinished"
+            };
+            change
+                .edits
+                .push((view.file, Edit::replace(it.place.range, name, &[])));
+            change.covers.push(it.place);
+        }
+    }
+}
+
+/// Tells the group to stop where asyncio would cancel what is left.
+fn stop(change: &mut Change, out: &mut Out<'_, '_>) {
+    let region = out.region;
+    for (kind, range) in &region.stops {
+        let cancel = format!("{}.cancel_scope.cancel()", out.group);
+        match kind {
+            ExitKind::Return => {
+                change.edits.push((
+                    region.view.file,
+                    Edit::Replace {
+                        range: TextRange::empty(range.start()),
+                        pieces: vec![Piece::from(format!("{cancel}\n"))],
+                    },
+                ));
+            }
+            ExitKind::Fall | ExitKind::Jump => out.last.push(vec![Piece::from(cancel)]),
+        }
+    }
+}
+
+/// Puts the group around the region, and tells whether callers get errors as they did.
+fn wrap(cx: &Context<'_>, change: &mut Change, out: &Out<'_, '_>) -> bool {
+    let region = out.region;
+    let range = region.run.range();
+    let place = Place {
+        file: region.view.file,
+        range,
+    };
+    let observed = is_observed(cx, place);
+    let header = |template: &'static str| pieces(template, &[Piece::from(out.group.to_owned())]);
+    if observed {
+        change.edits.push((
+            region.view.file,
+            Edit::Wrap(Wrap {
+                range,
+                before: Vec::new(),
+                header: pieces("with {0}():", &[Piece::Helper(&helpers::FIRST_ERROR)]),
+                last: Vec::new(),
+                after: Vec::new(),
+            }),
+        ));
+    }
+    change.edits.push((
+        region.view.file,
+        Edit::Wrap(Wrap {
+            range,
+            before: Vec::new(),
+            header: header("async with {@anyio}.create_task_group() as {0}:"),
+            last: out.last.clone(),
+            after: Vec::new(),
+        }),
+    ));
+    observed
+}
+
+fn caveats(change: &mut Change, region: &Region<'_>, errors: &[(usize, Errors)], observed: bool) {
+    if errors.iter().any(|(_, errors)| *errors == Errors::Leave) {
+        change.caveat(if observed {
+            "an error of the task cancels what runs beside it in the task group"
+        } else {
+            "an error of the task arrives as an ExceptionGroup, and cancels what runs beside it in the task group"
+        });
+    }
+    if region.lingers {
+        change.caveat("the function waits until a task that it told to stop has ended");
+    }
+}

@@ -1,0 +1,130 @@
+//! The members of a task: which have a counterpart, and what it is.
+
+use loopshift_engine::change::{Change, FileId};
+use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::{Ranged, TextRange};
+
+use super::family::{MemberUse, Model};
+use super::helpers;
+use crate::context::Context;
+use crate::rules::shared::is_statement;
+
+/// Refuses families with a member that has no counterpart.
+pub(super) fn check(_: &Context<'_>, model: &mut Model<'_>) {
+    for family in &mut model.families {
+        if family.refusal.is_some() {
+            continue;
+        }
+        family.refusal = family.members.iter().find_map(refusal);
+    }
+}
+
+fn refusal(member: &MemberUse<'_>) -> Option<String> {
+    let name = member.name.as_str();
+    match name {
+        "cancel" => {
+            let Some(call) = member.call else { return None };
+            if !call.arguments.is_empty() {
+                return Some("`cancel` is given a message, which a task handle does not take".to_owned());
+            }
+            let unused = is_statement(member.view, call)
+                || matches!(
+                    member.view.tree.parent(call),
+                    Some(AnyNodeRef::ExprListComp(_) | AnyNodeRef::ExprLambda(_))
+                );
+            (!unused).then(|| {
+                "the result of `cancel()` is used, and that of a task handle is always None".to_owned()
+            })
+        }
+        "result" | "exception" | "done" | "cancelled" | "get_name" | "get_coro" => {
+            match member.call {
+                Some(call) if call.arguments.is_empty() => None,
+                Some(_) => Some(format!("`{name}` is called with arguments")),
+                None => Some(format!("`{name}` is handed on as a function")),
+            }
+        }
+        "add_done_callback" => Some(
+            "`add_done_callback`: a task handle takes no callbacks; put what follows the task into its coroutine"
+                .to_owned(),
+        ),
+        _ => Some(format!("`{name}`: a task handle has no counterpart")),
+    }
+}
+
+/// Whether tasks of the family keep their errors in their values.
+pub(super) fn edit(change: &mut Change, member: &MemberUse<'_>, guarded: bool) {
+    let file = member.view.file;
+    let Some(call) = member.call else { return };
+    let attribute = member.attribute;
+    let receiver = attribute.value.range();
+    let behind = TextRange::new(receiver.end(), call.end());
+    let text = |text: &'static str| Edit::replace(behind, text, &[]);
+    match member.name.as_str() {
+        "result" if guarded => around(
+            change,
+            file,
+            &attribute.value,
+            "{0}(",
+            behind,
+            ".return_value)",
+            Piece::Helper(&helpers::VALUE),
+        ),
+        "result" => change.edits.push((file, text(".return_value"))),
+        "exception" if guarded => change.edits.push((file, text(".return_value[1]"))),
+        "exception" => change.edits.push((file, text(".exception"))),
+        "get_name" => change.edits.push((file, text(".name"))),
+        "get_coro" => change.edits.push((file, text(".coro"))),
+        "done" => around(
+            change,
+            file,
+            &attribute.value,
+            "{0}(",
+            behind,
+            ")",
+            Piece::Helper(&helpers::IS_DONE),
+        ),
+        "cancelled" => {
+            let parent = member.view.tree.parent(call);
+            let bare = !matches!(
+                parent,
+                Some(
+                    AnyNodeRef::ExprCompare(_)
+                        | AnyNodeRef::ExprBinOp(_)
+                        | AnyNodeRef::ExprAttribute(_)
+                        | AnyNodeRef::ExprAwait(_)
+                )
+            );
+            if bare {
+                change.edits.push((
+                    file,
+                    text(".status is {@anyio}.TaskHandle.Status.CANCELLED"),
+                ));
+            } else {
+                change
+                    .edits
+                    .push((file, Edit::insert(receiver.start(), "(", &[])));
+                change.edits.push((
+                    file,
+                    text(".status is {@anyio}.TaskHandle.Status.CANCELLED)"),
+                ));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn around(
+    change: &mut Change,
+    file: FileId,
+    receiver: &Expr,
+    before: &'static str,
+    behind: TextRange,
+    after: &'static str,
+    helper: Piece,
+) {
+    change
+        .edits
+        .push((file, Edit::insert(receiver.start(), before, &[helper])));
+    change.edits.push((file, Edit::replace(behind, after, &[])));
+}

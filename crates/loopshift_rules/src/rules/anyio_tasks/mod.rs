@@ -1,0 +1,331 @@
+//! Tasks become tasks of a group: `asyncio.create_task`, `ensure_future`, `loop.create_task`, and what is done with them.
+//!
+//! A task of asyncio lives on its own; one of `AnyIO` lives in a task group, which is a block of one function and waits for
+//! its tasks. So for each task the block must be found: from where it is made to where it is over ([`region`], [`life`]).
+//! Tasks that meet in a variable or a list move together or not at all ([`family`]).
+
+mod cancelled;
+mod emit;
+mod failure;
+mod family;
+mod helpers;
+mod life;
+mod members;
+mod region;
+mod suites;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{AnyNodeRef, Expr, StmtFunctionDef};
+
+use crate::context::{Context, View};
+use family::{Family, Model, held};
+use region::{Region, Wanted, regions};
+
+const RULE: &str = "anyio-tasks";
+
+/// Whether an expression may be a task, or a container of tasks: rules for other waits leave it to this one.
+#[allow(dead_code, reason = "for the rules of waits")]
+pub(crate) fn may_be_task(cx: &Context<'_>, place: Place) -> bool {
+    !held(cx, place).sites.is_empty()
+}
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let mut model = family::model(cx);
+    members::check(cx, &mut model);
+    if !cx.settings.anyio_has(4, 14) {
+        for family in &mut model.families {
+            family.refusal.get_or_insert_with(|| {
+                "handles of tasks need AnyIO 4.14, and the project allows an older one".to_owned()
+            });
+        }
+    }
+    spread(&mut model);
+    let mut wanted: BTreeMap<FuncId, BTreeSet<usize>> = BTreeMap::new();
+    for index in 0..model.families.len() {
+        if model.families[index].refusal.is_some() {
+            continue;
+        }
+        if cancelled::before_start(&model, index) {
+            model.families[index].refusal = Some(
+                "it is cancelled before it can start: asyncio never runs it then, and AnyIO does"
+                    .to_owned(),
+            );
+            continue;
+        }
+        match owner(cx, &model.families[index]) {
+            Ok(Some(function)) => {
+                wanted.entry(function).or_default().insert(index);
+            }
+            Ok(None) => {}
+            Err(reason) => model.families[index].refusal = Some(reason),
+        }
+    }
+    spread(&mut model);
+    for families in wanted.values_mut() {
+        families.retain(|index| model.families[*index].refusal.is_none());
+    }
+    let mut found: Vec<Region<'_>> = Vec::new();
+    for (function, families) in wanted {
+        found.extend(regions_of(cx, &mut model, function, families));
+    }
+    spread(&mut model);
+    found.retain(|region| {
+        region
+            .families
+            .iter()
+            .all(|index| model.families[*index].refusal.is_none())
+    });
+    for change in emit::changes(cx, &model, &found) {
+        changes.push(change);
+    }
+    for family in &model.families {
+        let free = family.spawns.iter().filter(|spawn| !spawn.in_group);
+        if let Some(reason) = &family.refusal {
+            for spawn in free {
+                changes.push(Change::declined(RULE, spawn.callee, &*spawn.api, &**reason));
+            }
+        }
+    }
+    unknown_spawns(cx, &model, changes);
+}
+
+/// The regions of a function; families that have none are refused, and the others get another try.
+fn regions_of<'c>(
+    cx: &Context<'c>,
+    model: &mut Model<'c>,
+    function: FuncId,
+    mut families: BTreeSet<usize>,
+) -> Vec<Region<'c>> {
+    let Some((view, def)) = failure::definition(cx, function) else {
+        return Vec::new();
+    };
+    let is_entry = is_entry(cx, function);
+    while !families.is_empty() {
+        let wanted = Wanted {
+            view,
+            function,
+            def,
+            families: families.clone(),
+            starts: Vec::new(),
+            is_entry,
+            model,
+        };
+        match regions(cx, &wanted) {
+            Ok(found) => return found,
+            Err((lost, reason)) => {
+                for index in lost {
+                    families.remove(&index);
+                    model.families[index].refusal = Some(reason.clone());
+                }
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Refuses every family that is waited for together with a refused one.
+fn spread(model: &mut Model<'_>) {
+    loop {
+        let mut moved = false;
+        for wait in &model.waits {
+            let families: BTreeSet<usize> = wait
+                .sites
+                .iter()
+                .filter_map(|site| model.by_site.get(site).copied())
+                .collect();
+            let reason = families
+                .iter()
+                .find_map(|index| model.families[*index].refusal.clone());
+            let Some(reason) = reason else { continue };
+            for index in families {
+                if model.families[index].refusal.is_none() {
+                    model.families[index].refusal = Some(format!(
+                        "it is waited for together with a task that stays: {reason}"
+                    ));
+                    moved = true;
+                }
+            }
+        }
+        if !moved {
+            return;
+        }
+    }
+}
+
+/// The function whose block holds the tasks; none for tasks of a group of asyncio.
+///
+/// # Errors
+/// Why there is none.
+fn owner(cx: &Context<'_>, family: &Family<'_>) -> Result<Option<FuncId>, String> {
+    if family.spawns.iter().all(|spawn| spawn.in_group) {
+        return Ok(None);
+    }
+    if family.spawns.iter().any(|spawn| spawn.in_group) {
+        return Err("tasks of a group and others meet in one place".to_owned());
+    }
+    let mut functions: Vec<FuncId> = family.spawns.iter().map(|spawn| spawn.function).collect();
+    functions.dedup();
+    let [function] = functions[..] else {
+        return Err("tasks that several functions make meet in one place".to_owned());
+    };
+    let Some((view, def)) = failure::definition(cx, function) else {
+        return Err("it is made outside of a function, or in a `lambda`".to_owned());
+    };
+    if !def.is_async {
+        return Err(
+            "it is made in a function that is not `async`, so that it goes on when the function returns"
+                .to_owned(),
+        );
+    }
+    for held in &family.cluster.places {
+        let Some(other) = cx.view(held.place.file) else {
+            return Err("it is used in a file that is not looked at".to_owned());
+        };
+        let expr = other.tree.expr_at(held.place.range);
+        let inside = other.file == view.file && def.range().contains_range(held.place.range);
+        if let Some(why) = leaves(other, expr, inside) {
+            return Err(why);
+        }
+    }
+    for container in &family.cluster.containers {
+        if container.file != view.file || !def.range().contains_range(container.range) {
+            return Err(
+                "it is kept in a container that lives on when the function returns".to_owned(),
+            );
+        }
+        if let Some(expr) = view.tree.expr_at(container.range) {
+            let kept = view.tree.ancestors(expr).find(|node| node.is_statement());
+            if let Some(AnyNodeRef::StmtAssign(assign)) = kept
+                && assign.targets.iter().any(|target| !target.is_name_expr())
+            {
+                return Err("it is kept on an object, which outlives the function".to_owned());
+            }
+            if let Some(AnyNodeRef::StmtReturn(_)) = kept
+                && !matches!(view.tree.parent(expr), Some(AnyNodeRef::ExprStarred(_)))
+            {
+                return Err("it is returned from the function that makes it".to_owned());
+            }
+        }
+    }
+    Ok(Some(function))
+}
+
+/// Why the expression shows that a task outlives the function that makes it.
+fn leaves(view: &View<'_>, expr: Option<&Expr>, inside: bool) -> Option<String> {
+    let Some(expr) = expr else {
+        return None; // a parameter
+    };
+    match expr {
+        Expr::Attribute(_) => {
+            return Some("it is kept on an object, which outlives the function".to_owned());
+        }
+        Expr::Name(name) => {
+            let scope = view.scopes.at(name.range.start());
+            let target = view.scopes.resolve(name.id.as_str(), scope);
+            if target == Some(0) {
+                return Some("it is kept in a global variable".to_owned());
+            }
+        }
+        Expr::Subscript(subscript) if !subscript.value.is_name_expr() => {
+            return Some("it is kept on an object, which outlives the function".to_owned());
+        }
+        _ if !inside => return Some("it is returned from the function that makes it".to_owned()),
+        _ => {}
+    }
+    let mut node = view.tree.parent(expr);
+    while let Some(AnyNodeRef::ExprTuple(_) | AnyNodeRef::ExprList(_)) = node {
+        node = node.and_then(|node| view.tree.parent(node));
+    }
+    match node {
+        Some(AnyNodeRef::StmtReturn(_)) => {
+            Some("it is returned from the function that makes it".to_owned())
+        }
+        Some(AnyNodeRef::ExprYield(_)) => {
+            Some("it is yielded by the function that makes it".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a function is only ever the one coroutine of `asyncio.run`.
+fn is_entry(cx: &Context<'_>, function: FuncId) -> bool {
+    let sites = cx.callers.of(function);
+    !sites.is_empty()
+        && sites.iter().all(|site| {
+            let Some(view) = cx.view(site.place.file) else {
+                return false;
+            };
+            let Some(Expr::Call(call)) = view.tree.expr_at(site.place.range) else {
+                return false;
+            };
+            let runs = |call: &loopshift_python::ast::ExprCall| {
+                matches!(
+                    cx.api_of(view, &call.func),
+                    Some("asyncio.run" | "anyio.run" | "asyncio.Runner.run")
+                )
+            };
+            if runs(call) {
+                return true;
+            }
+            let outer = view
+                .tree
+                .ancestors(call)
+                .find(|node| !matches!(node, AnyNodeRef::Arguments(_)));
+            matches!(outer, Some(AnyNodeRef::ExprCall(outer)) if runs(outer))
+        })
+}
+
+/// Calls that make tasks of what is not known to be a coroutine, and the like.
+fn unknown_spawns(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change>) {
+    let known: BTreeSet<Place> = model
+        .families
+        .iter()
+        .flat_map(|family| family.spawns.iter().map(|spawn| spawn.callee))
+        .collect();
+    for use_ in cx.uses {
+        let spawns = matches!(
+            use_.api.as_str(),
+            "asyncio.create_task"
+                | "asyncio.ensure_future"
+                | "asyncio.AbstractEventLoop.create_task"
+        );
+        if !spawns || known.contains(&use_.place) {
+            continue;
+        }
+        let Some(view) = cx.view(use_.place.file) else {
+            continue;
+        };
+        let reason = match view.call_of(use_.place.range) {
+            None => {
+                "it is passed on as a function; a task group must be at hand where it is called"
+            }
+            Some(_) if !use_.only => "it is called through a variable that may hold something else",
+            Some(call) => {
+                let coroutine = call.arguments.args.first().is_some_and(|arg| {
+                    cx.program
+                        .values_at(view.place(arg))
+                        .any(|value| matches!(value, Value::Coroutine(_)))
+                });
+                if coroutine {
+                    "its arguments, or what becomes of the task, are not known"
+                } else {
+                    "it is not known to be given a coroutine: a future or a task would be handed back as it is"
+                }
+            }
+        };
+        changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
+    }
+}
+
+/// The body of a function.
+pub(super) fn body_range(def: &StmtFunctionDef) -> loopshift_python::TextRange {
+    match (def.body.first(), def.body.last()) {
+        (Some(first), Some(last)) => loopshift_python::TextRange::new(first.start(), last.end()),
+        _ => def.range(),
+    }
+}
