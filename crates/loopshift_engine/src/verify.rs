@@ -65,7 +65,9 @@ fn check_names(file: FileId, before: &str, after: &str, python: PythonVersion) -
         return Vec::new();
     }
     let unbound = |scopes: &Scopes<'_>, name: &str, scope| {
-        scopes.resolve(name, scope).is_none() && !crate::flow::is_builtin(name)
+        scopes.resolve(name, scope).is_none()
+            && !crate::flow::is_builtin(name)
+            && !is_module_attribute(name)
     };
     let known: Vec<&str> = old_scopes
         .references
@@ -84,6 +86,20 @@ fn check_names(file: FileId, before: &str, after: &str, python: PythonVersion) -
             message: format!("the name `{}` would be bound nowhere", reference.name),
         })
         .collect()
+}
+
+/// Names that Python binds in every module.
+fn is_module_attribute(name: &str) -> bool {
+    matches!(
+        name,
+        "__name__"
+            | "__file__"
+            | "__doc__"
+            | "__package__"
+            | "__spec__"
+            | "__loader__"
+            | "__path__"
+    )
 }
 
 /// `await`, `async with` and `async for` outside `async def`.

@@ -78,6 +78,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-sleep.md"),
     },
     Rule {
+        name: "anyio-tasks",
+        plan: rules::anyio_tasks::plan,
+        page: include_str!("../../../docs/rules/anyio-tasks.md"),
+    },
+    Rule {
         name: "anyio-timeout",
         plan: rules::anyio_timeout::plan,
         page: include_str!("../../../docs/rules/anyio-timeout.md"),

@@ -12,12 +12,9 @@ pub(crate) mod anyio_primitives;
 pub(crate) mod anyio_run;
 pub(crate) mod anyio_shield;
 pub(crate) mod anyio_sleep;
-<<<<<<< HEAD
+pub(crate) mod anyio_tasks;
 pub(crate) mod anyio_timeout;
 pub(crate) mod anyio_timeout_error;
-=======
-pub(crate) mod anyio_tasks;
->>>>>>> 43570ff (Move tasks of one function into task groups)
 pub(crate) mod anyio_to_thread;
 pub(crate) mod anyio_wait_for;
 pub(crate) mod arguments;

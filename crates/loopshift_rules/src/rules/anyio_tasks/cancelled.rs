@@ -7,23 +7,19 @@ use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
-use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::RULE;
-use super::failure::definition;
 use super::family::{Family, Model};
 use super::region::visit_exprs;
 use super::suites::each;
 use crate::context::{Context, View};
+use crate::rules::code::definition;
 
 /// What a cancellation needs in the functions that it can reach.
 #[derive(Default)]
-pub(super) struct Reached<'c> {
+pub(super) struct Reached {
     /// Handlers for `asyncio.CancelledError`: they must move along.
     pub(super) handlers: Vec<Place>,
-    /// Blocks of `finally` with waits in them, which must be shielded.
-    pub(super) cleanups: Vec<(&'c View<'c>, TextRange)>,
     /// Why the cancellation would be swallowed.
     pub(super) swallowed: Option<String>,
 }
@@ -78,7 +74,7 @@ fn waits_within(view: &View<'_>, function: TextRange, range: TextRange) -> bool 
 }
 
 /// What the cancellation of the tasks that these expressions start can meet.
-pub(super) fn reached<'c>(cx: &Context<'c>, coros: &[Place]) -> Reached<'c> {
+pub(super) fn reached(cx: &Context<'_>, coros: &[Place]) -> Reached {
     let mut out = Reached::default();
     for function in functions(cx, coros) {
         let Some((view, def)) = definition(cx, function) else {
@@ -109,7 +105,7 @@ pub(super) fn reached<'c>(cx: &Context<'c>, coros: &[Place]) -> Reached<'c> {
     out
 }
 
-fn inspect<'c>(cx: &Context<'c>, view: &'c View<'c>, try_: &'c StmtTry, out: &mut Reached<'c>) {
+fn inspect(cx: &Context<'_>, view: &View<'_>, try_: &StmtTry, out: &mut Reached) {
     if !waits(&try_.body) && !waits(&try_.finalbody) {
         return;
     }
@@ -137,21 +133,6 @@ fn inspect<'c>(cx: &Context<'c>, view: &'c View<'c>, try_: &'c StmtTry, out: &mu
             );
         }
     }
-    if !handled
-        && waits(&try_.finalbody)
-        && let (Some(first), Some(last)) = (try_.finalbody.first(), try_.finalbody.last())
-        && !is_shielded(cx, view, &try_.finalbody)
-    {
-        out.cleanups
-            .push((view, TextRange::new(first.start(), last.end())));
-    }
-}
-
-fn is_shielded(cx: &Context<'_>, view: &View<'_>, stmts: &[Stmt]) -> bool {
-    matches!(stmts, [Stmt::With(with)] if with.items.iter().any(|item| {
-        matches!(&item.context_expr, Expr::Call(call)
-            if cx.api_of(view, &call.func) == Some("anyio.CancelScope"))
-    }))
 }
 
 fn is_cancelled_error(cx: &Context<'_>, view: &View<'_>, ty: &Expr) -> bool {
@@ -207,7 +188,7 @@ fn functions(cx: &Context<'_>, coros: &[Place]) -> BTreeSet<FuncId> {
     seen
 }
 
-/// Makes a change wait for what a cancellation needs, and adds the shields.
+/// Makes a change wait for the handlers that a cancellation of these coroutines meets.
 ///
 /// # Errors
 /// Why the cancellation has no counterpart.
@@ -215,36 +196,11 @@ pub(super) fn prepare(
     cx: &Context<'_>,
     change: &mut Change,
     coros: &[Place],
-    shields: &mut BTreeMap<Place, Change>,
 ) -> Result<(), String> {
     let reached = reached(cx, coros);
     if let Some(reason) = reached.swallowed {
         return Err(reason);
     }
     change.requires.extend(reached.handlers);
-    for (view, range) in reached.cleanups {
-        let place = Place {
-            file: view.file,
-            range,
-        };
-        change.requires.push(place);
-        shields.entry(place).or_insert_with(|| {
-            let mut shield = Change::new(
-                RULE,
-                place,
-                "asyncio.Task.cancel",
-                "cleanup of a cancelled task is shielded",
-            );
-            shield.requires.push(change.place);
-            shield.edit(Edit::Wrap(Wrap {
-                range,
-                before: Vec::new(),
-                header: pieces("with {@anyio}.CancelScope(shield=True):", &[]),
-                last: Vec::new(),
-                after: Vec::new(),
-            }));
-            shield
-        });
-    }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The edits that move the tasks of a region into its group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_python::ast::{AnyNodeRef, Expr};
@@ -8,12 +8,13 @@ use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::RULE;
-use super::failure::{cannot_raise, handlers, is_observed};
+use super::failure::{handlers, is_observed};
 use super::family::{Model, Spawn, Wait, WaitKind};
 use super::life::ExitKind;
 use super::region::{Region, waits_of};
 use super::{helpers, members};
 use crate::context::{Context, View};
+use crate::rules::raising::Raising;
 use crate::rules::shared::is_statement;
 
 /// What becomes of the error of a task.
@@ -31,21 +32,13 @@ pub(super) enum Errors {
 
 /// One change for each region.
 pub(super) fn changes(cx: &Context<'_>, model: &Model<'_>, regions: &[Region<'_>]) -> Vec<Change> {
-    let mut shields = BTreeMap::new();
-    let mut out: Vec<Change> = regions
+    regions
         .iter()
-        .flat_map(|region| change(cx, model, region, &mut shields))
-        .collect();
-    out.extend(shields.into_values());
-    out
+        .flat_map(|region| change(cx, model, region))
+        .collect()
 }
 
-fn change(
-    cx: &Context<'_>,
-    model: &Model<'_>,
-    region: &Region<'_>,
-    shields: &mut BTreeMap<Place, Change>,
-) -> Vec<Change> {
+fn change(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>) -> Vec<Change> {
     let spawns: Vec<(usize, &Spawn<'_>)> = region
         .families
         .iter()
@@ -141,7 +134,7 @@ fn change(
         .collect();
     change.covers.sort();
     change.covers.dedup();
-    if let Err(reason) = super::cancelled::prepare(cx, &mut change, &stopped, shields) {
+    if let Err(reason) = super::cancelled::prepare(cx, &mut change, &stopped) {
         return decline(&reason);
     }
     vec![change]
@@ -150,10 +143,11 @@ fn change(
 /// What to do with errors of the tasks of a family.
 fn errors_of(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>, index: usize) -> Errors {
     let family = &model.families[index];
+    let raising = Raising::new(cx);
     if family
         .spawns
         .iter()
-        .all(|spawn| cannot_raise(cx, spawn.view, spawn.coro))
+        .all(|spawn| !raising.awaiting(spawn.view, spawn.coro))
     {
         return Errors::None;
     }

@@ -24,7 +24,7 @@ fn refusal(member: &MemberUse<'_>) -> Option<String> {
     let name = member.name.as_str();
     match name {
         "cancel" => {
-            let Some(call) = member.call else { return None };
+            let call = member.call?;
             if !call.arguments.is_empty() {
                 return Some("`cancel` is given a message, which a task handle does not take".to_owned());
             }

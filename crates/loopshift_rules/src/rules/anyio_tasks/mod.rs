@@ -23,6 +23,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, StmtFunctionDef};
 
 use crate::context::{Context, View};
+use crate::rules::code::definition;
 use family::{Family, Model, held};
 use region::{Region, Wanted, regions};
 
@@ -101,7 +102,7 @@ fn regions_of<'c>(
     function: FuncId,
     mut families: BTreeSet<usize>,
 ) -> Vec<Region<'c>> {
-    let Some((view, def)) = failure::definition(cx, function) else {
+    let Some((view, def)) = definition(cx, function) else {
         return Vec::new();
     };
     let is_entry = is_entry(cx, function);
@@ -173,7 +174,7 @@ fn owner(cx: &Context<'_>, family: &Family<'_>) -> Result<Option<FuncId>, String
     let [function] = functions[..] else {
         return Err("tasks that several functions make meet in one place".to_owned());
     };
-    let Some((view, def)) = failure::definition(cx, function) else {
+    let Some((view, def)) = definition(cx, function) else {
         return Err("it is made outside of a function, or in a `lambda`".to_owned());
     };
     if !def.is_async {

@@ -15,7 +15,6 @@ use crate::context::{Context, View};
 /// A task group to be.
 pub(super) struct Region<'c> {
     pub(super) view: &'c View<'c>,
-    pub(super) function: FuncId,
     pub(super) def: &'c StmtFunctionDef,
     pub(super) run: Run<'c>,
     /// The families whose tasks are in it.
@@ -64,7 +63,7 @@ pub(super) fn regions<'c>(
         .starts
         .iter()
         .map(|place| place.range)
-        .min_by_key(|it| it.start())
+        .min_by_key(Ranged::start)
     {
         let at = top_level(body, first);
         let run = Run {
@@ -113,7 +112,6 @@ pub(super) fn regions<'c>(
 fn region<'c>(wanted: &Wanted<'_, 'c>, run: Run<'c>, families: BTreeSet<usize>) -> Region<'c> {
     Region {
         view: wanted.view,
-        function: wanted.function,
         def: wanted.def,
         run,
         families,
