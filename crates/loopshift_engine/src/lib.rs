@@ -14,5 +14,6 @@ pub mod lower;
 pub mod objects;
 pub mod plan;
 pub mod program;
+mod relevance;
 pub mod uses;
 pub mod verify;

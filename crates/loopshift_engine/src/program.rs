@@ -11,9 +11,10 @@ use crate::externals::Externals;
 use crate::flow::value::Value;
 use crate::flow::{Flow, Target, solve};
 use crate::graph;
-use crate::ir::{Call, ClassId, FuncId, Function, ModuleIr, Node};
+use crate::ir::{Call, ClassId, FuncId, Function, FunctionKind, ModuleIr, Node};
 use crate::link::{Unlinked, link};
 use crate::lower::{ModuleName, lower};
+use crate::relevance::in_contact;
 
 /// A file as the engine takes it.
 #[derive(Clone, Debug)]
@@ -53,6 +54,28 @@ pub struct Program<'a> {
     pub flow: Flow<'a>,
     /// Files that could not be parsed: their code takes no part.
     pub unreadable: Vec<Unreadable>,
+    /// How many functions all files have, also those that are only parsed.
+    pub counts: Counts,
+}
+
+/// Numbers of functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// `def` and `async def`.
+    pub functions: usize,
+    /// `async def` alone.
+    pub async_functions: usize,
+}
+
+fn count_functions(modules: &[Unlinked]) -> Counts {
+    let mut counts = Counts::default();
+    for function in modules.iter().flat_map(|module| &module.ir.functions) {
+        if function.kind == FunctionKind::Def {
+            counts.functions += 1;
+            counts.async_functions += usize::from(function.is_async);
+        }
+    }
+    counts
 }
 
 /// Analyses the files. The order of `inputs` gives the file numbers; the result does not depend on threads.
@@ -60,6 +83,26 @@ pub fn analyse<'a>(
     inputs: &'a [Input],
     version: PythonVersion,
     externals: &'a dyn Externals,
+) -> Program<'a> {
+    analyse_near(inputs, version, externals, None)
+}
+
+/// As [`analyse`], but follows values only in modules that are in contact with one whose text names a library of
+/// `libraries`; see [`crate::relevance`]. The others are only parsed.
+pub fn analyse_for<'a>(
+    inputs: &'a [Input],
+    version: PythonVersion,
+    externals: &'a dyn Externals,
+    libraries: &[&str],
+) -> Program<'a> {
+    analyse_near(inputs, version, externals, Some(libraries))
+}
+
+fn analyse_near<'a>(
+    inputs: &'a [Input],
+    version: PythonVersion,
+    externals: &'a dyn Externals,
+    libraries: Option<&[&str]>,
 ) -> Program<'a> {
     let lowered: Vec<_> = inputs
         .par_iter()
@@ -84,7 +127,7 @@ pub fn analyse<'a>(
             (unlinked, error)
         })
         .collect();
-    let mut modules = Vec::with_capacity(lowered.len());
+    let mut modules: Vec<Unlinked> = Vec::with_capacity(lowered.len());
     let mut unreadable = Vec::new();
     for (index, (module, error)) in lowered.into_iter().enumerate() {
         modules.push(module);
@@ -95,8 +138,22 @@ pub fn analyse<'a>(
             });
         }
     }
+    let counts = count_functions(&modules);
+    if let Some(libraries) = libraries {
+        let mentioned: Vec<bool> = inputs
+            .par_iter()
+            .map(|input| libraries.iter().any(|library| input.text.contains(library)))
+            .collect();
+        let near = in_contact(&modules, &mentioned);
+        for (module, near) in modules.iter_mut().zip(near) {
+            if !near {
+                module.ir = empty();
+            }
+        }
+    }
     Program {
         files: inputs,
+        counts,
         flow: solve(link(modules), externals),
         unreadable,
     }

@@ -2,9 +2,8 @@
 
 use loopshift_engine::change::{Change, FileId, Outcome, Place, Plan};
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::FunctionKind;
 use loopshift_engine::plan::{Planning, plan};
-use loopshift_engine::program::{Input, Program, Unreadable, analyse};
+use loopshift_engine::program::{Input, Program, Unreadable, analyse_for};
 use loopshift_engine::uses::{Use, uses};
 use loopshift_engine::verify::{Verification, verify};
 use loopshift_python::ast::AnyNodeRef;
@@ -63,13 +62,16 @@ pub struct ModuleState {
 /// The libraries whose uses are looked at on the way to `AnyIO`: what is moved, and what earlier moves left.
 const LIBRARIES: &[&str] = &["asyncio", "anyio"];
 
+/// Words without which a file, and all files in contact with it, can hold nothing for a rule.
+const MENTIONS: &[&str] = &["asyncio", "anyio", "on_event"];
+
 /// The packages whose imports go when nothing needs them any more.
 const LEFT: &[&str] = &["asyncio"];
 
 /// Plans the migration of a program to `AnyIO`.
 pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
     let externals = CatalogExternals::new(catalog);
-    let mut program = analyse(files, options.settings.python, &externals);
+    let mut program = analyse_for(files, options.settings.python, &externals, MENTIONS);
     let unreadable = std::mem::take(&mut program.unreadable);
     let found = uses(&program, |root| LIBRARIES.contains(&root));
     let parsed = parse_views(&program, &found, options);
@@ -124,10 +126,6 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
     };
     let mut plan = plan(&planning, changes);
     let modules = module_states(&found, &plan);
-    let defs = || {
-        let all = program.functions().map(|func| program.function(func));
-        all.filter(|function| function.kind == FunctionKind::Def)
-    };
     if is_wanted_name(dependencies::RULE, &[], &options.ignore) {
         dependencies::add(
             files,
@@ -142,8 +140,8 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
         plan,
         uses: found,
         modules,
-        functions: defs().count(),
-        async_functions: defs().filter(|function| function.is_async).count(),
+        functions: program.counts.functions,
+        async_functions: program.counts.async_functions,
         unreadable,
     }
 }
