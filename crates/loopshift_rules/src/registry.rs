@@ -63,6 +63,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-primitives.md"),
     },
     Rule {
+        name: "anyio-queue",
+        plan: rules::anyio_queue::plan,
+        page: include_str!("../../../docs/rules/anyio-queue.md"),
+    },
+    Rule {
         name: "anyio-run",
         plan: rules::anyio_run::plan,
         page: include_str!("../../../docs/rules/anyio-run.md"),

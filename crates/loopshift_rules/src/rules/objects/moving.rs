@@ -64,15 +64,17 @@ struct Along {
     clusters: BTreeSet<usize>,
 }
 
-/// Plans all clusters of a family. `plan` writes the edits at members and sites into the change.
-pub(crate) fn plan_family<'v>(
-    cx: &'v Context<'v>,
+/// Plans all clusters of a family. `plan` writes the edits at members and sites into the change. Gives the number of
+/// each cluster's change.
+pub(crate) fn plan_family<'f>(
+    cx: &'f Context<'f>,
     changes: &mut Vec<Change>,
     rule: &'static str,
-    family: &'v Family,
-    mut plan: impl FnMut(&Moving<'v>, &mut Change) -> Result<Form, Obstacle>,
-) {
-    let mut moving: Vec<Moving<'v>> = family
+    family: &'f Family,
+    mut plan: impl FnMut(&Moving<'f>, &mut Change) -> Result<Form, Obstacle>,
+) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    let mut moving: Vec<Moving<'f>> = family
         .clusters
         .iter()
         .enumerate()
@@ -167,6 +169,7 @@ pub(crate) fn plan_family<'v>(
         .collect();
     let places: Vec<Place> = moving.iter().map(|it| first_place(it)).collect();
     for it in &moving {
+        numbers.push(changes.len());
         let mut covers = covers(it);
         covers.extend(
             along
@@ -248,6 +251,7 @@ pub(crate) fn plan_family<'v>(
         push_string(&mut change, string, &plain);
         changes.push(change);
     }
+    numbers
 }
 
 fn push_string(change: &mut Change, string: &Written, form: &Form) {

@@ -1,0 +1,135 @@
+//! Annotations: `asyncio.Queue[int]` becomes the type of one end, or of a tuple of both.
+
+use loopshift_engine::change::Place;
+use loopshift_python::ast::AnyNodeRef;
+use loopshift_python::edit::{Piece, pieces};
+use loopshift_python::{Ranged, TextRange, TextSize};
+
+use super::slots::{BOTH, SEND};
+use crate::context::View;
+use crate::rules::objects::Obstacle;
+
+/// A reference to the class in an annotation.
+#[derive(Clone, Copy)]
+pub(super) struct Annotated {
+    /// The reference: `asyncio.Queue`.
+    pub(super) place: Place,
+    /// Whether it stands in a string.
+    pub(super) in_string: bool,
+}
+
+/// What an annotation is to say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The end to send to.
+    Send,
+    /// The end to receive from.
+    Receive,
+    /// A tuple of both.
+    Both,
+}
+
+impl Kind {
+    /// By the ends that are needed.
+    pub(super) fn of(needs: u8) -> Self {
+        match needs {
+            BOTH => Kind::Both,
+            SEND => Kind::Send,
+            _ => Kind::Receive,
+        }
+    }
+}
+
+/// The replacements within an annotation, in order.
+///
+/// # Errors
+/// Where it can't be written.
+pub(super) fn annotation(
+    view: &View<'_>,
+    whole: TextRange,
+    annotated: &[Annotated],
+    kind: Kind,
+) -> Result<Vec<(TextRange, Vec<Piece>)>, Obstacle> {
+    let mut out = Vec::new();
+    for it in annotated {
+        if it.place.file == view.file && whole.contains_range(it.place.range) {
+            out.push(one(view, it, kind)?);
+        }
+    }
+    out.sort_by_key(|(range, _)| range.start());
+    Ok(out)
+}
+
+/// The replacement of one reference.
+///
+/// # Errors
+/// Where it can't be written.
+pub(super) fn one(
+    view: &View<'_>,
+    annotated: &Annotated,
+    kind: Kind,
+) -> Result<(TextRange, Vec<Piece>), Obstacle> {
+    let range = annotated.place.range;
+    let send = || pieces("{@anyio.streams.memory:MemoryObjectSendStream}", &[]);
+    let receive = || pieces("{@anyio.streams.memory:MemoryObjectReceiveStream}", &[]);
+    match kind {
+        Kind::Send => return Ok((range, send())),
+        Kind::Receive => return Ok((range, receive())),
+        Kind::Both => {}
+    }
+    let subscript = if annotated.in_string {
+        in_string(view, range)
+    } else {
+        in_code(view, range)
+    };
+    let item = subscript.map(|(_, item)| Piece::Source(item));
+    let mut text: Vec<Piece> = vec!["tuple[".into()];
+    for (index, class) in [send(), receive()].into_iter().enumerate() {
+        if index > 0 {
+            text.push(", ".into());
+        }
+        text.extend(class);
+        if let Some(item) = &item {
+            text.extend(["[".into(), item.clone(), "]".into()]);
+        }
+    }
+    text.push("]".into());
+    Ok((subscript.map_or(range, |(whole, _)| whole), text))
+}
+
+/// The subscript of a reference, and what stands in its brackets.
+fn in_code(view: &View<'_>, range: TextRange) -> Option<(TextRange, TextRange)> {
+    let expr = view.tree.expr_at(range)?;
+    match view.tree.parent(expr)? {
+        AnyNodeRef::ExprSubscript(subscript) if subscript.value.range() == range => {
+            Some((subscript.range(), subscript.slice.range()))
+        }
+        _ => None,
+    }
+}
+
+/// The same in a string, where there are no nodes.
+fn in_string(view: &View<'_>, range: TextRange) -> Option<(TextRange, TextRange)> {
+    let rest = view.source.get(range.end().to_usize()..)?;
+    if !rest.starts_with('[') {
+        return None;
+    }
+    let mut depth = 0u32;
+    for (at, c) in rest.char_indices() {
+        match c {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            '"' | '\'' | '\n' => return None,
+            _ => {}
+        }
+        if depth == 0 {
+            let close = range.end() + TextSize::try_from(at).ok()?;
+            let one = TextSize::new(1);
+            return Some((
+                TextRange::new(range.start(), close + one),
+                TextRange::new(range.end() + one, close),
+            ));
+        }
+    }
+    None
+}
