@@ -78,9 +78,12 @@ pub fn infer(program: &Program<'_>, callers: &Callers, question: &Question<'_>) 
     let mut facts = Facts {
         colours: program
             .functions()
-            .map(|func| match program.function(func).is_async {
-                true => Colour::Async,
-                false => Colour::Sync,
+            .map(|func| {
+                if program.function(func).is_async {
+                    Colour::Async
+                } else {
+                    Colour::Sync
+                }
             })
             .collect(),
         causes: vec![Vec::new(); count],
