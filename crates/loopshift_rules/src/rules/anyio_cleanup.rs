@@ -16,6 +16,9 @@ use crate::context::{Context, View};
 
 const RULE: &str = "anyio-cleanup";
 
+/// What a message is about.
+const API: &str = "asyncio.CancelledError";
+
 /// What may cancel the coroutines that it is given.
 const CANCELLING: &[&str] = &[
     "asyncio.create_task",
@@ -76,29 +79,23 @@ fn moved<'v>(cx: &Context<'_>, view: &'v View<'v>, stmt: &'v StmtTry) -> Option<
             bodies.push(&handler.body);
         }
     }
-    let first = bodies.iter().find_map(|body| {
-        let edits = shields(cx, view, body).ok()?;
-        edits.first().map(loopshift_python::edit::Edit::range)
-    })?;
-    let place = Place {
-        file: view.file,
-        range: first,
-    };
-    let message = "what must run to its end is shielded from cancellation";
-    let mut change = Change::new(RULE, place, "asyncio.CancelledError", message);
+    let mut edits = Vec::new();
     for body in bodies {
         match shields(cx, view, body) {
-            Ok(edits) => edits.into_iter().for_each(|edit| change.edit(edit)),
+            Ok(found) => edits.extend(found),
             Err(reason) => {
-                return Some(Change::declined(
-                    RULE,
-                    place,
-                    "asyncio.CancelledError",
-                    reason,
-                ));
+                let place = view.place(body.first()?);
+                return Some(Change::declined(RULE, place, API, reason));
             }
         }
     }
+    let place = Place {
+        file: view.file,
+        range: edits.first()?.range(),
+    };
+    let message = "what must run to its end is shielded from cancellation";
+    let mut change = Change::new(RULE, place, API, message);
+    edits.into_iter().for_each(|edit| change.edit(edit));
     Some(change)
 }
 

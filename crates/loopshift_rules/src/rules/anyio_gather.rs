@@ -237,6 +237,15 @@ fn moved<'c>(
             }
         }
     }
+    // A thread's future is nothing that AnyIO takes; the coroutine it becomes is.
+    for other in cx.uses {
+        if other.api == "asyncio.AbstractEventLoop.run_in_executor"
+            && other.place.file == view.file
+            && call.range().contains_range(other.place.range)
+        {
+            change.requires.push(other.place);
+        }
+    }
     let may_raise = !returns_errors
         && call
             .arguments

@@ -67,7 +67,7 @@ fn moved(
     if !use_.only || !view.is_direct(expr) {
         return Err("it is used through a variable that may hold something else".to_owned());
     }
-    let import = own_import(view, expr);
+    let import = own_import(cx, view);
     if import.is_none() && view.scopes.is_bound_anywhere("TimeoutError") {
         return Err("the file has a `TimeoutError` of its own".to_owned());
     }
@@ -84,6 +84,15 @@ fn moved(
                     .to_owned(),
             );
         }
+        if let Some(AnyNodeRef::ExprTuple(tuple)) = view.tree.parent(expr)
+            && tuple
+                .elts
+                .iter()
+                .any(|other| matches!(other, Expr::Name(name) if name.id == "TimeoutError"))
+        {
+            // It names both already.
+            return Ok(change);
+        }
         let in_tuple = matches!(view.tree.parent(expr), Some(AnyNodeRef::ExprTuple(_)))
             || matches!(role, Role::Suppress(_));
         let (open, close) = if in_tuple { ("", "") } else { ("(", ")") };
@@ -97,29 +106,42 @@ fn moved(
         });
         return Ok(change);
     }
-    match import {
-        Some(alias) => change.edit(alias),
-        None => change.edit(Edit::replace(expr.range(), "TimeoutError", &[])),
+    if let Some(alias) = import {
+        change.edit(alias);
+    }
+    if view.text(expr.range()) != "TimeoutError" {
+        change.edit(Edit::replace(expr.range(), "TimeoutError", &[]));
     }
     Ok(change)
 }
 
-/// Where the name is imported as `TimeoutError` itself, all there is to do: the import goes.
-fn own_import(view: &View<'_>, expr: &Expr) -> Option<Edit> {
-    let Expr::Name(name) = expr else { return None };
-    if name.id != "TimeoutError" {
+/// Where asyncio's is imported as `TimeoutError` itself, the import goes, so that the name means the builtin one.
+fn own_import(cx: &Context<'_>, view: &View<'_>) -> Option<Edit> {
+    let scopes = &view.scopes;
+    let mut binding = None;
+    for scope in &scopes.scopes {
+        for found in scope.bindings.get("TimeoutError").into_iter().flatten() {
+            if binding.is_some() {
+                return None;
+            }
+            binding = Some(found);
+        }
+    }
+    let binding = binding?;
+    let whole = view
+        .tree
+        .around(binding.range)
+        .find(|node| matches!(node, AnyNodeRef::Alias(_)))?;
+    let is_asyncio = |range: TextRange| {
+        let place = Place {
+            file: view.file,
+            range,
+        };
+        cx.program.api_at(place) == Some("asyncio.TimeoutError")
+    };
+    if !is_asyncio(binding.range) && !is_asyncio(whole.range()) {
         return None;
     }
-    let scope = view
-        .scopes
-        .resolve("TimeoutError", view.scopes.at(name.range.start()))?;
-    let [binding] = view.scopes.scopes[scope]
-        .bindings
-        .get("TimeoutError")?
-        .as_slice()
-    else {
-        return None;
-    };
     view.tree.around(binding.range).find_map(|node| match node {
         AnyNodeRef::StmtImportFrom(import) => {
             let at = import

@@ -248,7 +248,8 @@ fn travels(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Result_ {
         Some(await_) if matches!(view.tree.parent(await_), Some(AnyNodeRef::StmtExpr(_))) => {
             Result_::Dropped
         }
-        _ => Result_::Travels,
+        Some(_) => Result_::Travels,
+        None => travels(cx, view, outer),
     }
 }
 
