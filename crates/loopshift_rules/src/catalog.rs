@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 pub use row::{Api, Form, Kind, Safety, Target};
@@ -93,6 +93,11 @@ const TABLES: &[(&str, &str)] = &[
 /// The class that every class derives from.
 const OBJECT: &str = "builtins.object";
 
+/// The first part of a dotted name.
+fn top(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(top, _)| top)
+}
+
 /// A version of two numbers, as Python and the libraries count what they added: `3.11`, `4.15`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
@@ -149,6 +154,8 @@ impl std::error::Error for CatalogError {}
 pub struct Catalog {
     apis: BTreeMap<Box<str>, Api>,
     aliases: FxHashMap<Box<str>, Box<str>>,
+    /// The first parts of all names: most names of a program begin otherwise, and are looked up often.
+    tops: FxHashSet<Box<str>>,
 }
 
 /// A table as it stands in a file. Other keys belong to others: `loopshift.toml` has rows among its settings.
@@ -216,6 +223,9 @@ impl Catalog {
                 return Err(error(format!("`{alias}` is an alias of `{other}` too")));
             }
         }
+        for name in api.aliases.iter().chain([&api.name]) {
+            self.tops.insert(top(name).into());
+        }
         self.apis.insert(api.name.clone(), api);
         Ok(())
     }
@@ -247,6 +257,9 @@ impl Catalog {
     /// The row of a name: canonical, an alias (`asyncio.locks.Lock.acquire`), or a member that its class
     /// inherits (`asyncio.PriorityQueue.put` is `asyncio.Queue.put`).
     pub fn get(&self, name: &str) -> Option<&Api> {
+        if !self.tops.contains(top(name)) {
+            return None;
+        }
         if let Some(api) = self.apis.get(name) {
             return Some(api);
         }
@@ -301,12 +314,12 @@ impl Catalog {
     }
 
     fn unalias(&self, name: &str) -> Option<String> {
+        if !self.tops.contains(top(name)) || self.apis.contains_key(name) {
+            return None;
+        }
         let mut end = name.len();
         loop {
             let prefix = &name[..end];
-            if self.apis.contains_key(prefix) && end == name.len() {
-                return None;
-            }
             if let Some(canonical) = self.aliases.get(prefix) {
                 return Some(format!("{canonical}{}", &name[end..]));
             }
