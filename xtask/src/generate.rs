@@ -6,6 +6,7 @@
 //! | the list in `crates/loopshift_rules/src/registry.rs` | the rules among them: those with a page |
 //! | `docs/rules/README.md` | the pages |
 //! | `docs/cli.md` | what the program says of its commands |
+//! | `docs/images/diff.svg` | what the program prints for `examples/crawler.py` |
 
 use std::fmt::Write;
 use std::fs;
@@ -14,6 +15,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
+use crate::picture::picture;
 use crate::{Result, root, tool};
 
 /// Whether to write.
@@ -34,7 +36,9 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     if !options.check {
         write(&files)?;
     }
-    files.push(reference()?);
+    let loopshift = tool::build(false)?;
+    files.push(reference(&loopshift)?);
+    files.push(picture(&loopshift)?);
     if !options.check {
         write(&files)?;
         return Ok(true);
@@ -66,7 +70,11 @@ pub(crate) fn write_index() -> Result<()> {
 fn write(files: &[(PathBuf, String)]) -> Result<()> {
     for (path, text) in files {
         if !is_written(path, text) {
-            fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+            let error = |error| format!("{}: {error}", path.display());
+            if let Some(directory) = path.parent() {
+                fs::create_dir_all(directory).map_err(error)?;
+            }
+            fs::write(path, text).map_err(error)?;
             println!("wrote {}", path.display());
         }
     }
@@ -192,9 +200,8 @@ fn sentence(text: &str) -> String {
 }
 
 /// The reference of the command line: what the program and each of its commands say of themselves.
-fn reference() -> Result<(PathBuf, String)> {
-    let loopshift = tool::build(false)?;
-    let all = help(&loopshift, None)?;
+fn reference(loopshift: &Path) -> Result<(PathBuf, String)> {
+    let all = help(loopshift, None)?;
     let mut text = String::from(
         "# The command line\n\n<!-- `cargo xtask generate` makes this file from the program. -->\n",
     );
@@ -214,7 +221,7 @@ fn reference() -> Result<(PathBuf, String)> {
     for command in commands {
         add(
             &format!("loopshift {command}"),
-            &help(&loopshift, Some(command))?,
+            &help(loopshift, Some(command))?,
         );
     }
     Ok((root().join("docs/cli.md"), text))

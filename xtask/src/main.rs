@@ -4,6 +4,7 @@ mod bench;
 mod ecosystem;
 mod generate;
 mod new_rule;
+mod picture;
 mod process;
 mod python;
 mod semantics;
@@ -33,7 +34,7 @@ enum Command {
     Semantics(semantics::Options),
     /// Start a rule: its file, its page and its entry in the registry
     NewRule(new_rule::Options),
-    /// Write what is made from the sources: the rules' index and the reference of the command line
+    /// Write what is made from the sources: the rules' index, the command line's reference, the README's picture
     Generate(generate::Options),
     /// Measure CPU, wall time and memory on a large tree, next to other tools
     Bench(bench::Options),
