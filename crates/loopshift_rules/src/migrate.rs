@@ -18,6 +18,7 @@ use crate::externals::CatalogExternals;
 use crate::patched;
 use crate::project::{ProjectFile, dependencies};
 use crate::registry::{RULES, Rule};
+use crate::rules::anyio_tests;
 
 /// What a migration is to do.
 #[derive(Clone, Debug)]
@@ -65,15 +66,41 @@ const LIBRARIES: &[&str] = &["asyncio", "anyio"];
 /// Words without which a file, and all files in contact with it, can hold nothing for a rule.
 const MENTIONS: &[&str] = &["asyncio", "anyio", "on_event"];
 
+/// What tests are run by; only the names that have to do with event loops count.
+const TESTING: &[&str] = &["pytest", "pytest_asyncio", "unittest"];
+
 /// The packages whose imports go when nothing needs them any more.
-const LEFT: &[&str] = &["asyncio"];
+const LEFT: &[&str] = &["asyncio", "pytest_asyncio"];
+
+/// The words without which a file can hold nothing for a rule. Where some tests are run by pytest-asyncio, the
+/// fixtures that they use may stand in any file of tests.
+fn mentions(files: &[Input]) -> Vec<&'static str> {
+    let mut words = MENTIONS.to_vec();
+    let by_plugin = |file: &Input| {
+        let words = ["mark.asyncio", "pytest_asyncio", "asyncio_mode"];
+        words.iter().any(|word| file.text.contains(word))
+    };
+    if files.par_iter().any(by_plugin) {
+        words.push("pytest");
+    }
+    words
+}
 
 /// Plans the migration of a program to `AnyIO`.
 pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
     let externals = CatalogExternals::new(catalog);
-    let mut program = analyse_for(files, options.settings.python, &externals, MENTIONS);
+    let mut program = analyse_for(files, options.settings.python, &externals, &mentions(files));
     let unreadable = std::mem::take(&mut program.unreadable);
-    let found = uses(&program, |root| LIBRARIES.contains(&root));
+    let mut found = uses(&program, |root| {
+        LIBRARIES.contains(&root) || TESTING.contains(&root)
+    });
+    found.retain(|use_| {
+        let of_library = |library: &&str| {
+            let rest = use_.api.strip_prefix(*library);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        LIBRARIES.iter().any(|it| of_library(&it)) || anyio_tests::is_of_tests(&use_.api)
+    });
     let parsed = parse_views(&program, &found, options);
     let views: Vec<Option<View<'_>>> = parsed
         .par_iter()

@@ -88,6 +88,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-tasks.md"),
     },
     Rule {
+        name: "anyio-tests",
+        plan: rules::anyio_tests::plan,
+        page: include_str!("../../../docs/rules/anyio-tests.md"),
+    },
+    Rule {
         name: "anyio-timeout",
         plan: rules::anyio_timeout::plan,
         page: include_str!("../../../docs/rules/anyio-timeout.md"),

@@ -148,7 +148,7 @@ impl Ground {
 
 #[test]
 fn a_repeated_run_prints_the_same_without_work() {
-    let ground = Ground::new(&[("a.py", "x = 1\n"), ("b.py", "(\n")]);
+    let ground = Ground::new(&[("a.py", "x = 1\n"), ("b.py", "\0\n")]);
     for more in [&[][..], &["--output-format", "json"]] {
         ground.remembers("scan", more);
         ground.remembers("migrate", more);

@@ -127,10 +127,18 @@ fn need(
             only_tests &= is_test(&program.file(place.file).path);
         }
     }
-    let plugin = plan
-        .changes
-        .iter()
-        .any(|(change, outcome)| change.rule == "anyio-tests" && *outcome == Outcome::Applied);
+    let mut plugin = false;
+    for (change, outcome) in &plan.changes {
+        if change.rule != crate::rules::anyio_tests::RULE || *outcome != Outcome::Applied {
+            continue;
+        }
+        plugin = true;
+        // `anyio_mode` in a file of the project.
+        let is_setting = |(file, _): &(FileId, _)| !files[file.0 as usize].is_python();
+        if change.edits.iter().any(is_setting) {
+            version = version.max(Version::new(4, 13));
+        }
+    }
     (any || plugin).then_some(Need {
         version,
         only_tests,

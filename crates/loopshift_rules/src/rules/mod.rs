@@ -14,6 +14,7 @@ pub(crate) mod anyio_run;
 pub(crate) mod anyio_shield;
 pub(crate) mod anyio_sleep;
 pub(crate) mod anyio_tasks;
+pub(crate) mod anyio_tests;
 pub(crate) mod anyio_timeout;
 pub(crate) mod anyio_timeout_error;
 pub(crate) mod anyio_to_thread;
