@@ -43,6 +43,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-event.md"),
     },
     Rule {
+        name: "anyio-future",
+        plan: rules::anyio_future::plan,
+        page: include_str!("../../../docs/rules/anyio-future.md"),
+    },
+    Rule {
         name: "anyio-gather",
         plan: rules::anyio_gather::plan,
         page: include_str!("../../../docs/rules/anyio-gather.md"),

@@ -71,8 +71,24 @@ pub(crate) fn plan_family<'f>(
     changes: &mut Vec<Change>,
     rule: &'static str,
     family: &'f Family,
-    mut plan: impl FnMut(&Moving<'f>, &mut Change) -> Result<Form, Obstacle>,
+    plan: impl FnMut(&Moving<'f>, &mut Change) -> Result<Form, Obstacle>,
 ) -> Vec<usize> {
+    plan_made(cx, changes, rule, family, &[], plan)
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The same where other APIs, `makers`, make objects of the class, too. Clusters of objects that none of these makes
+/// are left to other rules: they have no number.
+pub(crate) fn plan_made<'f>(
+    cx: &'f Context<'f>,
+    changes: &mut Vec<Change>,
+    rule: &'static str,
+    family: &'f Family,
+    makers: &[&str],
+    mut plan: impl FnMut(&Moving<'f>, &mut Change) -> Result<Form, Obstacle>,
+) -> Vec<Option<usize>> {
     let mut numbers = Vec::new();
     let mut moving: Vec<Moving<'f>> = family
         .clusters
@@ -163,13 +179,36 @@ pub(crate) fn plan_family<'f>(
             }
         }
     }
+    for use_ in cx.uses.iter().filter(|use_| makers.contains(&&*use_.api)) {
+        let Some(view) = cx.view(use_.place.file) else {
+            continue;
+        };
+        let call = view.call_of(use_.place.range).filter(|_| use_.only);
+        match call.and_then(|call| Some((call, family.at_site(view.place(call))?))) {
+            Some((call, index)) => moving[index].sites.push(Site {
+                view,
+                use_,
+                call: Some(call),
+            }),
+            None => changes.push(Change::declined(
+                rule,
+                use_.place,
+                &*use_.api,
+                "what it makes could not be followed",
+            )),
+        }
+    }
     let strings: Vec<Written> = cx
         .views()
         .flat_map(|view| written(cx, view, family))
         .collect();
     let places: Vec<Place> = moving.iter().map(|it| first_place(it)).collect();
     for it in &moving {
-        numbers.push(changes.len());
+        if !makers.is_empty() && it.sites.is_empty() && !it.cluster.sites.is_empty() {
+            numbers.push(None);
+            continue;
+        }
+        numbers.push(Some(changes.len()));
         let mut covers = covers(it);
         covers.extend(
             along
@@ -206,7 +245,7 @@ pub(crate) fn plan_family<'f>(
                 },
             ));
         }
-        if it.cluster.from_outside && !family.ty.ends_with("Future") {
+        if it.cluster.from_outside {
             change.caveat("an object that comes from outside of these files must be AnyIO's, too");
         }
         for along in &along {

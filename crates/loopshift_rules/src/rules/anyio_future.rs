@@ -1,0 +1,376 @@
+//! `loop.create_future()` and `asyncio.Future()` become `anyio.Future()`.
+//!
+//! Its results are properties, and waiting for a failed one raises `FutureFailed` from the error.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::objects::{Cluster, Member};
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, UnaryOp};
+use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::anyio_event::view;
+use super::anyio_run::inside;
+use super::objects::moving::{Form, Moving, plan_made};
+use super::objects::values::shares_its_line;
+use super::objects::{Family, Obstacle, method, receiver, takes_comparison};
+use crate::context::{Context, View};
+
+const RULE: &str = "anyio-future";
+
+/// What makes futures beside the class.
+const MAKERS: &[&str] = &["asyncio.AbstractEventLoop.create_future"];
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let family = Family::new(cx, "asyncio.Future");
+    let mut planned = Vec::new();
+    let numbers = plan_made(cx, &mut planned, RULE, &family, MAKERS, |moving, change| {
+        future(cx, moving, change)
+    });
+    let raisers: Vec<(usize, &Cluster)> = numbers
+        .iter()
+        .zip(&family.clusters)
+        .filter_map(|(number, cluster)| Some(((*number)?, cluster)))
+        .collect();
+    invalid_state(cx, &raisers, &mut planned);
+    changes.append(&mut planned);
+}
+
+fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<Form, Obstacle> {
+    if !cx.settings.anyio_has(4, 15) {
+        return Err(Obstacle {
+            at: None,
+            reason: "`anyio.Future` needs AnyIO 4.15; with an older one, an event and an attribute do the same"
+                .to_owned(),
+        });
+    }
+    for site in &moving.sites {
+        if let Some(call) = site.call
+            && !call.arguments.is_empty()
+        {
+            change
+                .edits
+                .push((site.view.file, Edit::delete(inside(call))));
+        }
+    }
+    let members = &moving.cluster.members;
+    let fails = members
+        .iter()
+        .any(|member| method(member) == "set_exception");
+    for member in members {
+        let view = view(cx, member.place)?;
+        if !member.only {
+            return Err(Obstacle::new(
+                member.place,
+                "it may be something else than a future here, a task for example",
+            ));
+        }
+        write(cx, view, member, fails, change)?;
+    }
+    let mut wrapped = BTreeSet::new();
+    for held in &moving.cluster.places {
+        let view = view(cx, held.place)?;
+        waits(cx, view, held.place.range, fails, &mut wrapped, change)?;
+    }
+    Ok(Form::anyio("Future"))
+}
+
+/// The edits at one member.
+fn write(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    member: &Member,
+    fails: bool,
+    change: &mut Change,
+) -> Result<(), Obstacle> {
+    let refuse = |reason: String| Obstacle::new(member.place, reason);
+    let name = method(member);
+    let call = view.call_of(member.place.range).ok_or_else(|| {
+        refuse(format!(
+            "`{name}` is passed on, and AnyIO has a property for it"
+        ))
+    })?;
+    let object =
+        receiver(view, member.place.range).ok_or_else(|| refuse("it is no member".to_owned()))?;
+    let tail = TextRange::new(object.end(), call.end());
+    match name {
+        "set_result" | "set_exception" => {
+            let value = match (&*call.arguments.args, &*call.arguments.keywords) {
+                ([value], []) => value,
+                ([], [keyword]) if keyword.arg.is_some() => &keyword.value,
+                _ => {
+                    return Err(refuse(format!(
+                        "`{name}` is called with unpacked arguments"
+                    )));
+                }
+            };
+            let alone = view
+                .tree
+                .enclosing_statement(call.range())
+                .is_some_and(|stmt| matches!(stmt, Stmt::Expr(_)) && stmt.range() == call.range());
+            if !alone || value.is_starred_expr() || value.is_named_expr() {
+                return Err(refuse(format!(
+                    "`{name}` stands in an expression, where AnyIO has an assignment"
+                )));
+            }
+            if name == "set_exception" && may_be_class(cx, view, value) {
+                return Err(refuse(
+                    "it is given a class of exceptions, and AnyIO's needs an exception".to_owned(),
+                ));
+            }
+            let to = if name == "set_result" {
+                ".return_value = "
+            } else {
+                ".exception = "
+            };
+            let head = TextRange::new(object.end(), value.start());
+            replace(change, view, head, vec![to.into()]);
+            let end = TextRange::new(value.end(), call.end());
+            if view.text(end).contains('#') || view.text(head).contains('#') {
+                return Err(refuse("there is a comment among its arguments".to_owned()));
+            }
+            replace(change, view, end, Vec::new());
+        }
+        "result" => {
+            if fails {
+                return Err(refuse(
+                    "`result()` raises the error itself, and AnyIO's `FutureFailed`; await it"
+                        .to_owned(),
+                ));
+            }
+            replace(change, view, tail, vec![".return_value".into()]);
+        }
+        "exception" => replace(change, view, tail, vec![".exception".into()]),
+        "done" => {
+            let (whole, op) = match view.tree.parent(call) {
+                Some(AnyNodeRef::ExprUnaryOp(unary)) if unary.op == UnaryOp::Not => {
+                    let not = TextRange::new(unary.start(), call.start());
+                    if view.text(not).trim() == "not" {
+                        replace(change, view, not, Vec::new());
+                        (unary.range(), "is")
+                    } else {
+                        (call.range(), "is not")
+                    }
+                }
+                _ => (call.range(), "is not"),
+            };
+            let mut text: Vec<Piece> = vec![format!(".status {op} ").into()];
+            text.extend(pieces("{@anyio}.Future.Status.PENDING", &[]));
+            if !takes_comparison(view, whole) {
+                let at = TextRange::empty(whole.start());
+                replace(change, view, at, vec!["(".into()]);
+                text.push(")".into());
+            }
+            replace(change, view, tail, text);
+        }
+        "cancel" | "cancelled" => {
+            return Err(refuse(format!(
+                "`{name}` is used, and whoever waits for a cancelled future of AnyIO gets an error instead of being cancelled"
+            )));
+        }
+        "add_done_callback" | "remove_done_callback" => {
+            return Err(refuse(format!(
+                "`{name}` is used, and AnyIO's futures have no callbacks"
+            )));
+        }
+        _ => {
+            return Err(refuse(format!(
+                "`{name}` is used, which AnyIO's future does not have"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn may_be_class(cx: &Context<'_>, view: &View<'_>, value: &Expr) -> bool {
+    !value.is_call_expr()
+        && cx
+            .program
+            .values_at(view.place(value))
+            .any(|value| matches!(value, Value::Class(_) | Value::External(_)))
+}
+
+/// What waits for a future.
+fn waits(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    range: TextRange,
+    fails: bool,
+    wrapped: &mut BTreeSet<Place>,
+    change: &mut Change,
+) -> Result<(), Obstacle> {
+    let Some(expr) = view.tree.expr_at(range) else {
+        return Ok(());
+    };
+    let place = view.place(expr);
+    let await_ = match view.tree.parent(expr) {
+        Some(AnyNodeRef::ExprAwait(await_)) => await_,
+        Some(AnyNodeRef::Arguments(_) | AnyNodeRef::Keyword(_)) => {
+            let call = view.tree.ancestors(expr).find_map(|node| match node {
+                AnyNodeRef::ExprCall(call) => Some(call),
+                _ => None,
+            });
+            let Some(call) = call else { return Ok(()) };
+            let Some(api) = cx
+                .api_of(view, &call.func)
+                .filter(|api| api.starts_with("asyncio."))
+            else {
+                return Ok(());
+            };
+            let awaited = view.await_of(call.range());
+            match (api, awaited) {
+                ("asyncio.wait_for", Some(await_)) => {
+                    change.caveat(
+                        "when the time is over, the future stays pending, where asyncio cancels it",
+                    );
+                    await_
+                }
+                _ => {
+                    return Err(Obstacle::new(
+                        place,
+                        format!("it is passed to `{api}`, which takes a future of asyncio"),
+                    ));
+                }
+            }
+        }
+        _ => return Ok(()),
+    };
+    if !fails {
+        return Ok(());
+    }
+    let refuse = || {
+        Obstacle::new(
+            place,
+            "the error of a failed future must be taken out of AnyIO's `FutureFailed`; await it in a statement of its own",
+        )
+    };
+    let stmt = view
+        .tree
+        .enclosing_statement(await_.range())
+        .ok_or_else(refuse)?;
+    let simple = matches!(
+        stmt,
+        Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::AugAssign(_) | Stmt::Return(_)
+    );
+    if !simple || shares_its_line(view, stmt) {
+        return Err(refuse());
+    }
+    if !wrapped.insert(view.place(stmt)) {
+        return Ok(());
+    }
+    let scope = view.scopes.at(stmt.start());
+    let name = view.scopes.fresh_name(scope, "failed");
+    let mut except = vec![Piece::from("except ")];
+    except.extend(pieces("{@anyio}.FutureFailed", &[]));
+    except.push(format!(" as {name}:").into());
+    change.edits.push((
+        view.file,
+        Edit::Wrap(Wrap {
+            range: stmt.range(),
+            before: Vec::new(),
+            header: vec!["try:".into()],
+            last: Vec::new(),
+            after: vec![
+                except,
+                vec![format!("    raise {name}.__cause__ from None").into()],
+            ],
+        }),
+    ));
+    Ok(())
+}
+
+/// `asyncio.InvalidStateError` becomes what AnyIO raises for setting, or for reading too early.
+fn invalid_state(cx: &Context<'_>, raisers: &[(usize, &Cluster)], planned: &mut Vec<Change>) {
+    const API: &str = "asyncio.InvalidStateError";
+    let mut seen = BTreeSet::new();
+    for use_ in cx.uses.iter().filter(|use_| use_.api == API) {
+        if !seen.insert(use_.place) {
+            continue;
+        }
+        let Some(view) = cx.view(use_.place.file) else {
+            continue;
+        };
+        let body = view
+            .tree
+            .around(use_.place.range)
+            .find_map(|node| match node {
+                AnyNodeRef::StmtTry(try_) => Some(TextRange::new(
+                    try_.body.first()?.start(),
+                    try_.body.last()?.end(),
+                )),
+                AnyNodeRef::StmtWith(with) => Some(TextRange::new(
+                    with.body.first()?.start(),
+                    with.body.last()?.end(),
+                )),
+                _ => None,
+            });
+        let mut sets = false;
+        let mut reads = false;
+        let mut moving: Vec<usize> = Vec::new();
+        for (number, cluster) in raisers {
+            for member in &cluster.members {
+                let inside = body.is_some_and(|body| {
+                    member.place.file == view.file && body.contains_range(member.place.range)
+                });
+                if !inside {
+                    continue;
+                }
+                match method(member) {
+                    "set_result" | "set_exception" => sets = true,
+                    "result" | "exception" => reads = true,
+                    _ => continue,
+                }
+                moving.push(*number);
+            }
+        }
+        moving.sort_unstable();
+        moving.dedup();
+        let direct = use_.only
+            && view
+                .tree
+                .expr_at(use_.place.range)
+                .is_some_and(|expr| view.is_direct(expr));
+        let stays = moving
+            .iter()
+            .any(|number| planned[*number].declined.is_some());
+        if moving.is_empty() || !direct || stays {
+            planned.push(Change::declined(
+                RULE,
+                use_.place,
+                API,
+                "no future that moves is known to raise it here",
+            ));
+            for number in moving {
+                planned[number].requires.push(use_.place);
+            }
+            continue;
+        }
+        let text = match (sets, reads) {
+            (true, false) => "{@anyio}.FutureAlreadyFinished",
+            (false, _) => "{@anyio}.FutureNotFinished",
+            (true, true) => "({@anyio}.FutureAlreadyFinished, {@anyio}.FutureNotFinished)",
+        };
+        let mut change = Change::new(
+            RULE,
+            use_.place,
+            API,
+            "`asyncio.InvalidStateError` becomes what AnyIO's future raises",
+        );
+        change.edit(Edit::replace(use_.place.range, text, &[]));
+        for number in moving {
+            change.requires.push(planned[number].place);
+            planned[number].requires.push(use_.place);
+            change.caveats.clone_from(&planned[number].caveats);
+            change.safety = change.safety.max(planned[number].safety);
+        }
+        planned.push(change);
+    }
+}
+
+fn replace(change: &mut Change, view: &View<'_>, range: TextRange, pieces: Vec<Piece>) {
+    change
+        .edits
+        .push((view.file, Edit::Replace { range, pieces }));
+}
