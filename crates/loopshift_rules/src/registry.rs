@@ -78,6 +78,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-run.md"),
     },
     Rule {
+        name: "anyio-server",
+        plan: rules::anyio_streams::plan_servers,
+        page: include_str!("../../../docs/rules/anyio-server.md"),
+    },
+    Rule {
         name: "anyio-shield",
         plan: rules::anyio_shield::plan,
         page: include_str!("../../../docs/rules/anyio-shield.md"),
@@ -86,6 +91,16 @@ pub const RULES: &[Rule] = &[
         name: "anyio-sleep",
         plan: rules::anyio_sleep::plan,
         page: include_str!("../../../docs/rules/anyio-sleep.md"),
+    },
+    Rule {
+        name: "anyio-streams",
+        plan: rules::anyio_streams::plan,
+        page: include_str!("../../../docs/rules/anyio-streams.md"),
+    },
+    Rule {
+        name: "anyio-subprocess",
+        plan: rules::anyio_subprocess::plan,
+        page: include_str!("../../../docs/rules/anyio-subprocess.md"),
     },
     Rule {
         name: "anyio-tasks",

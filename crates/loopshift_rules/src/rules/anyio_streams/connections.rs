@@ -1,0 +1,124 @@
+//! `open_connection` and `open_unix_connection`.
+
+use loopshift_engine::change::Change;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::edit::{Edit, Helper, Piece, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::{Obstacle, buffered};
+use crate::context::{Context, View};
+use crate::rules::arguments::inside;
+
+/// `open_connection` where its pair travels as one.
+static PAIR: Helper = Helper {
+    name: "_as_pair",
+    source: "\
+async def {name}(wrap, connecting):
+    \"\"\"The stream that is being connected, as reader and as writer.\"\"\"
+    stream = wrap(await connecting)
+    return stream, stream
+",
+};
+
+pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Result<(), Obstacle> {
+    for use_ in cx.uses {
+        let (callee, positional): (&'static str, usize) = match use_.api.as_str() {
+            "asyncio.open_connection" => ("{@anyio}.connect_tcp", 2),
+            "asyncio.open_unix_connection" => ("{@anyio}.connect_unix", 1),
+            _ => continue,
+        };
+        let at = |reason: &str| (use_.place, reason.to_owned());
+        let view = cx
+            .view(use_.place.file)
+            .ok_or_else(|| at("the file can't be edited"))?;
+        let call = view
+            .call_of(use_.place.range)
+            .ok_or_else(|| at("the function is passed on"))?;
+        if !use_.only || !view.is_direct(&call.func) {
+            return Err(at("it is called through a variable"));
+        }
+        let mut edits = arguments(call, positional).map_err(|reason| at(&reason))?;
+        match pair(view, call) {
+            Some((targets, await_)) => {
+                edits.extend(targets);
+                edits.push(Edit::Replace {
+                    range: TextRange::empty(await_.start()),
+                    pieces: vec![buffered(shared), "(".into()],
+                });
+                edits.push(Edit::insert(await_.end(), ")", &[]));
+                edits.push(Edit::replace(call.func.range(), callee, &[]));
+            }
+            None => {
+                let mut front: Vec<Piece> = vec![
+                    Piece::Helper(&PAIR),
+                    "(".into(),
+                    buffered(shared),
+                    ", ".into(),
+                ];
+                front.extend(pieces(callee, &[]));
+                edits.push(Edit::Replace {
+                    range: call.func.range(),
+                    pieces: front,
+                });
+                edits.push(Edit::insert(call.end(), ")", &[]));
+            }
+        }
+        change
+            .edits
+            .extend(edits.into_iter().map(|edit| (use_.place.file, edit)));
+    }
+    Ok(())
+}
+
+/// The keywords' new names.
+fn arguments(call: &ExprCall, positional: usize) -> Result<Vec<Edit>, String> {
+    if call.arguments.args.len() > positional
+        || call.arguments.args.iter().any(Expr::is_starred_expr) && positional != 2
+    {
+        return Err("the connection has options that AnyIO's has not".to_owned());
+    }
+    let mut edits = Vec::new();
+    for keyword in &call.arguments.keywords {
+        let Some(name) = &keyword.arg else {
+            return Err("its options are unpacked from a dictionary".to_owned());
+        };
+        let new = match name.as_str() {
+            "host" => "remote_host",
+            "port" => "remote_port",
+            "path" => "path",
+            other => {
+                return Err(format!(
+                    "the connection has the option `{other}`: move it by hand"
+                ));
+            }
+        };
+        edits.push(Edit::replace(name.range(), new, &[]));
+    }
+    if inside(call).is_empty() {
+        return Err("it is not said where to connect".to_owned());
+    }
+    Ok(edits)
+}
+
+/// `reader, writer = await …`: the edits of the targets, and the `await`.
+fn pair<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<(Vec<Edit>, TextRange)> {
+    let await_ = view.await_of(call.range())?;
+    let AnyNodeRef::StmtAssign(assign) = view.tree.parent(await_)? else {
+        return None;
+    };
+    let [Expr::Tuple(tuple)] = assign.targets.as_slice() else {
+        return None;
+    };
+    let [first, second] = tuple.elts.as_slice() else {
+        return None;
+    };
+    let plain = |expr: &Expr| expr.is_name_expr() || expr.is_attribute_expr();
+    if tuple.parenthesized || !plain(first) || !plain(second) {
+        return None;
+    }
+    let comma = TextRange::new(first.end(), second.start());
+    if view.text(comma).trim() != "," {
+        return None;
+    }
+    Some((vec![Edit::replace(comma, " = ", &[])], await_.range()))
+}

@@ -1,0 +1,777 @@
+//! `start_server` and `start_unix_server`: a listener, and a task group that serves while the block lasts.
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::objects::{Cluster, clusters};
+use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtWith};
+use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::{Obstacle, buffered};
+use crate::context::{Context, View};
+use crate::rules::arguments::inside;
+use crate::rules::held::attributes;
+
+/// What asyncio does around a connection handler.
+static HANDLER: Helper = Helper {
+    name: "_connection",
+    source: "\
+def {name}(handler, wrap):
+    \"\"\"A handler for `serve`: an error of one connection is logged, and the server goes on.\"\"\"
+
+    async def handle(stream):
+        stream = wrap(stream)
+        try:
+            await handler(stream, stream)
+        except Exception:
+            {@logging}.getLogger(__name__).exception(\"Unhandled error in a connection handler\")
+
+    return handle
+",
+};
+
+pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Result<(), Obstacle> {
+    let mut sites: Vec<Place> = Vec::new();
+    for mut cluster in clusters(cx.program, |ty| {
+        ty == "asyncio.Server" || ty == "asyncio.AbstractServer"
+    }) {
+        cluster.members = attributes(cx, &cluster);
+        if cluster.sites.is_empty() {
+            continue;
+        }
+        sites.extend(&cluster.sites);
+        Server::new(cx, &cluster)?.convert(&cluster, shared, change)?;
+    }
+    for use_ in cx.uses {
+        if !matches!(
+            use_.api.as_str(),
+            "asyncio.start_server" | "asyncio.start_unix_server"
+        ) {
+            continue;
+        }
+        let made = cx
+            .view(use_.place.file)
+            .and_then(|view| view.call_of(use_.place.range).map(|call| view.place(call)));
+        if made.is_none_or(|made| !sites.contains(&made)) {
+            return Err((
+                use_.place,
+                "it is not known what becomes of the server".to_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A server, where it is made.
+struct Server<'c> {
+    cx: &'c Context<'c>,
+    view: &'c View<'c>,
+    call: &'c ExprCall,
+    /// The handler, as written.
+    handler: &'c Expr,
+    is_unix: bool,
+    /// The statement that makes it.
+    stmt: &'c Stmt,
+}
+
+impl<'c> Server<'c> {
+    fn new(cx: &'c Context<'c>, cluster: &Cluster) -> Result<Self, Obstacle> {
+        let [site] = cluster.sites.as_slice() else {
+            return Err((
+                cluster.sites[0],
+                "several servers share a variable".to_owned(),
+            ));
+        };
+        let at = |reason: &str| (*site, reason.to_owned());
+        if let Some((place, reason)) = cluster.escapes.first() {
+            return Err((
+                *place,
+                format!("the server leaves what can be seen: {reason}"),
+            ));
+        }
+        if let Some(member) = cluster.members.iter().find(|member| !member.only) {
+            return Err((
+                member.place,
+                "it may be something else than a server".to_owned(),
+            ));
+        }
+        let view = cx
+            .view(site.file)
+            .ok_or_else(|| at("the file can't be edited"))?;
+        let Some(Expr::Call(call)) = view.tree.expr_at(site.range) else {
+            return Err(at("the server is not made by a call"));
+        };
+        let is_unix = cx.api_of(view, &call.func) == Some("asyncio.start_unix_server");
+        let Some(handler) = call
+            .arguments
+            .args
+            .first()
+            .filter(|it| !it.is_starred_expr())
+        else {
+            return Err(at("the handler is given by keyword"));
+        };
+        let all_async = {
+            let mut any = false;
+            let all = cx.program.values_at(view.place(handler)).all(|value| {
+                any = true;
+                match value {
+                    Value::Func(func) | Value::Bound(func, _) => cx.program.function(func).is_async,
+                    Value::Partial(_) => true,
+                    _ => false,
+                }
+            });
+            any && all
+        };
+        if !all_async {
+            return Err((
+                view.place(handler),
+                "the handler is not known to be an `async def`".to_owned(),
+            ));
+        }
+        if view.await_of(call.range()).is_none() {
+            return Err(at("the server is not awaited where it is made"));
+        }
+        let stmt = view
+            .tree
+            .enclosing_statement(call.range())
+            .ok_or_else(|| at("the server is not made in a statement"))?;
+        Ok(Server {
+            cx,
+            view,
+            call,
+            handler,
+            is_unix,
+            stmt,
+        })
+    }
+
+    fn convert(
+        &self,
+        cluster: &Cluster,
+        shared: bool,
+        change: &mut Change,
+    ) -> Result<(), Obstacle> {
+        let file = self.view.file;
+        for edit in self.listener()? {
+            change.edits.push((file, edit));
+        }
+        let serving: Vec<Piece> = vec![
+            Piece::Helper(&HANDLER),
+            "(".into(),
+            self.handler.range().into(),
+            ", ".into(),
+            buffered(shared),
+            ")".into(),
+        ];
+        let forever: Vec<_> = cluster
+            .members
+            .iter()
+            .filter(|member| member.api.ends_with(".serve_forever"))
+            .collect();
+        let served = match forever.as_slice() {
+            [] => self.beside(cluster, &serving, change)?,
+            [member] if self.nothing_between(member.place) => {
+                self.forever(member.place, serving, change)?;
+                Vec::new()
+            }
+            [member] => {
+                let gone = self.beside(cluster, &serving, change)?;
+                let view = self.view_at(member.place)?;
+                let call = view
+                    .call_of(member.place.range)
+                    .ok_or((member.place, "`serve_forever` is passed on".to_owned()))?;
+                change.edits.push((
+                    member.place.file,
+                    Edit::replace(call.range(), "{@anyio}.sleep_forever()", &[]),
+                ));
+                gone
+            }
+            [_, second, ..] => {
+                return Err((second.place, "the server is started twice".to_owned()));
+            }
+        };
+        for member in &cluster.members {
+            if served.contains(&member.place) || member.api.ends_with(".serve_forever") {
+                continue;
+            }
+            self.member(member.place, &member.api, forever.is_empty(), change)?;
+        }
+        Ok(())
+    }
+
+    fn view_at(&self, place: Place) -> Result<&'c View<'c>, Obstacle> {
+        self.cx
+            .view(place.file)
+            .ok_or((place, "the file can't be edited".to_owned()))
+    }
+
+    /// `asyncio.start_server(handle, host, port)` as `anyio.create_tcp_listener(local_host=host, local_port=port)`.
+    fn listener(&self) -> Result<Vec<Edit>, Obstacle> {
+        let at = |range: TextRange, reason: String| (self.view.place(range), reason);
+        let names: &[&str] = if self.is_unix {
+            &["path"]
+        } else {
+            &["local_host", "local_port"]
+        };
+        let mut edits: Vec<Edit> = Vec::new();
+        let next = self
+            .call
+            .arguments
+            .iter_source_order()
+            .map(|argument| argument.range().start())
+            .find(|start| *start > self.handler.end());
+        // The handler goes to where the server serves.
+        let front = TextRange::new(
+            inside(self.call).start(),
+            next.unwrap_or(inside(self.call).end()),
+        );
+        let handler = self.handler.range();
+        let around = [
+            TextRange::new(front.start(), handler.start()),
+            TextRange::new(handler.end(), front.end()),
+        ];
+        if around
+            .iter()
+            .any(|range| self.view.text(*range).contains('#'))
+        {
+            return Err(at(front, "a comment stands beside the handler".to_owned()));
+        }
+        edits.push(Edit::delete(TextRange::new(handler.start(), front.end())));
+        for (index, value) in self.call.arguments.args.iter().skip(1).enumerate() {
+            let Some(name) = names.get(index).filter(|_| !value.is_starred_expr()) else {
+                return Err(at(
+                    value.range(),
+                    "the server has options that can't be told apart".to_owned(),
+                ));
+            };
+            if *name != "path" {
+                edits.push(Edit::Replace {
+                    range: TextRange::empty(value.start()),
+                    pieces: vec![format!("{name}=").into()],
+                });
+            }
+        }
+        for keyword in &self.call.arguments.keywords {
+            let name = keyword.arg.as_ref().map(|name| name.as_str());
+            let range = keyword.arg.as_ref().map_or(keyword.range(), Ranged::range);
+            match (name, self.is_unix) {
+                (Some("host"), false) => edits.push(Edit::replace(range, "local_host", &[])),
+                (Some("port"), false) => edits.push(Edit::replace(range, "local_port", &[])),
+                (Some("path"), true) | (Some("backlog"), _) | (Some("reuse_port"), false) => {}
+                _ => {
+                    return Err(at(
+                        keyword.range(),
+                        format!(
+                            "the server has the option `{}`: move it by hand",
+                            name.unwrap_or("**")
+                        ),
+                    ));
+                }
+            }
+        }
+        let callee = if self.is_unix {
+            "{@anyio}.create_unix_listener"
+        } else {
+            "{@anyio}.create_tcp_listener"
+        };
+        edits.push(Edit::replace(self.call.func.range(), callee, &[]));
+        Ok(edits)
+    }
+
+    /// Whether nothing is awaited between the start and `serve_forever`, so that it does not matter which accepts.
+    fn nothing_between(&self, forever: Place) -> bool {
+        let function = self.cx.program.function_at(forever);
+        if forever.file != self.view.file
+            || function != self.cx.program.function_at(self.view.place(self.call))
+        {
+            // Kept, and served by another function.
+            return true;
+        }
+        let between = |range: TextRange| {
+            range.start() > self.call.end() && range.end() < forever.range.start()
+        };
+        !self
+            .view
+            .tree
+            .exprs()
+            .any(|expr| expr.is_await_expr() && between(expr.range()))
+    }
+
+    /// `server.serve_forever()` as `server.serve(handler)`.
+    fn forever(
+        &self,
+        place: Place,
+        serving: Vec<Piece>,
+        change: &mut Change,
+    ) -> Result<(), Obstacle> {
+        let at = |reason: &str| (place, reason.to_owned());
+        let view = self.view_at(place)?;
+        let call = view
+            .call_of(place.range)
+            .ok_or_else(|| at("`serve_forever` is passed on as a function"))?;
+        let Expr::Attribute(attribute) = &*call.func else {
+            return Err(at("`serve_forever` is passed on as a function"));
+        };
+        let here = self.cx.program.function_at(self.view.place(self.call));
+        if self.cx.program.function_at(place) != here && !self.is_known_at(place) {
+            return Err(at("the handler is not known where the server serves"));
+        }
+        let serving = if place.file == self.view.file {
+            serving
+        } else {
+            return Err(at("the server serves in another file"));
+        };
+        change.edits.push((
+            place.file,
+            Edit::replace(attribute.attr.range(), "serve", &[]),
+        ));
+        change.edits.push((
+            place.file,
+            Edit::Replace {
+                range: inside(call),
+                pieces: serving,
+            },
+        ));
+        Ok(())
+    }
+
+    /// Whether the handler's expression means the same in another function: a name of the module, or `self.handle`.
+    fn is_known_at(&self, place: Place) -> bool {
+        let root = match self.handler {
+            Expr::Name(name) => name,
+            Expr::Attribute(attribute) => match &*attribute.value {
+                Expr::Name(name) => name,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        let id = root.id.as_str();
+        let scope = self.view.scopes.at(root.start());
+        let other = self.view.scopes.at(place.range.start());
+        if id == "self" {
+            let class = |place| {
+                self.cx
+                    .program
+                    .function(self.cx.program.function_at(place))
+                    .class
+            };
+            return class(place).is_some() && class(place) == class(self.view.place(self.call));
+        }
+        self.view.scopes.resolve(id, scope) == Some(0)
+            && self.view.scopes.resolve(id, other) == Some(0)
+    }
+
+    /// Serves beside the statements that follow; gives the members that this takes care of.
+    fn beside(
+        &self,
+        cluster: &Cluster,
+        serving: &[Piece],
+        change: &mut Change,
+    ) -> Result<Vec<Place>, Obstacle> {
+        let here = self.view.place(self.call);
+        let function = self.cx.program.function_at(here);
+        let apart = cluster.members.iter().find(|member| {
+            member.place.file != here.file || self.cx.program.function_at(member.place) != function
+        });
+        if let Some(member) = apart {
+            return Err((
+                member.place,
+                "the server lives on outside of the function that starts it: \
+                 a task group that lives as long has to be made by hand"
+                    .to_owned(),
+            ));
+        }
+        let scope = self.view.scopes.at(self.call.start());
+        let group = self.view.scopes.fresh_name(scope, "serving");
+        if let Some((with, name)) = self.with_block(cluster)? {
+            let (Some(first), Some(last)) = (with.body.first(), with.body.last()) else {
+                return Ok(Vec::new());
+            };
+            if let Some(naming) = name.naming {
+                change.edits.push((here.file, naming));
+            }
+            let body = TextRange::new(first.start(), last.end());
+            self.wrap(body, &with.body, &group, &name.name, None, serving, change)?;
+            return Ok(Vec::new());
+        }
+        let Stmt::Assign(assign) = self.stmt else {
+            return Err((here, "the server is not kept in a variable".to_owned()));
+        };
+        let [Expr::Name(target)] = assign.targets.as_slice() else {
+            return Err((
+                here,
+                "the server lives on outside of the function that starts it: \
+                 a task group that lives as long has to be made by hand"
+                    .to_owned(),
+            ));
+        };
+        let Some((suite, index)) = self.view.tree.suite_of(self.stmt) else {
+            return Err((here, "the server is not made in a statement".to_owned()));
+        };
+        let rest = suite.get(index + 1..).unwrap_or_default();
+        let mut gone = Vec::new();
+        let mut end = rest.len();
+        for member in &cluster.members {
+            let name = member.api.rsplit('.').next().unwrap_or(&member.api);
+            if name != "close" && name != "wait_closed" {
+                continue;
+            }
+            let stmt = self.own_statement(member.place)?;
+            gone.push(member.place);
+            if name == "close"
+                && let Some(at) = rest.iter().position(|it| it.range() == stmt.range())
+            {
+                end = end.min(at);
+            } else if !self.is_last_cleanup(rest, stmt) && name == "close" {
+                return Err((
+                    member.place,
+                    "the server is closed in a block inside".to_owned(),
+                ));
+            }
+            change.edits.push((
+                here.file,
+                Edit::DeleteStatement {
+                    range: stmt.range(),
+                },
+            ));
+        }
+        let inside = rest.get(..end).unwrap_or_default();
+        let (Some(first), Some(last)) = (inside.first(), inside.last()) else {
+            return Err((here, "nothing is done while the server serves".to_owned()));
+        };
+        let body = TextRange::new(first.start(), last.end());
+        let name = target.id.as_str();
+        self.wrap(body, inside, &group, name, Some(name), serving, change)?;
+        Ok(gone)
+    }
+
+    /// The block that holds the server open: `async with server:`, or `async with await start_server(…):`.
+    fn with_block(&self, cluster: &Cluster) -> Result<Option<(&'c StmtWith, Named)>, Obstacle> {
+        if let Stmt::With(with) = self.stmt {
+            let here = self.view.place(self.call);
+            let [item] = with.items.as_slice() else {
+                return Err((here, "the server is one of several managers".to_owned()));
+            };
+            return Ok(Some((
+                with,
+                match item.optional_vars.as_deref() {
+                    Some(Expr::Name(name)) => Named {
+                        name: name.id.to_string(),
+                        naming: None,
+                    },
+                    Some(_) => {
+                        return Err((here, "the server is not kept in a variable".to_owned()));
+                    }
+                    None => {
+                        let scope = self.view.scopes.at(self.call.start());
+                        let name = self.view.scopes.fresh_name(scope, "server");
+                        let naming = Edit::Replace {
+                            range: TextRange::empty(item.context_expr.end()),
+                            pieces: vec![format!(" as {name}").into()],
+                        };
+                        Named {
+                            name,
+                            naming: Some(naming),
+                        }
+                    }
+                },
+            )));
+        }
+        for held in &cluster.places {
+            let Some(expr) = self.view.tree.expr_at(held.place.range) else {
+                continue;
+            };
+            let item = self.view.tree.parent(expr);
+            if !matches!(item, Some(AnyNodeRef::WithItem(_))) {
+                continue;
+            }
+            let with = self.view.tree.ancestors(expr).find_map(|node| match node {
+                AnyNodeRef::StmtWith(with) => Some(with),
+                _ => None,
+            });
+            if let (Some(with), Expr::Name(name)) = (with, expr) {
+                return Ok(Some((
+                    with,
+                    Named {
+                        name: name.id.to_string(),
+                        naming: None,
+                    },
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts the task group around the statements.
+    #[allow(clippy::too_many_arguments)]
+    fn wrap(
+        &self,
+        body: TextRange,
+        statements: &[Stmt],
+        group: &str,
+        server: &str,
+        manages: Option<&str>,
+        serving: &[Piece],
+        change: &mut Change,
+    ) -> Result<(), Obstacle> {
+        let file = self.view.file;
+        let mut leaving = Leaving(None);
+        // A `return` at the very end can follow the cancellation.
+        let last = statements.last();
+        let ends =
+            last.filter(|stmt| matches!(stmt, Stmt::Return(_)) && !self.awaits(stmt.range()));
+        let checked = if ends.is_some() {
+            &statements[..statements.len() - 1]
+        } else {
+            statements
+        };
+        leaving.visit_body(checked);
+        if let Some(range) = leaving.0 {
+            return Err((
+                self.view.place(range),
+                "the block that the server serves in is left".to_owned(),
+            ));
+        }
+        let mut start: Vec<Piece> = vec![format!("{group}.start_soon({server}.serve, ").into()];
+        start.extend(serving.iter().cloned());
+        start.push(")\n".into());
+        change.edits.push((
+            file,
+            Edit::Replace {
+                range: TextRange::empty(body.start()),
+                pieces: start,
+            },
+        ));
+        let cancel: Vec<Piece> = vec![format!("{group}.cancel_scope.cancel()").into()];
+        let mut header = match manages {
+            Some(name) => pieces("async with {0}, ", &[name.to_owned().into()]),
+            None => pieces("async with ", &[]),
+        };
+        header.extend(pieces("{@anyio}.create_task_group() as ", &[]));
+        header.push(format!("{group}:").into());
+        let mut final_lines = vec![cancel.clone()];
+        if let Some(stmt) = ends {
+            final_lines = Vec::new();
+            let mut before = cancel;
+            before.push("\n".into());
+            change.edits.push((
+                file,
+                Edit::Replace {
+                    range: TextRange::empty(stmt.start()),
+                    pieces: before,
+                },
+            ));
+        }
+        change.edits.push((
+            file,
+            Edit::Wrap(Wrap {
+                range: body,
+                before: Vec::new(),
+                header,
+                last: final_lines,
+                after: Vec::new(),
+            }),
+        ));
+        Ok(())
+    }
+
+    fn awaits(&self, range: TextRange) -> bool {
+        self.view
+            .tree
+            .exprs()
+            .any(|expr| expr.is_await_expr() && range.contains_range(expr.range()))
+    }
+
+    /// The statement that a call of a member is, awaited or not.
+    fn own_statement(&self, member: Place) -> Result<&'c Stmt, Obstacle> {
+        let alone = || (member, "its value is used".to_owned());
+        let call = self.view.call_of(member.range).ok_or_else(alone)?;
+        let expr: AnyNodeRef<'_> = match self.view.await_of(call.range()) {
+            Some(await_) => await_.into(),
+            None => call.into(),
+        };
+        match self.view.tree.parent(expr) {
+            Some(AnyNodeRef::StmtExpr(_)) => self
+                .view
+                .tree
+                .enclosing_statement(call.range())
+                .ok_or_else(alone),
+            _ => Err(alone()),
+        }
+    }
+
+    /// Whether a statement stands in the `finally` of the last of the statements.
+    fn is_last_cleanup(&self, rest: &[Stmt], stmt: &Stmt) -> bool {
+        match rest.last() {
+            Some(Stmt::Try(try_)) => try_.finalbody.iter().any(|it| it.range() == stmt.range()),
+            _ => false,
+        }
+    }
+
+    /// The other members.
+    fn member(
+        &self,
+        place: Place,
+        api: &str,
+        is_beside: bool,
+        change: &mut Change,
+    ) -> Result<(), Obstacle> {
+        let view = self.view_at(place)?;
+        let name = api.rsplit('.').next().unwrap_or(api);
+        match name {
+            "sockets" => {
+                let edit = self.sockets(view, place)?;
+                change.edits.push((place.file, edit));
+                Ok(())
+            }
+            "close" | "wait_closed" if !is_beside => {
+                let stmt = self.own_statement(place)?;
+                change.edits.push((
+                    place.file,
+                    Edit::DeleteStatement {
+                        range: stmt.range(),
+                    },
+                ));
+                Ok(())
+            }
+            "close" | "wait_closed" => {
+                let stmt = self.own_statement(place)?;
+                change.edits.push((
+                    place.file,
+                    Edit::DeleteStatement {
+                        range: stmt.range(),
+                    },
+                ));
+                Ok(())
+            }
+            "__aenter__" | "__aexit__" => Ok(()),
+            _ => Err((place, format!("a listener of AnyIO has no `{name}`"))),
+        }
+    }
+
+    /// `server.sockets[0].getsockname()[1]` and its parts.
+    fn sockets(&self, view: &View<'c>, place: Place) -> Result<Edit, Obstacle> {
+        let Some(Expr::Attribute(sockets)) = view.tree.expr_at(place.range) else {
+            return Err((place, "its sockets are passed on".to_owned()));
+        };
+        let server = Piece::Source(sockets.value.range());
+        let simple = |range: TextRange, attribute: &'static str| {
+            let mut pieces_ = vec![server.clone(), ".extra(".into()];
+            pieces_.extend(pieces("{@anyio.abc}.SocketAttribute.", &[]));
+            pieces_.push(attribute.into());
+            pieces_.push(")".into());
+            Edit::Replace {
+                range,
+                pieces: pieces_,
+            }
+        };
+        let parents: Vec<AnyNodeRef<'_>> = view
+            .tree
+            .ancestors(sockets)
+            .filter(|node| !matches!(node, AnyNodeRef::Arguments(_)))
+            .take(4)
+            .collect();
+        if let Some(AnyNodeRef::ExprSubscript(first)) = parents.first()
+            && index_of(first) == Some(0)
+        {
+            if let [
+                _,
+                AnyNodeRef::ExprAttribute(name),
+                AnyNodeRef::ExprCall(call),
+                rest @ ..,
+            ] = parents.as_slice()
+                && name.attr.as_str() == "getsockname"
+            {
+                return Ok(match rest.first() {
+                    Some(AnyNodeRef::ExprSubscript(part))
+                        if index_of(part) == Some(1) && !self.is_unix =>
+                    {
+                        simple(part.range(), "local_port")
+                    }
+                    _ => simple(call.range(), "local_address"),
+                });
+            }
+            return Ok(simple(first.range(), "raw_socket"));
+        }
+        let mut list: Vec<Piece> = pieces("[", &[]);
+        if self.is_unix {
+            list.push(server);
+            list.extend(pieces(
+                ".extra({@anyio.abc}.SocketAttribute.raw_socket)]",
+                &[],
+            ));
+        } else {
+            list.extend(pieces(
+                "listener.extra({@anyio.abc}.SocketAttribute.raw_socket) for listener in ",
+                &[],
+            ));
+            list.push(server);
+            list.push(".listeners]".into());
+        }
+        Ok(Edit::Replace {
+            range: place.range,
+            pieces: list,
+        })
+    }
+}
+
+/// What a server is called in the block.
+struct Named {
+    name: String,
+    naming: Option<Edit>,
+}
+
+fn index_of(subscript: &loopshift_python::ast::ExprSubscript) -> Option<u32> {
+    match crate::rules::shared::number(&subscript.slice) {
+        Some(0.0) => Some(0),
+        Some(1.0) => Some(1),
+        _ => None,
+    }
+}
+
+/// The first statement that leaves the block, other than by its end.
+struct Leaving(Option<TextRange>);
+
+impl<'a> SourceOrderVisitor<'a> for Leaving {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            Stmt::Return(_) => self.0 = self.0.or(Some(stmt.range())),
+            Stmt::For(_) | Stmt::While(_) => {
+                // What leaves only a loop inside stays in the block, so only a `return` counts there.
+                let mut inner = Returns(None);
+                source_order::walk_stmt(&mut inner, stmt);
+                self.0 = self.0.or(inner.0);
+            }
+            Stmt::Break(_) | Stmt::Continue(_) => self.0 = self.0.or(Some(stmt.range())),
+            _ => source_order::walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if matches!(expr, Expr::Yield(_) | Expr::YieldFrom(_)) {
+            self.0 = self.0.or(Some(expr.range()));
+        } else if !expr.is_lambda_expr() {
+            source_order::walk_expr(self, expr);
+        }
+    }
+}
+
+struct Returns(Option<TextRange>);
+
+impl<'a> SourceOrderVisitor<'a> for Returns {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            Stmt::Return(_) => self.0 = self.0.or(Some(stmt.range())),
+            _ => source_order::walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if matches!(expr, Expr::Yield(_) | Expr::YieldFrom(_)) {
+            self.0 = self.0.or(Some(expr.range()));
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The members of `StreamReader` and `StreamWriter`, each in `AnyIO`'s terms.
+
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
+use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::arguments::inside;
+use crate::context::View;
+
+/// `StreamReader.read`.
+pub(crate) static READ: Helper = Helper {
+    name: "_read",
+    source: "\
+async def {name}(stream, n=-1):
+    \"\"\"Up to n bytes, or all until the end if n is negative; b\"\" at the end of the stream.\"\"\"
+    chunks = []
+    try:
+        while n < 0:
+            chunks.append(await stream.receive())
+        return await stream.receive(n) if n else b\"\"
+    except {@anyio}.EndOfStream:
+        return b\"\".join(chunks)
+",
+};
+
+/// `StreamReader.readline`.
+pub(crate) static READ_LINE: Helper = Helper {
+    name: "_read_line",
+    source: "\
+async def {name}(stream):
+    \"\"\"A line with its end, or the rest at the end of the stream.\"\"\"
+    try:
+        return await stream.receive_until(b\"\\n\", 65536) + b\"\\n\"
+    except {@anyio}.IncompleteRead:
+        rest = stream.buffer
+        return await stream.receive(len(rest)) if rest else b\"\"
+",
+};
+
+/// `StreamReader.readuntil`.
+pub(crate) static READ_UNTIL: Helper = Helper {
+    name: "_read_until",
+    source: "\
+async def {name}(stream, separator=b\"\\n\"):
+    \"\"\"All up to the separator, which is part of it; IncompleteRead, with the rest in `partial`, if it does not come.\"\"\"
+    try:
+        return await stream.receive_until(separator, 65536) + separator
+    except {@anyio}.IncompleteRead as error:
+        rest = stream.buffer
+        error.partial = await stream.receive(len(rest)) if rest else b\"\"
+        raise
+",
+};
+
+/// `StreamReader.readexactly`, where the error's parts are looked at.
+pub(crate) static READ_EXACTLY: Helper = Helper {
+    name: "_read_exactly",
+    source: "\
+async def {name}(stream, n):
+    \"\"\"So many bytes; IncompleteRead, with the rest in `partial`, if the stream ends before.\"\"\"
+    try:
+        return await stream.receive_exactly(n) if n else b\"\"
+    except {@anyio}.IncompleteRead as error:
+        rest = stream.buffer
+        error.partial = await stream.receive(len(rest)) if rest else b\"\"
+        error.expected = n
+        raise
+",
+};
+
+/// What a conversion depends on beside the member itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// Whether the program looks at the parts of an incomplete read.
+    pub partial: bool,
+    /// Whether the streams may be pipes of a child process.
+    pub pipes: bool,
+    /// Whether they may be sockets.
+    pub sockets: bool,
+}
+
+/// The edits for a member of a reader, by the range of `reader.readline`.
+///
+/// # Errors
+/// Why this form of it has no counterpart.
+pub(crate) fn reader_member(
+    view: &View<'_>,
+    member: TextRange,
+    method: &str,
+    manner: Manner,
+) -> Result<Vec<Edit>, String> {
+    let (call, base, attr) = called(view, member, method)?;
+    let helper = match method {
+        "read" => &READ,
+        "readline" => &READ_LINE,
+        "readuntil" => &READ_UNTIL,
+        "readexactly" if manner.partial => &READ_EXACTLY,
+        "readexactly" => {
+            if !call.arguments.keywords.is_empty() {
+                return Err("its argument is given by keyword".to_owned());
+            }
+            return Ok(vec![Edit::replace(attr, "receive_exactly", &[])]);
+        }
+        "at_eof" => {
+            return Err(
+                "a stream of AnyIO tells its end only when it is read: test what a read gives instead of `at_eof()`"
+                    .to_owned(),
+            );
+        }
+        _ => return Err(format!("a stream of AnyIO has no `{method}`")),
+    };
+    let mut front: Vec<Piece> = vec![Piece::Helper(helper), "(".into(), base.into()];
+    if !call.arguments.is_empty() {
+        front.push(", ".into());
+    }
+    Ok(vec![Edit::Replace {
+        range: TextRange::new(call.start(), inside(call).start()),
+        pieces: front,
+    }])
+}
+
+/// The header of `async for line in reader:` anew.
+///
+/// # Errors
+/// Why it can't be written as a `while`.
+pub(crate) fn lines(view: &View<'_>, reader: &Expr) -> Result<Vec<Edit>, String> {
+    let Some(AnyNodeRef::StmtFor(for_)) = view.tree.parent(reader) else {
+        return Err("its lines are iterated in a comprehension".to_owned());
+    };
+    let Expr::Name(target) = &*for_.target else {
+        return Err("its lines are not iterated by a plain variable".to_owned());
+    };
+    let header = TextRange::new(for_.start(), for_.iter.end());
+    Ok(vec![Edit::Replace {
+        range: header,
+        pieces: vec![
+            "while ".into(),
+            target.range().into(),
+            " := await ".into(),
+            Piece::Helper(&READ_LINE),
+            "(".into(),
+            reader.range().into(),
+            ")".into(),
+        ],
+    }])
+}
+
+/// The edits for a member of a writer, by the range of `writer.write`.
+///
+/// # Errors
+/// Why this form of it has no counterpart.
+pub(crate) fn writer_member(
+    view: &View<'_>,
+    member: TextRange,
+    method: &str,
+    manner: Manner,
+) -> Result<Vec<Edit>, String> {
+    let (call, _, attr) = called(view, member, method)?;
+    let alone = |name: &str| -> Result<(), String> {
+        if !view.is_async(call.range()) {
+            return Err(format!(
+                "`{name}` is called in a function that is not async, where nothing can be sent"
+            ));
+        }
+        if !matches!(view.tree.parent(call), Some(AnyNodeRef::StmtExpr(_))) {
+            return Err(format!("`{name}` is not a statement of its own"));
+        }
+        Ok(())
+    };
+    match method {
+        "write" => {
+            alone("write")?;
+            Ok(vec![
+                Edit::insert(call.start(), "await ", &[]),
+                Edit::replace(attr, "send", &[]),
+            ])
+        }
+        "writelines" => {
+            alone("writelines")?;
+            let inner = inside(call);
+            Ok(vec![
+                Edit::insert(call.start(), "await ", &[]),
+                Edit::replace(attr, "send", &[]),
+                Edit::insert(inner.start(), "b\"\".join(", &[]),
+                Edit::insert(inner.end(), ")", &[]),
+            ])
+        }
+        "write_eof" => {
+            alone("write_eof")?;
+            let name = match (manner.pipes, manner.sockets) {
+                (true, true) => {
+                    return Err("`write_eof` may be that of a pipe or of a socket".to_owned());
+                }
+                (true, false) => "aclose",
+                (false, _) => "send_eof",
+            };
+            Ok(vec![
+                Edit::insert(call.start(), "await ", &[]),
+                Edit::replace(attr, name, &[]),
+            ])
+        }
+        "close" => {
+            alone("close")?;
+            let mut edits = vec![
+                Edit::insert(call.start(), "await ", &[]),
+                Edit::replace(attr, "aclose", &[]),
+            ];
+            edits.extend(shield(view, call));
+            Ok(edits)
+        }
+        "drain" | "wait_closed" => {
+            let whole = view
+                .await_of(call.range())
+                .filter(|await_| matches!(view.tree.parent(*await_), Some(AnyNodeRef::StmtExpr(_))))
+                .and_then(|await_| view.tree.enclosing_statement(await_.range()));
+            let Some(whole) = whole else {
+                return Err(format!(
+                    "`{method}` is not awaited in a statement of its own"
+                ));
+            };
+            if method == "drain" && is_guarded_alone(view, whole) {
+                return Err(
+                    "only `drain` stands in a `try`: AnyIO tells of a broken connection where something is sent"
+                        .to_owned(),
+                );
+            }
+            Ok(vec![Edit::DeleteStatement {
+                range: whole.range(),
+            }])
+        }
+        "get_extra_info" => extra(view, call, attr),
+        "is_closing" => Err("a stream of AnyIO doesn't tell whether it is closed".to_owned()),
+        _ => Err(format!("a stream of AnyIO has no `{method}`")),
+    }
+}
+
+fn called<'v>(
+    view: &View<'v>,
+    member: TextRange,
+    method: &str,
+) -> Result<(&'v ExprCall, TextRange, TextRange), String> {
+    let passed = || format!("`{method}` is passed on as a function");
+    let call = view.call_of(member).ok_or_else(passed)?;
+    let Expr::Attribute(attribute) = &*call.func else {
+        return Err(passed());
+    };
+    Ok((call, attribute.value.range(), attribute.attr.range()))
+}
+
+/// `writer.get_extra_info("peername")` as `writer.extra(…)`.
+fn extra(view: &View<'_>, call: &ExprCall, attr: TextRange) -> Result<Vec<Edit>, String> {
+    let known = call.arguments.args.first().and_then(|name| match name {
+        Expr::StringLiteral(literal) => match literal.value.to_str() {
+            "peername" => Some((name.range(), "{@anyio.abc}.SocketAttribute.remote_address")),
+            "sockname" => Some((name.range(), "{@anyio.abc}.SocketAttribute.local_address")),
+            "socket" => Some((name.range(), "{@anyio.abc}.SocketAttribute.raw_socket")),
+            _ => None,
+        },
+        _ => None,
+    });
+    let Some((range, attribute)) = known else {
+        return Err(format!(
+            "AnyIO has no counterpart of `{}`",
+            view.text(call.range())
+        ));
+    };
+    Ok(vec![
+        Edit::replace(attr, "extra", &[]),
+        Edit::Replace {
+            range,
+            pieces: pieces(attribute, &[]),
+        },
+    ])
+}
+
+/// A shield around a close in a `finally` or handler after which more is to be done: `AnyIO` cancels every wait there.
+fn shield(view: &View<'_>, call: &ExprCall) -> Option<Edit> {
+    let stmt = view.tree.enclosing_statement(call.range())?;
+    let in_cleanup = match view.tree.parent(stmt)? {
+        AnyNodeRef::ExceptHandlerExceptHandler(_) => true,
+        AnyNodeRef::StmtTry(try_) => try_.finalbody.iter().any(|it| it.range() == stmt.range()),
+        _ => false,
+    };
+    let (suite, index) = view.tree.suite_of(stmt)?;
+    let more = suite
+        .get(index + 1..)?
+        .iter()
+        .any(|stmt| !view.text(stmt.range()).ends_with(".wait_closed()"));
+    if !in_cleanup || !more {
+        return None;
+    }
+    Some(Edit::Wrap(Wrap {
+        range: stmt.range(),
+        before: Vec::new(),
+        header: pieces("with {@anyio}.CancelScope(shield=True):", &[]),
+        last: Vec::new(),
+        after: Vec::new(),
+    }))
+}
+
+/// Whether the statement is in the body of a `try`, and nothing that writes is.
+fn is_guarded_alone(view: &View<'_>, stmt: &Stmt) -> bool {
+    let Some(AnyNodeRef::StmtTry(try_)) = view.tree.parent(stmt) else {
+        return false;
+    };
+    let (Some(first), Some(last)) = (try_.body.first(), try_.body.last()) else {
+        return false;
+    };
+    if !try_.body.iter().any(|it| it.range() == stmt.range()) || try_.handlers.is_empty() {
+        return false;
+    }
+    let body = view.text(TextRange::new(first.start(), last.end()));
+    !body.contains(".write(") && !body.contains(".writelines(")
+}
