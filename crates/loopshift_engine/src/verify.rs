@@ -54,9 +54,6 @@ pub fn verify(verification: &Verification<'_>, texts: &[(FileId, String)]) -> Ve
     faults
 }
 
-/// Names that every module has.
-const MODULE_NAMES: &[&str] = &["__name__", "__file__", "__doc__", "__package__", "__spec__"];
-
 /// Names that are read in the new text and bound nowhere, and were not in the old one.
 fn check_names(file: FileId, before: &str, after: &str, python: PythonVersion) -> Vec<Fault> {
     let (Ok(old), Ok(new)) = (parse_module(before, python), parse_module(after, python)) else {
@@ -70,11 +67,7 @@ fn check_names(file: FileId, before: &str, after: &str, python: PythonVersion) -
     let unbound = |scopes: &Scopes<'_>, name: &str, scope| {
         scopes.resolve(name, scope).is_none()
             && !crate::flow::is_builtin(name)
-<<<<<<< HEAD
             && !is_module_attribute(name)
-=======
-            && !MODULE_NAMES.contains(&name)
->>>>>>> 788bd55 (Move child processes, streams and servers to AnyIO)
     };
     let known: Vec<&str> = old_scopes
         .references
@@ -237,7 +230,6 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
     faults
 }
 
-<<<<<<< HEAD
 /// An argument that the API does not take, or one that it misses, in words. Where arguments are unpacked nothing is said.
 fn unfit_argument(program: &Program<'_>, api: &Api, call: &Call) -> Option<String> {
     let unpacked = |arg: &Arg| matches!(arg.kind, ArgKind::Star | ArgKind::DoubleStar);
@@ -282,7 +274,8 @@ fn unfit_argument(program: &Program<'_>, api: &Api, call: &Call) -> Option<Strin
         .filter(|param| !takes_any(param) && !param.optional)
         .find(|param| !given_by_place.contains(&&*param.name) && !keywords.contains(&&*param.name))
         .map(|param| format!("no argument for `{}`", param.name))
-=======
+}
+
 /// Whether the program itself sets an attribute of that name.
 fn is_set(program: &Program<'_>, name: &str) -> bool {
     let attr = name.rsplit('.').next().unwrap_or(name);
@@ -291,7 +284,6 @@ fn is_set(program: &Program<'_>, name: &str) -> bool {
         .stores
         .iter()
         .any(|store| flow.text(store.attr) == attr)
->>>>>>> 788bd55 (Move child processes, streams and servers to AnyIO)
 }
 
 fn fault(
