@@ -1,8 +1,9 @@
 //! The edits that move the tasks of a region into its group.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
@@ -12,7 +13,8 @@ use super::failure::{handlers, is_observed};
 use super::family::{Model, Spawn, Wait, WaitKind};
 use super::life::ExitKind;
 use super::region::{Region, waits_of};
-use super::{helpers, members};
+use super::thread::{self, Thread};
+use super::{helpers, members, waits};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
 use crate::rules::shared::is_statement;
@@ -30,17 +32,86 @@ pub(super) enum Errors {
     Logged,
 }
 
-/// One change for each region.
-pub(super) fn changes(cx: &Context<'_>, model: &Model<'_>, regions: &[Region<'_>]) -> Vec<Change> {
-    regions
+/// What must change at once: regions, and the families in them or handed their groups.
+#[derive(Default)]
+struct Component {
+    regions: BTreeSet<usize>,
+    families: BTreeSet<usize>,
+    threaded: BTreeSet<usize>,
+}
+
+/// One change for all that belongs together.
+pub(super) fn changes(
+    cx: &Context<'_>,
+    model: &Model<'_>,
+    regions: &[Region<'_>],
+    threads: &BTreeMap<usize, Thread>,
+) -> Vec<Change> {
+    let mut components: Vec<Component> = Vec::new();
+    for (at, region) in regions.iter().enumerate() {
+        let mut component = Component {
+            regions: [at].into(),
+            families: region.families.clone(),
+            threaded: BTreeSet::new(),
+        };
+        for (index, thread) in threads {
+            let starts = region.starts.iter().any(|start| {
+                thread.roots.values().any(|places| places.contains(start))
+                    || model.families[*index]
+                        .spawns
+                        .iter()
+                        .any(|it| it.site() == *start)
+            });
+            if starts {
+                component.threaded.insert(*index);
+            }
+        }
+        components.push(component);
+    }
+    // Families that share a function with a parameter, or a group, go together.
+    let related = |a: &Component, b: &Component| {
+        a.threaded.iter().any(|first| {
+            b.threaded.iter().any(|second| {
+                first == second
+                    || threads[first]
+                        .functions
+                        .iter()
+                        .any(|it| threads[second].functions.contains(it))
+            })
+        }) || a.families.iter().any(|index| b.families.contains(index))
+    };
+    let mut at = 0;
+    while at < components.len() {
+        let other =
+            (at + 1..components.len()).find(|it| related(&components[at], &components[*it]));
+        if let Some(other) = other {
+            let taken = components.remove(other);
+            components[at].regions.extend(taken.regions);
+            components[at].families.extend(taken.families);
+            components[at].threaded.extend(taken.threaded);
+        } else {
+            at += 1;
+        }
+    }
+    components
         .iter()
-        .flat_map(|region| change(cx, model, region))
+        .flat_map(|component| change(cx, model, regions, threads, component))
         .collect()
 }
 
-fn change(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>) -> Vec<Change> {
-    let spawns: Vec<(usize, &Spawn<'_>)> = region
+fn change(
+    cx: &Context<'_>,
+    model: &Model<'_>,
+    regions: &[Region<'_>],
+    threads: &BTreeMap<usize, Thread>,
+    component: &Component,
+) -> Vec<Change> {
+    let all: BTreeSet<usize> = component
         .families
+        .union(&component.threaded)
+        .copied()
+        .collect();
+    let spawns: Vec<(usize, &Spawn<'_>)> = all
         .iter()
         .flat_map(|index| {
             let spawns = &model.families[*index].spawns;
@@ -66,70 +137,129 @@ fn change(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>) -> Vec<Chang
         &*first.api,
         "the task becomes one of a task group",
     );
-    let view = region.view;
-    let scope = view.scopes.at(super::body_range(region.def).start());
-    let group = view.scopes.fresh_name(scope, "tg");
-    let errors: Vec<(usize, Errors)> = region
-        .families
+    let mut way = Thread::default();
+    for index in &component.threaded {
+        let thread = &threads[index];
+        way.functions.extend(&thread.functions);
+        way.inner_calls.extend(&thread.inner_calls);
+        for (root, places) in &thread.roots {
+            way.roots.entry(*root).or_default().extend(places);
+        }
+    }
+    let parameter = thread::parameter_name(cx, &way);
+    let mut groups: BTreeMap<FuncId, String> = BTreeMap::new();
+    for function in &way.functions {
+        groups.insert(*function, parameter.clone());
+    }
+    let mut deleted: Vec<TextRange> = Vec::new();
+    let mut last: BTreeMap<usize, Vec<Vec<Piece>>> = BTreeMap::new();
+    for at in &component.regions {
+        let region = &regions[*at];
+        let scope = region.view.scopes.at(super::body_range(region.def).start());
+        groups.insert(region.function, region.view.scopes.fresh_name(scope, "tg"));
+        last.insert(*at, Vec::new());
+    }
+    let errors: BTreeMap<usize, Errors> = all
         .iter()
-        .map(|index| (*index, errors_of(cx, model, region, *index)))
+        .map(|index| {
+            let region = component
+                .regions
+                .iter()
+                .map(|at| &regions[*at])
+                .find(|region| region.families.contains(index));
+            (*index, errors_of(cx, model, region, *index))
+        })
         .collect();
-    let kept = |index: usize| {
-        errors
-            .iter()
-            .any(|(at, errors)| *at == index && *errors == Errors::Kept)
-    };
-    let mut out = Out {
-        region,
-        group: &group,
-        each: view.scopes.fresh_name(scope, "task"),
-        deleted: Vec::new(),
-        last: Vec::new(),
-    };
+    let kept = |index: &usize| errors.get(index) == Some(&Errors::Kept);
     for wait in &model.waits {
         let families: BTreeSet<usize> = wait
             .sites
             .iter()
             .filter_map(|site| model.by_site.get(site).copied())
             .collect();
-        if !families.iter().any(|index| region.families.contains(index)) {
+        if !families.iter().any(|index| all.contains(index)) {
             continue;
         }
-        let guarded = families.iter().any(|index| kept(*index));
+        let guarded = families.iter().any(kept);
         for use_ in &wait.uses {
             change.covers.push(*use_);
         }
-        let is_tail = region.tail.contains(&wait.view.place(wait.await_));
-        if !edit_wait(&mut change, &mut out, wait, guarded, is_tail) {
-            return decline("it is waited for in a way that is not known to have a counterpart");
+        let place = wait.view.place(wait.await_);
+        let region = component
+            .regions
+            .iter()
+            .copied()
+            .find(|at| regions[*at].function == wait.function);
+        let mut out = Out {
+            group: groups.get(&wait.function).cloned(),
+            is_tail: region.is_some_and(|at| regions[at].tail.contains(&place)),
+            deleted: Vec::new(),
+            last: Vec::new(),
+        };
+        if let Err(reason) = edit_wait(&mut change, &mut out, wait, guarded) {
+            return decline(&reason);
+        }
+        deleted.extend(out.deleted);
+        if let Some(at) = region {
+            last.entry(at).or_default().extend(out.last);
         }
         rename_cancelled(cx, model, &mut change, wait);
     }
-    for (index, _) in &errors {
+    for index in &all {
         for member in &model.families[*index].members {
             change.covers.push(member.view.place(member.attribute));
-            members::edit(&mut change, member, kept(*index));
+            members::edit(&mut change, member, kept(index));
             if matches!(member.name.as_str(), "result" | "exception") {
                 rename_state(cx, &mut change, member.view, member.attribute.range());
             }
         }
     }
+    let mut gone: BTreeSet<Place> = BTreeSet::new();
+    for index in &all {
+        gone.extend(&model.families[*index].keeping.statements);
+    }
+    for place in gone {
+        deleted.push(place.range);
+        change
+            .edits
+            .push((place.file, Edit::DeleteStatement { range: place.range }));
+    }
     for (index, spawn) in &spawns {
         change.covers.push(spawn.callee);
-        let errors = errors
-            .iter()
-            .find(|(at, _)| at == index)
-            .map_or(Errors::Leave, |(_, errors)| *errors);
-        edit_spawn(cx, &mut change, spawn, errors, &out);
+        let Some(group) = groups.get(&spawn.function) else {
+            return decline("its task group is not at hand where it is made");
+        };
+        edit_spawn(cx, &mut change, spawn, errors[index], group, &deleted);
     }
-    stop(&mut change, &mut out);
-    let observed = wrap(cx, &mut change, &out);
-    caveats(&mut change, region, &errors, observed);
+    thread::edit(cx, &mut change, &way, &parameter, &groups);
+    let mut observed = false;
+    for at in &component.regions {
+        let region = &regions[*at];
+        let mut last = last.remove(at).unwrap_or_default();
+        let group = groups[&region.function].clone();
+        stop(&mut change, region, &group, &mut last);
+        observed |= wrap(cx, &mut change, region, &group, last);
+        if region.lingers {
+            change.caveat("the function waits until a task that it told to stop has ended");
+        }
+    }
+    if errors.values().any(|errors| *errors == Errors::Leave) {
+        change.caveat(if observed {
+            "an error of the task cancels what runs beside it in the task group"
+        } else {
+            "an error of the task arrives as an ExceptionGroup, and cancels what runs beside it in the task group"
+        });
+    }
+    if !component.threaded.is_empty() {
+        change.caveat("functions that make tasks get a task group as a parameter");
+    }
+    let ends = component
+        .regions
+        .iter()
+        .any(|at| !regions[*at].stops.is_empty());
     let stopped: Vec<Place> = spawns
         .iter()
-        .filter(|(index, _)| {
-            super::cancelled::is_cancelled(&model.families[*index]) || !region.stops.is_empty()
-        })
+        .filter(|(index, _)| ends || super::cancelled::is_cancelled(&model.families[*index]))
         .map(|(_, spawn)| spawn.view.place(spawn.coro))
         .collect();
     change.covers.sort();
@@ -141,7 +271,12 @@ fn change(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>) -> Vec<Chang
 }
 
 /// What to do with errors of the tasks of a family.
-fn errors_of(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>, index: usize) -> Errors {
+fn errors_of(
+    cx: &Context<'_>,
+    model: &Model<'_>,
+    region: Option<&Region<'_>>,
+    index: usize,
+) -> Errors {
     let family = &model.families[index];
     let raising = Raising::new(cx);
     if family
@@ -181,7 +316,16 @@ fn errors_of(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>, index: us
 }
 
 /// Whether a handler between the place and the edge of the region catches errors of tasks.
-fn caught_inside(cx: &Context<'_>, region: &Region<'_>, view: &View<'_>, range: TextRange) -> bool {
+fn caught_inside(
+    cx: &Context<'_>,
+    region: Option<&Region<'_>>,
+    view: &View<'_>,
+    range: TextRange,
+) -> bool {
+    let Some(region) = region else {
+        // It fails beside code that has nothing to do with it.
+        return true;
+    };
     handlers(cx, view, range).iter().any(|(at, catches, _)| {
         catches.errors
             && (view.file != region.view.file
@@ -190,47 +334,42 @@ fn caught_inside(cx: &Context<'_>, region: &Region<'_>, view: &View<'_>, range: 
     })
 }
 
-/// What one region writes.
-struct Out<'o, 'c> {
-    region: &'o Region<'c>,
-    /// The name of the group.
-    group: &'o str,
-    /// A name for a task in a loop.
-    each: String,
+/// What a wait writes elsewhere.
+struct Out {
+    /// The name of the group, where it is at hand.
+    group: Option<String>,
+    /// Whether it stands behind the block.
+    is_tail: bool,
     /// Statements that go.
     deleted: Vec<TextRange>,
     /// Lines at the end of the block.
     last: Vec<Vec<Piece>>,
 }
 
-/// Writes a wait; false where it has no form.
+/// Writes a wait.
+///
+/// # Errors
+/// Why it has no form.
 fn edit_wait(
     change: &mut Change,
-    out: &mut Out<'_, '_>,
+    out: &mut Out,
     wait: &Wait<'_>,
     guarded: bool,
-    is_tail: bool,
-) -> bool {
+) -> Result<(), String> {
     match wait.kind {
-        WaitKind::Await => edit_await(change, out, wait, guarded, is_tail),
+        WaitKind::Await => edit_await(change, out, wait, guarded),
         WaitKind::Gather { exceptions } => {
-            return edit_gather(change, out, wait, guarded, is_tail, exceptions);
+            if !edit_gather(change, out, wait, guarded, exceptions) {
+                return Err("it is gathered with something that has no form as a task".to_owned());
+            }
         }
-        WaitKind::For => return edit_wait_for(change, wait, guarded),
-        WaitKind::ShieldedFor | WaitKind::Shield | WaitKind::All | WaitKind::AllTimeout => {
-            return edit_other(change, out, wait, guarded);
-        }
+        kind => return waits::edit(change, wait, kind, guarded),
     }
-    true
+    Ok(())
 }
 
-fn edit_await(
-    change: &mut Change,
-    out: &mut Out<'_, '_>,
-    wait: &Wait<'_>,
-    guarded: bool,
-    is_tail: bool,
-) {
+fn edit_await(change: &mut Change, out: &mut Out, wait: &Wait<'_>, guarded: bool) {
+    let is_tail = out.is_tail;
     let file = wait.view.file;
     let whole = wait.await_.range();
     let operand = wait.await_.value.range();
@@ -270,27 +409,32 @@ fn edit_await(
 
 fn edit_gather(
     change: &mut Change,
-    out: &mut Out<'_, '_>,
+    out: &mut Out,
     wait: &Wait<'_>,
     guarded: bool,
-    is_tail: bool,
     exceptions: bool,
 ) -> bool {
+    let is_tail = out.is_tail;
     let file = wait.view.file;
     let whole = wait.await_.range();
     let alone = is_statement(wait.view, wait.await_);
     let mut operands: Vec<(bool, Vec<Piece>)> = Vec::new();
+    let mut extras = 0;
     for operand in &wait.operands {
         match operand {
             Expr::Starred(starred) => operands.push((true, vec![starred.value.range().into()])),
             Expr::Call(call) if !wait.sites.contains(&wait.view.place(call)) => {
                 // A coroutine runs beside the tasks only if it is a task as well.
-                let name = fresh_task(out);
+                let Some(group) = out.group.clone() else {
+                    return false;
+                };
+                let name = fresh_task(wait, extras);
+                extras += 1;
                 let make = pieces(
                     "{0} = {1}.create_task({2})",
                     &[
                         Piece::from(name.clone()),
-                        Piece::from(out.group.to_owned()),
+                        Piece::from(group),
                         call.range().into(),
                     ],
                 );
@@ -323,7 +467,8 @@ fn edit_gather(
         out.deleted.push(whole);
         return true;
     }
-    let task = Piece::from(out.each.clone());
+    let scope = wait.view.scopes.at(whole.start());
+    let task = Piece::from(wait.view.scopes.fresh_name(scope, "task"));
     if alone && !is_tail {
         // Only a wait: one line for each.
         let mut text: Vec<Piece> = Vec::new();
@@ -451,30 +596,13 @@ fn wait_line(task: Vec<Piece>, guarded: bool, exceptions: bool) -> Vec<Piece> {
     text
 }
 
-fn fresh_task(out: &mut Out<'_, '_>) -> String {
-    let scope = out
-        .region
-        .view
-        .scopes
-        .at(super::body_range(out.region.def).start());
-    let count = out.last.len();
-    let base = if count == 0 {
-        "extra".to_owned()
-    } else {
-        format!("extra_{}", count + 1)
+fn fresh_task(wait: &Wait<'_>, extras: usize) -> String {
+    let scope = wait.view.scopes.at(wait.await_.start());
+    let base = match extras {
+        0 => "extra".to_owned(),
+        count => format!("extra_{}", count + 1),
     };
-    out.region.view.scopes.fresh_name(scope, &base)
-}
-
-/// `wait_for(t, timeout)`: asyncio cancels the task when the time is over.
-fn edit_wait_for(change: &mut Change, wait: &Wait<'_>, guarded: bool) -> bool {
-    let _ = (change, wait, guarded);
-    false
-}
-
-fn edit_other(change: &mut Change, out: &mut Out<'_, '_>, wait: &Wait<'_>, guarded: bool) -> bool {
-    let _ = (change, out, wait, guarded);
-    false
+    wait.view.scopes.fresh_name(scope, &base)
 }
 
 fn edit_spawn(
@@ -482,16 +610,17 @@ fn edit_spawn(
     change: &mut Change,
     spawn: &Spawn<'_>,
     errors: Errors,
-    out: &Out<'_, '_>,
+    group: &str,
+    deleted: &[TextRange],
 ) {
     let file = spawn.view.file;
     let view = spawn.view;
-    let group = Piece::from(out.group.to_owned());
+    let group = Piece::from(group.to_owned());
     let mut unused = is_statement(view, spawn.call);
     // `t = …`, where nothing reads `t` any more.
     if let Some(AnyNodeRef::StmtAssign(assign)) = view.tree.parent(spawn.call)
         && let [Expr::Name(name)] = &assign.targets[..]
-        && is_unread(view, name.id.as_str(), assign.range(), &out.deleted)
+        && is_unread(view, name.id.as_str(), assign.range(), deleted)
     {
         unused = true;
         let target = TextRange::new(assign.start(), spawn.call.start());
@@ -636,10 +765,9 @@ fn rename(cx: &Context<'_>, change: &mut Change, view: &View<'_>, range: TextRan
 }
 
 /// Tells the group to stop where asyncio would cancel what is left.
-fn stop(change: &mut Change, out: &mut Out<'_, '_>) {
-    let region = out.region;
+fn stop(change: &mut Change, region: &Region<'_>, group: &str, last: &mut Vec<Vec<Piece>>) {
     for (kind, range) in &region.stops {
-        let cancel = format!("{}.cancel_scope.cancel()", out.group);
+        let cancel = format!("{group}.cancel_scope.cancel()");
         match kind {
             ExitKind::Return => {
                 change.edits.push((
@@ -650,21 +778,26 @@ fn stop(change: &mut Change, out: &mut Out<'_, '_>) {
                     },
                 ));
             }
-            ExitKind::Fall | ExitKind::Jump => out.last.push(vec![Piece::from(cancel)]),
+            ExitKind::Fall | ExitKind::Jump => last.push(vec![Piece::from(cancel)]),
         }
     }
 }
 
 /// Puts the group around the region, and tells whether callers get errors as they did.
-fn wrap(cx: &Context<'_>, change: &mut Change, out: &Out<'_, '_>) -> bool {
-    let region = out.region;
+fn wrap(
+    cx: &Context<'_>,
+    change: &mut Change,
+    region: &Region<'_>,
+    group: &str,
+    last: Vec<Vec<Piece>>,
+) -> bool {
     let range = region.run.range();
     let place = Place {
         file: region.view.file,
         range,
     };
     let observed = is_observed(cx, place);
-    let header = |template: &'static str| pieces(template, &[Piece::from(out.group.to_owned())]);
+    let header = |template: &'static str| pieces(template, &[Piece::from(group.to_owned())]);
     if observed {
         change.edits.push((
             region.view.file,
@@ -683,22 +816,9 @@ fn wrap(cx: &Context<'_>, change: &mut Change, out: &Out<'_, '_>) -> bool {
             range,
             before: Vec::new(),
             header: header("async with {@anyio}.create_task_group() as {0}:"),
-            last: out.last.clone(),
+            last,
             after: Vec::new(),
         }),
     ));
     observed
-}
-
-fn caveats(change: &mut Change, region: &Region<'_>, errors: &[(usize, Errors)], observed: bool) {
-    if errors.iter().any(|(_, errors)| *errors == Errors::Leave) {
-        change.caveat(if observed {
-            "an error of the task cancels what runs beside it in the task group"
-        } else {
-            "an error of the task arrives as an ExceptionGroup, and cancels what runs beside it in the task group"
-        });
-    }
-    if region.lingers {
-        change.caveat("the function waits until a task that it told to stop has ended");
-    }
 }

@@ -9,6 +9,7 @@ use loopshift_engine::objects::{Cluster, clusters};
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprAwait, ExprCall};
 
+use super::keep::Keeping;
 use crate::context::{Context, View};
 
 const TASK: &str = "asyncio.Task";
@@ -91,6 +92,8 @@ pub(super) struct Family<'c> {
     pub(super) cluster: Cluster,
     pub(super) spawns: Vec<Spawn<'c>>,
     pub(super) members: Vec<MemberUse<'c>>,
+    /// The idiom that keeps its tasks alive.
+    pub(super) keeping: Keeping,
     /// Why it stays, where that is clear already.
     pub(super) refusal: Option<String>,
 }
@@ -172,6 +175,7 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
             cluster,
             spawns: Vec::new(),
             members: Vec::new(),
+            keeping: Keeping::default(),
             refusal: None,
         };
         for site in family.cluster.sites.clone() {
@@ -349,6 +353,11 @@ fn touched(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> BTreeSet<Place
             other => other,
         };
         out.extend(held(cx, view.place(expr)).sites);
+        if let Expr::Call(inner) = expr
+            && cx.api_of(view, &inner.func) == Some("asyncio.shield")
+        {
+            out.extend(touched(cx, view, inner));
+        }
     }
     out
 }

@@ -6,17 +6,24 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{MemberUse, Model};
-use super::helpers;
+use super::{helpers, keep};
 use crate::context::Context;
 use crate::rules::shared::is_statement;
 
 /// Refuses families with a member that has no counterpart.
-pub(super) fn check(_: &Context<'_>, model: &mut Model<'_>) {
+pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
     for family in &mut model.families {
         if family.refusal.is_some() {
             continue;
         }
-        family.refusal = family.members.iter().find_map(refusal);
+        let keeping = keep::keeping(cx, family);
+        family.refusal = family
+            .members
+            .iter()
+            .filter(|member| keeping.is_none() || member.name != "add_done_callback")
+            .find_map(refusal)
+            .or_else(|| keep::untracked(cx, family, keeping.as_ref()));
+        family.keeping = keeping.unwrap_or_default();
     }
 }
 

@@ -9,10 +9,13 @@ mod emit;
 mod failure;
 mod family;
 mod helpers;
+mod keep;
 mod life;
 mod members;
 mod region;
 mod suites;
+mod thread;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +29,7 @@ use crate::context::{Context, View};
 use crate::rules::code::definition;
 use family::{Family, Model, held};
 use region::{Region, Wanted, regions};
+use thread::Thread;
 
 const RULE: &str = "anyio-tasks";
 
@@ -46,42 +50,8 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         }
     }
     spread(&mut model);
-    let mut wanted: BTreeMap<FuncId, BTreeSet<usize>> = BTreeMap::new();
-    for index in 0..model.families.len() {
-        if model.families[index].refusal.is_some() {
-            continue;
-        }
-        if cancelled::before_start(&model, index) {
-            model.families[index].refusal = Some(
-                "it is cancelled before it can start: asyncio never runs it then, and AnyIO does"
-                    .to_owned(),
-            );
-            continue;
-        }
-        match owner(cx, &model.families[index]) {
-            Ok(Some(function)) => {
-                wanted.entry(function).or_default().insert(index);
-            }
-            Ok(None) => {}
-            Err(reason) => model.families[index].refusal = Some(reason),
-        }
-    }
-    spread(&mut model);
-    for families in wanted.values_mut() {
-        families.retain(|index| model.families[*index].refusal.is_none());
-    }
-    let mut found: Vec<Region<'_>> = Vec::new();
-    for (function, families) in wanted {
-        found.extend(regions_of(cx, &mut model, function, families));
-    }
-    spread(&mut model);
-    found.retain(|region| {
-        region
-            .families
-            .iter()
-            .all(|index| model.families[*index].refusal.is_none())
-    });
-    for change in emit::changes(cx, &model, &found) {
+    let (found, threads) = place(cx, &mut model);
+    for change in emit::changes(cx, &model, &found, &threads) {
         changes.push(change);
     }
     for family in &model.families {
@@ -95,38 +65,155 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     unknown_spawns(cx, &model, changes);
 }
 
-/// The regions of a function; families that have none are refused, and the others get another try.
-fn regions_of<'c>(
+/// Finds the place of the group of each family: a region of the function that makes its tasks, or one of a function up
+/// the chain of callers, with the way to it.
+fn place<'c>(
     cx: &Context<'c>,
     model: &mut Model<'c>,
+) -> (Vec<Region<'c>>, BTreeMap<usize, Thread>) {
+    let mut wanted: BTreeMap<FuncId, BTreeSet<usize>> = BTreeMap::new();
+    let mut outliving: BTreeMap<usize, String> = BTreeMap::new();
+    for index in 0..model.families.len() {
+        if model.families[index].refusal.is_some() {
+            continue;
+        }
+        if cancelled::before_start(model, index) {
+            model.families[index].refusal = Some(
+                "it is cancelled before it can start: asyncio never runs it then, and AnyIO does"
+                    .to_owned(),
+            );
+            continue;
+        }
+        match owner(cx, &model.families[index]) {
+            Ok(Some(function)) => {
+                wanted.entry(function).or_default().insert(index);
+            }
+            Ok(None) => {}
+            Err(reason) => {
+                outliving.insert(index, reason);
+            }
+        }
+    }
+    spread(model);
+    let mut found: BTreeMap<FuncId, Vec<Region<'c>>> = BTreeMap::new();
+    for (function, families) in &wanted {
+        let families: BTreeSet<usize> = families
+            .iter()
+            .copied()
+            .filter(|index| model.families[*index].refusal.is_none())
+            .collect();
+        let (regions, lost) = regions_of(cx, model, *function, families, Vec::new());
+        found.insert(*function, regions);
+        outliving.extend(lost);
+    }
+    let mut threads: BTreeMap<usize, Thread> = BTreeMap::new();
+    for (index, reason) in outliving {
+        let family = &mut model.families[index];
+        if family.refusal.is_some() {
+            continue;
+        }
+        let mixed = family.spawns.iter().any(|spawn| spawn.in_group);
+        match thread::thread(cx, family) {
+            Ok(thread) if !mixed => {
+                threads.insert(index, thread);
+            }
+            Ok(_) => family.refusal = Some(reason),
+            Err(why) => family.refusal = Some(format!("{reason}; and {why}")),
+        }
+    }
+    spread(model);
+    threads.retain(|index, _| model.families[*index].refusal.is_none());
+    let roots: BTreeSet<FuncId> = threads
+        .values()
+        .flat_map(|thread| thread.roots.keys().copied())
+        .collect();
+    for root in roots {
+        let families: BTreeSet<usize> = wanted
+            .get(&root)
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(|index| {
+                model.families[*index].refusal.is_none() && !threads.contains_key(index)
+            })
+            .collect();
+        let mut starts: BTreeSet<Place> = BTreeSet::new();
+        for (index, thread) in &threads {
+            starts.extend(thread.roots.get(&root).into_iter().flatten());
+            for spawn in &model.families[*index].spawns {
+                if spawn.function == root {
+                    starts.insert(spawn.site());
+                }
+            }
+        }
+        let (regions, lost) = regions_of(cx, model, root, families, starts.into_iter().collect());
+        for (index, reason) in lost {
+            model.families[index].refusal = Some(reason);
+        }
+        if !regions.iter().any(|region| !region.starts.is_empty()) {
+            for (index, thread) in &threads {
+                if thread.roots.contains_key(&root) {
+                    model.families[*index].refusal.get_or_insert_with(|| {
+                        "its task group would have to be open over a `yield`".to_owned()
+                    });
+                }
+            }
+        }
+        found.insert(root, regions);
+    }
+    spread(model);
+    threads.retain(|index, _| model.families[*index].refusal.is_none());
+    let regions = found
+        .into_values()
+        .flatten()
+        .filter(|region| {
+            let families = region
+                .families
+                .iter()
+                .all(|index| model.families[*index].refusal.is_none());
+            families
+        })
+        .collect();
+    (regions, threads)
+}
+
+/// The regions of a function, and the families that have none there; the others get another try.
+fn regions_of<'c>(
+    cx: &Context<'c>,
+    model: &Model<'c>,
     function: FuncId,
     mut families: BTreeSet<usize>,
-) -> Vec<Region<'c>> {
+    starts: Vec<Place>,
+) -> (Vec<Region<'c>>, BTreeMap<usize, String>) {
+    let mut lost = BTreeMap::new();
     let Some((view, def)) = definition(cx, function) else {
-        return Vec::new();
+        return (Vec::new(), lost);
     };
-    let is_entry = is_entry(cx, function);
-    while !families.is_empty() {
+    let is_entry = thread::is_root(cx, function);
+    while !families.is_empty() || !starts.is_empty() {
         let wanted = Wanted {
             view,
             function,
             def,
             families: families.clone(),
-            starts: Vec::new(),
+            starts: starts.clone(),
             is_entry,
             model,
         };
         match regions(cx, &wanted) {
-            Ok(found) => return found,
-            Err((lost, reason)) => {
-                for index in lost {
+            Ok(found) => return (found, lost),
+            Err((refused, reason)) => {
+                if refused.is_empty() {
+                    break;
+                }
+                for index in refused {
                     families.remove(&index);
-                    model.families[index].refusal = Some(reason.clone());
+                    lost.insert(index, reason.clone());
                 }
             }
         }
     }
-    Vec::new()
+    (Vec::new(), lost)
 }
 
 /// Refuses every family that is waited for together with a refused one.

@@ -15,6 +15,7 @@ use crate::context::{Context, View};
 /// A task group to be.
 pub(super) struct Region<'c> {
     pub(super) view: &'c View<'c>,
+    pub(super) function: FuncId,
     pub(super) def: &'c StmtFunctionDef,
     pub(super) run: Run<'c>,
     /// The families whose tasks are in it.
@@ -112,6 +113,7 @@ pub(super) fn regions<'c>(
 fn region<'c>(wanted: &Wanted<'_, 'c>, run: Run<'c>, families: BTreeSet<usize>) -> Region<'c> {
     Region {
         view: wanted.view,
+        function: wanted.function,
         def: wanted.def,
         run,
         families,
@@ -270,7 +272,13 @@ fn merge<'c>(body: &'c [Stmt], regions: &mut Vec<Region<'c>>) {
         let Some((first, second)) = pair else { break };
         let other = regions.remove(second);
         let region = &mut regions[first];
-        if let Some(run) = hull(body, &[region.run.range(), other.run.range()]) {
+        let ends: Vec<TextRange> = [region.run, other.run]
+            .iter()
+            .flat_map(|run| [run.stmts().first(), run.stmts().last()])
+            .flatten()
+            .map(Ranged::range)
+            .collect();
+        if let Some(run) = hull(body, &ends) {
             region.run = run;
         }
         region.families.extend(other.families);

@@ -1,0 +1,312 @@
+//! Task groups that are handed down: a task that outlives the function that makes it gets the group of the coroutine that
+//! `asyncio.run` runs, through a parameter of every function on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::{Expr, ExprCall, StmtFunctionDef};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::{Ranged, TextRange, TextSize};
+
+use super::family::Family;
+use crate::context::{Context, View};
+use crate::rules::code::definition;
+
+/// The way of a group from the functions that own it to those that make tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Thread {
+    /// The functions that get a parameter.
+    pub(super) functions: BTreeSet<FuncId>,
+    /// The calls in them that hand it on.
+    pub(super) inner_calls: BTreeSet<Place>,
+    /// The functions that own a group, with the calls that are given it.
+    pub(super) roots: BTreeMap<FuncId, BTreeSet<Place>>,
+}
+
+/// The way to the functions that make the tasks of a family.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn thread(cx: &Context<'_>, family: &Family<'_>) -> Result<Thread, String> {
+    let mut out = Thread::default();
+    let mut todo: Vec<FuncId> = family.spawns.iter().map(|spawn| spawn.function).collect();
+    while let Some(function) = todo.pop() {
+        if out.functions.contains(&function) || out.roots.contains_key(&function) {
+            continue;
+        }
+        if is_root(cx, function) {
+            out.roots.entry(function).or_default();
+            continue;
+        }
+        check(cx, function)?;
+        out.functions.insert(function);
+        for site in cx.callers.of(function) {
+            let name = cx.program.qualified_name(function);
+            let Some(view) = cx.view(site.place.file) else {
+                return Err(format!(
+                    "`{name}` is called from a file that is not looked at"
+                ));
+            };
+            let call = match view.tree.expr_at(site.place.range) {
+                Some(Expr::Call(call)) if site.only && can_take(call) => call,
+                _ => {
+                    return Err(format!(
+                        "not every call of `{name}` is one that can hand on a task group"
+                    ));
+                }
+            };
+            let caller = site.owner;
+            let in_body = definition(cx, caller).is_some_and(|(other, def)| {
+                other.file == view.file
+                    && view
+                        .tree
+                        .enclosing_function(call.range())
+                        .is_some_and(|it| it.range() == def.range())
+            });
+            if !in_body {
+                return Err(format!(
+                    "`{name}` is called outside of a function, where there is no task group"
+                ));
+            }
+            if is_root(cx, caller) {
+                out.roots.entry(caller).or_default().insert(site.place);
+            } else {
+                out.inner_calls.insert(site.place);
+                todo.push(caller);
+            }
+        }
+    }
+    // A root that makes tasks itself does so in its own block.
+    if out.roots.is_empty() {
+        return Err("no call of it comes from the coroutine that `asyncio.run` runs".to_owned());
+    }
+    Ok(out)
+}
+
+/// Whether a function owns a group for all that it starts: the coroutine of `asyncio.run`, or a test.
+pub(super) fn is_root(cx: &Context<'_>, function: FuncId) -> bool {
+    if super::is_entry(cx, function) {
+        return true;
+    }
+    let Some((_, def)) = definition(cx, function) else {
+        return false;
+    };
+    def.is_async
+        && def.name.as_str().starts_with("test")
+        && cx.callers.of(function).is_empty()
+        && cx.program.function(function).class.is_none()
+}
+
+/// Whether the function can get a parameter.
+fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
+    let name = cx.program.qualified_name(function);
+    let Some((_, def)) = definition(cx, function) else {
+        return Err(format!("`{name}` can't take a task group as a parameter"));
+    };
+    let short = def.name.as_str();
+    if short.starts_with("__") && short.ends_with("__") {
+        return Err(format!(
+            "`{name}` is called by Python, which hands on no task group"
+        ));
+    }
+    if !def.decorator_list.is_empty() {
+        return Err(format!("`{name}` is decorated"));
+    }
+    if cx.callers.is_handed_over(function) {
+        return Err(format!(
+            "`{name}` is handed to code that calls it without a task group"
+        ));
+    }
+    if cx.callers.of(function).is_empty() {
+        return Err(format!(
+            "`{name}` is called by nobody we see, so that nobody can hand it a task group"
+        ));
+    }
+    if let Some(class) = cx.program.function(function).class {
+        let (_, class) = cx.program.class(class);
+        let foreign = class.bases.iter().any(|base| {
+            cx.program.flow.values_of(*base).any(|value| match value {
+                Value::Class(_) => false,
+                Value::External(sym) => !matches!(
+                    cx.program.flow.text(sym),
+                    "<builtin>.object" | "typing.Generic" | "abc.ABC" | "typing.Protocol"
+                ),
+                _ => true,
+            })
+        });
+        if foreign {
+            return Err(format!(
+                "`{name}` may override a method of a class that is not ours"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn can_take(call: &ExprCall) -> bool {
+    !call
+        .arguments
+        .args
+        .iter()
+        .any(|arg| arg.is_starred_expr() || arg.is_generator_expr())
+        && call.arguments.keywords.iter().all(|it| it.arg.is_some())
+}
+
+/// Whether the parameter can only be given by name: others have defaults.
+fn by_name(def: &StmtFunctionDef) -> bool {
+    let parameters = &def.parameters;
+    parameters.vararg.is_some()
+        || parameters.kwarg.is_some()
+        || !parameters.kwonlyargs.is_empty()
+        || parameters
+            .posonlyargs
+            .iter()
+            .chain(&parameters.args)
+            .any(|it| it.default.is_some())
+}
+
+/// A name for the parameter that is free in all the functions.
+pub(super) fn parameter_name(cx: &Context<'_>, thread: &Thread) -> String {
+    let free = |name: &str| {
+        thread.functions.iter().all(|function| {
+            definition(cx, *function).is_some_and(|(view, def)| {
+                let scope = view.scopes.at(super::body_range(def).start());
+                view.scopes.is_free(scope, name)
+            })
+        })
+    };
+    loopshift_python::scope::fresh("tg", free)
+}
+
+/// Adds the parameters, and hands the group on in calls.
+pub(super) fn edit(
+    cx: &Context<'_>,
+    change: &mut Change,
+    thread: &Thread,
+    parameter: &str,
+    group_of: &BTreeMap<FuncId, String>,
+) {
+    for function in &thread.functions {
+        if let Some((view, def)) = definition(cx, *function) {
+            add_parameter(change, view, def, parameter);
+        }
+    }
+    let calls = thread
+        .inner_calls
+        .iter()
+        .map(|place| (*place, parameter))
+        .chain(thread.roots.iter().flat_map(|(root, places)| {
+            let name = group_of.get(root).map_or(parameter, String::as_str);
+            places.iter().map(move |place| (*place, name))
+        }));
+    for (place, value) in calls {
+        let Some(view) = cx.view(place.file) else {
+            continue;
+        };
+        let Some(Expr::Call(call)) = view.tree.expr_at(place.range) else {
+            continue;
+        };
+        let named = cx
+            .program
+            .values_at(view.place(&*call.func))
+            .any(|it| match it {
+                Value::Func(func) | Value::Bound(func, _) => {
+                    definition(cx, func).is_some_and(|(_, def)| by_name(def))
+                }
+                _ => false,
+            });
+        let named = named || !call.arguments.keywords.is_empty();
+        let value = if named {
+            format!("{parameter}={value}")
+        } else {
+            value.to_owned()
+        };
+        add_argument(change, view, call, value);
+    }
+}
+
+fn add_parameter(change: &mut Change, view: &View<'_>, def: &StmtFunctionDef, name: &str) {
+    let parameters = &def.parameters;
+    let annotated = def.returns.is_some()
+        || parameters
+            .iter()
+            .any(|parameter| parameter.annotation().is_some());
+    let last = parameters
+        .iter()
+        .filter(|it| {
+            parameters
+                .kwarg
+                .as_ref()
+                .is_none_or(|kwarg| kwarg.range() != it.range())
+        })
+        .map(|it| it.range().end())
+        .max();
+    let star = by_name(def) && parameters.vararg.is_none() && parameters.kwonlyargs.is_empty();
+    let mut text: Vec<Piece> = Vec::new();
+    let at = match last {
+        Some(end) => {
+            text.push(", ".into());
+            end
+        }
+        None => parameters.start() + TextSize::new(1),
+    };
+    if star {
+        text.push("*, ".into());
+    }
+    text.push(Piece::from(name.to_owned()));
+    if annotated {
+        text.extend(pieces(": {@anyio.abc}.TaskGroup", &[]));
+    }
+    if last.is_none() && parameters.kwarg.is_some() {
+        text.push(", ".into());
+    }
+    change.edits.push((
+        view.file,
+        Edit::Replace {
+            range: TextRange::empty(at),
+            pieces: text,
+        },
+    ));
+}
+
+fn add_argument(change: &mut Change, view: &View<'_>, call: &ExprCall, value: String) {
+    let last = call
+        .arguments
+        .iter_source_order()
+        .map(|it| match it {
+            loopshift_python::ast::ArgOrKeyword::Arg(arg) => {
+                let parenthesised = view
+                    .tree
+                    .node_at(arg.range())
+                    .map_or(arg.range(), |node| node.range());
+                parenthesised.end()
+            }
+            loopshift_python::ast::ArgOrKeyword::Keyword(keyword) => keyword.end(),
+        })
+        .max();
+    let inside = TextRange::new(
+        call.arguments.start() + TextSize::new(1),
+        call.arguments.end() - TextSize::new(1),
+    );
+    let (at, text) = match last {
+        Some(end) => {
+            // Brackets around the last argument end behind it.
+            let rest = view.text(TextRange::new(end, inside.end()));
+            let closed = rest.rfind(')').map_or(0, |at| at + 1);
+            (
+                end + TextSize::try_from(closed).unwrap_or_default(),
+                format!(", {value}"),
+            )
+        }
+        None => (inside.start(), value),
+    };
+    change.edits.push((
+        view.file,
+        Edit::Replace {
+            range: TextRange::empty(at),
+            pieces: vec![Piece::from(text)],
+        },
+    ));
+}

@@ -1,0 +1,263 @@
+//! Waits with a timeout, shields, and `asyncio.wait`, over tasks.
+
+use loopshift_engine::change::Change;
+use loopshift_python::ast::{Expr, Stmt};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::family::{Wait, WaitKind};
+use super::helpers;
+use crate::rules::shared::is_statement;
+
+/// Writes the wait.
+///
+/// # Errors
+/// Why it has no form.
+pub(super) fn edit(
+    change: &mut Change,
+    wait: &Wait<'_>,
+    kind: WaitKind,
+    guarded: bool,
+) -> Result<(), String> {
+    match kind {
+        WaitKind::For | WaitKind::ShieldedFor => timeout(change, wait, kind, guarded),
+        WaitKind::Shield => {
+            shield(change, wait, guarded);
+            Ok(())
+        }
+        WaitKind::All => all(change, wait),
+        WaitKind::AllTimeout => all_with_timeout(change, wait),
+        WaitKind::Await | WaitKind::Gather { .. } => Ok(()),
+    }
+}
+
+/// The statement of a wait that is all of it, or the value that it assigns, returns or prints.
+fn statement<'c>(wait: &Wait<'c>) -> Result<&'c Stmt, String> {
+    let stmt = wait
+        .view
+        .tree
+        .enclosing_statement(wait.await_.range())
+        .ok_or("it stands in no statement")?;
+    let value = match stmt {
+        Stmt::Expr(it) => &*it.value,
+        Stmt::Assign(it) => &*it.value,
+        Stmt::AnnAssign(it) => it.value.as_deref().ok_or("it stands in no statement")?,
+        Stmt::Return(it) => it.value.as_deref().ok_or("it stands in no statement")?,
+        _ => {
+            return Err(
+                "the wait is part of a larger expression, which a block can't be put around"
+                    .to_owned(),
+            );
+        }
+    };
+    let first = |expr: &Expr| expr.start() == wait.await_.start();
+    let direct = first(value)
+        || matches!(value, Expr::Call(call) if call.arguments.args.first().is_some_and(first)
+            && call.func.is_name_expr());
+    if direct {
+        Ok(stmt)
+    } else {
+        Err("the wait is part of a larger expression, which a block can't be put around".to_owned())
+    }
+}
+
+/// `with anyio.fail_after(…)` around the await of the handle; without a shield the task is cancelled when the time is over.
+fn timeout(
+    change: &mut Change,
+    wait: &Wait<'_>,
+    kind: WaitKind,
+    guarded: bool,
+) -> Result<(), String> {
+    let stmt = statement(wait)?;
+    let file = wait.view.file;
+    let task = wait.operands.first().ok_or("it waits for nothing")?;
+    let call = wait.call.ok_or("it waits for nothing")?;
+    let limit = call
+        .arguments
+        .find_argument_value("timeout", 1)
+        .ok_or("the timeout is not known")?;
+    if !task.is_name_expr() && !task.is_attribute_expr() {
+        return Err("the task that is waited for with a timeout has no name".to_owned());
+    }
+    let plain_limit = limit.is_literal_expr() || limit.is_name_expr() || limit.is_attribute_expr();
+    if !plain_limit {
+        return Err("the timeout is computed before the wait: give it a name first".to_owned());
+    }
+    let value = if guarded {
+        pieces(
+            "{0}(await {1})",
+            &[Piece::Helper(&helpers::VALUE), task.range().into()],
+        )
+    } else {
+        pieces("await {0}", &[task.range().into()])
+    };
+    change.edits.push((
+        file,
+        Edit::Replace {
+            range: wait.await_.range(),
+            pieces: value,
+        },
+    ));
+    let range = stmt.range();
+    let wrap = |header: Vec<Piece>, after: Vec<Vec<Piece>>| {
+        Edit::Wrap(loopshift_python::edit::Wrap {
+            range,
+            before: Vec::new(),
+            header,
+            last: Vec::new(),
+            after,
+        })
+    };
+    if kind == WaitKind::For {
+        let after = vec![
+            vec!["except TimeoutError:".into()],
+            pieces("    {0}.cancel()", &[task.range().into()]),
+            pieces("    await {0}.wait()", &[task.range().into()]),
+            vec!["    raise".into()],
+        ];
+        change.edits.push((file, wrap(vec!["try:".into()], after)));
+    }
+    let header = pieces("with {@anyio}.fail_after({0}):", &[limit.range().into()]);
+    change.edits.push((file, wrap(header, Vec::new())));
+    Ok(())
+}
+
+/// `await asyncio.shield(t)`: awaiting a handle never cancels its task.
+fn shield(change: &mut Change, wait: &Wait<'_>, guarded: bool) {
+    let Some(task) = wait.operands.first() else {
+        return;
+    };
+    let value = if guarded {
+        pieces(
+            "{0}(await {1})",
+            &[Piece::Helper(&helpers::VALUE), task.range().into()],
+        )
+    } else {
+        pieces("await {0}", &[task.range().into()])
+    };
+    change.edits.push((
+        wait.view.file,
+        Edit::Replace {
+            range: wait.await_.range(),
+            pieces: value,
+        },
+    ));
+}
+
+/// `await asyncio.wait(tasks)`: waits for each, and raises nothing.
+fn all(change: &mut Change, wait: &Wait<'_>) -> Result<(), String> {
+    let tasks = named_tasks(wait)?;
+    let file = wait.view.file;
+    let scope = wait.view.scopes.at(wait.await_.start());
+    let name = Piece::from(wait.view.scopes.fresh_name(scope, "task"));
+    let each = pieces(
+        "for {0} in {1}:\n    await {0}.wait()",
+        &[name, tasks.range().into()],
+    );
+    if is_statement(wait.view, wait.await_) {
+        change.edits.push((
+            file,
+            Edit::Replace {
+                range: wait.await_.range(),
+                pieces: each,
+            },
+        ));
+        return Ok(());
+    }
+    let stmt = assigned(wait)?;
+    let mut lines = each;
+    lines.push("\n".into());
+    change.edits.push((
+        file,
+        Edit::Replace {
+            range: TextRange::empty(stmt.start()),
+            pieces: lines,
+        },
+    ));
+    change.edits.push((
+        file,
+        Edit::replace(
+            wait.await_.range(),
+            "set({0}), set()",
+            &[tasks.range().into()],
+        ),
+    ));
+    Ok(())
+}
+
+/// `await asyncio.wait(tasks, timeout=…)`: gives up waiting, and cancels nothing.
+fn all_with_timeout(change: &mut Change, wait: &Wait<'_>) -> Result<(), String> {
+    let tasks = named_tasks(wait)?;
+    let file = wait.view.file;
+    let call = wait.call.ok_or("it waits for nothing")?;
+    let limit = call
+        .arguments
+        .find_keyword("timeout")
+        .ok_or("the timeout is not known")?;
+    let scope = wait.view.scopes.at(wait.await_.start());
+    let name = Piece::from(wait.view.scopes.fresh_name(scope, "task"));
+    let mut each = pieces(
+        "with {@anyio}.move_on_after({2}):\n    for {0} in {1}:\n        await {0}.wait()",
+        &[
+            name.clone(),
+            tasks.range().into(),
+            limit.value.range().into(),
+        ],
+    );
+    if is_statement(wait.view, wait.await_) {
+        change.edits.push((
+            file,
+            Edit::Replace {
+                range: wait.await_.range(),
+                pieces: each,
+            },
+        ));
+        return Ok(());
+    }
+    let stmt = assigned(wait)?;
+    each.push("\n".into());
+    change.edits.push((
+        file,
+        Edit::Replace {
+            range: TextRange::empty(stmt.start()),
+            pieces: each,
+        },
+    ));
+    let done = Piece::Helper(&helpers::IS_DONE);
+    change.edits.push((
+        file,
+        Edit::replace(
+            wait.await_.range(),
+            "{{{0} for {0} in {1} if {2}({0})}}, {{{0} for {0} in {1} if not {2}({0})}}",
+            &[name, tasks.range().into(), done],
+        ),
+    ));
+    Ok(())
+}
+
+fn named_tasks<'c>(wait: &Wait<'c>) -> Result<&'c Expr, String> {
+    match wait.operands.first() {
+        Some(tasks)
+            if tasks.is_name_expr()
+                || tasks.is_attribute_expr()
+                || tasks.is_list_expr()
+                || tasks.is_set_expr() =>
+        {
+            Ok(tasks)
+        }
+        _ => Err("the tasks that are waited for have no name".to_owned()),
+    }
+}
+
+fn assigned<'c>(wait: &Wait<'c>) -> Result<&'c Stmt, String> {
+    let stmt = statement(wait)?;
+    match stmt {
+        Stmt::Assign(it)
+            if it.value.range() == wait.await_.range()
+                && matches!(&it.targets[..], [Expr::Tuple(_)]) =>
+        {
+            Ok(stmt)
+        }
+        _ => Err("the two sets of `asyncio.wait` are not unpacked in place".to_owned()),
+    }
+}
