@@ -296,17 +296,17 @@ fn section(out: &mut String, what: &str, lines: &[Line], all: bool) {
 
 fn colour(out: &mut String, colour: &Colour) {
     let change: usize = colour.become_async.iter().sum();
+    let become_async = match colour.become_async.len() {
+        0 => String::new(),
+        depth => format!(
+            "; {change} would become async, up to {} away from what causes it",
+            count(depth - 1, "call")
+        ),
+    };
     let _ = writeln!(
         out,
-        "{}, {} async now; {change} would become async{}",
+        "{}, {} async now{become_async}.",
         count(colour.functions, "function"),
-        colour.async_now,
-        match colour.become_async.len() {
-            0 => ".".to_owned(),
-            depth => format!(
-                ", up to {} away from what causes it.",
-                count(depth - 1, "call")
-            ),
-        }
+        colour.async_now
     );
 }

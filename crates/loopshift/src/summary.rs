@@ -1,7 +1,9 @@
 //! The end of `migrate`: what was or would be done, what was left and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+
+use unicode_width::UnicodeWidthStr;
 
 use crate::messages::{Problem, count};
 use crate::report::{Fate, Report, Row};
@@ -11,6 +13,12 @@ use crate::table::{self, Align};
 
 /// How many reasons are listed where not everything is asked for.
 const REASONS: usize = 12;
+
+/// How many uses are named with a reason.
+const EXAMPLES: usize = 2;
+
+/// How wide a reason may be.
+const WIDTH: usize = 96;
 
 /// The summary of a migration, as text with styles. With `verbose`, every declined use and every caveat is listed.
 pub fn render(report: &Report, unsafe_given: bool, verbose: bool) -> String {
@@ -61,7 +69,7 @@ fn deferred(out: &mut String, report: &Report, verbose: bool) {
     if rows.is_empty() {
         return;
     }
-    let text = format!("{} more with --unsafe.", rows.len());
+    let text = format!("{} with --unsafe.", count(rows.len(), "more change"));
     line(out, &paint(YELLOW, &text));
     if verbose {
         for row in rows {
@@ -92,27 +100,70 @@ fn declined(out: &mut String, report: &Report, verbose: bool) {
         ),
     );
     let shown = if verbose { groups.len() } else { REASONS };
-    let cells: Vec<Vec<String>> = groups
-        .iter()
-        .take(shown)
-        .map(|(reason, rows)| vec![rows.len().to_string(), rows[0].place(), one_line(reason)])
-        .collect();
-    for text in table::lines(&[Align::Right, Align::Left, Align::Left], &cells) {
-        line(out, &text);
+    let width = groups
+        .first()
+        .map_or(0, |(_, rows)| rows.len().to_string().len());
+    let indent = " ".repeat(width + 4);
+    for (reason, rows) in groups.iter().take(shown) {
+        let rules: BTreeSet<&str> = rows.iter().map(|row| row.rule.as_str()).collect();
+        let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
+        let told = wrapped(&format!("{} ({rules})", one_line(reason)), WIDTH);
+        for (index, text) in told.iter().enumerate() {
+            let front = match index {
+                0 => format!("  {:>width$}  ", rows.len()),
+                _ => indent.clone(),
+            };
+            line(out, &format!("{front}{text}"));
+        }
+        line(out, &paint(DIM, &format!("{indent}{}", examples(rows))));
     }
     if groups.len() > shown {
         let rest = count(groups.len() - shown, "more reason");
-        line(
-            out,
-            &paint(DIM, &format!("  and {rest}; --verbose lists them all")),
-        );
+        line(out, &paint(DIM, &format!("  and {rest}")));
     }
     if verbose {
         for row in rows {
             let reason = one_line(row.reason.as_deref().unwrap_or_default());
-            line(out, &format!("  {}  {}: {reason}", row.place(), row.rule));
+            let text = format!("  {}  {}  {}: {reason}", row.place(), row.api, row.rule);
+            line(out, &text);
         }
     }
+    let more = if verbose {
+        ""
+    } else {
+        "; --verbose lists every use"
+    };
+    let text = format!("`loopshift explain RULE` prints the page of a rule{more}.");
+    line(out, &paint(DIM, &text));
+}
+
+/// The first of some uses: where, and of what.
+fn examples(rows: &[&Row]) -> String {
+    let shown: Vec<String> = rows
+        .iter()
+        .take(EXAMPLES)
+        .map(|row| format!("{} {}", row.place(), row.api))
+        .collect();
+    let shown = one_line(&shown.join(", "));
+    match rows.len().checked_sub(EXAMPLES) {
+        Some(rest) if rest > 0 => format!("{shown}, and {rest} more"),
+        _ => shown,
+    }
+}
+
+/// The words of a text in lines of at most this width, as far as the words allow it.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(last) if last.width() + 1 + word.width() <= width => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn caveats(report: &Report, unsafe_given: bool) -> Vec<String> {
@@ -144,15 +195,19 @@ pub fn problems(out: &mut String, problems: &[Problem]) {
     let cells: Vec<Vec<String>> = problems
         .iter()
         .map(|problem| {
-            vec![
-                problem.place.clone().unwrap_or_default(),
-                one_line(&problem.reason),
-            ]
+            let mut told = one_line(&problem.reason);
+            if let Some(next) = &problem.next {
+                told.push_str("; ");
+                told.push_str(&one_line(next));
+            }
+            vec![problem.place.clone().unwrap_or_default(), told]
         })
         .collect();
     for text in table::lines(&[Align::Left, Align::Left], &cells) {
         line(out, &text);
     }
+    let text = "The rest goes on without them; --exclude leaves them out.";
+    line(out, &paint(DIM, text));
 }
 
 fn way_on(out: &mut String, report: &Report) {
@@ -176,6 +231,19 @@ fn with(report: &Report, fate: Fate) -> Vec<&Row> {
         .collect()
 }
 
+/// A text as one line; what would move a terminal's cursor stands as an escape.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    table::printable(&words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn long_reasons_are_wrapped_between_words() {
+        assert_eq!(wrapped("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(wrapped("longer than that", 4), ["longer", "than", "that"]);
+    }
 }

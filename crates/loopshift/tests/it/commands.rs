@@ -182,9 +182,11 @@ fn a_dry_run_prints_the_diff_and_the_summary_and_writes_nothing() {
 +new
 
 Would apply 1 change in 1 file.
-1 more with --unsafe.
+1 more change with --unsafe.
 2 uses left as they are:
-  2  b.py:2  nobody knows how
+  2  nobody knows how (word)
+     b.py:2 lib.never, c.py:1 lib.never
+`loopshift explain RULE` prints the page of a rule; --verbose lists every use.
 1 file could not be read:
 ";
     assert!(ran.out.starts_with(expected), "{}", ran.out);
