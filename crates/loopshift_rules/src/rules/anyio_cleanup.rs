@@ -95,7 +95,9 @@ fn moved<'v>(cx: &Context<'_>, view: &'v View<'v>, stmt: &'v StmtTry) -> Option<
     };
     let message = "what must run to its end is shielded from cancellation";
     let mut change = Change::new(RULE, place, API, message);
-    edits.into_iter().for_each(|edit| change.edit(edit));
+    for edit in edits {
+        change.edit(edit);
+    }
     Some(change)
 }
 

@@ -9,165 +9,21 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Keyword, Stmt};
-use loopshift_python::edit::{Edit, Helper, Piece, Wrap};
+use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
 use super::awaited::{Awaited, coroutines, of_all, statement_around};
 use super::cancellation::handlers_by_function;
 use super::code::{Reach, has_comment};
+use super::gather_helpers::{
+    FIRST_ERROR, FIRST_ERROR_310, GATHER, GATHER_40, GATHER_40_310, GATHER_40_QUIET, GATHER_310,
+    GATHER_IN, GATHER_QUIET, OUTCOME,
+};
 use super::raising::{Raising, is_builtin_call, may_be_caught};
+use super::siblings::{is_seen, rest_of_entry};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-gather";
-
-/// How the functions here are written for the oldest Python and `AnyIO`.
-macro_rules! helper {
-    ($name:literal, $source:expr) => {
-        Helper {
-            name: $name,
-            source: $source,
-        }
-    };
-}
-
-static FIRST_ERROR: Helper = helper!(
-    "first_error",
-    "\
-@{@contextlib:contextmanager}
-def {name}():
-    \"\"\"Raise the first error of a task group by itself, as asyncio.gather does.\"\"\"
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        exc = group
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
-        raise exc from exc.__cause__
-"
-);
-
-static FIRST_ERROR_310: Helper = helper!(
-    "first_error",
-    "\
-@{@contextlib:contextmanager}
-def {name}():
-    \"\"\"Raise the first error of a task group by itself, as asyncio.gather does.\"\"\"
-    try:
-        yield
-    except {@exceptiongroup:BaseExceptionGroup} as group:
-        exc = group
-        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
-            exc = exc.exceptions[0]
-        raise exc from exc.__cause__
-"
-);
-
-static GATHER: Helper = helper!(
-    "_gather",
-    "\
-async def {name}(*coros):
-    try:
-        return list(await {@anyio}.gather(*coros))
-    except BaseExceptionGroup as group:
-        exc = group
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
-        raise exc from exc.__cause__
-"
-);
-
-static GATHER_310: Helper = helper!(
-    "_gather",
-    "\
-async def {name}(*coros):
-    try:
-        return list(await {@anyio}.gather(*coros))
-    except {@exceptiongroup:BaseExceptionGroup} as group:
-        exc = group
-        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
-            exc = exc.exceptions[0]
-        raise exc from exc.__cause__
-"
-);
-
-static GATHER_QUIET: Helper = helper!(
-    "_gather",
-    "\
-async def {name}(*coros):
-    return list(await {@anyio}.gather(*coros))
-"
-);
-
-static GATHER_40_QUIET: Helper = helper!(
-    "_gather",
-    "\
-async def {name}(*coros):
-    results = [None] * len(coros)
-
-    async def run(i, coro):
-        results[i] = await coro
-
-    async with {@anyio}.create_task_group() as tg:
-        for i, coro in enumerate(coros):
-            tg.start_soon(run, i, coro)
-    return results
-"
-);
-
-static GATHER_40: Helper = helper!(
-    "_gather",
-    "\
-async def {name}(*coros):
-    results = [None] * len(coros)
-
-    async def run(i, coro):
-        results[i] = await coro
-
-    try:
-        async with {@anyio}.create_task_group() as tg:
-            for i, coro in enumerate(coros):
-                tg.start_soon(run, i, coro)
-    except BaseExceptionGroup as group:
-        exc = group
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
-        raise exc from exc.__cause__
-    return results
-"
-);
-
-static GATHER_40_310: Helper = helper!(
-    "_gather",
-    "\
-async def {name}(*coros):
-    results = [None] * len(coros)
-
-    async def run(i, coro):
-        results[i] = await coro
-
-    try:
-        async with {@anyio}.create_task_group() as tg:
-            for i, coro in enumerate(coros):
-                tg.start_soon(run, i, coro)
-    except {@exceptiongroup:BaseExceptionGroup} as group:
-        exc = group
-        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
-            exc = exc.exceptions[0]
-        raise exc from exc.__cause__
-    return results
-"
-);
-
-static OUTCOME: Helper = helper!(
-    "_outcome",
-    "\
-async def {name}(coro):
-    try:
-        return await coro
-    except Exception as exc:  # never cancellation: it is a BaseException on both backends
-        return exc
-"
-);
 
 struct Facts<'r, 'c> {
     raising: Raising<'r, 'c>,
@@ -253,6 +109,17 @@ fn moved<'c>(
             .iter()
             .any(|argument| facts.raising.awaiting(view, argument));
     let value = value_of(cx, view, call)?;
+    if may_raise
+        && let Waiter::Await(await_) = value
+        && view.await_of(call.range()).map(Ranged::range) == Some(await_.range())
+        && may_be_caught(cx, view.place(call))
+        && is_seen(cx, &facts.reach, view, call)
+        && let Some(rest) = rest_of_entry(cx, view, await_)
+    {
+        in_entry(cx, &mut change, view, call, rest);
+        arguments(&mut change, view, call, keyword, returns_errors)?;
+        return Ok(change);
+    }
     edit(cx, &mut change, view, call, &value, may_raise);
     if may_raise {
         change.caveat("when one fails the others are cancelled, where asyncio lets them run on");
@@ -387,6 +254,55 @@ fn edit(
         range: call.func.range(),
         pieces: vec![Piece::Helper(helper)],
     });
+}
+
+/// In the coroutine that the program runs, a group around the rest of it keeps what runs on after an error.
+fn in_entry(
+    cx: &Context<'_>,
+    change: &mut Change,
+    view: &View<'_>,
+    call: &ExprCall,
+    rest: TextRange,
+) {
+    let scope = view.scopes.at(call.start());
+    // Several groups in one function need names of their own.
+    let func = cx.program.function_at(change.place);
+    let earlier = cx
+        .uses
+        .iter()
+        .filter(|use_| use_.api == "asyncio.gather" && use_.place < change.place)
+        .filter(|use_| cx.program.function_at(use_.place) == func)
+        .count();
+    let base = match earlier {
+        0 => "tg".to_owned(),
+        earlier => format!("tg{}", earlier + 1),
+    };
+    let name = view.scopes.fresh_name(scope, &base);
+    change.edit(Edit::Replace {
+        range: call.func.range(),
+        pieces: vec![Piece::Helper(&GATHER_IN)],
+    });
+    let open = call.arguments.start() + loopshift_python::TextSize::new(1);
+    let comma = if call.arguments.args.is_empty() {
+        ""
+    } else {
+        ", "
+    };
+    change.edit(Edit::Replace {
+        range: TextRange::empty(open),
+        pieces: vec![format!("{name}{comma}").into()],
+    });
+    let mut header =
+        loopshift_python::edit::pieces("async with {@anyio}.create_task_group() as ", &[]);
+    header.push(format!("{name}:").into());
+    change.edit(Edit::Wrap(Wrap {
+        range: rest,
+        before: Vec::new(),
+        header,
+        last: vec![vec![format!("{name}.cancel_scope.cancel()").into()]],
+        after: Vec::new(),
+    }));
+    change.caveat("an error that leaves the entry point does so in an `ExceptionGroup`");
 }
 
 fn first_error(change: &mut Change, stmt: &Stmt, groups: bool) {

@@ -487,7 +487,7 @@ pub(crate) fn may_be_caught(cx: &Context<'_>, place: Place) -> bool {
 }
 
 /// Whether the coroutine is given to a runner.
-fn is_run(cx: &Context<'_>, view: &View<'_>, coroutine: TextRange) -> bool {
+pub(crate) fn is_run(cx: &Context<'_>, view: &View<'_>, coroutine: TextRange) -> bool {
     let Some(expr) = view.tree.expr_at(coroutine) else {
         return false;
     };
@@ -498,7 +498,7 @@ fn is_run(cx: &Context<'_>, view: &View<'_>, coroutine: TextRange) -> bool {
 }
 
 /// Whether something in the same function may catch an error.
-fn caught_around(view: &View<'_>, range: TextRange) -> bool {
+pub(crate) fn caught_around(view: &View<'_>, range: TextRange) -> bool {
     for node in view.tree.around(range) {
         match node {
             AnyNodeRef::StmtTry(it) => {

@@ -1,0 +1,185 @@
+//! The small functions that stand in for `asyncio.gather`, by what the oldest Python and `AnyIO` have.
+
+use loopshift_python::edit::Helper;
+
+/// Takes the first error out of a group.
+pub(crate) static FIRST_ERROR: Helper = Helper {
+    name: "first_error",
+    source: "\
+@{@contextlib:contextmanager}
+def {name}():
+    \"\"\"Raise the first error of a task group by itself, as asyncio.gather does.\"\"\"
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        exc = group
+        while isinstance(exc, BaseExceptionGroup):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+",
+};
+
+/// The same, before Python 3.11.
+pub(crate) static FIRST_ERROR_310: Helper = Helper {
+    name: "first_error",
+    source: "\
+@{@contextlib:contextmanager}
+def {name}():
+    \"\"\"Raise the first error of a task group by itself, as asyncio.gather does.\"\"\"
+    try:
+        yield
+    except {@exceptiongroup:BaseExceptionGroup} as group:
+        exc = group
+        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+",
+};
+
+/// `asyncio.gather`, without what its siblings do after an error.
+pub(crate) static GATHER: Helper = Helper {
+    name: "_gather",
+    source: "\
+async def {name}(*coros):
+    try:
+        return list(await {@anyio}.gather(*coros))
+    except BaseExceptionGroup as group:
+        exc = group
+        while isinstance(exc, BaseExceptionGroup):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+",
+};
+
+/// The same, before Python 3.11.
+pub(crate) static GATHER_310: Helper = Helper {
+    name: "_gather",
+    source: "\
+async def {name}(*coros):
+    try:
+        return list(await {@anyio}.gather(*coros))
+    except {@exceptiongroup:BaseExceptionGroup} as group:
+        exc = group
+        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+",
+};
+
+/// `asyncio.gather` of what can't raise.
+pub(crate) static GATHER_QUIET: Helper = Helper {
+    name: "_gather",
+    source: "\
+async def {name}(*coros):
+    return list(await {@anyio}.gather(*coros))
+",
+};
+
+/// The same, before `AnyIO` 4.15.
+pub(crate) static GATHER_40_QUIET: Helper = Helper {
+    name: "_gather",
+    source: "\
+async def {name}(*coros):
+    results = [None] * len(coros)
+
+    async def run(i, coro):
+        results[i] = await coro
+
+    async with {@anyio}.create_task_group() as tg:
+        for i, coro in enumerate(coros):
+            tg.start_soon(run, i, coro)
+    return results
+",
+};
+
+/// `asyncio.gather`, before `AnyIO` 4.15.
+pub(crate) static GATHER_40: Helper = Helper {
+    name: "_gather",
+    source: "\
+async def {name}(*coros):
+    results = [None] * len(coros)
+
+    async def run(i, coro):
+        results[i] = await coro
+
+    try:
+        async with {@anyio}.create_task_group() as tg:
+            for i, coro in enumerate(coros):
+                tg.start_soon(run, i, coro)
+    except BaseExceptionGroup as group:
+        exc = group
+        while isinstance(exc, BaseExceptionGroup):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+    return results
+",
+};
+
+/// The same, before Python 3.11.
+pub(crate) static GATHER_40_310: Helper = Helper {
+    name: "_gather",
+    source: "\
+async def {name}(*coros):
+    results = [None] * len(coros)
+
+    async def run(i, coro):
+        results[i] = await coro
+
+    try:
+        async with {@anyio}.create_task_group() as tg:
+            for i, coro in enumerate(coros):
+                tg.start_soon(run, i, coro)
+    except {@exceptiongroup:BaseExceptionGroup} as group:
+        exc = group
+        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
+            exc = exc.exceptions[0]
+        raise exc from exc.__cause__
+    return results
+",
+};
+
+/// The result of a coroutine, or its error.
+pub(crate) static OUTCOME: Helper = Helper {
+    name: "_outcome",
+    source: "\
+async def {name}(coro):
+    try:
+        return await coro
+    except Exception as exc:  # never cancellation: it is a BaseException on both backends
+        return exc
+",
+};
+
+/// `asyncio.gather` in a task group that lives on: the siblings of what failed run on in it.
+pub(crate) static GATHER_IN: Helper = Helper {
+    name: "_gather_in",
+    source: "\
+async def {name}(tg, *coros):
+    \"\"\"Give all results, or raise the first error while the other coroutines run on in the group.\"\"\"
+    results = [None] * len(coros)
+    left = len(coros)
+    error = None
+    done = {@anyio}.Event()
+
+    async def run(i, coro):
+        nonlocal left, error
+        try:
+            results[i] = await coro
+        except Exception as exc:
+            if error is None:
+                error = exc
+                done.set()
+        finally:
+            left -= 1
+            if not left:
+                done.set()
+
+    for i, coro in enumerate(coros):
+        tg.start_soon(run, i, coro)
+    if coros:
+        await done.wait()
+    if error is not None:
+        raise error
+    return results
+",
+};
