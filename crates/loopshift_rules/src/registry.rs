@@ -53,6 +53,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-gather.md"),
     },
     Rule {
+        name: "anyio-introspection",
+        plan: rules::anyio_introspection::plan,
+        page: include_str!("../../../docs/rules/anyio-introspection.md"),
+    },
+    Rule {
         name: "anyio-loop",
         plan: rules::anyio_loop::plan,
         page: include_str!("../../../docs/rules/anyio-loop.md"),
@@ -86,6 +91,11 @@ pub const RULES: &[Rule] = &[
         name: "anyio-shield",
         plan: rules::anyio_shield::plan,
         page: include_str!("../../../docs/rules/anyio-shield.md"),
+    },
+    Rule {
+        name: "anyio-signals",
+        plan: rules::anyio_signals::plan,
+        page: include_str!("../../../docs/rules/anyio-signals.md"),
     },
     Rule {
         name: "anyio-sleep",

@@ -3,7 +3,6 @@
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::objects::{Cluster, clusters};
-use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtWith};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
@@ -12,6 +11,7 @@ use super::{Obstacle, buffered};
 use crate::context::{Context, View};
 use crate::rules::arguments::inside;
 use crate::rules::held::attributes;
+use crate::rules::leaving::first_exit;
 
 /// What asyncio does around a connection handler.
 static HANDLER: Helper = Helper {
@@ -516,7 +516,6 @@ impl<'c> Server<'c> {
         change: &mut Change,
     ) -> Result<(), Obstacle> {
         let file = self.view.file;
-        let mut leaving = Leaving(None);
         // A `return` at the very end can follow the cancellation.
         let last = statements.last();
         let ends =
@@ -526,8 +525,7 @@ impl<'c> Server<'c> {
         } else {
             statements
         };
-        leaving.visit_body(checked);
-        if let Some(range) = leaving.0 {
+        if let Some(range) = first_exit(checked) {
             return Err((
                 self.view.place(range),
                 "the block that the server serves in is left".to_owned(),
@@ -727,51 +725,5 @@ fn index_of(subscript: &loopshift_python::ast::ExprSubscript) -> Option<u32> {
         Some(0.0) => Some(0),
         Some(1.0) => Some(1),
         _ => None,
-    }
-}
-
-/// The first statement that leaves the block, other than by its end.
-struct Leaving(Option<TextRange>);
-
-impl<'a> SourceOrderVisitor<'a> for Leaving {
-    fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        match stmt {
-            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
-            Stmt::Return(_) => self.0 = self.0.or(Some(stmt.range())),
-            Stmt::For(_) | Stmt::While(_) => {
-                // What leaves only a loop inside stays in the block, so only a `return` counts there.
-                let mut inner = Returns(None);
-                source_order::walk_stmt(&mut inner, stmt);
-                self.0 = self.0.or(inner.0);
-            }
-            Stmt::Break(_) | Stmt::Continue(_) => self.0 = self.0.or(Some(stmt.range())),
-            _ => source_order::walk_stmt(self, stmt),
-        }
-    }
-
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        if matches!(expr, Expr::Yield(_) | Expr::YieldFrom(_)) {
-            self.0 = self.0.or(Some(expr.range()));
-        } else if !expr.is_lambda_expr() {
-            source_order::walk_expr(self, expr);
-        }
-    }
-}
-
-struct Returns(Option<TextRange>);
-
-impl<'a> SourceOrderVisitor<'a> for Returns {
-    fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        match stmt {
-            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
-            Stmt::Return(_) => self.0 = self.0.or(Some(stmt.range())),
-            _ => source_order::walk_stmt(self, stmt),
-        }
-    }
-
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        if matches!(expr, Expr::Yield(_) | Expr::YieldFrom(_)) {
-            self.0 = self.0.or(Some(expr.range()));
-        }
     }
 }

@@ -1,0 +1,173 @@
+//! `loop.add_signal_handler` becomes a task that receives the signal, in a group around the rest of the block.
+
+use std::collections::BTreeMap;
+
+use loopshift_engine::change::{Change, FileId};
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::{AnyNodeRef, ExprCall, Stmt};
+use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::arguments::inside;
+use super::leaving::first_exit;
+use crate::context::{Context, View};
+
+const RULE: &str = "anyio-signals";
+
+static ON_SIGNAL: Helper = Helper {
+    name: "_on_signal",
+    source: "\
+async def {name}(signum, callback, *args, task_status={@anyio}.TASK_STATUS_IGNORED):
+    \"\"\"Calls back whenever the signal comes.\"\"\"
+    with {@anyio}.open_signal_receiver(signum) as received:
+        task_status.started()
+        async for _ in received:
+            callback(*args)
+",
+};
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let mut groups: BTreeMap<(FileId, u32), Vec<&Use>> = BTreeMap::new();
+    for (use_, _, _) in cx.uses_for(RULE) {
+        let function = cx.program.function_at(use_.place);
+        groups
+            .entry((use_.place.file, function.0))
+            .or_default()
+            .push(use_);
+    }
+    for uses in groups.values() {
+        match convert(cx, uses) {
+            Ok(change) => changes.push(change),
+            Err(reason) => changes.extend(
+                uses.iter()
+                    .map(|use_| Change::declined(RULE, use_.place, &*use_.api, reason.clone())),
+            ),
+        }
+    }
+}
+
+/// All handlers of one function.
+fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
+    let first = uses.first().ok_or("there is no handler")?;
+    let view = cx
+        .view(first.place.file)
+        .ok_or("the file can't be edited")?;
+    let function = view
+        .tree
+        .enclosing_function(first.place.range)
+        .filter(|function| function.is_async())
+        .ok_or(
+            "it is called in a function that is not async: the task that receives the signals needs a task group there",
+        )?;
+    let mut change = Change::new(
+        RULE,
+        first.place,
+        &*first.api,
+        "the signal handler becomes a task that receives signals",
+    );
+    let mut statements: Vec<&Stmt> = Vec::new();
+    let scope = view.scopes.at(first.place.range.start());
+    let group = view.scopes.fresh_name(scope, "signals");
+    for use_ in uses {
+        change.covers.push(use_.place);
+        if use_.api.ends_with("remove_signal_handler") {
+            return Err(
+                "a handler is removed again: the block in which the signal is received has to end there".to_owned(),
+            );
+        }
+        let call = view
+            .call_of(use_.place.range)
+            .ok_or("it is passed on as a function")?;
+        if !use_.only || !matches!(view.tree.parent(call), Some(AnyNodeRef::StmtExpr(_))) {
+            return Err("it is not a statement of its own".to_owned());
+        }
+        let top = top_statement(view, call, function.range())
+            .ok_or("it is called in a loop that may run again, or in a block that may not run")?;
+        statements.push(top);
+        change.edits.push((
+            use_.place.file,
+            Edit::Replace {
+                range: call.func.range(),
+                pieces: vec![format!("await {group}.start").into()],
+            },
+        ));
+        change.edits.push((
+            use_.place.file,
+            Edit::Replace {
+                range: TextRange::empty(inside(call).start()),
+                pieces: vec![Piece::Helper(&ON_SIGNAL), ", ".into()],
+            },
+        ));
+    }
+    let start = statements
+        .iter()
+        .min_by_key(|stmt| stmt.start())
+        .ok_or("there is no handler")?;
+    let (suite, index) = view
+        .tree
+        .suite_of(start)
+        .ok_or("it is not in the body of the function")?;
+    let rest = suite.get(index..).unwrap_or_default();
+    let last = rest.last().ok_or("it is not in the body of the function")?;
+    // A `return` at the end, with nothing to wait for, can follow the cancellation.
+    let ends = (rest.len() > 1 && matches!(last, Stmt::Return(_)) && !awaits(view, last.range()))
+        .then_some(last);
+    let checked = if ends.is_some() {
+        rest.get(..rest.len() - 1).unwrap_or_default()
+    } else {
+        rest
+    };
+    if first_exit(checked).is_some() {
+        return Err(
+            "the function is left before its end, and the task that receives signals would hold it"
+                .to_owned(),
+        );
+    }
+    let cancel: Vec<Piece> = vec![format!("{group}.cancel_scope.cancel()").into()];
+    let mut lines = vec![cancel.clone()];
+    if let Some(stmt) = ends {
+        lines.clear();
+        let mut before = cancel;
+        before.push("\n".into());
+        change.edit(Edit::Replace {
+            range: TextRange::empty(stmt.start()),
+            pieces: before,
+        });
+    }
+    let mut header = pieces("async with {@anyio}.create_task_group() as ", &[]);
+    header.push(format!("{group}:").into());
+    change.edit(Edit::Wrap(Wrap {
+        range: TextRange::new(start.start(), last.end()),
+        before: Vec::new(),
+        header,
+        last: lines,
+        after: Vec::new(),
+    }));
+    Ok(change)
+}
+
+/// The statement in the body of the function that holds the call, where it surely runs there once or for each of some signals.
+fn top_statement<'v>(view: &View<'v>, call: &'v ExprCall, function: TextRange) -> Option<&'v Stmt> {
+    let mut top = None;
+    for node in view.tree.ancestors(call) {
+        match node {
+            AnyNodeRef::StmtExpr(_)
+            | AnyNodeRef::StmtFor(_)
+            | AnyNodeRef::StmtIf(_)
+            | AnyNodeRef::StmtWith(_)
+            | AnyNodeRef::StmtTry(_) => top = view.tree.enclosing_statement(node.range()),
+            AnyNodeRef::StmtFunctionDef(def) => {
+                return (def.range() == function).then_some(top).flatten();
+            }
+            AnyNodeRef::StmtWhile(_) | AnyNodeRef::ExprLambda(_) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn awaits(view: &View<'_>, range: TextRange) -> bool {
+    view.tree
+        .exprs()
+        .any(|expr| expr.is_await_expr() && range.contains_range(expr.range()))
+}

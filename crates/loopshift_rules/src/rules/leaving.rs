@@ -1,0 +1,58 @@
+//! Whether statements are left other than by their end: what a block put around them would have to let out.
+
+use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
+use loopshift_python::ast::{Expr, Stmt};
+use loopshift_python::{Ranged, TextRange};
+
+/// The first `return`, `break`, `continue` or `yield` that leaves the statements.
+pub(crate) fn first_exit(statements: &[Stmt]) -> Option<TextRange> {
+    let mut leaving = Leaving(None);
+    leaving.visit_body(statements);
+    leaving.0
+}
+
+/// The first statement that leaves the block, other than by its end.
+struct Leaving(Option<TextRange>);
+
+impl<'a> SourceOrderVisitor<'a> for Leaving {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            Stmt::Return(_) => self.0 = self.0.or(Some(stmt.range())),
+            Stmt::For(_) | Stmt::While(_) => {
+                // What leaves only a loop inside stays in the block, so only a `return` counts there.
+                let mut inner = Returns(None);
+                source_order::walk_stmt(&mut inner, stmt);
+                self.0 = self.0.or(inner.0);
+            }
+            Stmt::Break(_) | Stmt::Continue(_) => self.0 = self.0.or(Some(stmt.range())),
+            _ => source_order::walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if matches!(expr, Expr::Yield(_) | Expr::YieldFrom(_)) {
+            self.0 = self.0.or(Some(expr.range()));
+        } else if !expr.is_lambda_expr() {
+            source_order::walk_expr(self, expr);
+        }
+    }
+}
+
+struct Returns(Option<TextRange>);
+
+impl<'a> SourceOrderVisitor<'a> for Returns {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            Stmt::Return(_) => self.0 = self.0.or(Some(stmt.range())),
+            _ => source_order::walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if matches!(expr, Expr::Yield(_) | Expr::YieldFrom(_)) {
+            self.0 = self.0.or(Some(expr.range()));
+        }
+    }
+}
