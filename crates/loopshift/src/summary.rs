@@ -92,13 +92,11 @@ fn declined(out: &mut String, report: &Report, verbose: bool) {
     let mut groups: Vec<(&str, Vec<&Row>)> = by_reason.into_iter().collect();
     // The sort is stable, so equal counts stay in the order of their reasons.
     groups.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
-    line(
-        out,
-        &paint(
-            YELLOW,
-            &format!("{} left as they are:", count(rows.len(), "use")),
-        ),
-    );
+    let left = match rows.len() {
+        1 => "1 use left as it is:".to_owned(),
+        many => format!("{many} uses left as they are:"),
+    };
+    line(out, &paint(YELLOW, &left));
     let shown = if verbose { groups.len() } else { REASONS };
     let width = groups
         .first()

@@ -8,4 +8,5 @@ mod diffing;
 mod discovering;
 mod projects;
 mod setting;
+mod strange;
 mod tools;
