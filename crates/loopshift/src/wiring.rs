@@ -9,7 +9,7 @@ use loopshift_python::ast::PythonVersion;
 use loopshift_rules::catalog::{Catalog, Version};
 use loopshift_rules::context::Settings;
 use loopshift_rules::externals::CatalogExternals;
-use loopshift_rules::migrate::{Migration, ModuleState, Options, migrate};
+use loopshift_rules::migrate::{Migration, ModuleState, Options, keeps, migrate};
 use loopshift_rules::project::NEWEST_ANYIO;
 use loopshift_rules::registry::{self, RULES};
 use rustc_hash::FxHashMap;
@@ -144,6 +144,7 @@ fn scanned_uses(sources: &[Source], migration: &Migration, catalog: &Catalog) ->
     let mut fates: FxHashMap<Place, Prospect> = FxHashMap::default();
     for (change, outcome) in &migration.plan.changes {
         let prospect = match outcome {
+            Outcome::Applied if keeps(change) => Prospect::Decision,
             Outcome::Applied => Prospect::Moves,
             Outcome::Deferred | Outcome::Declined { .. } => Prospect::Decision,
         };

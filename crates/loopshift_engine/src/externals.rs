@@ -7,6 +7,11 @@ pub trait Externals: Sync {
 
     /// The canonical name of an API that has several: `asyncio.Queue` for `asyncio.queues.Queue`.
     fn canonical<'a>(&self, name: &'a str) -> std::borrow::Cow<'a, str>;
+
+    /// Whether a name that a module binds nowhere is the external module of that name, whose import was forgotten.
+    fn is_module(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 /// Knows nothing.

@@ -48,7 +48,18 @@ pub fn verify(verification: &Verification<'_>, texts: &[(FileId, String)]) -> Ve
         .collect();
     let program = analyse(&inputs, verification.python, verification.externals);
     let files: Vec<FileId> = texts.iter().map(|(file, _)| *file).collect();
-    faults.extend(check_target(&program, &files, verification.target));
+    let mut of_target = check_target(&program, &files, verification.target);
+    if !of_target.is_empty() {
+        // What was wrong before is not the migration's doing.
+        let inputs: Vec<Input> = files
+            .iter()
+            .map(|file| verification.before[file.0 as usize].clone())
+            .collect();
+        let before = analyse(&inputs, verification.python, verification.externals);
+        let known = check_target(&before, &files, verification.target);
+        of_target.retain(|fault| !known.contains(fault));
+    }
+    faults.extend(of_target);
     faults.sort();
     faults.dedup();
     faults

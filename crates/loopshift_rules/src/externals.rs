@@ -37,7 +37,22 @@ impl Externals for CatalogExternals<'_> {
     }
 
     fn canonical<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        // A name of asyncio's that somebody moved by writing another module before it: AnyIO has none of that name.
+        if let Some(rest) = name.strip_prefix("anyio.")
+            && !rest.contains('.')
+            && self.catalog.get(name).is_none()
+        {
+            let meant = format!("asyncio.{rest}");
+            let is_name = |api: &catalog::Api| api.kind != Kind::Module;
+            if self.catalog.get(&meant).is_some_and(is_name) {
+                return Cow::Owned(self.catalog.canonical(&meant).into_owned());
+            }
+        }
         self.catalog.canonical(name)
+    }
+
+    fn is_module(&self, name: &str) -> bool {
+        matches!(name, "asyncio" | "anyio")
     }
 }
 

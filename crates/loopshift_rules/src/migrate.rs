@@ -18,7 +18,7 @@ use crate::externals::CatalogExternals;
 use crate::patched;
 use crate::project::{ProjectFile, dependencies};
 use crate::registry::{RULES, Rule};
-use crate::rules::anyio_tests;
+use crate::rules::{anyio_repair, anyio_tests};
 
 /// What a migration is to do.
 #[derive(Clone, Debug)]
@@ -51,6 +51,11 @@ pub struct Migration {
     pub unreadable: Vec<Unreadable>,
 }
 
+/// Whether a change leaves the use where it is and only mends it.
+pub fn keeps(change: &Change) -> bool {
+    anyio_repair::keeps(change)
+}
+
 /// A module that uses the libraries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleState {
@@ -70,7 +75,7 @@ const MENTIONS: &[&str] = &["asyncio", "anyio", "on_event"];
 const TESTING: &[&str] = &["pytest", "pytest_asyncio", "unittest"];
 
 /// The packages whose imports go when nothing needs them any more.
-const LEFT: &[&str] = &["asyncio", "pytest_asyncio"];
+const LEFT: &[&str] = &["asyncio", "pytest_asyncio", "anyio"];
 
 /// The words without which a file can hold nothing for a rule. Where some tests are run by pytest-asyncio, the
 /// fixtures that they use may stand in any file of tests.
@@ -151,7 +156,15 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
         kept: &patched::reached_through(&program, LEFT),
         verify: &|texts| verify(&verification, texts),
     };
-    let mut plan = plan(&planning, changes);
+    let mut planned = plan(&planning, changes);
+    if is_wanted_name("anyio-repair", &options.select, &options.ignore) {
+        let repairs = anyio_repair::restore(&context, &planned);
+        if !repairs.is_empty() {
+            let changes = planned.changes.into_iter().map(|(change, _)| change);
+            planned = plan(&planning, changes.chain(repairs).collect());
+        }
+    }
+    let mut plan = planned;
     let modules = module_states(&found, &plan);
     if is_wanted_name(dependencies::RULE, &[], &options.ignore) {
         dependencies::add(
@@ -178,7 +191,7 @@ fn module_states(found: &[Use], plan: &Plan) -> Vec<ModuleState> {
     let moved: FxHashSet<Place> = plan
         .changes
         .iter()
-        .filter(|(_, outcome)| *outcome == Outcome::Applied)
+        .filter(|(change, outcome)| *outcome == Outcome::Applied && !anyio_repair::keeps(change))
         .flat_map(|(change, _)| change.covers.iter().copied().chain([change.place]))
         .collect();
     let mut out: Vec<ModuleState> = Vec::new();

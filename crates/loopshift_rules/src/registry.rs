@@ -78,6 +78,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-queue.md"),
     },
     Rule {
+        name: "anyio-repair",
+        plan: rules::anyio_repair::plan,
+        page: include_str!("../../../docs/rules/anyio-repair.md"),
+    },
+    Rule {
         name: "anyio-run",
         plan: rules::anyio_run::plan,
         page: include_str!("../../../docs/rules/anyio-run.md"),

@@ -260,6 +260,9 @@ impl Flow<'_> {
             } else if matches!(self.text(name), "__name__" | "__file__" | "__doc__") {
                 let sym = self.sym("<builtin>.str");
                 self.add(node, Value::Object(sym, CallId::NONE));
+            } else if self.externals.is_module(self.text(name)) {
+                let value = self.module_value(name);
+                self.add(node, value);
             } else {
                 self.unknown(node, Reason::Unbound);
             }

@@ -12,6 +12,7 @@ pub(crate) mod anyio_loop;
 pub(crate) mod anyio_names;
 pub(crate) mod anyio_primitives;
 pub(crate) mod anyio_queue;
+pub(crate) mod anyio_repair;
 pub(crate) mod anyio_run;
 pub(crate) mod anyio_shield;
 pub(crate) mod anyio_signals;
