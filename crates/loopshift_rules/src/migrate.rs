@@ -69,7 +69,7 @@ pub struct ModuleState {
 const LIBRARIES: &[&str] = &["asyncio", "anyio"];
 
 /// Words without which a file, and all files in contact with it, can hold nothing for a rule.
-const MENTIONS: &[&str] = &["asyncio", "anyio", "on_event"];
+const MENTIONS: &[&str] = &["asyncio", "anyio", "on_event", "IsolatedAsyncio"];
 
 /// What tests are run by; only the names that have to do with event loops count.
 const TESTING: &[&str] = &["pytest", "pytest_asyncio", "unittest"];
