@@ -59,6 +59,7 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
     let fails = members
         .iter()
         .any(|member| method(member) == "set_exception");
+    let mut wrapped = BTreeSet::new();
     for member in members {
         let view = view(cx, member.place)?;
         if !member.only {
@@ -67,9 +68,8 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
                 "it may be something else than a future here, a task for example",
             ));
         }
-        write(cx, view, member, fails, change)?;
+        write(cx, view, member, fails, &mut wrapped, change)?;
     }
-    let mut wrapped = BTreeSet::new();
     for held in &moving.cluster.places {
         let view = view(cx, held.place)?;
         waits(cx, view, held.place.range, fails, &mut wrapped, change)?;
@@ -83,6 +83,7 @@ fn write(
     view: &View<'_>,
     member: &Member,
     fails: bool,
+    wrapped: &mut BTreeSet<Place>,
     change: &mut Change,
 ) -> Result<(), Obstacle> {
     let refuse = |reason: String| Obstacle::new(member.place, reason);
@@ -135,10 +136,7 @@ fn write(
         }
         "result" => {
             if fails {
-                return Err(refuse(
-                    "`result()` raises the error itself, and AnyIO's `FutureFailed`; await it"
-                        .to_owned(),
-                ));
+                unpack(view, call.range(), wrapped, change)?;
             }
             replace(change, view, tail, vec![".return_value".into()]);
         }
@@ -240,16 +238,24 @@ fn waits(
     if !fails {
         return Ok(());
     }
+    unpack(view, await_.range(), wrapped, change)
+}
+
+/// Takes the error of a failed future out of `FutureFailed`, around the statement.
+fn unpack(
+    view: &View<'_>,
+    range: TextRange,
+    wrapped: &mut BTreeSet<Place>,
+    change: &mut Change,
+) -> Result<(), Obstacle> {
     let refuse = || {
+        let file = view.file;
         Obstacle::new(
-            place,
-            "the error of a failed future must be taken out of AnyIO's `FutureFailed`; await it in a statement of its own",
+            Place { file, range },
+            "the error of a failed future must be taken out of AnyIO's `FutureFailed`; put this into a statement of its own",
         )
     };
-    let stmt = view
-        .tree
-        .enclosing_statement(await_.range())
-        .ok_or_else(refuse)?;
+    let stmt = view.tree.enclosing_statement(range).ok_or_else(refuse)?;
     let simple = matches!(
         stmt,
         Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::AugAssign(_) | Stmt::Return(_)

@@ -1,8 +1,7 @@
-//! Where streams may differ from a queue.
+//! Where streams would differ from a queue: they hand an item to a task that waits at once.
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::Change;
 use loopshift_engine::objects::{Cluster, Member};
 use loopshift_python::Ranged;
 
@@ -10,12 +9,12 @@ use super::write::Bound;
 use crate::context::Context;
 use crate::rules::objects::method;
 
-/// Adds what may differ.
-pub(super) fn add(cx: &Context<'_>, cluster: &Cluster, bound: Bound, change: &mut Change) {
+/// Whether the program may see the difference: an item that a task waits for never enters the buffer.
+pub(super) fn are_seen(cx: &Context<'_>, cluster: &Cluster, bound: Bound) -> bool {
     let waits = cluster.members.iter().any(|member| method(member) == "get");
     if !waits {
         // Nobody ever waits: items always go through the buffer.
-        return;
+        return false;
     }
     let is = |names: &[&str]| -> Vec<&Member> {
         cluster
@@ -34,18 +33,11 @@ pub(super) fn add(cx: &Context<'_>, cluster: &Cluster, bound: Bound, change: &mu
         .filter_map(function)
         .collect();
     let sizes = is(&["qsize", "full", "empty"]);
-    if sizes
+    let sizes_after_puts = sizes
         .iter()
         .filter_map(|member| function(member))
-        .any(|function| puts.contains(&function))
-    {
-        change.caveat(
-            "an item goes to a task that waits at once: the size read right after a put may be smaller than before",
-        );
-    }
-    if bound != Bound::Unbounded && !is(&["put_nowait"]).is_empty() {
-        change.caveat(
-            "while a task waits for an item, one more fits in before `put_nowait` says that it is full",
-        );
-    }
+        .any(|function| puts.contains(&function));
+    // One more item fits in before it is full.
+    let fills = bound != Bound::Unbounded && !is(&["put_nowait"]).is_empty();
+    sizes_after_puts || fills
 }

@@ -1,4 +1,4 @@
-//! Queues that streams can't take the place of: those that count their work, or keep another order.
+//! Queues that streams can't take the place of: those that count their work, keep another order, or can't be taken apart.
 //!
 //! They become a small class beside the code, with the methods and the behaviour of asyncio's, on any backend.
 
@@ -70,6 +70,14 @@ macro_rules! queue {
         )
     };
 }
+
+static PLAIN: Helper = queue!(
+    "MemoryQueue",
+    "A queue between tasks.",
+    "{@collections:deque}()",
+    "self._items.append(item)",
+    "self._items.popleft()"
+);
 
 static JOINABLE: Helper = queue!(
     "JoinableQueue",
@@ -149,8 +157,8 @@ fn unknown_member(cluster: &Cluster) -> Option<Obstacle> {
         })
 }
 
-/// A queue that is joined.
-pub(super) fn joinable(cx: &Context<'_>, cluster: &Cluster, references: &References<'_>) -> Change {
+/// A queue that stays one object.
+pub(super) fn whole(cx: &Context<'_>, cluster: &Cluster, references: &References<'_>) -> Change {
     let (place, covers) = places(cluster, references);
     let obstacle = references
         .obstacle
@@ -159,11 +167,16 @@ pub(super) fn joinable(cx: &Context<'_>, cluster: &Cluster, references: &Referen
     if let Some(obstacle) = obstacle {
         return decline(cx, super::RULE, "asyncio.Queue", place, covers, &obstacle);
     }
+    let helper = if is_joined(cluster) {
+        &JOINABLE
+    } else {
+        &PLAIN
+    };
     let mut change = Change::new(
         super::RULE,
         place,
         "asyncio.Queue",
-        "`asyncio.Queue` with `join()` becomes a small class of the module",
+        "`asyncio.Queue` becomes a small class of the module",
     );
     change.covers = covers;
     let sites = references.sites.iter().map(|(place, _)| *place);
@@ -173,7 +186,7 @@ pub(super) fn joinable(cx: &Context<'_>, cluster: &Cluster, references: &Referen
             place.file,
             Edit::Replace {
                 range: place.range,
-                pieces: vec![Piece::Helper(&JOINABLE)],
+                pieces: vec![Piece::Helper(helper)],
             },
         ));
     }

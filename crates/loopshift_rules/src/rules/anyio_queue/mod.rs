@@ -29,7 +29,7 @@ use self::slots::Slot;
 use self::write::{Bound, Writer, bound_of, replace, size_argument};
 use crate::context::{Context, View};
 use crate::rules::objects::strings::written;
-use crate::rules::objects::{Family, Mention, Obstacle, decline, mention};
+use crate::rules::objects::{Family, Mention, Obstacle, mention};
 
 pub(crate) const RULE: &str = "anyio-queue";
 
@@ -41,15 +41,21 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut raisers: Vec<Raiser<'_>> = Vec::new();
     for (index, cluster) in family.clusters.iter().enumerate() {
         let references = &references[index];
-        let change = if helper::is_joined(cluster) {
-            helper::joinable(cx, cluster, references)
+        let bound = bound(cx, references);
+        let whole = references.obstacle.is_some()
+            || helper::is_joined(cluster)
+            || caveats::are_seen(cx, cluster, bound);
+        let change = if whole {
+            helper::whole(cx, cluster, references)
         } else {
+            // What streams can't do, one object still can.
             split(cx, &texts, cluster, references)
+                .unwrap_or_else(|| helper::whole(cx, cluster, references))
         };
         raisers.push(Raiser {
             change: planned.len(),
             cluster,
-            unbounded: bound(cx, references) == Bound::Unbounded,
+            unbounded: bound == Bound::Unbounded,
         });
         planned.push(change);
     }
@@ -272,13 +278,13 @@ pub(crate) fn places(cluster: &Cluster, references: &References<'_>) -> (Place, 
     (place, covers)
 }
 
-/// The streams that take the place of the queues of a cluster.
+/// The streams that take the place of the queues of a cluster, where all of its places can have them.
 fn split<'v>(
     cx: &'v Context<'v>,
     texts: &Texts<'v>,
     cluster: &'v Cluster,
     references: &References<'v>,
-) -> Change {
+) -> Option<Change> {
     let (place, covers) = places(cluster, references);
     let mut change = Change::new(
         RULE,
@@ -286,22 +292,15 @@ fn split<'v>(
         "asyncio.Queue",
         "`asyncio.Queue` becomes the two ends of a memory object stream",
     );
-    change.covers.clone_from(&covers);
-    let result = match &references.obstacle {
-        Some(obstacle) => Err(obstacle.clone()),
-        None => collect(cx, texts, cluster)
-            .and_then(|collected| edits(cx, texts, cluster, references, &collected, &mut change)),
-    };
-    match result {
-        Ok(()) => change,
-        Err(obstacle) => decline(cx, RULE, "asyncio.Queue", place, covers, &obstacle),
-    }
+    change.covers = covers;
+    let collected = collect(cx, texts, cluster).ok()?;
+    edits(cx, texts, references, &collected, &mut change).ok()?;
+    Some(change)
 }
 
 fn edits<'v>(
     cx: &'v Context<'v>,
     texts: &Texts<'v>,
-    cluster: &Cluster,
     references: &References<'v>,
     collected: &Collected<'v>,
     change: &mut Change,
@@ -376,7 +375,6 @@ fn edits<'v>(
         let (range, text) = one(view, it, kind)?;
         replace(change, view, range, text);
     }
-    caveats::add(cx, cluster, bound, change);
     Ok(())
 }
 
