@@ -97,6 +97,11 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// All nodes, outer before inner, by start.
+    pub fn nodes(&self) -> impl Iterator<Item = AnyNodeRef<'a>> + '_ {
+        self.nodes.iter().map(|it| it.node)
+    }
+
     /// The entries whose node has exactly this range, outermost first.
     fn at(&self, range: TextRange) -> &[Entry<'a>] {
         let from = self

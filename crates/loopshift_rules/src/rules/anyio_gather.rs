@@ -3,9 +3,9 @@
 //! `AnyIO` gives a tuple, raises groups of errors, and cancels the others when one fails. Where that can be seen, it is
 //! mended by a block (`first_error`), by a small function in the module, or said to be unsafe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use loopshift_engine::change::{Change, Place};
+use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Keyword, Stmt};
@@ -29,6 +29,8 @@ struct Facts<'r, 'c> {
     raising: Raising<'r, 'c>,
     reach: Reach,
     handlers: BTreeMap<FuncId, Vec<Place>>,
+    /// The files where some `gather` may raise: they get one function that stands in for all of them.
+    raising_files: BTreeSet<FileId>,
 }
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
@@ -36,11 +38,20 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if uses.peek().is_none() {
         return;
     }
-    let facts = Facts {
+    let mut facts = Facts {
         raising: Raising::new(cx),
         reach: Reach::new(cx),
         handlers: handlers_by_function(cx),
+        raising_files: BTreeSet::new(),
     };
+    for (use_, _, view) in cx.uses_for(RULE) {
+        if let Some(call) = view.call_of(use_.place.range)
+            && keyword(call).is_ok_and(|keyword| keyword.is_none())
+            && may_raise(&facts, view, call)
+        {
+            facts.raising_files.insert(view.file);
+        }
+    }
     for (use_, _, view) in uses {
         changes.push(
             moved(cx, &facts, use_, view)
@@ -102,12 +113,7 @@ fn moved<'c>(
             change.requires.push(other.place);
         }
     }
-    let may_raise = !returns_errors
-        && call
-            .arguments
-            .args
-            .iter()
-            .any(|argument| facts.raising.awaiting(view, argument));
+    let may_raise = !returns_errors && may_raise(facts, view, call);
     let value = value_of(cx, view, call)?;
     if may_raise
         && let Waiter::Await(await_) = value
@@ -120,12 +126,19 @@ fn moved<'c>(
         arguments(&mut change, view, call, keyword, returns_errors)?;
         return Ok(change);
     }
-    edit(cx, &mut change, view, call, &value, may_raise);
+    edit(cx, facts, &mut change, view, call, &value, may_raise);
     if may_raise {
         change.caveat("when one fails the others are cancelled, where asyncio lets them run on");
     }
     arguments(&mut change, view, call, keyword, returns_errors)?;
     Ok(change)
+}
+
+fn may_raise(facts: &Facts<'_, '_>, view: &View<'_>, call: &ExprCall) -> bool {
+    call.arguments
+        .args
+        .iter()
+        .any(|argument| facts.raising.awaiting(view, argument))
 }
 
 fn inner(argument: &Expr) -> &Expr {
@@ -212,6 +225,7 @@ fn outer_call<'v>(view: &View<'v>, expr: &'v Expr) -> Option<&'v ExprCall> {
 
 fn edit(
     cx: &Context<'_>,
+    facts: &Facts<'_, '_>,
     change: &mut Change,
     view: &View<'_>,
     call: &ExprCall,
@@ -242,7 +256,7 @@ fn edit(
         }
         return;
     }
-    let helper = match (new, may_raise, groups) {
+    let helper = match (new, facts.raising_files.contains(&view.file), groups) {
         (true, false, _) => &GATHER_QUIET,
         (true, true, true) => &GATHER,
         (true, true, false) => &GATHER_310,
