@@ -9,4 +9,5 @@ pub mod migrate;
 mod patched;
 pub mod project;
 pub mod registry;
+mod rounds;
 mod rules;

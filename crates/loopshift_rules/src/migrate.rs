@@ -18,6 +18,7 @@ use crate::externals::CatalogExternals;
 use crate::patched;
 use crate::project::{ProjectFile, dependencies};
 use crate::registry::{RULES, Rule};
+use crate::rounds::settle;
 use crate::rules::{anyio_repair, anyio_tests};
 
 /// What a migration is to do.
@@ -93,6 +94,16 @@ fn mentions(files: &[Input]) -> Vec<&'static str> {
 
 /// Plans the migration of a program to `AnyIO`.
 pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
+    let mut migration = migrate_once(files, catalog, options);
+    settle(files, &mut migration.plan, |inputs| {
+        migrate_once(inputs, catalog, options).plan
+    });
+    migration.modules = module_states(&migration.uses, &migration.plan);
+    migration
+}
+
+/// One round of a migration.
+fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
     let externals = CatalogExternals::new(catalog);
     let mut program = analyse_for(files, options.settings.python, &externals, &mentions(files));
     let unreadable = std::mem::take(&mut program.unreadable);
@@ -165,7 +176,6 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
         }
     }
     let mut plan = planned;
-    let modules = module_states(&found, &plan);
     if is_wanted_name(dependencies::RULE, &[], &options.ignore) {
         dependencies::add(
             files,
@@ -179,7 +189,7 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
     Migration {
         plan,
         uses: found,
-        modules,
+        modules: Vec::new(),
         functions: program.counts.functions,
         async_functions: program.counts.async_functions,
         unreadable,

@@ -1,0 +1,56 @@
+//! One change may clear the way for another: a coroutine that provably doesn't raise any more, an object that leaves
+//! nothing behind. So the output is migrated again, until nothing changes: a second run then has nothing to do.
+
+use loopshift_engine::change::{Change, Outcome, Plan};
+use loopshift_engine::program::Input;
+
+/// More rounds than this have not been seen to change anything.
+const ROUNDS: usize = 4;
+
+/// Adds to `plan` what further rounds change. `once` plans one round for the texts it is given.
+pub(crate) fn settle(files: &[Input], plan: &mut Plan, once: impl Fn(&[Input]) -> Plan) {
+    for _ in 1..ROUNDS {
+        if plan.texts.is_empty() {
+            return;
+        }
+        let mut inputs = files.to_vec();
+        for (file, text) in &plan.texts {
+            inputs[file.0 as usize].text.clone_from(text);
+        }
+        let next = once(&inputs);
+        if next.texts.is_empty() {
+            return;
+        }
+        for (change, outcome) in &next.changes {
+            if *outcome == Outcome::Applied {
+                account(plan, change);
+            }
+        }
+        for (file, text) in next.texts {
+            match plan.texts.iter_mut().find(|(known, _)| *known == file) {
+                Some(known) => known.1 = text,
+                None => plan.texts.push((file, text)),
+            }
+        }
+        plan.texts.sort_by_key(|(file, _)| *file);
+        plan.withdrawn.extend(next.withdrawn);
+    }
+}
+
+/// Finds the change of the first round that a later one applied: of the same rule, for the same API, in the same file.
+/// Their places are those of different texts, but come in the same order.
+fn account(plan: &mut Plan, applied: &Change) {
+    let left = plan.changes.iter_mut().find(|(change, outcome)| {
+        *outcome != Outcome::Applied
+            && change.place.file == applied.place.file
+            && change.rule == applied.rule
+            && change.api == applied.api
+    });
+    if let Some((change, outcome)) = left {
+        *outcome = Outcome::Applied;
+        change.declined = None;
+        change.safety = applied.safety;
+        change.caveats.clone_from(&applied.caveats);
+        change.message.clone_from(&applied.message);
+    }
+}
