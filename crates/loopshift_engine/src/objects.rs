@@ -53,17 +53,30 @@ pub struct Member {
 
 /// All objects of the classes that `wanted` names, in clusters, in the order of their first site or place.
 pub fn clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Cluster> {
+    clusters_of(program, wanted, false)
+}
+
+/// As [`clusters`], of the objects that calls in the program make. One that is only known by an annotation, which says
+/// nothing of where it comes from, ties none of them together.
+pub fn made_clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Cluster> {
+    clusters_of(program, wanted, true)
+}
+
+fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool) -> Vec<Cluster> {
     let flow = &program.flow;
     let mut groups = Groups::default();
     let is_wanted = |value: Value| match value {
         Value::Object(ty, _) => wanted(flow.text(ty)),
         _ => false,
     };
+    let counts = |value: Value| {
+        is_wanted(value) && !(made && matches!(value, Value::Object(_, CallId::NONE)))
+    };
     let holds = |node: Node| -> Vec<ValueId> {
         flow.set(node)
             .iter()
             .copied()
-            .filter(|id| is_wanted(flow.values.get(*id)))
+            .filter(|id| counts(flow.values.get(*id)))
             .collect()
     };
     let mut held: Vec<(ValueId, Held)> = Vec::new();
@@ -79,7 +92,7 @@ pub fn clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Clu
             let mut first: Option<ValueId> = None;
             for id in set {
                 let value = flow.values.get(*id);
-                if is_wanted(value) {
+                if counts(value) {
                     let only = set.iter().all(|id| is_wanted(flow.values.get(*id)));
                     match first {
                         Some(first) => groups.join(first, *id),
@@ -90,7 +103,7 @@ pub fn clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Clu
                         }
                     }
                 } else if let Value::ExternalBound(sym, receiver) = value
-                    && is_wanted(flow.values.get(receiver))
+                    && counts(flow.values.get(receiver))
                 {
                     let only = set.iter().all(|id| {
                         matches!(flow.values.get(*id), Value::ExternalBound(other, receiver)

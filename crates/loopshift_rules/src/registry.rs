@@ -118,6 +118,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-subprocess.md"),
     },
     Rule {
+        name: "anyio-task-group",
+        plan: rules::anyio_task_group::plan,
+        page: include_str!("../../../docs/rules/anyio-task-group.md"),
+    },
+    Rule {
         name: "anyio-tasks",
         plan: rules::anyio_tasks::plan,
         page: include_str!("../../../docs/rules/anyio-tasks.md"),

@@ -19,6 +19,7 @@ pub(crate) mod anyio_signals;
 pub(crate) mod anyio_sleep;
 pub(crate) mod anyio_streams;
 pub(crate) mod anyio_subprocess;
+pub(crate) mod anyio_task_group;
 pub(crate) mod anyio_tasks;
 pub(crate) mod anyio_tests;
 pub(crate) mod anyio_timeout;

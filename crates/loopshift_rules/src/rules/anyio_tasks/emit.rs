@@ -335,7 +335,7 @@ fn caught_inside(
 }
 
 /// What a wait writes elsewhere.
-struct Out {
+pub(super) struct Out {
     /// The name of the group, where it is at hand.
     group: Option<String>,
     /// Whether it stands behind the block.
@@ -346,11 +346,51 @@ struct Out {
     last: Vec<Vec<Piece>>,
 }
 
+impl Out {
+    /// For a wait within a group whose name is not needed.
+    pub(super) fn inside() -> Self {
+        Out {
+            group: None,
+            is_tail: false,
+            deleted: Vec::new(),
+            last: Vec::new(),
+        }
+    }
+}
+
+/// `tg.create_task(f(x))` of a group as `tg.start_soon(f, x)`, for versions whose groups give no handles.
+///
+/// # Errors
+/// Why it can't be written so.
+pub(super) fn as_started(
+    cx: &Context<'_>,
+    change: &mut Change,
+    spawn: &Spawn<'_>,
+) -> Result<(), String> {
+    let why = "the handle of a task needs AnyIO 4.14, and the project allows an older one";
+    let Expr::Attribute(callee) = &*spawn.call.func else {
+        return Err(why.to_owned());
+    };
+    if !is_statement(spawn.view, spawn.call) || !spawn.call.arguments.keywords.is_empty() {
+        return Err(why.to_owned());
+    }
+    let edits = as_function(cx, spawn.view, spawn.coro)
+        .ok_or("the coroutine of the task is not a plain call")?;
+    let file = spawn.view.file;
+    change
+        .edits
+        .push((file, Edit::replace(callee.attr.range(), "start_soon", &[])));
+    change
+        .edits
+        .extend(edits.into_iter().map(|edit| (file, edit)));
+    Ok(())
+}
+
 /// Writes a wait.
 ///
 /// # Errors
 /// Why it has no form.
-fn edit_wait(
+pub(super) fn edit_wait(
     change: &mut Change,
     out: &mut Out,
     wait: &Wait<'_>,
@@ -720,7 +760,12 @@ fn is_unread(view: &View<'_>, name: &str, binding: TextRange, deleted: &[TextRan
 }
 
 /// `asyncio.CancelledError` in a handler around the wait for a task that was told to stop.
-fn rename_cancelled(cx: &Context<'_>, model: &Model<'_>, change: &mut Change, wait: &Wait<'_>) {
+pub(super) fn rename_cancelled(
+    cx: &Context<'_>,
+    model: &Model<'_>,
+    change: &mut Change,
+    wait: &Wait<'_>,
+) {
     let cancelled = wait.sites.iter().any(|site| {
         model.by_site.get(site).is_some_and(|index| {
             model.families[*index].members.iter().any(|member| {
@@ -743,7 +788,12 @@ fn rename_cancelled(cx: &Context<'_>, model: &Model<'_>, change: &mut Change, wa
 }
 
 /// `asyncio.InvalidStateError` and `asyncio.CancelledError` in a handler around `t.result()`.
-fn rename_state(cx: &Context<'_>, change: &mut Change, view: &View<'_>, range: TextRange) {
+pub(super) fn rename_state(
+    cx: &Context<'_>,
+    change: &mut Change,
+    view: &View<'_>,
+    range: TextRange,
+) {
     rename(cx, change, view, range, "asyncio.CancelledError");
     rename(cx, change, view, range, "asyncio.InvalidStateError");
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{ContainerId, FuncId};
-use loopshift_engine::objects::{Cluster, clusters};
+use loopshift_engine::objects::{Cluster, made_clusters};
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprAwait, ExprCall};
 
@@ -137,7 +137,8 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
                             range: call.range,
                         });
                     }
-                    _ => out.other = true,
+                    // Only an annotation says so.
+                    _ => {}
                 }
             }
             Value::Container(id) => {
@@ -170,7 +171,8 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
         .into_iter()
         .map(|spawn| (spawn.site(), spawn))
         .collect();
-    for cluster in clusters(cx.program, |ty| ty == TASK) {
+    let foreign = foreign(cx);
+    for cluster in made_clusters(cx.program, |ty| ty == TASK) {
         let mut family = Family {
             cluster,
             spawns: Vec::new(),
@@ -188,7 +190,7 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
                 }
             }
         }
-        if family.cluster.from_outside {
+        if meets_foreign(cx, &family, foreign) {
             family.refusal =
                 Some("it meets tasks that do not come from a call in the program".to_owned());
         }
@@ -200,6 +202,41 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
     collect_waits(cx, &mut model);
     check_places(cx, &mut model);
     model
+}
+
+/// Whether calls of libraries give tasks that they did not make: `asyncio.current_task()`, `asyncio.all_tasks()`, … Those
+/// whose result is only asked for its name are left out.
+fn foreign(cx: &Context<'_>) -> bool {
+    cx.program.calls().any(|(file, call)| {
+        let flow = &cx.program.flow;
+        let external = flow
+            .values_of(call.callee)
+            .any(|value| matches!(value, Value::External(_) | Value::ExternalBound(..)));
+        let gives = flow.values_of(call.result).any(|value| {
+            matches!(value, Value::Object(ty, loopshift_engine::flow::value::CallId::NONE)
+                if flow.text(ty) == TASK)
+        });
+        let asked = cx.view(file).is_some_and(|view| {
+            view.tree.expr_at(call.range).is_some_and(|expr| {
+                matches!(
+                    view.tree.parent(expr),
+                    Some(AnyNodeRef::ExprAttribute(_) | AnyNodeRef::ExprCompare(_))
+                )
+            })
+        });
+        external && gives && !asked
+    })
+}
+
+/// Whether a task from outside may stand where one of the family does.
+fn meets_foreign(cx: &Context<'_>, family: &Family<'_>, foreign: bool) -> bool {
+    foreign
+        && family.cluster.places.iter().any(|held| {
+            cx.program.values_at(held.place).any(|value| {
+                matches!(value, Value::Object(ty, loopshift_engine::flow::value::CallId::NONE)
+                    if cx.program.flow.text(ty) == TASK)
+            })
+        })
 }
 
 /// All calls that make tasks.

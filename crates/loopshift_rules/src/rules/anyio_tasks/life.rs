@@ -387,15 +387,22 @@ impl<'m, 'c> Walk<'m, 'c> {
     }
 
     fn for_(&mut self, it: &'c ast::StmtFor, state: State<'c>) -> Option<State<'c>> {
-        let sites = held(self.cx, self.view.place(&*it.target)).sites;
+        let targets: Vec<&'c ast::ExprName> = match &*it.target {
+            Expr::Name(name) => vec![name],
+            Expr::Tuple(tuple) => tuple.elts.iter().filter_map(Expr::as_name_expr).collect(),
+            _ => Vec::new(),
+        };
         let mut state = state;
-        if let Expr::Name(name) = &*it.target {
+        for name in &targets {
             state.names.remove(name.id.as_str());
         }
         let mut out = self.loop_(it.range(), &it.body, &it.orelse, state, false);
-        if let (Some(state), Expr::Name(name)) = (&mut out, &*it.target)
-            && !sites.is_empty()
-        {
+        for name in targets {
+            let sites = held(self.cx, self.view.place(name)).sites;
+            let Some(state) = &mut out else { break };
+            if sites.is_empty() {
+                continue;
+            }
             if self.waits_for_each(&it.body, name.id.as_str()) {
                 for site in &sites {
                     state.tasks.remove(site);

@@ -4,10 +4,12 @@
 //! its tasks. So for each task the block must be found: from where it is made to where it is over ([`region`], [`life`]).
 //! Tasks that meet in a variable or a list move together or not at all ([`family`]).
 
+mod annotations;
 mod cancelled;
 mod emit;
 mod failure;
 mod family;
+mod group;
 mod helpers;
 mod keep;
 mod life;
@@ -39,6 +41,8 @@ pub(crate) fn may_be_task(cx: &Context<'_>, place: Place) -> bool {
     !held(cx, place).sites.is_empty()
 }
 
+pub(crate) use group::plan as plan_groups;
+
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut model = family::model(cx);
     members::check(cx, &mut model);
@@ -62,6 +66,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             }
         }
     }
+    annotations::plan(cx, &model, changes);
     unknown_spawns(cx, &model, changes);
 }
 

@@ -1,0 +1,115 @@
+//! `asyncio.Task` in annotations becomes `anyio.TaskHandle`, with the tasks that it speaks of.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::edit::Edit;
+use loopshift_python::{Ranged, TextRange};
+
+use super::RULE;
+use super::family::{Model, held};
+use crate::context::{Context, View};
+
+pub(super) fn plan(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change>) {
+    for use_ in cx.uses {
+        if use_.api != "asyncio.Task" {
+            continue;
+        }
+        let Some(view) = cx.view(use_.place.file) else {
+            continue;
+        };
+        let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
+        let Some(expr) = view.tree.expr_at(use_.place.range) else {
+            continue;
+        };
+        let Some(target) = annotated(view, expr) else {
+            let reason = match view.call_of(use_.place.range) {
+                Some(_) => "a task is made without `create_task`: a task group has no such form",
+                None => "the class is used as a value: a handle is of another class",
+            };
+            changes.push(decline(reason));
+            continue;
+        };
+        let families = families(cx, model, view, target);
+        let mut change = Change::new(
+            RULE,
+            use_.place,
+            &*use_.api,
+            "`asyncio.Task` becomes `anyio.TaskHandle`",
+        );
+        if families.is_empty() {
+            changes.push(decline("no task is known to which the annotation belongs"));
+            continue;
+        }
+        for index in families {
+            for spawn in &model.families[index].spawns {
+                change.requires.push(spawn.callee);
+            }
+        }
+        change.edit(Edit::replace(use_.place.range, "{@anyio}.TaskHandle", &[]));
+        changes.push(change);
+    }
+}
+
+/// What an annotation is about.
+#[derive(Clone, Copy)]
+enum Target {
+    /// A variable, an attribute or a parameter.
+    Holder(TextRange),
+    /// What a function returns.
+    Function,
+}
+
+fn annotated(view: &View<'_>, expr: &Expr) -> Option<Target> {
+    let range = expr.range();
+    for node in view.tree.ancestors(expr) {
+        match node {
+            AnyNodeRef::StmtAnnAssign(it) => {
+                return it
+                    .annotation
+                    .range()
+                    .contains_range(range)
+                    .then(|| Target::Holder(it.target.range()));
+            }
+            AnyNodeRef::Parameter(it) => return Some(Target::Holder(it.name.range())),
+            AnyNodeRef::StmtFunctionDef(it) => {
+                return it
+                    .returns
+                    .as_deref()
+                    .filter(|returns| returns.range().contains_range(range))
+                    .map(|_| Target::Function);
+            }
+            _ if node.is_statement() => return None,
+            AnyNodeRef::ExprCall(_) | AnyNodeRef::ExprLambda(_) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The families whose tasks may be what the annotation speaks of; all, where that can't be said.
+fn families(
+    cx: &Context<'_>,
+    model: &Model<'_>,
+    view: &View<'_>,
+    target: Target,
+) -> BTreeSet<usize> {
+    let place = |range| Place {
+        file: view.file,
+        range,
+    };
+    let sites = match target {
+        Target::Holder(range) => held(cx, place(range)).sites,
+        Target::Function => BTreeSet::new(),
+    };
+    if sites.is_empty() {
+        return (0..model.families.len())
+            .filter(|index| model.families[*index].spawns.iter().any(|it| !it.in_group))
+            .collect();
+    }
+    sites
+        .iter()
+        .filter_map(|site| model.by_site.get(site).copied())
+        .collect()
+}
