@@ -172,6 +172,15 @@ impl Tests {
             change.covers.push(use_.place);
         }
         self.check(unit, mode)?;
+        if let Some(use_) = cx.uses.iter().find(|use_| own_loop(&use_.api)) {
+            let line = cx.program.line(use_.place);
+            let path = &cx.program.file(use_.place.file).path;
+            let reason = format!(
+                "the program has an event loop of its own (`{}` at {path}:{line}), which pytest-asyncio may run the tests on",
+                use_.api
+            );
+            return Err((use_.place, reason));
+        }
         // A loop that a test asks for is that of the plugin.
         for use_ in cx.uses {
             let of_loop = matches!(
@@ -451,6 +460,17 @@ fn line_of(cx: &Context<'_>, place: Place) -> String {
         .filter(|byte| **byte == b'\n')
         .count();
     format!("line {} of {}", line + 1, input.path)
+}
+
+/// Whether an API is one to make kinds of event loops with.
+fn own_loop(api: &str) -> bool {
+    let Some(name) = api.strip_prefix("asyncio.") else {
+        return false;
+    };
+    matches!(
+        name,
+        "BaseEventLoop" | "SelectorEventLoop" | "ProactorEventLoop" | "set_event_loop_policy"
+    ) || name.ends_with("EventLoopPolicy")
 }
 
 /// Fixtures of pytest and of plugins that know nothing of event loops.
