@@ -241,6 +241,10 @@ fn parse_views(
     let flow = &program.flow;
     for (index, module) in flow.linked.modules.iter().enumerate() {
         let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+        // Events of applications are no uses of a library that is looked at.
+        if program.files[index].text.contains(".on_event(") {
+            wanted.insert(file);
+        }
         let holds = |value: Value| match value {
             Value::Object(ty, _) => LIBRARIES.iter().any(|library| {
                 flow.text(ty)

@@ -58,6 +58,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-introspection.md"),
     },
     Rule {
+        name: "anyio-lifespan",
+        plan: rules::anyio_lifespan::plan,
+        page: include_str!("../../../docs/rules/anyio-lifespan.md"),
+    },
+    Rule {
         name: "anyio-loop",
         plan: rules::anyio_loop::plan,
         page: include_str!("../../../docs/rules/anyio-loop.md"),

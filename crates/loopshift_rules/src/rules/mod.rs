@@ -8,6 +8,7 @@ pub(crate) mod anyio_event;
 pub(crate) mod anyio_future;
 pub(crate) mod anyio_gather;
 pub(crate) mod anyio_introspection;
+pub(crate) mod anyio_lifespan;
 pub(crate) mod anyio_loop;
 pub(crate) mod anyio_names;
 pub(crate) mod anyio_primitives;
