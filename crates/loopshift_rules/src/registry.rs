@@ -43,6 +43,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-event.md"),
     },
     Rule {
+        name: "anyio-from-thread",
+        plan: rules::anyio_from_thread::plan,
+        page: include_str!("../../../docs/rules/anyio-from-thread.md"),
+    },
+    Rule {
         name: "anyio-future",
         plan: rules::anyio_future::plan,
         page: include_str!("../../../docs/rules/anyio-future.md"),

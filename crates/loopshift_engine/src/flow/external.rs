@@ -239,8 +239,25 @@ impl Flow<'_> {
     }
 
     fn star_arguments(&self, index: u32, api: &Api, place: usize) -> Vec<Arg> {
-        if !api.params.get(place).is_some_and(|param| param.star) {
+        let Some(param) = api.params.get(place) else {
             return Vec::new();
+        };
+        if !param.star {
+            // `Thread(target=f, args=(a, b))`: one argument holds them all.
+            return self.linked.calls[index as usize]
+                .args
+                .iter()
+                .enumerate()
+                .filter(|(at, arg)| match arg.kind {
+                    ArgKind::Positional => *at == place,
+                    ArgKind::Keyword(sym) => self.text(sym) == param.name,
+                    _ => false,
+                })
+                .map(|(_, arg)| Arg {
+                    kind: ArgKind::Star,
+                    node: arg.node,
+                })
+                .collect();
         }
         self.linked.calls[index as usize]
             .args

@@ -19,8 +19,12 @@ use crate::context::{Context, View};
 const RULE: &str = "anyio-loop";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let mut is_threaded = false;
     for objects in loop_objects(cx) {
-        if !objects.is_entry() {
+        if objects.is_threaded() && !objects.is_entry() {
+            // Threads need a token in its place, which is another rule.
+            is_threaded = true;
+        } else if !objects.is_entry() {
             changes.extend(let_go(&objects));
         }
     }
@@ -29,7 +33,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             let planned = time(cx, use_, view)
                 .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason));
             changes.push(planned);
-        } else if use_.api == "asyncio.AbstractEventLoop" {
+        } else if use_.api == "asyncio.AbstractEventLoop" && !is_threaded {
             changes.push(Change::declined(
                 RULE,
                 use_.place,

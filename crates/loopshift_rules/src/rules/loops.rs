@@ -10,6 +10,8 @@ use crate::context::{Context, View};
 /// What becomes of a group of event loop objects if nothing needs them any more.
 #[derive(Debug, Default)]
 pub(crate) struct LoopObjects {
+    /// The objects.
+    pub cluster: Cluster,
     /// The names of the calls that give the loop, `asyncio.get_running_loop`, by place.
     pub sources: Vec<(Place, String)>,
     /// The members that are read, with their APIs.
@@ -23,6 +25,17 @@ pub(crate) struct LoopObjects {
 }
 
 impl LoopObjects {
+    /// Whether threads reach the loop by these.
+    pub(crate) fn is_threaded(&self) -> bool {
+        self.members
+            .iter()
+            .any(|(_, api)| api == "asyncio.AbstractEventLoop.call_soon_threadsafe")
+            || self
+                .handed
+                .iter()
+                .any(|(_, api)| api == "asyncio.run_coroutine_threadsafe")
+    }
+
     /// Whether the program runs a loop of these, rather than asking for the one that runs.
     pub(crate) fn is_entry(&self) -> bool {
         self.sources
@@ -48,7 +61,10 @@ pub(crate) fn loop_objects(cx: &Context<'_>) -> Vec<LoopObjects> {
 }
 
 fn examine(cx: &Context<'_>, cluster: &Cluster) -> LoopObjects {
-    let mut objects = LoopObjects::default();
+    let mut objects = LoopObjects {
+        cluster: cluster.clone(),
+        ..LoopObjects::default()
+    };
     let nowhere = cluster.places.first().map(|held| held.place);
     if cluster.from_outside
         && let Some(place) = nowhere

@@ -5,6 +5,7 @@ pub(crate) mod anyio_cancelled;
 pub(crate) mod anyio_cleanup;
 pub(crate) mod anyio_dependencies;
 pub(crate) mod anyio_event;
+pub(crate) mod anyio_from_thread;
 pub(crate) mod anyio_future;
 pub(crate) mod anyio_gather;
 pub(crate) mod anyio_introspection;
