@@ -72,6 +72,10 @@ fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool)
     let counts = |value: Value| {
         is_wanted(value) && !(made && matches!(value, Value::Object(_, CallId::NONE)))
     };
+    // Most programs have no object of most classes, and walking all of a program takes long.
+    if !flow.values.iter().any(counts) {
+        return Vec::new();
+    }
     let holds = |node: Node| -> Vec<ValueId> {
         flow.set(node)
             .iter()

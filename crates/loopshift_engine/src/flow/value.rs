@@ -82,6 +82,11 @@ pub struct Values {
 }
 
 impl Values {
+    /// All values there are, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = Value> {
+        self.list.iter().copied()
+    }
+
     /// The number of a value.
     pub fn id(&mut self, value: Value) -> ValueId {
         *self.ids.entry(value).or_insert_with(|| {
