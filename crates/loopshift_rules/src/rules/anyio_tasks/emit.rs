@@ -190,7 +190,14 @@ fn change(
             .iter()
             .copied()
             .find(|at| regions[*at].function == wait.function);
+        let timed = under_timeout(cx, wait);
+        if timed && matches!(wait.kind, WaitKind::Gather { .. } | WaitKind::All) {
+            return decline(
+                "it is waited for with others under a timeout, which cancels them in asyncio but not in AnyIO",
+            );
+        }
         let mut out = Out {
+            timed,
             group: groups.get(&wait.function).cloned(),
             is_tail: region.is_some_and(|at| regions[at].tail.contains(&place)),
             deleted: Vec::new(),
@@ -336,6 +343,8 @@ fn caught_inside(
 
 /// What a wait writes elsewhere.
 pub(super) struct Out {
+    /// Whether a timeout may cancel the wait and leave the group open.
+    timed: bool,
     /// The name of the group, where it is at hand.
     group: Option<String>,
     /// Whether it stands behind the block.
@@ -350,6 +359,7 @@ impl Out {
     /// For a wait within a group whose name is not needed.
     pub(super) fn inside() -> Self {
         Out {
+            timed: false,
             group: None,
             is_tail: false,
             deleted: Vec::new(),
@@ -436,7 +446,18 @@ fn edit_await(change: &mut Change, out: &mut Out, wait: &Wait<'_>, guarded: bool
                 pieces: read,
             },
         ));
-    } else if guarded {
+        return;
+    }
+    if out.timed {
+        let joined = Piece::Helper(&helpers::JOINED);
+        change
+            .edits
+            .push((file, Edit::insert(operand.start(), "{0}(", &[joined])));
+        change
+            .edits
+            .push((file, Edit::insert(operand.end(), ")", &[])));
+    }
+    if guarded {
         let value = Piece::Helper(&helpers::VALUE);
         change
             .edits
@@ -445,6 +466,36 @@ fn edit_await(change: &mut Change, out: &mut Out, wait: &Wait<'_>, guarded: bool
             .edits
             .push((file, Edit::insert(whole.end(), ")", &[])));
     }
+}
+
+/// Whether a timeout around the wait, but not around what makes the task, may cut it short.
+fn under_timeout(cx: &Context<'_>, wait: &Wait<'_>) -> bool {
+    let view = wait.view;
+    for node in view.tree.ancestors(wait.await_) {
+        match node {
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_) => return false,
+            AnyNodeRef::StmtWith(with) => {
+                let times = with.items.iter().any(|item| {
+                    matches!(&item.context_expr, Expr::Call(call) if matches!(
+                        cx.api_of(view, &call.func),
+                        Some(
+                            "asyncio.timeout" | "asyncio.timeout_at" | "anyio.fail_after" | "anyio.move_on_after"
+                                | "async_timeout.timeout" | "async_timeout.timeout_at"
+                        )
+                    ))
+                });
+                let inside = wait
+                    .sites
+                    .iter()
+                    .all(|site| site.file == view.file && with.range().contains_range(site.range));
+                if times && !inside {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 fn edit_gather(

@@ -77,3 +77,18 @@ def {name}():
         raise exc from exc.__cause__
 ",
 };
+
+/// `await task` of asyncio: who is cancelled there cancels the task.
+pub(super) static JOINED: Helper = Helper {
+    name: "_joined",
+    source: "async def {name}(task):
+    \"\"\"Wait for a task, and cancel it where the wait is cancelled.\"\"\"
+    try:
+        return await task
+    except {@anyio}.get_cancelled_exc_class():
+        task.cancel()
+        with {@anyio}.CancelScope(shield=True):
+            await task.wait()
+        raise
+",
+};

@@ -39,6 +39,13 @@ impl State<'_> {
         }
     }
 
+    /// The variable holds no task: those that it would hold were not made.
+    fn forget(&mut self, name: &str) {
+        for site in self.names.remove(name).into_iter().flatten() {
+            self.tasks.remove(&site);
+        }
+    }
+
     /// Whether a task may run that nobody told to stop.
     pub(super) fn is_live(&self) -> bool {
         self.tasks.values().any(|stage| *stage == Stage::Live)
@@ -288,7 +295,15 @@ impl<'m, 'c> Walk<'m, 'c> {
             Stmt::Break(it) => return self.jump(it.range(), state, true),
             Stmt::Continue(it) => return self.jump(it.range(), state, false),
             Stmt::If(it) => {
-                let mut out = self.block(&it.body, state.clone());
+                let mut taken = state.clone();
+                let none = none_test(&it.test);
+                if let Some((name, true)) = none {
+                    taken.forget(name);
+                }
+                let mut out = self.block(&it.body, taken);
+                if let Some((name, false)) = none {
+                    state.forget(name);
+                }
                 let mut has_else = false;
                 for clause in &it.elif_else_clauses {
                     match &clause.test {
@@ -310,7 +325,13 @@ impl<'m, 'c> Walk<'m, 'c> {
             Stmt::For(it) => return self.for_(it, state),
             Stmt::While(it) => {
                 let forever = matches!(&*it.test, Expr::BooleanLiteral(literal) if literal.value);
-                return self.loop_(it.range(), &it.body, &it.orelse, state, forever);
+                let has_break = it.body.iter().any(leaves_loop);
+                let mut out = self.loop_(it.range(), &it.body, &it.orelse, state, forever);
+                if let (Some(out), Some(name), false) = (&mut out, until_done(&it.test), has_break)
+                {
+                    out.forget(name);
+                }
+                return out;
             }
             Stmt::With(it) => return self.block(&it.body, state),
             Stmt::Match(it) => {
@@ -543,6 +564,47 @@ impl<'m, 'c> Walk<'m, 'c> {
         entry.join(&raised);
         let out = self.block(&it.finalbody, entry);
         if falls { out } else { None }
+    }
+}
+
+/// A test of a variable for None: its name, and whether it is None where the test holds.
+fn none_test(test: &Expr) -> Option<(&str, bool)> {
+    match test {
+        Expr::Name(name) => Some((name.id.as_str(), false)),
+        Expr::UnaryOp(it) if it.op == ast::UnaryOp::Not => {
+            let (name, none) = none_test(&it.operand)?;
+            Some((name, !none))
+        }
+        Expr::Compare(it) => {
+            let (Expr::Name(name), [op], [right]) = (&*it.left, &*it.ops, &*it.comparators) else {
+                return None;
+            };
+            if !right.is_none_literal_expr() {
+                return None;
+            }
+            match op {
+                ast::CmpOp::Is => Some((name.id.as_str(), true)),
+                ast::CmpOp::IsNot => Some((name.id.as_str(), false)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The variable of `while not t.done():`.
+fn until_done(test: &Expr) -> Option<&str> {
+    let Expr::UnaryOp(it) = test else { return None };
+    let Expr::Call(call) = &*it.operand else {
+        return None;
+    };
+    let Expr::Attribute(attribute) = &*call.func else {
+        return None;
+    };
+    let done = it.op == ast::UnaryOp::Not && attribute.attr.as_str() == "done";
+    match &*attribute.value {
+        Expr::Name(name) if done => Some(name.id.as_str()),
+        _ => None,
     }
 }
 
