@@ -7,7 +7,6 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::slots::{BOTH, SEND};
 use crate::context::View;
-use crate::rules::objects::Obstacle;
 
 /// A reference to the class in an annotation.
 #[derive(Clone, Copy)]
@@ -41,40 +40,30 @@ impl Kind {
 }
 
 /// The replacements within an annotation, in order.
-///
-/// # Errors
-/// Where it can't be written.
 pub(super) fn annotation(
     view: &View<'_>,
     whole: TextRange,
     annotated: &[Annotated],
     kind: Kind,
-) -> Result<Vec<(TextRange, Vec<Piece>)>, Obstacle> {
+) -> Vec<(TextRange, Vec<Piece>)> {
     let mut out = Vec::new();
     for it in annotated {
         if it.place.file == view.file && whole.contains_range(it.place.range) {
-            out.push(one(view, it, kind)?);
+            out.push(one(view, it, kind));
         }
     }
     out.sort_by_key(|(range, _)| range.start());
-    Ok(out)
+    out
 }
 
 /// The replacement of one reference.
-///
-/// # Errors
-/// Where it can't be written.
-pub(super) fn one(
-    view: &View<'_>,
-    annotated: &Annotated,
-    kind: Kind,
-) -> Result<(TextRange, Vec<Piece>), Obstacle> {
+pub(super) fn one(view: &View<'_>, annotated: &Annotated, kind: Kind) -> (TextRange, Vec<Piece>) {
     let range = annotated.place.range;
     let send = || pieces("{@anyio.streams.memory:MemoryObjectSendStream}", &[]);
     let receive = || pieces("{@anyio.streams.memory:MemoryObjectReceiveStream}", &[]);
     match kind {
-        Kind::Send => return Ok((range, send())),
-        Kind::Receive => return Ok((range, receive())),
+        Kind::Send => return (range, send()),
+        Kind::Receive => return (range, receive()),
         Kind::Both => {}
     }
     let subscript = if annotated.in_string {
@@ -94,7 +83,7 @@ pub(super) fn one(
         }
     }
     text.push("]".into());
-    Ok((subscript.map_or(range, |(whole, _)| whole), text))
+    (subscript.map_or(range, |(whole, _)| whole), text)
 }
 
 /// The subscript of a reference, and what stands in its brackets.

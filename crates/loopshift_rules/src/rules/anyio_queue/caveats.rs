@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use loopshift_engine::objects::{Cluster, Member};
 use loopshift_python::Ranged;
 
-use super::write::Bound;
+use super::members::Bound;
 use crate::context::Context;
 use crate::rules::objects::method;
 

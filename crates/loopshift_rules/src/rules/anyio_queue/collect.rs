@@ -3,18 +3,17 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
-use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::objects::{Cluster, Member};
 use loopshift_python::ast::{self, AnyNodeRef, Expr, ParameterWithDefault, Stmt};
 use loopshift_python::scope::{BindingKind, ScopeId};
 use loopshift_python::{Ranged, TextRange};
 
-use super::calls::{Given, given, parameter, partial, reached};
-use super::names::{Declared, Texts};
-use super::slots::{BOTH, RECEIVE, SEND, Slot, Slots, family, of_container, slots_of, variable};
+use super::calls::{Given, given, partial, reached};
+use super::names::Texts;
+use super::slots::{BOTH, RECEIVE, Slot, Slots, slots_of, variable};
 use crate::context::{Context, View};
-use crate::rules::objects::{Obstacle, method};
+use crate::rules::objects::Obstacle;
 
 /// What a place does with a queue, and so what is to be written there.
 pub(super) enum Fact<'v> {
@@ -67,15 +66,16 @@ pub(super) enum Leaf {
     Site,
 }
 
-struct Collector<'v> {
-    cx: &'v Context<'v>,
-    texts: &'v Texts<'v>,
-    cluster: &'v Cluster,
-    slots: Slots,
-    facts: Vec<(&'v View<'v>, Fact<'v>)>,
-    handled: BTreeSet<Place>,
-    passed: BTreeSet<Place>,
-    hints: Vec<(usize, u8)>,
+/// Collects the facts of a cluster.
+pub(super) struct Collector<'v> {
+    pub(super) cx: &'v Context<'v>,
+    pub(super) texts: &'v Texts<'v>,
+    pub(super) cluster: &'v Cluster,
+    pub(super) slots: Slots,
+    pub(super) facts: Vec<(&'v View<'v>, Fact<'v>)>,
+    pub(super) handled: BTreeSet<Place>,
+    pub(super) passed: BTreeSet<Place>,
+    pub(super) hints: Vec<(usize, u8)>,
 }
 
 /// Collects what the places of a cluster do.
@@ -130,18 +130,18 @@ pub(super) fn collect<'v>(
 }
 
 impl<'v> Collector<'v> {
-    fn view(&self, place: Place) -> Result<&'v View<'v>, Obstacle> {
+    pub(super) fn view(&self, place: Place) -> Result<&'v View<'v>, Obstacle> {
         self.cx
             .view(place.file)
             .ok_or_else(|| Obstacle::new(place, "the file could not be read"))
     }
 
-    fn is_site(&self, place: Place) -> bool {
+    pub(super) fn is_site(&self, place: Place) -> bool {
         self.cluster.sites.contains(&place)
     }
 
     /// A place where a queue stands: an expression, a parameter, an import.
-    fn occurrence(&mut self, place: Place) -> Result<(), Obstacle> {
+    pub(super) fn occurrence(&mut self, place: Place) -> Result<(), Obstacle> {
         if !self.handled.insert(place) {
             return Ok(());
         }
@@ -165,7 +165,7 @@ impl<'v> Collector<'v> {
     }
 
     /// The slot of an expression; where it may be several, they belong together.
-    fn slot(&mut self, view: &'v View<'v>, expr: &'v Expr) -> Result<usize, Obstacle> {
+    pub(super) fn slot(&mut self, view: &'v View<'v>, expr: &'v Expr) -> Result<usize, Obstacle> {
         let mut first = None;
         for slot in slots_of(self.cx, view, expr)? {
             let slot = self.slots.add(slot);
@@ -178,7 +178,7 @@ impl<'v> Collector<'v> {
     }
 
     /// A parameter or an import.
-    fn binding(&mut self, view: &'v View<'v>, range: TextRange) -> Result<(), Obstacle> {
+    pub(super) fn binding(&mut self, view: &'v View<'v>, range: TextRange) -> Result<(), Obstacle> {
         let refuse = |reason: &str| {
             Obstacle::new(
                 Place {
@@ -210,7 +210,7 @@ impl<'v> Collector<'v> {
         }
     }
 
-    fn parameter(
+    pub(super) fn parameter(
         &mut self,
         view: &'v View<'v>,
         scope: ScopeId,
@@ -260,7 +260,7 @@ impl<'v> Collector<'v> {
     }
 
     /// All calls of a function must hand over what the parameter becomes.
-    fn callers(
+    pub(super) fn callers(
         &mut self,
         view: &'v View<'v>,
         func: FuncId,
@@ -323,7 +323,12 @@ impl<'v> Collector<'v> {
         Ok(())
     }
 
-    fn pass(&mut self, view: &'v View<'v>, given: Given<'v>, slot: usize) -> Result<(), Obstacle> {
+    pub(super) fn pass(
+        &mut self,
+        view: &'v View<'v>,
+        given: Given<'v>,
+        slot: usize,
+    ) -> Result<(), Obstacle> {
         let place = view.place(given.value);
         self.flows(view, given.value, slot)?;
         if self.passed.insert(place) {
@@ -346,7 +351,7 @@ impl<'v> Collector<'v> {
         Ok(())
     }
 
-    fn alias(
+    pub(super) fn alias(
         &mut self,
         view: &'v View<'v>,
         scope: ScopeId,
@@ -393,7 +398,7 @@ impl<'v> Collector<'v> {
     }
 
     /// A name or attribute that gets a value.
-    fn target(&mut self, view: &'v View<'v>, expr: &'v Expr) -> Result<(), Obstacle> {
+    pub(super) fn target(&mut self, view: &'v View<'v>, expr: &'v Expr) -> Result<(), Obstacle> {
         let refuse = |reason: &str| Obstacle::new(view.place(expr), reason);
         let slot = self.slot(view, expr)?;
         match view.tree.parent(expr) {
@@ -439,7 +444,7 @@ impl<'v> Collector<'v> {
         }
     }
 
-    fn bind(
+    pub(super) fn bind(
         &mut self,
         view: &'v View<'v>,
         target: &'v Expr,
@@ -467,7 +472,7 @@ impl<'v> Collector<'v> {
         Ok(())
     }
 
-    fn unpack(
+    pub(super) fn unpack(
         &mut self,
         view: &'v View<'v>,
         target: &'v Expr,
@@ -490,7 +495,12 @@ impl<'v> Collector<'v> {
     }
 
     /// The leaves of a value flow to a slot.
-    fn flows(&mut self, view: &'v View<'v>, value: &'v Expr, to: usize) -> Result<(), Obstacle> {
+    pub(super) fn flows(
+        &mut self,
+        view: &'v View<'v>,
+        value: &'v Expr,
+        to: usize,
+    ) -> Result<(), Obstacle> {
         let mut leaves = Vec::new();
         self.leaves(view, value, &mut leaves)?;
         for leaf in leaves {
@@ -503,7 +513,7 @@ impl<'v> Collector<'v> {
         Ok(())
     }
 
-    fn leaves(
+    pub(super) fn leaves(
         &mut self,
         view: &'v View<'v>,
         value: &'v Expr,
@@ -522,494 +532,6 @@ impl<'v> Collector<'v> {
             }
             other if self.is_site(view.place(other)) => out.push(Leaf::Site),
             other => out.push(Leaf::Slot(self.slot(view, other)?)),
-        }
-        Ok(())
-    }
-
-    /// What becomes of a value where it stands.
-    fn value(&mut self, view: &'v View<'v>, expr: &'v Expr) -> Result<(), Obstacle> {
-        let cx = self.cx;
-        let refuse = |reason: &str| Obstacle::new(view.place(expr), reason);
-        let mut outer = expr;
-        loop {
-            match view.tree.parent(outer) {
-                Some(AnyNodeRef::ExprIf(it)) if it.test.range() == outer.range() => {
-                    return self.test(view, expr, outer);
-                }
-                Some(AnyNodeRef::ExprIf(it)) => {
-                    outer = view.tree.expr_at(it.range()).unwrap_or(outer);
-                }
-                Some(AnyNodeRef::ExprBoolOp(it)) => {
-                    let last = it
-                        .values
-                        .last()
-                        .is_some_and(|last| last.range() == outer.range());
-                    if it.op == ast::BoolOp::And && !last {
-                        return self.test(view, expr, outer);
-                    }
-                    outer = view.tree.expr_at(it.range()).unwrap_or(outer);
-                }
-                _ => break,
-            }
-        }
-        let parent = view
-            .tree
-            .parent(outer)
-            .ok_or_else(|| refuse("it is used in a way that is not known"))?;
-        match parent {
-            AnyNodeRef::ExprAttribute(attribute) if outer.range() == expr.range() => {
-                self.member(view, expr, attribute.range())
-            }
-            AnyNodeRef::StmtAssign(assign) => match &assign.targets[..] {
-                [Expr::Subscript(target)] => {
-                    slots_of(cx, view, &assign.targets[0])?;
-                    let _ = target;
-                    self.store(view, outer, Slot::Element)
-                }
-                [target @ (Expr::Name(_) | Expr::Attribute(_))] => {
-                    self.occurrence(view.place(target))
-                }
-                _ => Err(refuse("it is assigned to several targets at once")),
-            },
-            AnyNodeRef::StmtAnnAssign(assign) => self.occurrence(view.place(&*assign.target)),
-            AnyNodeRef::StmtReturn(return_) => {
-                let func = cx.program.function_at(view.place(return_));
-                self.store(view, outer, Slot::Returned(func))
-            }
-            AnyNodeRef::Arguments(_) | AnyNodeRef::Keyword(_) => self.argument(view, outer),
-            AnyNodeRef::ExprTuple(tuple) => self.in_tuple(view, outer, tuple),
-            AnyNodeRef::ExprList(_) | AnyNodeRef::ExprSet(_) => {
-                self.store(view, outer, Slot::Element)
-            }
-            AnyNodeRef::ExprDict(dict)
-                if dict
-                    .items
-                    .iter()
-                    .any(|item| item.value.range() == outer.range()) =>
-            {
-                self.store(view, outer, Slot::Element)
-            }
-            AnyNodeRef::ExprListComp(it) if it.elt.range() == outer.range() => {
-                self.store(view, outer, Slot::Element)
-            }
-            AnyNodeRef::ExprDictComp(it) if it.value.range() == outer.range() => {
-                self.store(view, outer, Slot::Element)
-            }
-            AnyNodeRef::ExprCompare(compare) => self.compare(view, expr, outer, compare),
-            AnyNodeRef::StmtIf(_)
-            | AnyNodeRef::ElifElseClause(_)
-            | AnyNodeRef::StmtWhile(_)
-            | AnyNodeRef::StmtAssert(_)
-            | AnyNodeRef::ExprUnaryOp(_) => self.test(view, expr, outer),
-            AnyNodeRef::StmtExpr(_) if outer.is_call_expr() || outer.is_await_expr() => Ok(()),
-            // The default of a parameter is written with it.
-            AnyNodeRef::ParameterWithDefault(it) => {
-                let range = it.parameter.name.range();
-                self.occurrence(Place {
-                    file: view.file,
-                    range,
-                })
-            }
-            _ => Err(refuse("it is used in a way that two streams can't be")),
-        }
-    }
-
-    fn in_tuple(
-        &mut self,
-        view: &'v View<'v>,
-        outer: &'v Expr,
-        tuple: &'v ast::ExprTuple,
-    ) -> Result<(), Obstacle> {
-        // `a, b = Queue(), Queue()`
-        if let Some(AnyNodeRef::StmtAssign(assign)) = view.tree.parent(tuple)
-            && let [Expr::Tuple(targets)] = &assign.targets[..]
-            && targets.len() == tuple.len()
-            && !targets.iter().any(Expr::is_starred_expr)
-            && let Some(at) = tuple
-                .elts
-                .iter()
-                .position(|elt| elt.range() == outer.range())
-        {
-            return match &targets.elts[at] {
-                target @ (Expr::Name(_) | Expr::Attribute(_)) => {
-                    self.occurrence(view.place(target))
-                }
-                other => Err(Obstacle::new(
-                    view.place(other),
-                    "it is bound in a way that two streams can't be",
-                )),
-            };
-        }
-        self.store(view, outer, Slot::Element)
-    }
-
-    fn store(&mut self, view: &'v View<'v>, value: &'v Expr, slot: Slot) -> Result<(), Obstacle> {
-        let slot = self.slots.add(slot);
-        self.flows(view, value, slot)?;
-        if self.passed.insert(view.place(value)) {
-            self.facts.push((view, Fact::Store { value, slot }));
-        }
-        Ok(())
-    }
-
-    fn test(
-        &mut self,
-        view: &'v View<'v>,
-        expr: &'v Expr,
-        outer: &'v Expr,
-    ) -> Result<(), Obstacle> {
-        if outer.range() != expr.range() && !outer.is_bool_op_expr() {
-            return Err(Obstacle::new(
-                view.place(expr),
-                "it is tested in a way that is not known",
-            ));
-        }
-        let slot = self.slot(view, expr)?;
-        self.facts.push((view, Fact::Test { expr, slot }));
-        Ok(())
-    }
-
-    fn compare(
-        &mut self,
-        view: &'v View<'v>,
-        expr: &'v Expr,
-        outer: &'v Expr,
-        compare: &'v ast::ExprCompare,
-    ) -> Result<(), Obstacle> {
-        let refuse = || Obstacle::new(view.place(expr), "it is compared with something");
-        let ([op], [right]) = (&*compare.ops, &*compare.comparators) else {
-            return Err(refuse());
-        };
-        match op {
-            ast::CmpOp::Is | ast::CmpOp::IsNot | ast::CmpOp::Eq | ast::CmpOp::NotEq
-                if right.is_none_literal_expr() =>
-            {
-                self.test(view, expr, outer)
-            }
-            ast::CmpOp::In | ast::CmpOp::NotIn if compare.left.range() == outer.range() => {
-                let known = self
-                    .cx
-                    .program
-                    .values_at(view.place(right))
-                    .all(|value| matches!(value, Value::Container(_)));
-                if known {
-                    self.store(view, outer, Slot::Element)
-                } else {
-                    Err(refuse())
-                }
-            }
-            _ => Err(refuse()),
-        }
-    }
-
-    fn argument(&mut self, view: &'v View<'v>, outer: &'v Expr) -> Result<(), Obstacle> {
-        let cx = self.cx;
-        let call = view.tree.ancestors(outer).find_map(|node| match node {
-            AnyNodeRef::ExprCall(call) => Some(call),
-            _ => None,
-        });
-        let Some(call) = call.filter(|call| call.arguments.range().contains_range(outer.range()))
-        else {
-            return Err(Obstacle::new(
-                view.place(outer),
-                "it is used in a way that is not known",
-            ));
-        };
-        if let Some(name) = of_container(cx, view, &call.func) {
-            let known = matches!(
-                name,
-                "append"
-                    | "appendleft"
-                    | "add"
-                    | "insert"
-                    | "remove"
-                    | "discard"
-                    | "setdefault"
-                    | "count"
-                    | "index"
-            );
-            if known {
-                return self.store(view, outer, Slot::Element);
-            }
-        }
-        for reached in reached(cx, view, call)? {
-            let index = parameter(cx, view, call, reached, outer.range())?;
-            let param = &cx.program.function(reached.func).params[index];
-            let file = cx.program.function_file(reached.func);
-            let there = self.view(Place {
-                file,
-                range: param.range,
-            })?;
-            let name = there
-                .tree
-                .around(param.range)
-                .find_map(|node| match node {
-                    AnyNodeRef::Parameter(it) if it.range == param.range => Some(it.name.range()),
-                    _ => None,
-                })
-                .ok_or_else(|| Obstacle::new(view.place(outer), "its parameter is not known"))?;
-            self.occurrence(Place { file, range: name })?;
-        }
-        Ok(())
-    }
-
-    fn member(
-        &mut self,
-        view: &'v View<'v>,
-        receiver: &'v Expr,
-        range: TextRange,
-    ) -> Result<(), Obstacle> {
-        let place = Place {
-            file: view.file,
-            range,
-        };
-        if self.is_site(view.place(receiver)) {
-            return Err(Obstacle::new(place, "it is used where it is made"));
-        }
-        let slot = self.slot(view, receiver)?;
-        let member = self
-            .cluster
-            .members
-            .iter()
-            .find(|member| member.place == place)
-            .cloned()
-            .unwrap_or(Member {
-                place,
-                api: format!(
-                    "asyncio.Queue.{}",
-                    view.text(TextRange::new(receiver.end(), range.end()))
-                        .trim_start_matches(|c: char| !c.is_alphanumeric() && c != '_')
-                ),
-                only: true,
-            });
-        match method(&member) {
-            "put" | "put_nowait" => self.slots.need(slot, SEND),
-            "get" | "get_nowait" | "empty" => self.slots.need(slot, RECEIVE),
-            "qsize" => self.hints.push((slot, RECEIVE)),
-            "full" | "maxsize" => self.hints.push((slot, SEND)),
-            name => {
-                return Err(Obstacle::new(
-                    place,
-                    format!("`{name}` is used, which a memory object stream does not have"),
-                ));
-            }
-        }
-        self.facts.push((
-            view,
-            Fact::Member {
-                member,
-                receiver,
-                slot,
-            },
-        ));
-        Ok(())
-    }
-
-    /// All places where a slot is named, also those where it holds no queue yet.
-    fn enumerate(&mut self, slot: usize) -> Result<(), Obstacle> {
-        match self.slots.get(slot).clone() {
-            Slot::Variable(file, scope, name) => {
-                let whole = Place {
-                    file,
-                    range: TextRange::default(),
-                };
-                let view = self.view(whole)?;
-                self.names(view, scope, &name, slot)
-            }
-            Slot::Attribute(class, name) => {
-                self.attributes(class, &name)?;
-                for class in family(self.cx, class) {
-                    let (file, class) = self.cx.program.class(class);
-                    let Some(view) = self.cx.view(file) else {
-                        continue;
-                    };
-                    let scope = view.scopes.scopes.iter().position(|it| {
-                        it.kind == loopshift_python::scope::ScopeKind::Class
-                            && it.range.end() == class.range.end()
-                            && it.name == Some(view.text(class.name_range))
-                            && it.bindings.contains_key(name.as_str())
-                    });
-                    if let Some(scope) = scope {
-                        self.class_body(view, class, &name)?;
-                        self.names(view, scope, &name, slot)?;
-                    }
-                }
-                Ok(())
-            }
-            Slot::Returned(func) => self.returns(func),
-            Slot::Element => Ok(()),
-        }
-    }
-
-    fn names(
-        &mut self,
-        view: &'v View<'v>,
-        scope: ScopeId,
-        name: &str,
-        slot: usize,
-    ) -> Result<(), Obstacle> {
-        let at = |range| Place {
-            file: view.file,
-            range,
-        };
-        for binding in view.scopes.scopes[scope]
-            .bindings
-            .get(name)
-            .into_iter()
-            .flatten()
-        {
-            self.occurrence(at(binding.range))?;
-        }
-        for reference in &view.scopes.references {
-            if reference.name == name && view.scopes.resolve(name, reference.scope) == Some(scope) {
-                self.occurrence(at(reference.range))?;
-            }
-        }
-        let declared: Vec<Declared> = self.texts.declared(view.file, name);
-        for declared in declared {
-            if view
-                .scopes
-                .resolve(name, view.scopes.at(declared.range.start()))
-                == Some(scope)
-                && self.handled.insert(at(declared.range))
-            {
-                let range = declared.range;
-                self.facts.push((view, Fact::Declare { range, slot }));
-            }
-        }
-        if scope == 0 && self.texts.is_exported(view.file, name) {
-            return Err(Obstacle::new(
-                at(view.scopes.scopes[0].range),
-                format!("`{name}` is listed in `__all__`"),
-            ));
-        }
-        Ok(())
-    }
-
-    fn class_body(
-        &mut self,
-        view: &'v View<'v>,
-        class: &loopshift_engine::ir::Class,
-        name: &str,
-    ) -> Result<(), Obstacle> {
-        let def = view
-            .tree
-            .around(class.name_range)
-            .find_map(|node| match node {
-                AnyNodeRef::StmtClassDef(def) => Some(def),
-                _ => None,
-            });
-        let Some(def) = def else { return Ok(()) };
-        let outside = def
-            .arguments
-            .as_ref()
-            .is_some_and(|arguments| !arguments.is_empty());
-        let is_field = def.body.iter().any(|stmt| {
-            matches!(stmt, Stmt::AnnAssign(assign)
-                if matches!(&*assign.target, Expr::Name(it) if it.id.as_str() == name))
-        });
-        if is_field && (outside || !def.decorator_list.is_empty()) {
-            return Err(Obstacle::new(
-                view.place(def.name.range()),
-                "it is a field of a class whose constructor is made from its fields",
-            ));
-        }
-        Ok(())
-    }
-
-    fn attributes(
-        &mut self,
-        class: loopshift_engine::ir::ClassId,
-        name: &str,
-    ) -> Result<(), Obstacle> {
-        let cx = self.cx;
-        let classes = family(cx, class);
-        if let Some(place) = self.texts.spelled(name) {
-            return Err(Obstacle::new(
-                place,
-                format!("the attribute `{name}` is named in a string"),
-            ));
-        }
-        for (file, attribute) in self.texts.attributes(name) {
-            let view = self.view(Place {
-                file,
-                range: attribute.range(),
-            })?;
-            let mut mine = false;
-            let mut unknown = true;
-            for value in cx.program.values_at(view.place(&*attribute.value)) {
-                unknown = false;
-                match value {
-                    Value::Instance(class) | Value::Class(class) => {
-                        mine |= classes.contains(&class);
-                    }
-                    Value::Unknown(_) => {
-                        unknown = true;
-                        break;
-                    }
-                    _ => {}
-                }
-            }
-            if unknown {
-                return Err(Obstacle::new(
-                    view.place(attribute),
-                    format!(
-                        "`{}` may be the queue, but is not known",
-                        view.text(attribute.range())
-                    ),
-                ));
-            }
-            if mine {
-                self.occurrence(view.place(attribute))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// All that a function returns must be of the form.
-    fn returns(&mut self, func: FuncId) -> Result<(), Obstacle> {
-        let cx = self.cx;
-        let function = cx.program.function(func);
-        let place = Place {
-            file: cx.program.function_file(func),
-            range: function.range,
-        };
-        if cx.callers.is_handed_over(func) || function.is_generator {
-            return Err(Obstacle::new(
-                place,
-                "the function that returns it is called by code that is not known",
-            ));
-        }
-        let view = self.view(place)?;
-        for value in self.texts.returned(place.file, function.range) {
-            if cx.program.function_at(view.place(value)) != func {
-                continue;
-            }
-            if !self.passed.contains(&view.place(value)) {
-                return Err(Obstacle::new(
-                    view.place(value),
-                    "the function that returns it returns something else here",
-                ));
-            }
-        }
-        for site in cx.callers.of(func) {
-            let view = self.view(site.place)?;
-            let awaited = view.await_of(site.place.range).map(Ranged::range);
-            let range = if function.is_async {
-                awaited
-            } else {
-                Some(site.place.range)
-            };
-            let Some(range) = range else {
-                return Err(Obstacle::new(
-                    site.place,
-                    "what the function returns is not awaited here",
-                ));
-            };
-            self.occurrence(Place {
-                file: view.file,
-                range,
-            })?;
         }
         Ok(())
     }

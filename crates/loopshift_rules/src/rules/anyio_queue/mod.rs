@@ -7,9 +7,12 @@ mod annotations;
 mod calls;
 mod caveats;
 mod collect;
+mod everywhere;
 mod excepts;
 mod helper;
+mod members;
 mod names;
+mod reading;
 mod slots;
 mod write;
 
@@ -24,9 +27,10 @@ use loopshift_python::{Ranged, TextRange};
 use self::annotations::{Annotated, Kind, one};
 use self::collect::{Collected, Fact, collect};
 use self::excepts::Raiser;
+use self::members::{Bound, bound_of, size_argument};
 use self::names::Texts;
 use self::slots::Slot;
-use self::write::{Bound, Writer, bound_of, replace, size_argument};
+use self::write::{Writer, replace};
 use crate::context::{Context, View};
 use crate::rules::objects::strings::written;
 use crate::rules::objects::{Family, Mention, Obstacle, mention};
@@ -372,7 +376,7 @@ fn edits<'v>(
             ));
         };
         let kind = Kind::of(collected.slots.needs(slot));
-        let (range, text) = one(view, it, kind)?;
+        let (range, text) = one(view, it, kind);
         replace(change, view, range, text);
     }
     Ok(())

@@ -3,28 +3,18 @@
 use std::collections::BTreeMap;
 
 use loopshift_engine::change::{Change, FileId};
-use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall, Stmt};
-use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::ast::{self, AnyNodeRef, Expr, Stmt};
+use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::annotations::{Annotated, Kind, annotation};
 use super::collect::{Collected, Fact};
+use super::members::Bound;
 use super::names::Texts;
 use super::slots::{BOTH, RECEIVE, SEND};
 use crate::context::{Context, View};
 use crate::rules::objects::values::shares_its_line;
-use crate::rules::objects::{Obstacle, method, takes_comparison};
-
-/// Whether a queue has a bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bound {
-    /// It has none.
-    Unbounded,
-    /// It has one.
-    Bounded,
-    /// It may have one.
-    Unknown,
-}
+use crate::rules::objects::{Obstacle, method};
 
 /// Writes the edits of one cluster.
 pub(super) struct Writer<'w, 'v> {
@@ -38,7 +28,8 @@ pub(super) struct Writer<'w, 'v> {
     pub(super) items: BTreeMap<(FileId, u32), TextRange>,
 }
 
-type Written = Result<(), Obstacle>;
+/// Whether it could be written.
+pub(super) type Written = Result<(), Obstacle>;
 
 impl<'v> Writer<'_, 'v> {
     fn ends(&self, base: &str) -> (String, String) {
@@ -46,13 +37,13 @@ impl<'v> Writer<'_, 'v> {
     }
 
     /// The name of one end of what is called `base`.
-    fn end(&self, base: &str, end: u8) -> String {
+    pub(super) fn end(&self, base: &str, end: u8) -> String {
         let (send, receive) = self.ends(base);
         if end == SEND { send } else { receive }
     }
 
     /// The end to use where either will do.
-    fn either(&self, slot: usize, preferred: u8) -> u8 {
+    pub(super) fn either(&self, slot: usize, preferred: u8) -> u8 {
         let needs = self.collected.slots.needs(slot);
         if needs & preferred != 0 {
             preferred
@@ -140,7 +131,14 @@ impl<'v> Writer<'_, 'v> {
     }
 
     /// Renames an expression to one end of it.
-    fn rename(&self, view: &View<'_>, expr: &Expr, slot: usize, end: u8, change: &mut Change) {
+    pub(super) fn rename(
+        &self,
+        view: &View<'_>,
+        expr: &Expr,
+        slot: usize,
+        end: u8,
+        change: &mut Change,
+    ) {
         match expr {
             Expr::Name(name) => {
                 let text = self.end(name.id.as_str(), end);
@@ -159,7 +157,12 @@ impl<'v> Writer<'_, 'v> {
     }
 
     /// One end of a value.
-    fn one(&self, view: &View<'_>, value: &Expr, end: u8) -> Result<Vec<Piece>, Obstacle> {
+    pub(super) fn one(
+        &self,
+        view: &View<'_>,
+        value: &Expr,
+        end: u8,
+    ) -> Result<Vec<Piece>, Obstacle> {
         Ok(match value {
             Expr::NoneLiteral(_) => vec![value.range().into()],
             Expr::Name(name) => vec![self.end(name.id.as_str(), end).into()],
@@ -284,7 +287,7 @@ impl<'v> Writer<'_, 'v> {
             }
             if let Some(annotation_) = annotation_ {
                 for (range, text) in
-                    annotation(view, annotation_.range(), self.annotated, Kind::of(needs))?
+                    annotation(view, annotation_.range(), self.annotated, Kind::of(needs))
                 {
                     replace(change, view, range, text);
                 }
@@ -331,7 +334,7 @@ impl<'v> Writer<'_, 'v> {
             }
             text.extend(self.one(view, target, end)?);
             text.push(": ".into());
-            text.extend(self.annotation_text(view, annotation_.range(), end)?);
+            text.extend(self.annotation_text(view, annotation_.range(), end));
             if let Some(value) = value {
                 text.push(" = ".into());
                 text.extend(self.one(view, value, end)?);
@@ -342,15 +345,10 @@ impl<'v> Writer<'_, 'v> {
     }
 
     /// An annotation for one end, written out.
-    fn annotation_text(
-        &self,
-        view: &View<'_>,
-        whole: TextRange,
-        end: u8,
-    ) -> Result<Vec<Piece>, Obstacle> {
+    fn annotation_text(&self, view: &View<'_>, whole: TextRange, end: u8) -> Vec<Piece> {
         let mut out: Vec<Piece> = Vec::new();
         let mut at = whole.start();
-        for (range, text) in annotation(view, whole, self.annotated, Kind::of(end))? {
+        for (range, text) in annotation(view, whole, self.annotated, Kind::of(end)) {
             if range.start() > at {
                 out.push(TextRange::new(at, range.start()).into());
             }
@@ -360,7 +358,7 @@ impl<'v> Writer<'_, 'v> {
         if whole.end() > at {
             out.push(TextRange::new(at, whole.end()).into());
         }
-        Ok(out)
+        out
     }
 
     fn unpack(&self, view: &View<'_>, target: &Expr, slot: usize, change: &mut Change) {
@@ -450,7 +448,7 @@ impl<'v> Writer<'_, 'v> {
             replace(change, view, name.range(), vec![text.into()]);
             if let Some(annotation_) = annotation_ {
                 for (range, text) in
-                    annotation(view, annotation_.range(), self.annotated, Kind::of(needs))?
+                    annotation(view, annotation_.range(), self.annotated, Kind::of(needs))
                 {
                     replace(change, view, range, text);
                 }
@@ -475,7 +473,7 @@ impl<'v> Writer<'_, 'v> {
             text.push(self.end(name.as_str(), end).into());
             if let Some(annotation_) = annotation_ {
                 text.push(": ".into());
-                text.extend(self.annotation_text(view, annotation_.range(), end)?);
+                text.extend(self.annotation_text(view, annotation_.range(), end));
             }
             if let Some(default) = parameter.default() {
                 text.push(if annotation_.is_some() { " = " } else { "=" }.into());
@@ -501,234 +499,6 @@ impl<'v> Writer<'_, 'v> {
         }
         replace(change, view, alias.range(), vec![parts.join(", ").into()]);
     }
-
-    fn member(
-        &self,
-        view: &View<'v>,
-        member: &loopshift_engine::objects::Member,
-        receiver: &Expr,
-        slot: usize,
-        change: &mut Change,
-    ) -> Written {
-        let refuse = |reason: &str| Obstacle::new(member.place, reason);
-        let name = method(member);
-        let Some(Expr::Attribute(attribute)) = view.tree.expr_at(member.place.range) else {
-            return Err(refuse("it is no attribute"));
-        };
-        let call = view.call_of(member.place.range);
-        let end = match name {
-            "put" | "put_nowait" => SEND,
-            "get" | "get_nowait" => RECEIVE,
-            "full" | "maxsize" => self.either(slot, SEND),
-            _ => self.either(slot, RECEIVE),
-        };
-        self.rename(view, receiver, slot, end, change);
-        let renamed = |change: &mut Change, to: &'static str| {
-            replace(change, view, attribute.attr.range(), vec![to.into()]);
-        };
-        match name {
-            "put" => {
-                let at_once = call
-                    .filter(|_| self.bound == Bound::Unbounded)
-                    .and_then(|call| Some((call, view.await_of(call.range())?)))
-                    .map(|(call, await_)| TextRange::new(await_.start(), call.start()))
-                    .filter(|range| view.text(*range).trim() == "await");
-                match at_once {
-                    Some(await_) => {
-                        replace(change, view, await_, Vec::new());
-                        renamed(change, "send_nowait");
-                    }
-                    None => renamed(change, "send"),
-                }
-            }
-            "put_nowait" => renamed(change, "send_nowait"),
-            "get" => renamed(change, "receive"),
-            "get_nowait" => renamed(change, "receive_nowait"),
-            "maxsize" => {
-                if self.bound != Bound::Bounded {
-                    return Err(refuse(
-                        "`maxsize` of a queue without a bound is 0, that of a stream is infinite",
-                    ));
-                }
-                renamed(change, "statistics().max_buffer_size");
-            }
-            _ => {
-                let call = call.ok_or_else(|| {
-                    refuse("a method that a memory object stream does not have is passed on")
-                })?;
-                self.size(view, attribute, call, receiver, end, change)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// `qsize()`, `empty()`, `full()`.
-    fn size(
-        &self,
-        view: &View<'v>,
-        attribute: &ast::ExprAttribute,
-        call: &ExprCall,
-        receiver: &Expr,
-        end: u8,
-        change: &mut Change,
-    ) -> Written {
-        const USED: &str = "statistics().current_buffer_used";
-        let tail = TextRange::new(attribute.attr.start(), call.end());
-        if attribute.attr.as_str() == "qsize" {
-            replace(change, view, tail, vec![USED.into()]);
-            return Ok(());
-        }
-        let not = match view.tree.parent(call) {
-            Some(AnyNodeRef::ExprUnaryOp(unary))
-                if unary.op == ast::UnaryOp::Not
-                    && view
-                        .text(TextRange::new(unary.start(), call.start()))
-                        .trim()
-                        == "not" =>
-            {
-                Some(unary)
-            }
-            _ => None,
-        };
-        let whole = not.map_or(call.range(), Ranged::range);
-        if let Some(unary) = not {
-            let range = TextRange::new(unary.start(), call.start());
-            replace(change, view, range, Vec::new());
-        }
-        let mut text: Vec<Piece> = vec![USED.into()];
-        if attribute.attr.as_str() == "empty" {
-            text.push(if not.is_some() { " != 0" } else { " == 0" }.into());
-        } else {
-            text.push(if not.is_some() { " < " } else { " >= " }.into());
-            text.extend(self.one(view, receiver, end)?);
-            text.push(".statistics().max_buffer_size".into());
-        }
-        if !takes_comparison(view, whole) {
-            replace(
-                change,
-                view,
-                TextRange::empty(whole.start()),
-                vec!["(".into()],
-            );
-            text.push(")".into());
-        }
-        replace(change, view, tail, text);
-        Ok(())
-    }
-
-    /// A call that makes a queue makes two streams.
-    pub(super) fn site(
-        &self,
-        view: &View<'v>,
-        class: TextRange,
-        call: Option<&ExprCall>,
-        items: Option<TextRange>,
-        change: &mut Change,
-    ) -> Written {
-        let mut callee = Vec::new();
-        if call.is_none() {
-            callee.push("lambda: ".into());
-        }
-        callee.extend(pieces("{@anyio}.create_memory_object_stream", &[]));
-        if let Some(items) = items {
-            callee.extend(["[".into(), items.into(), "]".into()]);
-        }
-        let Some(call) = call else {
-            callee.extend(pieces("({@math}.inf)", &[]));
-            replace(change, view, class, callee);
-            return Ok(());
-        };
-        replace(change, view, call.func.range(), callee);
-        let inside = crate::rules::anyio_run::inside(call);
-        let Some((size, keyword)) = size_argument(call) else {
-            replace(change, view, inside, pieces("{@math}.inf", &[]));
-            return Ok(());
-        };
-        let mut text = Vec::new();
-        if keyword {
-            text.push("max_buffer_size=".into());
-        }
-        match bound_of(self.cx, view, Some(size)) {
-            Bound::Unbounded => text.extend(pieces("{@math}.inf", &[])),
-            Bound::Bounded => text.push(size.range().into()),
-            Bound::Unknown => {
-                if !is_plain(size) {
-                    return Err(Obstacle::new(
-                        view.place(size),
-                        "its size is computed, and must be tested for being positive; keep it in a variable",
-                    ));
-                }
-                text.extend(pieces(
-                    "{0} if {0} > 0 else {@math}.inf",
-                    &[size.range().into()],
-                ));
-            }
-        }
-        replace(change, view, inside, text);
-        Ok(())
-    }
-}
-
-fn is_plain(expr: &Expr) -> bool {
-    match expr {
-        Expr::Name(_) => true,
-        Expr::Attribute(attribute) => is_plain(&attribute.value),
-        _ => false,
-    }
-}
-
-/// The size that a queue is given, and whether by name.
-pub(super) fn size_argument(call: &ExprCall) -> Option<(&Expr, bool)> {
-    if let Some(first) = call.arguments.args.first() {
-        return Some((first, false));
-    }
-    call.arguments
-        .keywords
-        .iter()
-        .find(|keyword| keyword.arg.as_ref().is_some_and(|name| name == "maxsize"))
-        .map(|keyword| (&keyword.value, true))
-}
-
-/// Whether a queue of that size has a bound.
-pub(super) fn bound_of(cx: &Context<'_>, view: &View<'_>, size: Option<&Expr>) -> Bound {
-    use loopshift_engine::flow::value::Value;
-    let Some(size) = size else {
-        return Bound::Unbounded;
-    };
-    if let Some(number) = crate::rules::shared::number(size) {
-        return if number > 0.0 {
-            Bound::Bounded
-        } else {
-            Bound::Unbounded
-        };
-    }
-    let mut known = None;
-    for value in cx.program.values_at(view.place(size)) {
-        let bound = match value {
-            Value::Int(value) if value > 0 => Bound::Bounded,
-            Value::Int(_) => Bound::Unbounded,
-            _ => return Bound::Unknown,
-        };
-        if known.is_some_and(|known| known != bound) {
-            return Bound::Unknown;
-        }
-        known = Some(bound);
-    }
-    // A parameter with no caller that we see has no value here, and may get any.
-    known
-        .filter(|_| size.is_name_expr() && is_constant(view, size))
-        .unwrap_or(Bound::Unknown)
-}
-
-/// Whether a name is a module's constant: bound once.
-fn is_constant(view: &View<'_>, expr: &Expr) -> bool {
-    let Expr::Name(name) = expr else { return false };
-    let scope = view.scopes.at(name.start());
-    view.scopes.resolve(name.id.as_str(), scope) == Some(0)
-        && view.scopes.scopes[0]
-            .bindings
-            .get(name.id.as_str())
-            .is_some_and(|bindings| bindings.len() == 1)
 }
 
 /// One end of a tuple of both.
