@@ -7,7 +7,7 @@ use loopshift_engine::program::{Input, Program, Unreadable, analyse_for};
 use loopshift_engine::uses::{Use, uses};
 use loopshift_engine::verify::{Verification, verify};
 use loopshift_python::ast::AnyNodeRef;
-use loopshift_python::parse::parse_module;
+use loopshift_python::parse::{parse_module, with_deep_stack};
 use loopshift_python::{ModModule, Parsed};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
@@ -146,7 +146,7 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
         .filter(|rule| is_wanted(rule, options))
         .flat_map_iter(|rule| {
             let mut changes = Vec::new();
-            (rule.plan)(&context, &mut changes);
+            with_deep_stack(|| (rule.plan)(&context, &mut changes));
             changes
         })
         .collect();
