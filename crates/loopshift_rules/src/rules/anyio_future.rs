@@ -46,6 +46,13 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
                 .to_owned(),
         });
     }
+    if moving.cluster.from_outside && !moving.cluster.members.is_empty() {
+        return Err(Obstacle {
+            at: None,
+            reason: "it may come from code that is not seen, and a future of asyncio has other members than AnyIO's"
+                .to_owned(),
+        });
+    }
     for site in &moving.sites {
         if let Some(call) = site.call
             && !call.arguments.is_empty()

@@ -23,14 +23,18 @@ def {name}():
 pub(crate) static FIRST_ERROR_310: Helper = Helper {
     name: "first_error",
     source: "\
+if {@sys}.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
+
 @{@contextlib:contextmanager}
 def {name}():
     \"\"\"Raise the first error of a task group by itself, as asyncio.gather does.\"\"\"
     try:
         yield
-    except {@exceptiongroup:BaseExceptionGroup} as group:
+    except BaseExceptionGroup as group:
         exc = group
-        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
+        while isinstance(exc, BaseExceptionGroup):
             exc = exc.exceptions[0]
         raise exc from exc.__cause__
 ",
@@ -55,12 +59,16 @@ async def {name}(*coros):
 pub(crate) static GATHER_310: Helper = Helper {
     name: "_gather",
     source: "\
+if {@sys}.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
+
 async def {name}(*coros):
     try:
         return list(await {@anyio}.gather(*coros))
-    except {@exceptiongroup:BaseExceptionGroup} as group:
+    except BaseExceptionGroup as group:
         exc = group
-        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
+        while isinstance(exc, BaseExceptionGroup):
             exc = exc.exceptions[0]
         raise exc from exc.__cause__
 ",
@@ -119,6 +127,10 @@ async def {name}(*coros):
 pub(crate) static GATHER_40_310: Helper = Helper {
     name: "_gather",
     source: "\
+if {@sys}.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
+
 async def {name}(*coros):
     results = [None] * len(coros)
 
@@ -129,9 +141,9 @@ async def {name}(*coros):
         async with {@anyio}.create_task_group() as tg:
             for i, coro in enumerate(coros):
                 tg.start_soon(run, i, coro)
-    except {@exceptiongroup:BaseExceptionGroup} as group:
+    except BaseExceptionGroup as group:
         exc = group
-        while isinstance(exc, {@exceptiongroup:BaseExceptionGroup}):
+        while isinstance(exc, BaseExceptionGroup):
             exc = exc.exceptions[0]
         raise exc from exc.__cause__
     return results
