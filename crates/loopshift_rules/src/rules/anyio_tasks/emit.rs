@@ -14,7 +14,7 @@ use super::family::{Model, Spawn, Wait, WaitKind};
 use super::life::ExitKind;
 use super::region::{Region, waits_of};
 use super::thread::{self, Thread};
-use super::{helpers, members, waits};
+use super::{helpers, host, members, waits};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
 use crate::rules::shared::is_statement;
@@ -38,6 +38,7 @@ struct Component {
     regions: BTreeSet<usize>,
     families: BTreeSet<usize>,
     threaded: BTreeSet<usize>,
+    hosted: BTreeMap<usize, FuncId>,
 }
 
 /// One change for all that belongs together.
@@ -46,13 +47,14 @@ pub(super) fn changes(
     model: &Model<'_>,
     regions: &[Region<'_>],
     threads: &BTreeMap<usize, Thread>,
+    hosts: &BTreeMap<usize, FuncId>,
 ) -> Vec<Change> {
     let mut components: Vec<Component> = Vec::new();
     for (at, region) in regions.iter().enumerate() {
         let mut component = Component {
             regions: [at].into(),
             families: region.families.clone(),
-            threaded: BTreeSet::new(),
+            ..Component::default()
         };
         for (index, thread) in threads {
             let starts = region.starts.iter().any(|start| {
@@ -67,6 +69,17 @@ pub(super) fn changes(
             }
         }
         components.push(component);
+    }
+    let entering: BTreeSet<FuncId> = hosts.values().copied().collect();
+    for function in entering {
+        components.push(Component {
+            hosted: hosts
+                .iter()
+                .filter(|(_, host)| **host == function)
+                .map(|(index, host)| (*index, *host))
+                .collect(),
+            ..Component::default()
+        });
     }
     // Families that share a function with a parameter, or a group, go together.
     let related = |a: &Component, b: &Component| {
@@ -109,6 +122,7 @@ fn change(
     let all: BTreeSet<usize> = component
         .families
         .union(&component.threaded)
+        .chain(component.hosted.keys())
         .copied()
         .collect();
     let spawns: Vec<(usize, &Spawn<'_>)> = all
@@ -150,6 +164,12 @@ fn change(
     let mut groups: BTreeMap<FuncId, String> = BTreeMap::new();
     for function in &way.functions {
         groups.insert(*function, parameter.clone());
+    }
+    for function in component.hosted.values() {
+        if let Some((view, def)) = crate::rules::code::definition(cx, *function) {
+            let scope = view.scopes.at(super::body_range(def).start());
+            groups.insert(*function, view.scopes.fresh_name(scope, "tg"));
+        }
     }
     let mut deleted: Vec<TextRange> = Vec::new();
     let mut last: BTreeMap<usize, Vec<Vec<Piece>>> = BTreeMap::new();
@@ -239,6 +259,12 @@ fn change(
         edit_spawn(cx, &mut change, spawn, errors[index], group, &deleted);
     }
     thread::edit(cx, &mut change, &way, &parameter, &groups);
+    let entering: BTreeSet<FuncId> = component.hosted.values().copied().collect();
+    for function in entering {
+        if let Err(reason) = host::edit(cx, &mut change, function, &groups[&function]) {
+            return decline(&reason);
+        }
+    }
     let mut observed = false;
     for at in &component.regions {
         let region = &regions[*at];
@@ -260,10 +286,11 @@ fn change(
     if !component.threaded.is_empty() {
         change.caveat("functions that make tasks get a task group as a parameter");
     }
-    let ends = component
-        .regions
-        .iter()
-        .any(|at| !regions[*at].stops.is_empty());
+    let ends = !component.hosted.is_empty()
+        || component
+            .regions
+            .iter()
+            .any(|at| !regions[*at].stops.is_empty());
     let stopped: Vec<Place> = spawns
         .iter()
         .filter(|(index, _)| ends || super::cancelled::is_cancelled(&model.families[*index]))

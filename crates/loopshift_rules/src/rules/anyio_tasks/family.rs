@@ -127,18 +127,15 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
         match value {
             Value::Object(ty, site) if flow.text(ty) == TASK => {
                 let written = flow.written(site).0 as usize;
-                match (
+                // Where no call makes it, only an annotation says so.
+                if let (Some(file), Some(call)) = (
                     flow.linked.call_files.get(written),
                     flow.linked.calls.get(written),
                 ) {
-                    (Some(file), Some(call)) => {
-                        out.sites.insert(Place {
-                            file: *file,
-                            range: call.range,
-                        });
-                    }
-                    // Only an annotation says so.
-                    _ => {}
+                    out.sites.insert(Place {
+                        file: *file,
+                        range: call.range,
+                    });
                 }
             }
             Value::Container(id) => {

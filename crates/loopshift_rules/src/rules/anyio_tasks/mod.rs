@@ -11,6 +11,7 @@ mod failure;
 mod family;
 mod group;
 mod helpers;
+mod host;
 mod keep;
 mod life;
 mod members;
@@ -54,8 +55,12 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         }
     }
     spread(&mut model);
-    let (found, threads) = place(cx, &mut model);
-    for change in emit::changes(cx, &model, &found, &threads) {
+    let Places {
+        regions,
+        threads,
+        hosts,
+    } = place(cx, &mut model);
+    for change in emit::changes(cx, &model, &regions, &threads, &hosts) {
         changes.push(change);
     }
     for family in &model.families {
@@ -70,12 +75,19 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     unknown_spawns(cx, &model, changes);
 }
 
+/// Where the groups of all families are.
+struct Places<'c> {
+    /// In functions.
+    regions: Vec<Region<'c>>,
+    /// Up the chain of callers.
+    threads: BTreeMap<usize, Thread>,
+    /// In objects that are entered and left.
+    hosts: BTreeMap<usize, FuncId>,
+}
+
 /// Finds the place of the group of each family: a region of the function that makes its tasks, or one of a function up
 /// the chain of callers, with the way to it.
-fn place<'c>(
-    cx: &Context<'c>,
-    model: &mut Model<'c>,
-) -> (Vec<Region<'c>>, BTreeMap<usize, Thread>) {
+fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
     let mut wanted: BTreeMap<FuncId, BTreeSet<usize>> = BTreeMap::new();
     let mut outliving: BTreeMap<usize, String> = BTreeMap::new();
     for index in 0..model.families.len() {
@@ -107,11 +119,12 @@ fn place<'c>(
             .copied()
             .filter(|index| model.families[*index].refusal.is_none())
             .collect();
-        let (regions, lost) = regions_of(cx, model, *function, families, Vec::new());
+        let (regions, lost) = regions_of(cx, model, *function, families, &[]);
         found.insert(*function, regions);
         outliving.extend(lost);
     }
     let mut threads: BTreeMap<usize, Thread> = BTreeMap::new();
+    let mut hosts: BTreeMap<usize, FuncId> = BTreeMap::new();
     for (index, reason) in outliving {
         let family = &mut model.families[index];
         if family.refusal.is_some() {
@@ -123,7 +136,13 @@ fn place<'c>(
                 threads.insert(index, thread);
             }
             Ok(_) => family.refusal = Some(reason),
-            Err(why) => family.refusal = Some(format!("{reason}; and {why}")),
+            Err(why) => match host::host(cx, family) {
+                Ok(Some(function)) if !mixed => {
+                    hosts.insert(index, function);
+                }
+                Ok(_) => family.refusal = Some(format!("{reason}; and {why}")),
+                Err(other) => family.refusal = Some(format!("{reason}; and {other}")),
+            },
         }
     }
     spread(model);
@@ -151,7 +170,7 @@ fn place<'c>(
                 }
             }
         }
-        let (regions, lost) = regions_of(cx, model, root, families, starts.into_iter().collect());
+        let (regions, lost) = regions_of(cx, model, root, families, &Vec::from_iter(starts));
         for (index, reason) in lost {
             model.families[index].refusal = Some(reason);
         }
@@ -172,14 +191,18 @@ fn place<'c>(
         .into_values()
         .flatten()
         .filter(|region| {
-            let families = region
+            region
                 .families
                 .iter()
-                .all(|index| model.families[*index].refusal.is_none());
-            families
+                .all(|index| model.families[*index].refusal.is_none())
         })
         .collect();
-    (regions, threads)
+    hosts.retain(|index, _| model.families[*index].refusal.is_none());
+    Places {
+        regions,
+        threads,
+        hosts,
+    }
 }
 
 /// The regions of a function, and the families that have none there; the others get another try.
@@ -188,7 +211,7 @@ fn regions_of<'c>(
     model: &Model<'c>,
     function: FuncId,
     mut families: BTreeSet<usize>,
-    starts: Vec<Place>,
+    starts: &[Place],
 ) -> (Vec<Region<'c>>, BTreeMap<usize, String>) {
     let mut lost = BTreeMap::new();
     let Some((view, def)) = definition(cx, function) else {
@@ -201,7 +224,7 @@ fn regions_of<'c>(
             function,
             def,
             families: families.clone(),
-            starts: starts.clone(),
+            starts: starts.to_vec(),
             is_entry,
             model,
         };
