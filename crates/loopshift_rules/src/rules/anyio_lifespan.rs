@@ -170,7 +170,19 @@ fn convert(
         change.covers.push(view.place(&*handler.call.func));
         change.edit(Edit::delete(decorator_range(view, handler, assign)?));
     }
-    let mut text = vec![Piece::from("@")];
+    let nested = view.tree.enclosing_function(assign.range()).is_some();
+    // Two blank lines above a function of the module.
+    let above = &view.source[..assign.start().to_usize()];
+    let blank = above
+        .lines()
+        .rev()
+        .take_while(|line| line.trim().is_empty());
+    let missing = if nested || above.trim().is_empty() {
+        0
+    } else {
+        2usize.saturating_sub(blank.count())
+    };
+    let mut text = vec![Piece::from(format!("{}@", "\n".repeat(missing)))];
     text.extend(pieces("{@contextlib:asynccontextmanager}", &[]));
     text.push(format!("\nasync def {name}(app: ").into());
     text.push(call.func.range().into());
@@ -193,7 +205,6 @@ fn convert(
     if tasks {
         text.push(format!("{indent}tg.cancel_scope.cancel()").into());
     }
-    let nested = view.tree.enclosing_function(assign.range()).is_some();
     text.push(if nested { "\n\n" } else { "\n\n\n" }.into());
     change.edit(Edit::Replace {
         range: TextRange::empty(assign.start()),
