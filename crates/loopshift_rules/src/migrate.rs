@@ -111,11 +111,11 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
         LIBRARIES.contains(&root) || TESTING.contains(&root)
     });
     found.retain(|use_| {
-        let of_library = |library: &&str| {
-            let rest = use_.api.strip_prefix(*library);
+        let of_library = |library: &str| {
+            let rest = use_.api.strip_prefix(library);
             rest.is_some_and(|rest| rest.starts_with('.'))
         };
-        LIBRARIES.iter().any(|it| of_library(&it)) || anyio_tests::is_of_tests(&use_.api)
+        LIBRARIES.iter().any(|it| of_library(it)) || anyio_tests::is_of_tests(&use_.api)
     });
     let parsed = parse_views(&program, &found, options);
     let views: Vec<Option<View<'_>>> = parsed

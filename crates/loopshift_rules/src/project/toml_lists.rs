@@ -194,7 +194,7 @@ fn add_keys(text: &str, item: &Item, role: Role, found: &mut Found) {
 fn keys(text: &str, item: &Item, role: Role) -> Option<List> {
     let table = item.as_table()?;
     let mut entries = Vec::new();
-    for (name, item) in table.iter() {
+    for (name, item) in table {
         let key = table.key(name)?.span()?;
         let value = item.span()?;
         let written = item

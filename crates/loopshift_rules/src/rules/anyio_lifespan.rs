@@ -1,4 +1,4 @@
-//! `on_event("startup")` and `on_event("shutdown")` of Starlette and FastAPI become one lifespan.
+//! `on_event("startup")` and `on_event("shutdown")` of Starlette and `FastAPI` become one lifespan.
 //!
 //! The handlers stay functions; the lifespan calls them in their order. Tasks that they start and forget run in a task group
 //! around the time in which the application serves.
@@ -151,7 +151,9 @@ fn convert(
         let own = started(cx, view, handler);
         for (use_, edits) in &own {
             change.covers.push(use_.place);
-            edits.iter().for_each(|edit| change.edit(edit.clone()));
+            for edit in edits {
+                change.edit(edit.clone());
+            }
         }
         if !own.is_empty() {
             tasks = true;

@@ -266,7 +266,7 @@ fn imported_from<'v>(view: &View<'v>, expr: &Expr) -> Option<&'v str> {
             .tree
             .around(binding.range)
             .find_map(|node| match node {
-                AnyNodeRef::StmtImportFrom(import) => import.module.as_ref().map(|it| it.as_str()),
+                AnyNodeRef::StmtImportFrom(import) => import.module.as_deref(),
                 AnyNodeRef::Alias(alias)
                     if matches!(view.tree.parent(alias), Some(AnyNodeRef::StmtImport(_))) =>
                 {

@@ -12,7 +12,7 @@ use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::uses::{Use, uses};
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, pieces};
-use loopshift_python::parse::parse_module;
+use loopshift_python::parse::{line_index, parse_module};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use crate::context::{Context, View};
@@ -215,8 +215,8 @@ impl Tests {
                 let reason = format!("the fixture `{}` is one of pytest-asyncio", function.name);
                 return Err((function.place, reason));
             }
-            let runs = function.is_async && (function.marked || mode.is_auto())
-                || function.is_async && function.fixture.is_some();
+            let runs = function.is_async
+                && (function.marked || mode.is_auto() || function.fixture.is_some());
             for need in function.needs.iter().filter(|_| !function.patched) {
                 let is_known = known.contains_key(need.as_str()) || PLAIN.contains(&need.as_str());
                 if need.starts_with("event_loop") {
@@ -260,20 +260,11 @@ impl Tests {
             .functions()
             .any(|it| it.is_async && it.fixture.is_some_and(|fixture| fixture.wide));
         let mut targets: BTreeSet<FileId> = BTreeSet::new();
-        let with_tests: Vec<FileId> = unit
-            .files
-            .iter()
-            .copied()
-            .filter(|file| {
-                let functions = self.files.get(file).map(|it| it.functions.as_slice());
-                functions.is_some_and(|all| {
-                    all.iter().any(|it| {
-                        it.is_async && it.fixture.is_none() && (it.marked || unit.uses.is_empty())
-                            || it.is_async && it.fixture.is_none()
-                    })
-                })
-            })
-            .collect();
+        let has_async_tests = |file: &FileId| {
+            let functions = self.files.get(file).map(|it| it.functions.iter());
+            functions.is_some_and(|mut all| all.any(|it| it.is_async && it.fixture.is_none()))
+        };
+        let with_tests: Vec<FileId> = unit.files.iter().copied().filter(has_async_tests).collect();
         for file in with_tests {
             let path = &cx.program.file(file).path;
             let above: Vec<&Collected> = self
@@ -442,8 +433,9 @@ fn fixture(cx: &Context<'_>, use_: &Use) -> Result<Edit, String> {
 fn is_test_file(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name == "conftest.py"
-        || name.ends_with("_test.py")
-        || name.starts_with("test_") && name.ends_with(".py")
+        || name
+            .strip_suffix(".py")
+            .is_some_and(|stem| stem.starts_with("test_") || stem.ends_with("_test"))
 }
 
 fn is_conftest_above(conftest: &str, path: &str) -> bool {
@@ -454,12 +446,8 @@ fn is_conftest_above(conftest: &str, path: &str) -> bool {
 
 fn line_of(cx: &Context<'_>, place: Place) -> String {
     let input = cx.program.file(place.file);
-    let end = place.range.start().to_usize().min(input.text.len());
-    let line = input.text.as_bytes()[..end]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count();
-    format!("line {} of {}", line + 1, input.path)
+    let line = line_index(&input.text).line(place.range.start());
+    format!("line {line} of {}", input.path)
 }
 
 /// Whether an API is one to make kinds of event loops with.
