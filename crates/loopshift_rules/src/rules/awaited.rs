@@ -423,10 +423,8 @@ fn given_to<'v>(view: &View<'v>, name: &str) -> Vec<Option<&'v Expr>> {
     let mut out = Vec::new();
     for node in view.tree.nodes() {
         match node {
-            AnyNodeRef::StmtAssign(it) => {
-                if it.targets.iter().any(is_it) {
-                    out.push(Some(&*it.value));
-                }
+            AnyNodeRef::StmtAssign(it) if it.targets.iter().any(is_it) => {
+                out.push(Some(&*it.value));
             }
             AnyNodeRef::StmtAnnAssign(it) if is_it(&it.target) => out.push(it.value.as_deref()),
             AnyNodeRef::ExprAttribute(it)
