@@ -5,6 +5,7 @@
 mod connections;
 mod errors;
 mod servers;
+mod sockets;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;

@@ -186,7 +186,11 @@ fn command<'v>(
     );
     let mut streams = BTreeMap::new();
     for keyword in &call.arguments.keywords {
-        let Some(name) = keyword.arg.as_ref().map(|name| name.as_str()) else {
+        let Some(name) = keyword
+            .arg
+            .as_ref()
+            .map(loopshift_python::ast::Identifier::as_str)
+        else {
             return Err("its options are unpacked from a dictionary".to_owned());
         };
         if keyword.start() < words.end() {

@@ -7,6 +7,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtWith};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use super::sockets::sockets;
 use super::{Obstacle, buffered};
 use crate::context::{Context, View};
 use crate::rules::arguments::inside;
@@ -195,7 +196,7 @@ impl<'c> Server<'c> {
             if served.contains(&member.place) || member.api.ends_with(".serve_forever") {
                 continue;
             }
-            self.member(member.place, &member.api, forever.is_empty(), change)?;
+            self.member(member.place, &member.api, change)?;
         }
         Ok(())
     }
@@ -253,7 +254,10 @@ impl<'c> Server<'c> {
             }
         }
         for keyword in &self.call.arguments.keywords {
-            let name = keyword.arg.as_ref().map(|name| name.as_str());
+            let name = keyword
+                .arg
+                .as_ref()
+                .map(loopshift_python::ast::Identifier::as_str);
             let range = keyword.arg.as_ref().map_or(keyword.range(), Ranged::range);
             match (name, self.is_unix) {
                 (Some("host"), false) => edits.push(Edit::replace(range, "local_host", &[])),
@@ -423,7 +427,7 @@ impl<'c> Server<'c> {
                 && let Some(at) = rest.iter().position(|it| it.range() == stmt.range())
             {
                 end = end.min(at);
-            } else if !self.is_last_cleanup(rest, stmt) && name == "close" {
+            } else if !Self::is_last_cleanup(rest, stmt) && name == "close" {
                 return Err((
                     member.place,
                     "the server is closed in a block inside".to_owned(),
@@ -600,7 +604,7 @@ impl<'c> Server<'c> {
     }
 
     /// Whether a statement stands in the `finally` of the last of the statements.
-    fn is_last_cleanup(&self, rest: &[Stmt], stmt: &Stmt) -> bool {
+    fn is_last_cleanup(rest: &[Stmt], stmt: &Stmt) -> bool {
         match rest.last() {
             Some(Stmt::Try(try_)) => try_.finalbody.iter().any(|it| it.range() == stmt.range()),
             _ => false,
@@ -608,29 +612,13 @@ impl<'c> Server<'c> {
     }
 
     /// The other members.
-    fn member(
-        &self,
-        place: Place,
-        api: &str,
-        is_beside: bool,
-        change: &mut Change,
-    ) -> Result<(), Obstacle> {
+    fn member(&self, place: Place, api: &str, change: &mut Change) -> Result<(), Obstacle> {
         let view = self.view_at(place)?;
         let name = api.rsplit('.').next().unwrap_or(api);
         match name {
             "sockets" => {
-                let edit = self.sockets(view, place)?;
+                let edit = sockets(view, place, self.is_unix)?;
                 change.edits.push((place.file, edit));
-                Ok(())
-            }
-            "close" | "wait_closed" if !is_beside => {
-                let stmt = self.own_statement(place)?;
-                change.edits.push((
-                    place.file,
-                    Edit::DeleteStatement {
-                        range: stmt.range(),
-                    },
-                ));
                 Ok(())
             }
             "close" | "wait_closed" => {
@@ -647,83 +635,10 @@ impl<'c> Server<'c> {
             _ => Err((place, format!("a listener of AnyIO has no `{name}`"))),
         }
     }
-
-    /// `server.sockets[0].getsockname()[1]` and its parts.
-    fn sockets(&self, view: &View<'c>, place: Place) -> Result<Edit, Obstacle> {
-        let Some(Expr::Attribute(sockets)) = view.tree.expr_at(place.range) else {
-            return Err((place, "its sockets are passed on".to_owned()));
-        };
-        let server = Piece::Source(sockets.value.range());
-        let simple = |range: TextRange, attribute: &'static str| {
-            let mut pieces_ = vec![server.clone(), ".extra(".into()];
-            pieces_.extend(pieces("{@anyio.abc}.SocketAttribute.", &[]));
-            pieces_.push(attribute.into());
-            pieces_.push(")".into());
-            Edit::Replace {
-                range,
-                pieces: pieces_,
-            }
-        };
-        let parents: Vec<AnyNodeRef<'_>> = view
-            .tree
-            .ancestors(sockets)
-            .filter(|node| !matches!(node, AnyNodeRef::Arguments(_)))
-            .take(4)
-            .collect();
-        if let Some(AnyNodeRef::ExprSubscript(first)) = parents.first()
-            && index_of(first) == Some(0)
-        {
-            if let [
-                _,
-                AnyNodeRef::ExprAttribute(name),
-                AnyNodeRef::ExprCall(call),
-                rest @ ..,
-            ] = parents.as_slice()
-                && name.attr.as_str() == "getsockname"
-            {
-                return Ok(match rest.first() {
-                    Some(AnyNodeRef::ExprSubscript(part))
-                        if index_of(part) == Some(1) && !self.is_unix =>
-                    {
-                        simple(part.range(), "local_port")
-                    }
-                    _ => simple(call.range(), "local_address"),
-                });
-            }
-            return Ok(simple(first.range(), "raw_socket"));
-        }
-        let mut list: Vec<Piece> = pieces("[", &[]);
-        if self.is_unix {
-            list.push(server);
-            list.extend(pieces(
-                ".extra({@anyio.abc}.SocketAttribute.raw_socket)]",
-                &[],
-            ));
-        } else {
-            list.extend(pieces(
-                "listener.extra({@anyio.abc}.SocketAttribute.raw_socket) for listener in ",
-                &[],
-            ));
-            list.push(server);
-            list.push(".listeners]".into());
-        }
-        Ok(Edit::Replace {
-            range: place.range,
-            pieces: list,
-        })
-    }
 }
 
 /// What a server is called in the block.
 struct Named {
     name: String,
     naming: Option<Edit>,
-}
-
-fn index_of(subscript: &loopshift_python::ast::ExprSubscript) -> Option<u32> {
-    match crate::rules::shared::number(&subscript.slice) {
-        Some(0.0) => Some(0),
-        Some(1.0) => Some(1),
-        _ => None,
-    }
 }
