@@ -8,8 +8,9 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::Edit;
 
-use super::emit::{Out, edit_wait, rename_cancelled, rename_state};
 use super::family::{Model, Spawn};
+use super::forms::{Out, edit_wait};
+use super::rename::{rename_cancelled, rename_state};
 use super::{family, members};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;

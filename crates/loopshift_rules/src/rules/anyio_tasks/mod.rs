@@ -6,9 +6,11 @@
 
 mod annotations;
 mod cancelled;
+mod conditions;
 mod emit;
 mod failure;
 mod family;
+mod forms;
 mod group;
 mod helpers;
 mod host;
@@ -16,6 +18,7 @@ mod keep;
 mod life;
 mod members;
 mod region;
+mod rename;
 mod suites;
 mod thread;
 mod waits;
@@ -68,6 +71,11 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         if let Some(reason) = &family.refusal {
             for spawn in free {
                 changes.push(Change::declined(RULE, spawn.callee, &*spawn.api, &**reason));
+            }
+            for member in &family.members {
+                let place = member.view.place(member.attribute);
+                let api = format!("asyncio.Task.{}", member.name);
+                changes.push(Change::declined(RULE, place, api, &**reason));
             }
         }
     }

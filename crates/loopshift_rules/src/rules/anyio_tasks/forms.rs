@@ -1,0 +1,338 @@
+//! The forms of `await t` and of `gather` over tasks.
+
+use loopshift_engine::change::Change;
+use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::family::{Wait, WaitKind};
+use super::{helpers, waits};
+use crate::context::Context;
+use crate::rules::shared::is_statement;
+
+/// What a wait writes elsewhere.
+pub(super) struct Out {
+    /// Whether a timeout may cancel the wait and leave the group open.
+    pub(super) timed: bool,
+    /// The name of the group, where it is at hand.
+    pub(super) group: Option<String>,
+    /// Whether it stands behind the block.
+    pub(super) is_tail: bool,
+    /// Statements that go.
+    pub(super) deleted: Vec<TextRange>,
+    /// Lines at the end of the block.
+    pub(super) last: Vec<Vec<Piece>>,
+}
+
+impl Out {
+    /// For a wait within a group whose name is not needed.
+    pub(super) fn inside() -> Self {
+        Out {
+            timed: false,
+            group: None,
+            is_tail: false,
+            deleted: Vec::new(),
+            last: Vec::new(),
+        }
+    }
+}
+
+/// Writes a wait.
+///
+/// # Errors
+/// Why it has no form.
+pub(super) fn edit_wait(
+    change: &mut Change,
+    out: &mut Out,
+    wait: &Wait<'_>,
+    guarded: bool,
+) -> Result<(), String> {
+    match wait.kind {
+        WaitKind::Await => edit_await(change, out, wait, guarded),
+        WaitKind::Gather { exceptions } => {
+            if !edit_gather(change, out, wait, guarded, exceptions) {
+                return Err("it is gathered with something that has no form as a task".to_owned());
+            }
+        }
+        kind => return waits::edit(change, wait, kind, guarded),
+    }
+    Ok(())
+}
+
+fn edit_await(change: &mut Change, out: &mut Out, wait: &Wait<'_>, guarded: bool) {
+    let is_tail = out.is_tail;
+    let file = wait.view.file;
+    let whole = wait.await_.range();
+    let operand = wait.await_.value.range();
+    if is_tail {
+        if is_statement(wait.view, wait.await_) && !guarded {
+            change
+                .edits
+                .push((file, Edit::DeleteStatement { range: whole }));
+            out.deleted.push(whole);
+            return;
+        }
+        let read = if guarded {
+            pieces(
+                "{0}({1}.return_value)",
+                &[Piece::Helper(&helpers::VALUE), operand.into()],
+            )
+        } else {
+            pieces("{0}.return_value", &[operand.into()])
+        };
+        change.edits.push((
+            file,
+            Edit::Replace {
+                range: whole,
+                pieces: read,
+            },
+        ));
+        return;
+    }
+    if out.timed {
+        let joined = Piece::Helper(&helpers::JOINED);
+        change
+            .edits
+            .push((file, Edit::insert(operand.start(), "{0}(", &[joined])));
+        change
+            .edits
+            .push((file, Edit::insert(operand.end(), ")", &[])));
+    }
+    if guarded {
+        let value = Piece::Helper(&helpers::VALUE);
+        change
+            .edits
+            .push((file, Edit::insert(whole.start(), "{0}(", &[value])));
+        change
+            .edits
+            .push((file, Edit::insert(whole.end(), ")", &[])));
+    }
+}
+
+/// Whether a timeout around the wait, but not around what makes the task, may cut it short.
+pub(super) fn under_timeout(cx: &Context<'_>, wait: &Wait<'_>) -> bool {
+    let view = wait.view;
+    for node in view.tree.ancestors(wait.await_) {
+        match node {
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_) => return false,
+            AnyNodeRef::StmtWith(with) => {
+                let times = with.items.iter().any(|item| {
+                    matches!(&item.context_expr, Expr::Call(call) if matches!(
+                        cx.api_of(view, &call.func),
+                        Some(
+                            "asyncio.timeout" | "asyncio.timeout_at" | "anyio.fail_after" | "anyio.move_on_after"
+                                | "async_timeout.timeout" | "async_timeout.timeout_at"
+                        )
+                    ))
+                });
+                let inside = wait
+                    .sites
+                    .iter()
+                    .all(|site| site.file == view.file && with.range().contains_range(site.range));
+                if times && !inside {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+fn edit_gather(
+    change: &mut Change,
+    out: &mut Out,
+    wait: &Wait<'_>,
+    guarded: bool,
+    exceptions: bool,
+) -> bool {
+    let is_tail = out.is_tail;
+    let file = wait.view.file;
+    let whole = wait.await_.range();
+    let alone = is_statement(wait.view, wait.await_);
+    let mut operands: Vec<(bool, Vec<Piece>)> = Vec::new();
+    let mut extras = 0;
+    for operand in &wait.operands {
+        match operand {
+            Expr::Starred(starred) => operands.push((true, vec![starred.value.range().into()])),
+            Expr::Call(call) if !wait.sites.contains(&wait.view.place(call)) => {
+                // A coroutine runs beside the tasks only if it is a task as well.
+                let Some(group) = out.group.clone() else {
+                    return false;
+                };
+                let name = fresh_task(wait, extras);
+                extras += 1;
+                let make = pieces(
+                    "{0} = {1}.create_task({2})",
+                    &[
+                        Piece::from(name.clone()),
+                        Piece::from(group),
+                        call.range().into(),
+                    ],
+                );
+                let make = if guarded { return false } else { make };
+                if is_tail {
+                    out.last.push(make);
+                } else {
+                    let Some(stmt) = wait.view.tree.enclosing_statement(whole) else {
+                        return false;
+                    };
+                    let mut line = make;
+                    line.push("\n".into());
+                    change.edits.push((
+                        file,
+                        Edit::Replace {
+                            range: TextRange::empty(stmt.start()),
+                            pieces: line,
+                        },
+                    ));
+                }
+                operands.push((false, vec![Piece::from(name)]));
+            }
+            other => operands.push((false, vec![other.range().into()])),
+        }
+    }
+    if is_tail && alone && !guarded {
+        change
+            .edits
+            .push((file, Edit::DeleteStatement { range: whole }));
+        out.deleted.push(whole);
+        return true;
+    }
+    let scope = wait.view.scopes.at(whole.start());
+    let task = Piece::from(wait.view.scopes.fresh_name(scope, "task"));
+    if alone && !is_tail {
+        // Only a wait: one line for each.
+        let mut text: Vec<Piece> = Vec::new();
+        for (at, (starred, operand)) in operands.into_iter().enumerate() {
+            if at > 0 {
+                text.push("\n".into());
+            }
+            let name = if starred {
+                text.push("for ".into());
+                text.push(task.clone());
+                text.push(" in ".into());
+                text.extend(operand);
+                text.push(":\n    ".into());
+                vec![task.clone()]
+            } else {
+                operand
+            };
+            text.extend(wait_line(name, guarded, exceptions));
+        }
+        change.edits.push((
+            file,
+            Edit::Replace {
+                range: whole,
+                pieces: text,
+            },
+        ));
+        return true;
+    }
+    if exceptions && !guarded && is_tail {
+        return false;
+    }
+    let read = |operand: Vec<Piece>| -> Vec<Piece> {
+        let mut text: Vec<Piece> = Vec::new();
+        match (guarded, exceptions, is_tail) {
+            (true, true, _) => {
+                text.push("await ".into());
+                text.push(Piece::Helper(&helpers::VALUE_OR_ERROR));
+                text.push("(".into());
+                text.extend(operand);
+                text.push(")".into());
+            }
+            (true, false, true) => {
+                text.push(Piece::Helper(&helpers::VALUE));
+                text.push("(".into());
+                text.extend(operand);
+                text.push(".return_value)".into());
+            }
+            (true, false, false) => {
+                text.push(Piece::Helper(&helpers::VALUE));
+                text.push("(await ".into());
+                text.extend(operand);
+                text.push(")".into());
+            }
+            (false, _, true) => {
+                text.extend(operand);
+                text.push(".return_value".into());
+            }
+            (false, _, false) => {
+                text.push("await ".into());
+                text.extend(operand);
+            }
+        }
+        text
+    };
+    let mut text: Vec<Piece> = Vec::new();
+    if let [(true, operand)] = &operands[..] {
+        text.push("[".into());
+        text.extend(read(vec![task.clone()]));
+        text.push(" for ".into());
+        text.push(task.clone());
+        text.push(" in ".into());
+        text.extend(operand.clone());
+        text.push("]".into());
+    } else {
+        let unpacked = matches!(wait.view.tree.parent(wait.await_), Some(AnyNodeRef::StmtAssign(assign))
+            if matches!(&assign.targets[..], [Expr::Tuple(tuple)] if tuple.elts.len() == operands.len() && operands.len() > 1));
+        if !unpacked {
+            text.push("[".into());
+        }
+        for (at, (starred, operand)) in operands.into_iter().enumerate() {
+            if at > 0 {
+                text.push(", ".into());
+            }
+            if starred {
+                text.push("*[".into());
+                text.extend(read(vec![task.clone()]));
+                text.push(" for ".into());
+                text.push(task.clone());
+                text.push(" in ".into());
+                text.extend(operand);
+                text.push("]".into());
+            } else {
+                text.extend(read(operand));
+            }
+        }
+        if !unpacked {
+            text.push("]".into());
+        }
+    }
+    change.edits.push((
+        file,
+        Edit::Replace {
+            range: whole,
+            pieces: text,
+        },
+    ));
+    true
+}
+
+/// `await t`, in the form that raises what it must.
+fn wait_line(task: Vec<Piece>, guarded: bool, exceptions: bool) -> Vec<Piece> {
+    let mut text: Vec<Piece> = Vec::new();
+    if guarded && !exceptions {
+        text.push(Piece::Helper(&helpers::VALUE));
+        text.push("(".into());
+    }
+    text.push("await ".into());
+    text.extend(task);
+    if exceptions {
+        text.push(".wait()".into());
+    }
+    if guarded && !exceptions {
+        text.push(")".into());
+    }
+    text
+}
+
+fn fresh_task(wait: &Wait<'_>, extras: usize) -> String {
+    let scope = wait.view.scopes.at(wait.await_.start());
+    let base = match extras {
+        0 => "extra".to_owned(),
+        count => format!("extra_{}", count + 1),
+    };
+    wait.view.scopes.fresh_name(scope, &base)
+}

@@ -1,0 +1,64 @@
+//! Exception classes in handlers around what is asked of a task.
+
+use loopshift_engine::change::Change;
+use loopshift_python::edit::Edit;
+use loopshift_python::{Ranged, TextRange};
+
+use super::failure::handlers;
+use super::family::{Model, Wait};
+use crate::context::{Context, View};
+
+/// `asyncio.CancelledError` in a handler around the wait for a task that was told to stop.
+pub(super) fn rename_cancelled(
+    cx: &Context<'_>,
+    model: &Model<'_>,
+    change: &mut Change,
+    wait: &Wait<'_>,
+) {
+    let cancelled = wait.sites.iter().any(|site| {
+        model.by_site.get(site).is_some_and(|index| {
+            model.families[*index].members.iter().any(|member| {
+                member.name == "cancel"
+                    && member.view.file == wait.view.file
+                    && member.function == wait.function
+                    && member.attribute.start() < wait.await_.start()
+            })
+        })
+    });
+    if cancelled {
+        rename(
+            cx,
+            change,
+            wait.view,
+            wait.await_.range(),
+            "asyncio.CancelledError",
+        );
+    }
+}
+
+/// `asyncio.InvalidStateError` and `asyncio.CancelledError` in a handler around `t.result()`.
+pub(super) fn rename_state(
+    cx: &Context<'_>,
+    change: &mut Change,
+    view: &View<'_>,
+    range: TextRange,
+) {
+    rename(cx, change, view, range, "asyncio.CancelledError");
+    rename(cx, change, view, range, "asyncio.InvalidStateError");
+}
+
+fn rename(cx: &Context<'_>, change: &mut Change, view: &View<'_>, range: TextRange, api: &str) {
+    for (_, _, named) in handlers(cx, view, range).into_iter().take(1) {
+        for it in named.into_iter().filter(|it| it.api == api) {
+            let name = if api == "asyncio.CancelledError" {
+                "{@anyio}.TaskCancelled"
+            } else {
+                "{@anyio}.TaskNotFinished"
+            };
+            change
+                .edits
+                .push((view.file, Edit::replace(it.place.range, name, &[])));
+            change.covers.push(it.place);
+        }
+    }
+}
