@@ -99,7 +99,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "anyio-server",
-        plan: rules::anyio_streams::plan_servers,
+        plan: rules::anyio_server::plan,
         page: include_str!("../../../docs/rules/anyio-server.md"),
     },
     Rule {

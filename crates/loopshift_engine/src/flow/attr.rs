@@ -569,12 +569,33 @@ impl Flow<'_> {
     }
 
     /// A write that a property or another descriptor takes.
+    /// Descriptors that have come up after the attribute was written.
+    pub(super) fn late_descriptors(&mut self) {
+        for index in 0..self.linked.stores.len() {
+            let store = self.linked.stores[index];
+            for base in self.set(store.base).to_vec() {
+                if let Value::Instance(class) = self.values.get(base) {
+                    self.store_descriptor(base, class, store);
+                }
+            }
+        }
+    }
+
     fn store_descriptor(&mut self, base: ValueId, class: ClassId, store: Store) -> bool {
         let Ok((_, node)) = self.class_attr(class, store.attr) else {
             return false;
         };
         let mut taken = false;
         for id in self.set(node).to_vec() {
+            let is_setter = match self.values.get(id) {
+                Value::Property(..) => true,
+                Value::Instance(_) => self.defined_name("__set__").is_some(),
+                _ => false,
+            };
+            if is_setter && !self.described.insert((store.from, base, id)) {
+                taken = true;
+                continue;
+            }
             match self.values.get(id) {
                 Value::Property(_, setter) => {
                     taken = true;

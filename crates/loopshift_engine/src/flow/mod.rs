@@ -123,6 +123,10 @@ pub struct Flow<'a> {
     holds: FxHashMap<ValueId, Vec<Node>>,
     /// Values that some crowded node does not show.
     pub left_out: FxHashSet<ValueId>,
+    /// Descriptors that writes have gone through.
+    described: FxHashSet<(Node, ValueId, ValueId)>,
+    /// New constraints, with the values that their nodes had before.
+    pending: std::collections::VecDeque<(Constraint, Node, ValueId)>,
     in_first_stage: bool,
     deferred: Vec<(Constraint, Node, ValueId)>,
     subclasses: FxHashMap<ClassId, Vec<ClassId>>,
@@ -210,7 +214,11 @@ impl<'a> Flow<'a> {
         }
         let set = self.sets[node.0 as usize].clone();
         for id in set {
-            self.apply(constraint, node, id);
+            match constraint {
+                Constraint::Copy(to) => self.add_id(to, id),
+                // Not at once: what it adds may add more, deeper than any stack.
+                _ => self.pending.push_back((constraint, node, id)),
+            }
         }
     }
 

@@ -55,6 +55,8 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         done: FxHashSet::default(),
         holds: FxHashMap::default(),
         left_out: FxHashSet::default(),
+        described: FxHashSet::default(),
+        pending: std::collections::VecDeque::new(),
         in_first_stage: true,
         deferred: Vec::new(),
         subclasses: FxHashMap::default(),
@@ -111,6 +113,7 @@ impl Flow<'_> {
         }
         self.drain();
         self.reload();
+        self.late_descriptors();
         self.seed_defaults();
         self.drain();
         // Then what only stands in for values that nothing gave.
@@ -124,12 +127,19 @@ impl Flow<'_> {
         self.open_keys();
         self.drain();
         self.reload();
+        self.late_descriptors();
         self.seed_unknown();
         self.drain();
     }
 
     fn drain(&mut self) {
-        while let Some((node, id)) = self.work.pop() {
+        loop {
+            while let Some((constraint, node, id)) = self.pending.pop_front() {
+                self.apply(constraint, node, id);
+            }
+            let Some((node, id)) = self.work.pop() else {
+                return;
+            };
             for index in self.constraints.range(node) {
                 let constraint = self.constraints.get(index);
                 self.apply(constraint, node, id);

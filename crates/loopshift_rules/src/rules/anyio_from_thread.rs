@@ -90,7 +90,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             Err(reason) => {
                 changes.extend(ours.iter().map(|(place, api)| {
                     Change::declined(RULE, *place, api.clone(), reason.clone())
-                }))
+                }));
             }
         }
     }

@@ -101,7 +101,7 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
     }
     let start = statements
         .iter()
-        .min_by_key(|stmt| stmt.start())
+        .min_by_key(loopshift_python::Ranged::start)
         .ok_or("there is no handler")?;
     let (suite, index) = view
         .tree

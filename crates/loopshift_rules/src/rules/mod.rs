@@ -16,6 +16,7 @@ pub(crate) mod anyio_primitives;
 pub(crate) mod anyio_queue;
 pub(crate) mod anyio_repair;
 pub(crate) mod anyio_run;
+pub(crate) mod anyio_server;
 pub(crate) mod anyio_shield;
 pub(crate) mod anyio_signals;
 pub(crate) mod anyio_sleep;

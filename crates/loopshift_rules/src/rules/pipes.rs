@@ -88,7 +88,11 @@ fn needs_buffer(cx: &Context<'_>, place: Place) -> bool {
         ) => false,
         // `print(process.stdout)` shows that there is none.
         Some(AnyNodeRef::Arguments(_)) => cx.uses.iter().any(|use_| {
-            use_.api.starts_with("asyncio.StreamReader.") && !use_.api.ends_with(".read")
+            use_.api.starts_with("asyncio.StreamReader.")
+                && use_
+                    .api
+                    .rsplit_once('.')
+                    .is_none_or(|(_, name)| name != "read")
         }),
         _ => true,
     }
