@@ -200,7 +200,13 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
                     continue;
                 };
                 let name = flow.text(sym);
-                let exists = flow.externals.api(name).is_some() || is_set(program, name);
+                // What a constant has is looked at by its type.
+                let of_constant = name.rsplit_once('.').is_some_and(|(owner, _)| {
+                    let api = flow.externals.api(owner);
+                    api.is_some_and(|api| api.kind == ApiKind::Constant)
+                });
+                let exists =
+                    of_constant || flow.externals.api(name).is_some() || is_set(program, name);
                 if of_target(name) && !name.contains("()") && !exists {
                     faults.push(fault(
                         program,

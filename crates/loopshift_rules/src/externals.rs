@@ -13,6 +13,8 @@ use crate::catalog::{self, Catalog, Derived, Kind, Operand, ParameterKind, Passe
 pub struct CatalogExternals<'c> {
     catalog: &'c Catalog,
     apis: FxHashMap<Box<str>, Api>,
+    /// Whether a name of asyncio's written with AnyIO before it is taken for what was meant.
+    forgives: bool,
 }
 
 impl<'c> CatalogExternals<'c> {
@@ -22,7 +24,19 @@ impl<'c> CatalogExternals<'c> {
             .iter()
             .map(|row| (row.name.clone(), convert(row)))
             .collect();
-        CatalogExternals { catalog, apis }
+        CatalogExternals {
+            catalog,
+            apis,
+            forgives: true,
+        }
+    }
+
+    /// The same, but every name is what it says: for what must be right.
+    pub fn strict(catalog: &'c Catalog) -> Self {
+        CatalogExternals {
+            forgives: false,
+            ..CatalogExternals::new(catalog)
+        }
     }
 }
 
@@ -38,7 +52,8 @@ impl Externals for CatalogExternals<'_> {
 
     fn canonical<'a>(&self, name: &'a str) -> Cow<'a, str> {
         // A name of asyncio's that somebody moved by writing another module before it: AnyIO has none of that name.
-        if let Some(rest) = name.strip_prefix("anyio.")
+        if self.forgives
+            && let Some(rest) = name.strip_prefix("anyio.")
             && !rest.contains('.')
             && self.catalog.get(name).is_none()
         {

@@ -153,10 +153,11 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
     give_way(&mut changes);
     patched::decline(&program, catalog, &found, &mut changes);
     changes.extend(unhandled(&context, &changes, options));
+    let strict = CatalogExternals::strict(catalog);
     let verification = Verification {
         before: files,
         python: options.settings.python,
-        externals: &externals,
+        externals: &strict,
         target: "anyio",
     };
     let planning = Planning {

@@ -15,7 +15,7 @@ fn faults(text: &str) -> Vec<(String, String)> {
         is_package: false,
         text: "import asyncio\n".to_owned(),
     }];
-    let externals = CatalogExternals::new(Catalog::builtin());
+    let externals = CatalogExternals::strict(Catalog::builtin());
     let verification = Verification {
         before: &before,
         python: PythonVersion::PY311,
