@@ -221,6 +221,30 @@ impl<'c> Context<'c> {
         self.program.flow.linked.symbols.find(name).is_some()
     }
 
+    /// The call of an API by its own name, with its arguments by its signature.
+    ///
+    /// # Errors
+    /// Why the use is no such call, in words for the user.
+    pub fn direct_call(
+        &self,
+        use_: &Use,
+        api: &'c Api,
+        view: &'c View<'c>,
+    ) -> Result<(&'c ExprCall, Bound<'c>), String> {
+        let callee = view
+            .tree
+            .expr_at(use_.place.range)
+            .ok_or("it can't be found")?;
+        if !use_.only || !view.is_direct(callee) {
+            return Err("it is called through a variable that may hold something else".to_owned());
+        }
+        let call = view
+            .call_of(use_.place.range)
+            .ok_or("it is passed on as a function")?;
+        let bound = self.bind(api, call).map_err(|error| error.to_string())?;
+        Ok((call, bound))
+    }
+
     /// The arguments of a call, by the signature of the API it calls.
     ///
     /// # Errors

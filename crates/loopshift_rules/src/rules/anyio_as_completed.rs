@@ -97,17 +97,7 @@ fn moved<'c>(
 ) -> Result<Change, String> {
     let message = "`asyncio.as_completed` becomes `anyio.as_completed`";
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
-    let callee = view
-        .tree
-        .expr_at(use_.place.range)
-        .ok_or("it can't be found")?;
-    if !use_.only || !view.is_direct(callee) {
-        return Err("it is called through a variable that may hold something else".to_owned());
-    }
-    let call = view
-        .call_of(use_.place.range)
-        .ok_or("it is passed on as a function")?;
-    let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+    let (call, bound) = cx.direct_call(use_, api, view)?;
     let what = bound.get("fs").ok_or("it is given nothing")?;
     if !bound.only(&["fs", "timeout"]) {
         return Err("it is given a loop".to_owned());

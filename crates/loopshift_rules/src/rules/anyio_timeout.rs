@@ -64,17 +64,7 @@ fn moved<'c>(
 ) -> Result<Change, String> {
     let message = format!("`{}` becomes `anyio.fail_after`", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
-    let callee = view
-        .tree
-        .expr_at(use_.place.range)
-        .ok_or("it can't be found")?;
-    if !use_.only || !view.is_direct(callee) {
-        return Err("it is called through a variable that may hold something else".to_owned());
-    }
-    let call = view
-        .call_of(use_.place.range)
-        .ok_or("it is passed on as a function")?;
-    let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+    let (call, bound) = cx.direct_call(use_, api, view)?;
     let at = use_.api == "asyncio.timeout_at";
     let limit = bound
         .get(if at { "when" } else { "delay" })
