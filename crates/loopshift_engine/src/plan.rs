@@ -23,6 +23,8 @@ pub struct Planning<'p> {
     pub allow_unsafe: bool,
     /// The packages whose imports go when nothing needs them any more.
     pub left: &'p [&'p str],
+    /// The package that is left: its imports go with its last use, even those that nothing needed before.
+    pub from: &'p str,
     /// Files whose imports stay, because other files reach through them: `jobs.asyncio.sleep`.
     pub kept: &'p [FileId],
     /// Checks the new texts.
@@ -255,7 +257,9 @@ fn render_one(
     if planning.kept.contains(&file) {
         return Ok((file, text));
     }
-    let removals = unused_imports(&input.text, &before, &text, &after, planning.left);
+    // What a package imports is there for others, too.
+    let finished = (!input.is_package).then_some(planning.from);
+    let removals = unused_imports(&input.text, &before, &text, &after, planning.left, finished);
     if removals.is_empty() {
         return Ok((file, text));
     }

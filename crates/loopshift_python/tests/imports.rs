@@ -333,8 +333,39 @@ async def f(a):
 
 /// What `unused_imports` leaves of `after`, when `before` was the text once.
 fn tidy(before: &str, after: &str) -> String {
-    let edits = unused_imports(before, &parse(before), after, &parse(after), &["asyncio"]);
+    let edits = unused_imports(
+        before,
+        &parse(before),
+        after,
+        &parse(after),
+        &["asyncio"],
+        None,
+    );
     apply(after, &edits)
+}
+
+#[test]
+fn what_was_unused_goes_with_the_last_use() {
+    let before = "import asyncio\nfrom asyncio import Queue\n\nasyncio.run(x)\n";
+    let tidy = |after: &str| {
+        let parsed = parse(after);
+        let modules = ["asyncio"];
+        let edits = unused_imports(
+            before,
+            &parse(before),
+            after,
+            &parsed,
+            &modules,
+            Some("asyncio"),
+        );
+        apply(after, &edits)
+    };
+    let moved = "import asyncio\nfrom asyncio import Queue\n\nanyio.run(x)\n";
+    assert_eq!(tidy(moved), "anyio.run(x)\n");
+    let partly = "import asyncio\nfrom asyncio import Queue\n\nanyio.run(asyncio.x)\n";
+    assert_eq!(tidy(partly), partly);
+    let shown = "from asyncio import Queue as Queue\n\nanyio.run(x)\n";
+    assert_eq!(tidy(shown), shown);
 }
 
 #[test]

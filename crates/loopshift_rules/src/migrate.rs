@@ -19,7 +19,7 @@ use crate::patched;
 use crate::project::{ProjectFile, dependencies};
 use crate::registry::{RULES, Rule};
 use crate::rounds::settle;
-use crate::rules::{anyio_repair, anyio_tests};
+use crate::rules::{anyio_repair, anyio_run, anyio_tests};
 
 /// What a migration is to do.
 #[derive(Clone, Debug)]
@@ -165,6 +165,7 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
         python: options.settings.python,
         allow_unsafe: options.allow_unsafe,
         left: LEFT,
+        from: "asyncio",
         kept: &patched::reached_through(&program, LEFT),
         verify: &|texts| verify(&verification, texts),
     };
@@ -217,6 +218,14 @@ fn module_states(found: &[Use], plan: &Plan) -> Vec<ModuleState> {
         let stays = use_.api.starts_with("asyncio.") && !moved.contains(&use_.place);
         if let Some(last) = out.last_mut().filter(|_| stays) {
             last.left.push((use_.place, use_.api.clone()));
+        }
+    }
+    for (change, outcome) in &plan.changes {
+        let bound = *outcome == Outcome::Applied && anyio_run::is_for_asyncio_only(change);
+        let state = out.iter_mut().find(|it| it.file == change.place.file);
+        if let Some(state) = state.filter(|_| bound) {
+            state.left.push((change.place, change.api.clone()));
+            state.left.sort();
         }
     }
     out

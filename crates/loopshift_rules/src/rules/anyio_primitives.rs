@@ -14,6 +14,7 @@ use super::anyio_run::inside;
 use super::objects::moving::{Form, Moving, class, plan_family};
 use super::objects::values::split;
 use super::objects::{Family, Obstacle, Result_, method, receiver, result_of, takes_comparison};
+use super::relocked;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-primitives";
@@ -67,6 +68,7 @@ fn lock<'v>(
     for member in members.iter().filter(|member| method(member) == "release") {
         owned &= acquired_in_same_function(view(cx, member.place)?, member, members);
     }
+    owned &= !relocked::waits_for_itself(cx, moving.cluster);
     let name = if owned { "Lock" } else { "Semaphore" };
     let fast = cx.settings.anyio_has(4, 5);
     for site in &moving.sites {

@@ -120,12 +120,25 @@ pub(super) fn runnable(
     Ok(pieces)
 }
 
-/// `debug` and `loop_factory` are options of the asyncio backend.
+/// Whether a change hands over options that only the asyncio backend takes.
+pub(crate) fn is_for_asyncio_only(change: &Change) -> bool {
+    let options =
+        |piece: &Piece| matches!(piece, Piece::Text(text) if text.contains("backend_options"));
+    change.rule == RULE
+        && change.edits.iter().any(|(_, edit)| match edit {
+            Edit::Replace { pieces, .. } => pieces.iter().any(options),
+            _ => false,
+        })
+}
+
+/// `debug` and `loop_factory` are options of the asyncio backend. Debugging that is off needs none.
 fn options(bound: &Bound<'_>) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     for name in ["debug", "loop_factory"] {
+        let is_off = |value: &Expr| matches!(value, Expr::BooleanLiteral(it) if name == "debug" && !it.value);
         if let Some(value) = bound.get(name)
             && !value.is_none_literal_expr()
+            && !is_off(value)
         {
             pieces.push(
                 if pieces.is_empty() {

@@ -43,6 +43,7 @@ pub(crate) mod non_negative;
 pub(crate) mod objects;
 pub(crate) mod pipes;
 pub(crate) mod raising;
-pub(crate) mod shared;
+pub(crate) mod relocked;
+mod shared;
 pub(crate) mod siblings;
 pub(crate) mod timeouts;

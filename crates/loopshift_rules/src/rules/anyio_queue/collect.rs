@@ -76,6 +76,8 @@ pub(super) struct Collector<'v> {
     pub(super) handled: BTreeSet<Place>,
     pub(super) passed: BTreeSet<Place>,
     pub(super) hints: Vec<(usize, u8)>,
+    /// The slots that get what containers and calls hold, taken apart.
+    pub(super) unpacked: Vec<usize>,
 }
 
 /// Collects what the places of a cluster do.
@@ -96,6 +98,7 @@ pub(super) fn collect<'v>(
         handled: BTreeSet::new(),
         passed: BTreeSet::new(),
         hints: Vec::new(),
+        unpacked: Vec::new(),
     };
     for held in &cluster.places {
         if !held.only {
@@ -123,6 +126,7 @@ pub(super) fn collect<'v>(
         }
     }
     it.slots.settle();
+    it.none_unpacked()?;
     Ok(Collected {
         slots: it.slots,
         facts: it.facts,
@@ -488,9 +492,26 @@ impl<'v> Collector<'v> {
             None => {
                 let element = self.slots.add(Slot::Element);
                 self.slots.join(slot, element);
+                self.unpacked.push(slot);
             }
         }
         self.facts.push((view, Fact::Unpack { target, slot }));
+        Ok(())
+    }
+
+    /// What is tested for `None` further on may be `None` in the container, too, where there is nothing to unpack.
+    fn none_unpacked(&self) -> Result<(), Obstacle> {
+        for (view, fact) in &self.facts {
+            if let Fact::Test { expr, slot } = fact
+                && self
+                    .unpacked
+                    .iter()
+                    .any(|from| self.slots.reaches(*from, *slot))
+            {
+                let reason = "it may be None where it is taken out of a container";
+                return Err(Obstacle::new(view.place(*expr), reason));
+            }
+        }
         Ok(())
     }
 

@@ -116,6 +116,22 @@ impl Slots {
         self.needs[self.root(slot)]
     }
 
+    /// Whether what one slot holds comes to another.
+    pub(super) fn reaches(&self, from: usize, to: usize) -> bool {
+        let mut reached = vec![self.root(from)];
+        let mut next = 0;
+        while let Some(at) = reached.get(next).copied() {
+            next += 1;
+            for (from, to) in &self.flows {
+                let to = self.root(*to);
+                if self.root(*from) == at && !reached.contains(&to) {
+                    reached.push(to);
+                }
+            }
+        }
+        reached.contains(&self.root(to))
+    }
+
     /// Hands needs on until nothing changes.
     pub(super) fn settle(&mut self) {
         loop {
