@@ -166,7 +166,7 @@ fn scanned_uses(sources: &[Source], migration: &Migration, catalog: &Catalog) ->
         let kept = use_.api.starts_with("anyio.")
             || catalog
                 .get(&use_.api)
-                .is_some_and(|api| api.why_not.is_some());
+                .is_some_and(|api| api.why_not.is_some() && api.rule.is_none());
         let prospect = match fates.get(&use_.place) {
             Some(Prospect::Moves) => Prospect::Moves,
             _ if kept => Prospect::Stays,

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loopshift_python::PythonVersion;
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::imports::unused_imports;
 use loopshift_python::parse::{line_index, parse_module};
 use loopshift_python::render::render;
+use loopshift_python::{ModModule, Parsed, PythonVersion};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -252,7 +252,7 @@ fn render_one(
         vec![(lose, reason)]
     })?;
     let Ok(after) = parse_module(&text, planning.python) else {
-        return Err(everything("the result would not be valid Python"));
+        return Err(vec![spoiler(planning, &before, input, edits)]);
     };
     if planning.kept.contains(&file) {
         return Ok((file, text));
@@ -265,6 +265,46 @@ fn render_one(
     }
     let cleaned = render(&text, &after, &removals).unwrap_or(text);
     Ok((file, cleaned))
+}
+
+/// The change of a file without which, and all that come behind it, the text would be valid Python, with the reason.
+fn spoiler(
+    planning: &Planning<'_>,
+    before: &Parsed<ModModule>,
+    input: &Input,
+    edits: &[(usize, &Edit)],
+) -> (usize, String) {
+    let all: BTreeSet<usize> = edits.iter().map(|(change, _)| *change).collect();
+    let order: Vec<usize> = all.into_iter().collect();
+    let error = |count: usize| -> Option<String> {
+        let first = &order[..count];
+        let list: Vec<Edit> = edits
+            .iter()
+            .filter(|(change, _)| first.contains(change))
+            .map(|(_, edit)| (*edit).clone())
+            .collect();
+        match render(&input.text, before, &list) {
+            Ok(text) => {
+                let parsed = parse_module(&text, planning.python);
+                parsed.err().map(|error| error.to_string())
+            }
+            Err(_) => Some("the edits meet".to_owned()),
+        }
+    };
+    let (mut valid, mut invalid) = (0, order.len());
+    while invalid - valid > 1 {
+        let middle = usize::midpoint(valid, invalid);
+        if error(middle).is_some() {
+            invalid = middle;
+        } else {
+            valid = middle;
+        }
+    }
+    let why = error(invalid).unwrap_or_default();
+    (
+        order[invalid - 1],
+        format!("with its edits the file would not be valid Python ({why})"),
+    )
 }
 
 /// The text of a file that is no Python, with replacements by plain text. The same one of several changes is made once.

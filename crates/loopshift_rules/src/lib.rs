@@ -11,3 +11,4 @@ pub mod project;
 pub mod registry;
 mod rounds;
 mod rules;
+mod unspoken;

@@ -20,6 +20,7 @@ use crate::project::{ProjectFile, dependencies};
 use crate::registry::{RULES, Rule};
 use crate::rounds::settle;
 use crate::rules::{anyio_repair, anyio_run, anyio_tests};
+use crate::unspoken;
 
 /// What a migration is to do.
 #[derive(Clone, Debug)]
@@ -358,14 +359,10 @@ fn unhandled(context: &Context<'_>, changes: &[Change], options: &Options) -> Ve
         let rule = api.and_then(|api| api.rule.as_deref());
         let known = rule.and_then(|name| RULES.iter().find(|rule| rule.name == name));
         let reason = match (api, known) {
-            (None, _) => format!("`{}` is not in the catalog", use_.api),
             (Some(_), Some(rule)) if !is_wanted(rule, options) => {
                 format!("the rule {} was not asked for", rule.name)
             }
-            (Some(api), _) => match &api.why_not {
-                Some(why_not) => why_not.to_string(),
-                None => "this form of it is not one that a rule knows".to_owned(),
-            },
+            _ => unspoken::reason(context.view(use_.place.file), use_, api),
         };
         let name = known.map_or("anyio-names", |rule| rule.name);
         out.push(Change::declined(name, use_.place, use_.api.clone(), reason));
