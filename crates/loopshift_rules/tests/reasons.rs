@@ -203,16 +203,14 @@ fn no_use_has_a_generic_reason() {
     let catalog = Catalog::builtin();
     let mut found = Vec::new();
     for (name, form) in FORMS {
-        let text = |api: &Api| Some(in_function(&catalog, api, form));
-        found.extend(generic(&catalog, name, text));
+        let text = |api: &Api| Some(in_function(catalog, api, form));
+        found.extend(generic(catalog, name, text));
     }
     for (name, form) in TOP_FORMS {
-        found.extend(generic(&catalog, name, |api| {
-            top_level(&catalog, api, form)
-        }));
+        found.extend(generic(catalog, name, |api| top_level(catalog, api, form)));
     }
     for (name, form) in MEMBER_FORMS {
-        found.extend(generic(&catalog, name, |api| of_class(&catalog, api, form)));
+        found.extend(generic(catalog, name, |api| of_class(catalog, api, form)));
     }
     found.sort();
     found.dedup();
