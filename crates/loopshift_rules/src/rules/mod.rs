@@ -41,6 +41,7 @@ pub(crate) mod leaving;
 pub(crate) mod loops;
 pub(crate) mod non_negative;
 pub(crate) mod objects;
+pub(crate) mod order;
 pub(crate) mod pipes;
 pub(crate) mod raising;
 pub(crate) mod relocked;

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use loopshift_engine::objects::{Cluster, Member};
 use loopshift_python::Ranged;
 
+use loopshift_engine::change::Place;
+
 use super::members::Bound;
 use crate::context::Context;
 use crate::rules::objects::method;
@@ -40,4 +42,17 @@ pub(super) fn are_seen(cx: &Context<'_>, cluster: &Cluster, bound: Bound) -> boo
     // One more item fits in before it is full.
     let fills = bound != Bound::Unbounded && !is(&["put_nowait"]).is_empty();
     sizes_after_puts || fills
+}
+
+/// The places where streams let other tasks run and a queue need not.
+pub(super) fn switches(cluster: &Cluster, bound: Bound) -> impl Iterator<Item = Place> {
+    cluster
+        .members
+        .iter()
+        .filter(move |member| match method(member) {
+            "get" => true,
+            "put" => bound != Bound::Unbounded,
+            _ => false,
+        })
+        .map(|member| member.place)
 }

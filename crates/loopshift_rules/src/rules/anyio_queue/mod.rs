@@ -34,6 +34,7 @@ use self::write::{Writer, replace};
 use crate::context::{Context, View};
 use crate::rules::objects::strings::written;
 use crate::rules::objects::{Family, Mention, Obstacle, mention};
+use crate::rules::order::Order;
 
 pub(crate) const RULE: &str = "anyio-queue";
 
@@ -41,6 +42,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut planned: Vec<Change> = Vec::new();
     let family = Family::new(cx, "asyncio.Queue");
     let references = references(cx, &family, &mut planned);
+    let order = (!family.clusters.is_empty()).then(|| Order::new(cx));
     let texts = Texts::new(cx);
     let mut raisers: Vec<Raiser<'_>> = Vec::new();
     for (index, cluster) in family.clusters.iter().enumerate() {
@@ -48,7 +50,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         let bound = bound(cx, references);
         let whole = references.obstacle.is_some()
             || helper::is_joined(cluster)
-            || caveats::are_seen(cx, cluster, bound);
+            || caveats::are_seen(cx, cluster, bound)
+            || order
+                .as_ref()
+                .is_some_and(|order| order.is_seen(caveats::switches(cluster, bound)));
         let change = if whole {
             helper::whole(cx, cluster, references)
         } else {

@@ -1,0 +1,144 @@
+//! Whether the order of what tasks do can be seen.
+//!
+//! `AnyIO` lets other tasks run at nearly every `await`, asyncio only where something has to be waited for. The order of
+//! what the tasks of a program do then changes. Nobody sees that where they share nothing.
+
+mod effects;
+mod tasks;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use loopshift_engine::change::Place;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::TextRange;
+
+use self::effects::{Effect, Shared, effects, meet};
+use self::tasks::{Start, Task, Tasks, is_test};
+use crate::context::Context;
+
+type Own = Rc<Vec<(TextRange, Effect)>>;
+
+/// The tasks of a program, and what each does.
+pub(crate) struct Order<'c> {
+    cx: &'c Context<'c>,
+    tasks: Tasks,
+    known: RefCell<BTreeMap<FuncId, Own>>,
+}
+
+impl<'c> Order<'c> {
+    /// Looks at the tasks of the program.
+    pub(crate) fn new(cx: &'c Context<'c>) -> Self {
+        Order {
+            cx,
+            tasks: Tasks::new(cx),
+            known: RefCell::default(),
+        }
+    }
+
+    /// Whether somebody can see that other tasks run, or no longer do, at these places.
+    pub(crate) fn is_seen(&self, places: impl IntoIterator<Item = Place>) -> bool {
+        let functions: BTreeSet<FuncId> = places
+            .into_iter()
+            .map(|place| self.cx.program.function_at(place))
+            .collect();
+        self.tasks.tasks.iter().any(|task| {
+            let inside = self.tasks.from([task.func]);
+            !inside.is_disjoint(&functions) && self.task_is_seen(task, &inside)
+        })
+    }
+
+    fn task_is_seen(&self, task: &Task, inside: &BTreeSet<FuncId>) -> bool {
+        let mine = self.all(inside);
+        let visible = |effects: &BTreeSet<Effect>| effects.iter().any(Effect::is_visible);
+        if task.many && meet(&mine, &mine) {
+            return true;
+        }
+        let left = |task: &Task| {
+            task.start == Start::Spawned && task.spawns.iter().any(|it| it.window.is_none())
+        };
+        if left(task) && visible(&mine) {
+            return true;
+        }
+        for other in &self.tasks.tasks {
+            if other.func == task.func || self.one_after_the_other(task, other) {
+                continue;
+            }
+            let others = self.tasks.from([other.func]);
+            let its = self.all(&others);
+            let its = self.beside(task, other, &others).unwrap_or(its);
+            let ours = self
+                .beside(other, task, inside)
+                .unwrap_or_else(|| mine.clone());
+            if meet(&ours, &its) {
+                return true;
+            }
+            // The end of the program is the end of what still runs.
+            if task.start == Start::Entry && left(other) && visible(&its) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether two tasks never run at once.
+    fn one_after_the_other(&self, one: &Task, other: &Task) -> bool {
+        let alone = |task: &Task| {
+            task.start == Start::Entry
+                || (task.start == Start::Outside && is_test(self.cx, task.func))
+        };
+        alone(one) && alone(other)
+    }
+
+    /// What the host does while its task runs, where it is the one that starts it.
+    fn beside(
+        &self,
+        task: &Task,
+        host: &Task,
+        inside: &BTreeSet<FuncId>,
+    ) -> Option<BTreeSet<Effect>> {
+        let mut found = BTreeSet::new();
+        for spawn in &task.spawns {
+            if !inside.contains(&spawn.owner) || host.many {
+                return None;
+            }
+            let window = spawn.window?;
+            for (at, effect) in self.own(spawn.owner).iter() {
+                if window.holds(*at) {
+                    found.insert(effect.clone());
+                }
+            }
+            let called = self.tasks.calls.get(&spawn.owner).into_iter().flatten();
+            let called = called
+                .filter(|(at, _)| window.holds(*at))
+                .map(|(_, func)| *func);
+            found.extend(self.all(&self.tasks.from(called)));
+        }
+        (!task.spawns.is_empty()).then_some(found)
+    }
+
+    /// What all these functions do.
+    fn all(&self, functions: &BTreeSet<FuncId>) -> BTreeSet<Effect> {
+        let mut all: BTreeSet<Effect> = functions
+            .iter()
+            .flat_map(|func| {
+                self.own(*func)
+                    .iter()
+                    .map(|(_, it)| it.clone())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        all.insert(Effect::Write(Shared::Progress));
+        all
+    }
+
+    fn own(&self, func: FuncId) -> Own {
+        if let Some(known) = self.known.borrow().get(&func) {
+            return Rc::clone(known);
+        }
+        let own: Own = Rc::new(effects(self.cx, func));
+        self.known.borrow_mut().insert(func, Rc::clone(&own));
+        own
+    }
+}
