@@ -144,6 +144,7 @@ fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool)
         }
     }
     let escapes = escapes(program, &holds, &containers);
+    let hidden = hidden(program, &containers);
     let mut clusters: BTreeMap<ValueId, Cluster> = BTreeMap::new();
     for id in groups.all() {
         let Value::Object(ty, site) = flow.values.get(id) else {
@@ -155,7 +156,7 @@ fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool)
             Some(place) => cluster.sites.push(place),
             None => cluster.from_outside = true,
         }
-        if flow.left_out.contains(&id) {
+        if flow.left_out.contains(&id) || hidden.contains(&id) {
             let place = cluster.sites.last().copied().unwrap_or(Place {
                 file: FileId(0),
                 range: loopshift_python::TextRange::default(),
@@ -285,6 +286,36 @@ fn holding_containers(
         }
     }
     found
+}
+
+/// The objects in what was left out where too many values meet: a container or an iterator goes where they are not seen.
+fn hidden(
+    program: &Program<'_>,
+    containers: &BTreeMap<ContainerId, Vec<ValueId>>,
+) -> FxHashSet<ValueId> {
+    let flow = &program.flow;
+    let mut out = FxHashSet::default();
+    let mut seen = FxHashSet::default();
+    let mut todo: Vec<ValueId> = flow.left_out.iter().copied().collect();
+    while let Some(id) = todo.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        match flow.values.get(id) {
+            Value::Container(container) => {
+                out.extend(containers.get(&container).into_iter().flatten().copied());
+            }
+            Value::Iterator(node) | Value::Awaitable(node) | Value::Manager(node) => {
+                out.extend(flow.set(node).iter().copied());
+                todo.extend(flow.set(node).iter().copied());
+            }
+            Value::ExternalBound(_, receiver) => {
+                out.insert(receiver);
+            }
+            _ => {}
+        }
+    }
+    out
 }
 
 /// Where wanted objects are handed to code we cannot see.

@@ -231,6 +231,12 @@ impl<'a> Program<'a> {
         linked.call_files.iter().copied().zip(&linked.calls)
     }
 
+    /// The calls that the language makes by itself, as `with` calls `__enter__`; their owners are who makes them.
+    pub fn hidden_calls(&self) -> impl Iterator<Item = &Call> {
+        let linked = &self.flow.linked;
+        linked.calls.iter().skip(linked.call_files.len())
+    }
+
     /// What the call may reach: functions of ours and external APIs.
     pub fn callees(&self, call: &Call) -> Vec<Target> {
         let mut targets: Vec<Target> = self

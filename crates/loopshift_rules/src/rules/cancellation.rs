@@ -112,17 +112,27 @@ pub(crate) fn handlers_by_function(cx: &Context<'_>) -> BTreeMap<FuncId, Vec<Pla
         let Some(expr) = view.tree.expr_at(use_.place.range) else {
             continue;
         };
-        let body = match role(cx, view, expr) {
-            Role::Handler(stmt, _) => &stmt.body,
-            Role::Suppress(with) => &with.body,
+        let (body, goes_on) = match role(cx, view, expr) {
+            Role::Handler(stmt, handler) => (&stmt.body, exits(&handler.body, None).falls),
+            Role::Suppress(with) => (&with.body, true),
             _ => continue,
         };
-        if switches(body) && !waits_for_futures(cx, view, body) {
+        let again = || goes_on && in_a_loop(view, expr);
+        if switches(body) && (!waits_for_futures(cx, view, body) || again()) {
             let func = cx.program.function_at(use_.place);
             found.entry(func).or_default().push(use_.place);
         }
     }
     found
+}
+
+/// Whether the expression stands in a loop of its function: what is caught there may be waited for again, and in a scope
+/// that is cancelled that would never end.
+fn in_a_loop(view: &View<'_>, expr: &Expr) -> bool {
+    view.tree
+        .ancestors(expr)
+        .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
+        .any(|node| matches!(node, AnyNodeRef::StmtWhile(_) | AnyNodeRef::StmtFor(_)))
 }
 
 /// Blocks that shield what these statements wait for.

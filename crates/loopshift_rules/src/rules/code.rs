@@ -107,7 +107,8 @@ impl Reach {
     /// Collects the calls of the program.
     pub(crate) fn new(cx: &Context<'_>) -> Self {
         let mut edges: BTreeMap<FuncId, BTreeSet<FuncId>> = BTreeMap::new();
-        for (_, call) in cx.program.calls() {
+        let written = cx.program.calls().map(|(_, call)| call);
+        for call in written.chain(cx.program.hidden_calls()) {
             for target in cx.program.callees(call) {
                 if let Target::Func(func) = target {
                     edges.entry(call.owner).or_default().insert(func);
@@ -137,12 +138,32 @@ impl Reach {
     }
 }
 
-/// The functions of ours that the calls within a range may reach.
+/// The functions of ours that the calls within a range may reach. Of what `with` and `for` call by themselves only the
+/// function is known in which they stand: where the range has such statements, all of that function's count.
 pub(crate) fn called_within(cx: &Context<'_>, place: Place) -> BTreeSet<FuncId> {
-    cx.program
+    let written = cx
+        .program
         .calls()
         .filter(|(file, call)| *file == place.file && place.range.contains_range(call.range))
-        .flat_map(|(_, call)| cx.program.callees(call))
+        .map(|(_, call)| call);
+    let protocols = cx.view(place.file).is_none_or(|view| {
+        view.tree.nodes().any(|node| {
+            let calls = match node {
+                AnyNodeRef::StmtWith(it) => it.range() != place.range || it.items.len() > 1,
+                AnyNodeRef::StmtFor(_) => true,
+                _ => false,
+            };
+            calls && place.range.contains_range(node.range())
+        })
+    });
+    let owner = cx.program.function_at(place);
+    let hidden = cx
+        .program
+        .hidden_calls()
+        .filter(|call| protocols && call.owner == owner);
+    written
+        .chain(hidden)
+        .flat_map(|call| cx.program.callees(call))
         .filter_map(|target| match target {
             Target::Func(func) => Some(func),
             Target::External(_) => None,

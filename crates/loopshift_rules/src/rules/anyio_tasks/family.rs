@@ -503,6 +503,13 @@ fn wait_of<'c>(
             let Some(tasks) = bound.get("fs") else {
                 return Err("the arguments of `wait` are not known".to_owned());
             };
+            let held = held(cx, view.place(tasks));
+            if held.coroutine || held.other {
+                return Err(
+                    "it is waited for together with something that is not known to be a task"
+                        .to_owned(),
+                );
+            }
             let mut uses = vec![use_];
             if let Some(when) = bound.get("return_when") {
                 if cx.api_of(view, when) != Some("asyncio.ALL_COMPLETED") {

@@ -181,6 +181,15 @@ impl Tests {
             );
             return Err((use_.place, reason));
         }
+        let handler = "asyncio.AbstractEventLoop.call_exception_handler";
+        if let Some(use_) = cx.uses.iter().find(|use_| use_.api == handler) {
+            let line = cx.program.line(use_.place);
+            let path = &cx.program.file(use_.place.file).path;
+            let reason = format!(
+                "errors are told to the event loop (`call_exception_handler` at {path}:{line}), for which AnyIO's plugin fails the test"
+            );
+            return Err((use_.place, reason));
+        }
         // A loop that a test asks for is that of the plugin.
         for use_ in cx.uses {
             let of_loop = matches!(
