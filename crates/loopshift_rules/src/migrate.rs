@@ -222,7 +222,11 @@ fn module_states(found: &[Use], plan: &Plan) -> Vec<ModuleState> {
         }
     }
     for (change, outcome) in &plan.changes {
-        let bound = *outcome == Outcome::Applied && anyio_run::is_for_asyncio_only(change);
+        let bound = match outcome {
+            Outcome::Applied => anyio_run::is_for_asyncio_only(change),
+            // What an earlier round wrote, and no later one moved.
+            _ => change.api.starts_with("asyncio.") && moved.contains(&change.place),
+        };
         let state = out.iter_mut().find(|it| it.file == change.place.file);
         if let Some(state) = state.filter(|_| bound) {
             state.left.push((change.place, change.api.clone()));

@@ -19,6 +19,7 @@ pub(crate) fn settle(files: &[Input], plan: &mut Plan, once: impl Fn(&[Input]) -
         }
         let next = once(&inputs);
         if next.texts.is_empty() {
+            still_left(plan, &next);
             return;
         }
         for (change, outcome) in &next.changes {
@@ -34,6 +35,34 @@ pub(crate) fn settle(files: &[Input], plan: &mut Plan, once: impl Fn(&[Input]) -
         }
         plan.texts.sort_by_key(|(file, _)| *file);
         plan.withdrawn.extend(next.withdrawn);
+    }
+}
+
+/// Adds the uses that earlier rounds made and the last one leaves: those of which there are more than were left before.
+/// Each speaks for a change that was applied in its file.
+fn still_left(plan: &mut Plan, last: &Plan) {
+    let is_left = |outcome: &Outcome| *outcome != Outcome::Applied;
+    let alike =
+        |a: &Change, b: &Change| a.place.file == b.place.file && a.rule == b.rule && a.api == b.api;
+    let mut known: Vec<bool> = vec![false; plan.changes.len()];
+    for (change, outcome) in last.changes.iter().filter(|it| is_left(&it.1)) {
+        let before = (plan.changes.iter().zip(&known))
+            .position(|((it, outcome), known)| !known && is_left(outcome) && alike(it, change));
+        if let Some(index) = before {
+            known[index] = true;
+            continue;
+        }
+        let behind = plan.changes.iter().find(|(it, outcome)| {
+            let touches = it.edits.iter().any(|(file, _)| *file == change.place.file);
+            *outcome == Outcome::Applied && touches
+        });
+        if let Some((behind, _)) = behind {
+            let mut left = change.clone();
+            left.covers.clear();
+            left.place = behind.place;
+            plan.changes.push((left, outcome.clone()));
+            known.push(true);
+        }
     }
 }
 

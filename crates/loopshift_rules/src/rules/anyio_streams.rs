@@ -4,6 +4,8 @@
 
 mod connections;
 mod errors;
+mod kept;
+mod listener;
 mod servers;
 mod sockets;
 
@@ -56,13 +58,8 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     match convert(cx, &mut change) {
         Ok(()) => changes.push(change),
         Err((place, reason)) => {
-            let line = cx.view(place.file).map_or(0, |view| {
-                view.source[..place.range.start().to_usize()]
-                    .matches('\n')
-                    .count()
-                    + 1
-            });
-            let reason = format!("all streams move together, and in line {line} {reason}");
+            let (path, line) = (&cx.program.file(place.file).path, cx.program.line(place));
+            let reason = format!("all streams move together, and at {path}:{line} {reason}");
             for (place, api) in places {
                 changes.push(Change::declined(change.rule, place, api, reason.clone()));
             }

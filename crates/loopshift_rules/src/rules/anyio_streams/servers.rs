@@ -2,11 +2,13 @@
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::objects::{Cluster, clusters};
+use loopshift_engine::objects::{Cluster, Member, clusters};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtWith};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use super::kept;
+use super::listener::listener;
 use super::sockets::sockets;
 use super::{Obstacle, buffered};
 use crate::context::{Context, View};
@@ -38,6 +40,12 @@ pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Re
         ty == "asyncio.Server" || ty == "asyncio.AbstractServer"
     }) {
         cluster.members = attributes(cx, &cluster);
+        // An item of what an attribute gives is no member, even where its class is not known.
+        cluster.members.retain(|member| {
+            let view = cx.view(member.place.file);
+            let expr = view.and_then(|view| view.tree.expr_at(member.place.range));
+            expr.is_none_or(Expr::is_attribute_expr)
+        });
         if cluster.sites.is_empty() {
             continue;
         }
@@ -62,6 +70,22 @@ pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Re
         }
     }
     Ok(())
+}
+
+/// Whether a member is that of a server, whatever annotations call its class.
+fn is_of_server(cx: &Context<'_>, place: Place) -> bool {
+    let receiver = cx.view(place.file).and_then(|view| {
+        let expr = view.tree.expr_at(place.range)?;
+        Some(view.place(&*expr.as_attribute_expr()?.value))
+    });
+    let is_server = |value: Value| match value {
+        Value::Object(ty, _) => matches!(
+            cx.program.flow.text(ty),
+            "asyncio.Server" | "asyncio.AbstractServer"
+        ),
+        _ => false,
+    };
+    receiver.is_some_and(|place| cx.program.values_at(place).all(is_server))
 }
 
 /// A server, where it is made.
@@ -91,7 +115,8 @@ impl<'c> Server<'c> {
                 format!("the server leaves what can be seen: {reason}"),
             ));
         }
-        if let Some(member) = cluster.members.iter().find(|member| !member.only) {
+        let sure = |member: &Member| member.only || is_of_server(cx, member.place);
+        if let Some(member) = cluster.members.iter().find(|member| !sure(member)) {
             return Err((
                 member.place,
                 "it may be something else than a server".to_owned(),
@@ -154,7 +179,7 @@ impl<'c> Server<'c> {
         change: &mut Change,
     ) -> Result<(), Obstacle> {
         let file = self.view.file;
-        for edit in self.listener()? {
+        for edit in listener(self.view, self.call, self.handler, self.is_unix)? {
             change.edits.push((file, edit));
         }
         let serving: Vec<Piece> = vec![
@@ -205,82 +230,6 @@ impl<'c> Server<'c> {
         self.cx
             .view(place.file)
             .ok_or((place, "the file can't be edited".to_owned()))
-    }
-
-    /// `asyncio.start_server(handle, host, port)` as `anyio.create_tcp_listener(local_host=host, local_port=port)`.
-    fn listener(&self) -> Result<Vec<Edit>, Obstacle> {
-        let at = |range: TextRange, reason: String| (self.view.place(range), reason);
-        let names: &[&str] = if self.is_unix {
-            &["path"]
-        } else {
-            &["local_host", "local_port"]
-        };
-        let mut edits: Vec<Edit> = Vec::new();
-        let next = self
-            .call
-            .arguments
-            .iter_source_order()
-            .map(|argument| argument.range().start())
-            .find(|start| *start > self.handler.end());
-        // The handler goes to where the server serves.
-        let front = TextRange::new(
-            inside(self.call).start(),
-            next.unwrap_or(inside(self.call).end()),
-        );
-        let handler = self.handler.range();
-        let around = [
-            TextRange::new(front.start(), handler.start()),
-            TextRange::new(handler.end(), front.end()),
-        ];
-        if around
-            .iter()
-            .any(|range| self.view.text(*range).contains('#'))
-        {
-            return Err(at(front, "a comment stands beside the handler".to_owned()));
-        }
-        edits.push(Edit::delete(TextRange::new(handler.start(), front.end())));
-        for (index, value) in self.call.arguments.args.iter().skip(1).enumerate() {
-            let Some(name) = names.get(index).filter(|_| !value.is_starred_expr()) else {
-                return Err(at(
-                    value.range(),
-                    "the server has options that can't be told apart".to_owned(),
-                ));
-            };
-            if *name != "path" {
-                edits.push(Edit::Replace {
-                    range: TextRange::empty(value.start()),
-                    pieces: vec![format!("{name}=").into()],
-                });
-            }
-        }
-        for keyword in &self.call.arguments.keywords {
-            let name = keyword
-                .arg
-                .as_ref()
-                .map(loopshift_python::ast::Identifier::as_str);
-            let range = keyword.arg.as_ref().map_or(keyword.range(), Ranged::range);
-            match (name, self.is_unix) {
-                (Some("host"), false) => edits.push(Edit::replace(range, "local_host", &[])),
-                (Some("port"), false) => edits.push(Edit::replace(range, "local_port", &[])),
-                (Some("path"), true) | (Some("backlog"), _) | (Some("reuse_port"), false) => {}
-                _ => {
-                    return Err(at(
-                        keyword.range(),
-                        format!(
-                            "the server has the option `{}`: move it by hand",
-                            name.unwrap_or("**")
-                        ),
-                    ));
-                }
-            }
-        }
-        let callee = if self.is_unix {
-            "{@anyio}.create_unix_listener"
-        } else {
-            "{@anyio}.create_tcp_listener"
-        };
-        edits.push(Edit::replace(self.call.func.range(), callee, &[]));
-        Ok(edits)
     }
 
     /// Whether nothing is awaited between the start and `serve_forever`, so that it does not matter which accepts.
@@ -379,12 +328,17 @@ impl<'c> Server<'c> {
             member.place.file != here.file || self.cx.program.function_at(member.place) != function
         });
         if let Some(member) = apart {
-            return Err((
-                member.place,
-                "the server lives on outside of the function that starts it: \
-                 a task group that lives as long has to be made by hand"
-                    .to_owned(),
-            ));
+            return kept::serve(self.cx, self.view, self.stmt, cluster, serving, change).map_err(|why| {
+                let reason = "the server lives on outside of the function that starts it, so that a task group \
+                              has to live as long: ";
+                match why {
+                    Some((place, why)) => (place, format!("{reason}{why}")),
+                    None => (
+                        member.place,
+                        format!("{reason}where an attribute keeps the server, it moves by itself"),
+                    ),
+                }
+            });
         }
         let scope = self.view.scopes.at(self.call.start());
         let group = self.view.scopes.fresh_name(scope, "serving");
