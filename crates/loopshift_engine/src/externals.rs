@@ -96,8 +96,10 @@ pub enum ApiType {
     Manager(Box<ApiType>),
     /// A tuple of these.
     Tuple(Vec<ApiType>),
-    /// A list, set or tuple of any length.
+    /// A list, or a tuple of any length.
     List(Box<ApiType>),
+    /// A set.
+    Set(Box<ApiType>),
     /// A dict.
     Dict(Box<ApiType>, Box<ApiType>),
     /// What follows from the receiver or an argument.

@@ -154,7 +154,8 @@ fn named(name: &str, arguments: &[Type]) -> ApiType {
         "Awaitable" | "Coroutine" => ApiType::Awaitable(first()),
         "Iterator" | "AsyncIterator" | "Iterable" | "AsyncIterable" => ApiType::Iterator(first()),
         "ContextManager" | "AsyncContextManager" => ApiType::Manager(first()),
-        "list" | "set" | "frozenset" => ApiType::List(first()),
+        "list" => ApiType::List(first()),
+        "set" | "frozenset" => ApiType::Set(first()),
         "tuple" if arguments.len() == 1 => ApiType::List(first()),
         "tuple" => ApiType::Tuple(arguments.iter().map(type_of).collect()),
         "dict" => {

@@ -127,8 +127,12 @@ impl Flow<'_> {
                 let node = self.typed(inner, made);
                 self.add(to, Value::Manager(node));
             }
-            ApiType::List(inner) => {
-                let container = self.new_container(ContainerKind::List);
+            ApiType::List(inner) | ApiType::Set(inner) => {
+                let kind = match ty {
+                    ApiType::Set(_) => ContainerKind::Set,
+                    _ => ContainerKind::List,
+                };
+                let container = self.new_container(kind);
                 let elements = self.linked.containers[container.0 as usize].elements;
                 self.add_type(inner, elements, made);
                 self.add(to, Value::Container(container));

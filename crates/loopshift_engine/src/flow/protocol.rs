@@ -298,6 +298,11 @@ impl Flow<'_> {
         match value {
             Value::Container(container) => {
                 if subscript.key_node.is_some() {
+                    let whole = &self.linked.containers[container.0 as usize];
+                    let (kind, all) = (whole.kind, whole.keys);
+                    if subscript.store && kind == ContainerKind::Dict {
+                        self.edge(subscript.key_node, all);
+                    }
                     let keys: Vec<Value> = self.values_of(subscript.key_node).collect();
                     for key in keys {
                         self.access_value(container, key, subscript.value, subscript.store);

@@ -1,6 +1,6 @@
 //! Where the arguments of a call begin and end in the text, brackets around them included.
 
-use loopshift_python::ast::ExprCall;
+use loopshift_python::ast::{ExprCall, Keyword};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use crate::context::View;
@@ -33,6 +33,29 @@ pub(crate) fn written(view: &View<'_>, call: &ExprCall) -> Option<TextRange> {
     let start = inner.start() + size(code_start(before));
     let after = view.text(TextRange::new(last, inner.end()));
     Some(TextRange::new(start, last + size(closed(after))))
+}
+
+/// What to delete to take a keyword argument out of a call: the argument with one comma; none where a comment stands there.
+pub(crate) fn without(view: &View<'_>, call: &ExprCall, keyword: &Keyword) -> Option<TextRange> {
+    let others = || call.arguments.iter_source_order();
+    let after = others()
+        .map(|it| it.range().start())
+        .find(|start| *start >= keyword.end());
+    let before = others()
+        .map(|it| it.range().end())
+        .filter(|end| *end <= keyword.start())
+        .max();
+    let gone = match (before, after) {
+        (_, Some(after)) => TextRange::new(keyword.start(), after),
+        (Some(before), None) => {
+            let comma = view
+                .text(TextRange::new(before, keyword.start()))
+                .rfind(',')?;
+            TextRange::new(before + size(comma), keyword.end())
+        }
+        (None, None) => keyword.range(),
+    };
+    (!view.text(gone).contains('#')).then_some(gone)
 }
 
 /// The range of one argument with the brackets around it, which the tree leaves out.

@@ -170,8 +170,8 @@ pub(crate) fn shields(
     Ok(edits)
 }
 
-/// Whether the statement waits for something that must not be cut short. Tasks are moved by their own rule, and
-/// `asyncio.shield` by its.
+/// Whether the statement waits for something that must not be cut short. `asyncio.shield` is
+/// moved by a rule of its own.
 fn needs_shield(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
     if let Stmt::With(with) = stmt
         && with
@@ -184,10 +184,7 @@ fn needs_shield(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
     own(std::slice::from_ref(stmt))
         .into_iter()
         .any(|node| match node {
-            AnyNodeRef::ExprAwait(it) => !matches!(
-                awaited(cx, view, &it.value),
-                Awaited::Future | Awaited::Shield
-            ),
+            AnyNodeRef::ExprAwait(it) => !matches!(awaited(cx, view, &it.value), Awaited::Shield),
             other => is_switch(other),
         })
 }

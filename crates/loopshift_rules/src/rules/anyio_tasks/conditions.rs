@@ -2,10 +2,10 @@
 
 use loopshift_python::ast::{self, Expr};
 
-/// A test of a variable for None: its name, and whether it is None where the test holds.
-pub(super) fn none_test(test: &Expr) -> Option<(&str, bool)> {
+/// A test of a variable for None, or for being empty: the variable, and whether it is so where the test holds.
+pub(super) fn none_test(test: &Expr) -> Option<(&ast::ExprName, bool)> {
     match test {
-        Expr::Name(name) => Some((name.id.as_str(), false)),
+        Expr::Name(name) => Some((name, false)),
         Expr::UnaryOp(it) if it.op == ast::UnaryOp::Not => {
             let (name, none) = none_test(&it.operand)?;
             Some((name, !none))
@@ -18,8 +18,8 @@ pub(super) fn none_test(test: &Expr) -> Option<(&str, bool)> {
                 return None;
             }
             match op {
-                ast::CmpOp::Is => Some((name.id.as_str(), true)),
-                ast::CmpOp::IsNot => Some((name.id.as_str(), false)),
+                ast::CmpOp::Is => Some((name, true)),
+                ast::CmpOp::IsNot => Some((name, false)),
                 _ => None,
             }
         }
@@ -39,6 +39,37 @@ pub(super) fn until_done(test: &Expr) -> Option<&str> {
     let done = it.op == ast::UnaryOp::Not && attribute.attr.as_str() == "done";
     match &*attribute.value {
         Expr::Name(name) if done => Some(name.id.as_str()),
+        _ => None,
+    }
+}
+
+/// A test whether a task is done, `t in done` or `t.done()`: the task, and whether it is where the test holds. `are_done`
+/// tells of an expression whether it holds only tasks that are.
+pub(super) fn done_test<'a>(
+    test: &'a Expr,
+    are_done: &dyn Fn(&Expr) -> bool,
+) -> Option<(&'a Expr, bool)> {
+    match test {
+        Expr::UnaryOp(it) if it.op == ast::UnaryOp::Not => {
+            let (task, done) = done_test(&it.operand, are_done)?;
+            Some((task, !done))
+        }
+        Expr::Call(call) => match &*call.func {
+            Expr::Attribute(method) if method.attr.as_str() == "done" => {
+                Some((&*method.value, true))
+            }
+            _ => None,
+        },
+        Expr::Compare(it) => {
+            let ([op], [set]) = (&*it.ops, &*it.comparators) else {
+                return None;
+            };
+            match op {
+                ast::CmpOp::In if are_done(set) => Some((&*it.left, true)),
+                ast::CmpOp::NotIn if are_done(set) => Some((&*it.left, false)),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }

@@ -325,9 +325,7 @@ fn errors_of(
     let mut waited = false;
     for wait in waits_of(model, index) {
         waited = true;
-        if wait.kind == (WaitKind::Gather { exceptions: true })
-            || matches!(wait.kind, WaitKind::All | WaitKind::AllTimeout)
-        {
+        if wait.kind == (WaitKind::Gather { exceptions: true }) || wait.kind.is_wait() {
             return Errors::Kept;
         }
         if caught_inside(cx, region, wait.view, wait.await_.range()) {

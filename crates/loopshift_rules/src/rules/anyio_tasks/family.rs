@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::{ContainerId, FuncId};
+use loopshift_engine::ir::{ContainerId, ContainerKind, FuncId};
 use loopshift_engine::objects::{Cluster, made_clusters};
-use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprAwait, ExprCall};
 
 use super::keep::Keeping;
+use super::waiting;
 use crate::context::{Context, View};
 
 const TASK: &str = "asyncio.Task";
@@ -58,6 +58,25 @@ pub(super) enum WaitKind {
     All,
     /// `await asyncio.wait(ts, timeout=…)`
     AllTimeout,
+    /// `await asyncio.wait(ts, return_when=asyncio.FIRST_COMPLETED)`
+    First,
+    /// `await asyncio.wait(ts, return_when=asyncio.FIRST_EXCEPTION)`
+    FirstError,
+}
+
+impl WaitKind {
+    /// Whether it is one of `asyncio.wait` that may leave tasks running.
+    pub(super) fn is_partial(self) -> bool {
+        matches!(
+            self,
+            WaitKind::AllTimeout | WaitKind::First | WaitKind::FirstError
+        )
+    }
+
+    /// Whether it is one of `asyncio.wait`, which raises nothing.
+    pub(super) fn is_wait(self) -> bool {
+        self == WaitKind::All || self.is_partial()
+    }
 }
 
 /// A place where tasks are waited for.
@@ -102,6 +121,8 @@ pub(super) struct Family<'c> {
 pub(super) struct Model<'c> {
     pub(super) families: Vec<Family<'c>>,
     pub(super) waits: Vec<Wait<'c>>,
+    /// Calls of `asyncio.wait` that are none of the known forms, with the reason.
+    pub(super) odd_waits: Vec<(Place, String)>,
     /// The family of each call that makes a task.
     pub(super) by_site: BTreeMap<Place, usize>,
 }
@@ -142,6 +163,13 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
                 if seen.insert(id)
                     && let Some(container) = flow.linked.containers.get(id.0 as usize)
                 {
+                    // A dict with tasks for keys is a collection of them.
+                    let keys: Vec<Value> = flow.values_of(container.keys).collect();
+                    let is_task = |value: &Value| matches!(value, Value::Object(ty, _) if flow.text(*ty) == TASK);
+                    if container.kind == ContainerKind::Dict && keys.iter().any(is_task) {
+                        todo.extend(keys);
+                        continue;
+                    }
                     todo.extend(flow.values_of(container.elements));
                     for (_, node) in &container.items {
                         todo.extend(flow.values_of(*node));
@@ -162,6 +190,7 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
     let mut model = Model {
         families: Vec::new(),
         waits: Vec::new(),
+        odd_waits: Vec::new(),
         by_site: BTreeMap::new(),
     };
     let mut spawns: BTreeMap<Place, Spawn<'c>> = spawns
@@ -196,7 +225,7 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
             model.families.push(family);
         }
     }
-    collect_waits(cx, &mut model);
+    waiting::collect(cx, &mut model);
     check_places(cx, &mut model);
     model
 }
@@ -276,10 +305,11 @@ fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
                 held.coroutine && held.sites.is_empty() && !held.other
             }
         };
-        let maybe_future = use_.api == "asyncio.ensure_future" && {
-            let held = held(cx, view.place(coro));
-            !held.coroutine || held.other
-        };
+        let maybe_future =
+            use_.api == "asyncio.ensure_future" && !is_library_coroutine(cx, view, coro) && {
+                let held = held(cx, view.place(coro));
+                !held.coroutine || held.other
+            };
         if !is_coroutine || maybe_future {
             continue;
         }
@@ -294,6 +324,17 @@ fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
         });
     }
     out
+}
+
+/// Whether the expression calls a coroutine function of asyncio: `event.wait()`, `queue.get()`. Those that give futures
+/// are described as such in the catalog.
+fn is_library_coroutine(cx: &Context<'_>, view: &View<'_>, coro: &Expr) -> bool {
+    let Expr::Call(call) = coro else { return false };
+    let of_library = cx
+        .api_of(view, &call.func)
+        .is_some_and(|api| api.starts_with("asyncio."));
+    let mut values = cx.program.values_at(view.place(coro)).peekable();
+    of_library && values.peek().is_some() && values.all(|it| matches!(it, Value::Awaitable(_)))
 }
 
 fn collect_members<'c>(cx: &Context<'c>, family: &mut Family<'c>) {
@@ -318,219 +359,6 @@ fn collect_members<'c>(cx: &Context<'c>, family: &mut Family<'c>) {
             call: view.call_of(member.place.range),
             name,
         });
-    }
-}
-
-/// Waits: awaits of tasks, and calls of asyncio that are given tasks.
-fn collect_waits<'c>(cx: &Context<'c>, model: &mut Model<'c>) {
-    let mut waits: Vec<Wait<'c>> = Vec::new();
-    for family in &model.families {
-        for place in &family.cluster.places {
-            let Some(view) = cx.view(place.place.file) else {
-                continue;
-            };
-            let Some(expr) = view.tree.expr_at(place.place.range) else {
-                continue;
-            };
-            if let Some(AnyNodeRef::ExprAwait(await_)) = view.tree.parent(expr) {
-                waits.push(Wait {
-                    view,
-                    function: cx.program.function_at(place.place),
-                    kind: WaitKind::Await,
-                    await_,
-                    call: None,
-                    operands: vec![expr],
-                    sites: held(cx, place.place).sites,
-                    uses: Vec::new(),
-                });
-            }
-        }
-    }
-    for use_ in cx.uses {
-        let Some(view) = cx.view(use_.place.file) else {
-            continue;
-        };
-        let Some(call) = view.call_of(use_.place.range) else {
-            continue;
-        };
-        if !matches!(
-            use_.api.as_str(),
-            "asyncio.gather" | "asyncio.wait" | "asyncio.wait_for" | "asyncio.shield"
-        ) {
-            continue;
-        }
-        let wait = wait_of(cx, view, &use_.api, use_.place, call);
-        let touched = touched(cx, view, call);
-        match wait {
-            Ok(Some(wait)) => waits.push(wait),
-            Ok(None) => {}
-            Err(reason) => {
-                for site in touched {
-                    if let Some(family) = model.by_site.get(&site) {
-                        model.families[*family].refusal = Some(reason.clone());
-                    }
-                }
-            }
-        }
-    }
-    waits.sort_by_key(|wait| wait.view.place(wait.await_));
-    waits.dedup_by_key(|wait| wait.view.place(wait.await_));
-    model.waits = waits;
-}
-
-/// The tasks among the arguments of a call.
-fn touched(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> BTreeSet<Place> {
-    let mut out = BTreeSet::new();
-    for argument in call.arguments.iter_source_order() {
-        let expr = match argument.value() {
-            Expr::Starred(starred) => &*starred.value,
-            other => other,
-        };
-        out.extend(held(cx, view.place(expr)).sites);
-        if let Expr::Call(inner) = expr
-            && cx.api_of(view, &inner.func) == Some("asyncio.shield")
-        {
-            out.extend(touched(cx, view, inner));
-        }
-    }
-    out
-}
-
-/// What a call of asyncio does with the tasks it is given; none where it is given none.
-fn wait_of<'c>(
-    cx: &Context<'c>,
-    view: &'c View<'c>,
-    api: &str,
-    use_: Place,
-    call: &'c ExprCall,
-) -> Result<Option<Wait<'c>>, String> {
-    let sites = touched(cx, view, call);
-    if sites.is_empty() {
-        return Ok(None);
-    }
-    let short = api.strip_prefix("asyncio.").unwrap_or(api);
-    let row = cx.catalog.get(api).ok_or("it is not in the catalog")?;
-    let bound = cx
-        .bind(row, call)
-        .map_err(|error| format!("the call of `{short}`: {error}"))?;
-    // A shield within `wait_for` is spoken of there.
-    let parent_call = match view.tree.parent(call) {
-        Some(AnyNodeRef::Arguments(arguments)) => match view.tree.parent(arguments) {
-            Some(AnyNodeRef::ExprCall(outer)) => Some(outer),
-            _ => None,
-        },
-        _ => None,
-    };
-    if api == "asyncio.shield"
-        && let Some(outer) = parent_call
-        && cx.api_of(view, &outer.func) == Some("asyncio.wait_for")
-    {
-        return Ok(None);
-    }
-    let Some(await_) = view.await_of(call.range()) else {
-        return Err(format!(
-            "it is passed to `asyncio.{short}`, which is not awaited in place"
-        ));
-    };
-    let make = |kind, operands: Vec<&'c Expr>, uses: Vec<Place>| {
-        Ok(Some(Wait {
-            view,
-            function: cx.program.function_at(use_),
-            kind,
-            await_,
-            call: Some(call),
-            operands,
-            sites: sites.clone(),
-            uses,
-        }))
-    };
-    match api {
-        "asyncio.gather" => {
-            let operands = bound.all("coros_or_futures").to_vec();
-            let exceptions = match bound.get("return_exceptions") {
-                None => false,
-                Some(Expr::BooleanLiteral(literal)) => literal.value,
-                Some(_) => {
-                    return Err("`return_exceptions` of `gather` is not a literal".to_owned());
-                }
-            };
-            for operand in &operands {
-                let inner = match operand {
-                    Expr::Starred(starred) => &*starred.value,
-                    other => other,
-                };
-                let held = held(cx, view.place(inner));
-                let plain_call = inner.is_call_expr() && held.sites.is_empty();
-                if operand.is_starred_expr()
-                    && (held.coroutine || held.other || held.sites.is_empty())
-                {
-                    return Err(
-                        "it is gathered together with something that is not known to be a task"
-                            .to_owned(),
-                    );
-                }
-                if !plain_call && (held.coroutine || held.other || held.sites.is_empty()) {
-                    return Err(
-                        "it is gathered together with something that is not known to be a task"
-                            .to_owned(),
-                    );
-                }
-            }
-            make(WaitKind::Gather { exceptions }, operands, vec![use_])
-        }
-        "asyncio.shield" => {
-            let Some(task) = bound.get("arg") else {
-                return Err("the call of `shield` has no argument".to_owned());
-            };
-            make(WaitKind::Shield, vec![task], vec![use_])
-        }
-        "asyncio.wait_for" => {
-            let (Some(task), Some(_)) = (bound.get("fut"), bound.get("timeout")) else {
-                return Err("the arguments of `wait_for` are not known".to_owned());
-            };
-            if let Expr::Call(inner) = task
-                && cx.api_of(view, &inner.func) == Some("asyncio.shield")
-            {
-                let Some(task) = inner.arguments.args.first() else {
-                    return Err("the call of `shield` has no argument".to_owned());
-                };
-                let uses = vec![use_, view.place(&*inner.func)];
-                return make(WaitKind::ShieldedFor, vec![task], uses);
-            }
-            make(WaitKind::For, vec![task], vec![use_])
-        }
-        _ => {
-            let Some(tasks) = bound.get("fs") else {
-                return Err("the arguments of `wait` are not known".to_owned());
-            };
-            let held = held(cx, view.place(tasks));
-            if held.coroutine || held.other {
-                return Err(
-                    "it is waited for together with something that is not known to be a task"
-                        .to_owned(),
-                );
-            }
-            let mut uses = vec![use_];
-            if let Some(when) = bound.get("return_when") {
-                if cx.api_of(view, when) != Some("asyncio.ALL_COMPLETED") {
-                    return Err(
-                        "it is waited for by `asyncio.wait` until the first is ready; \
-                         `anyio.as_completed` does that, in another shape"
-                            .to_owned(),
-                    );
-                }
-                uses.push(view.place(when));
-            }
-            let timeout = bound
-                .get("timeout")
-                .is_some_and(|timeout| !timeout.is_none_literal_expr());
-            let kind = if timeout {
-                WaitKind::AllTimeout
-            } else {
-                WaitKind::All
-            };
-            make(kind, vec![tasks], uses)
-        }
     }
 }
 

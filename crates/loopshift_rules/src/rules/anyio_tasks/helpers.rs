@@ -92,3 +92,61 @@ pub(super) static JOINED: Helper = Helper {
         raise
 ",
 };
+
+/// `asyncio.wait` until the first is done.
+pub(super) static WAIT_FIRST: Helper = Helper {
+    name: "_wait_first",
+    source: "async def {name}(tasks, timeout=None):
+    \"\"\"The tasks that are done when the first one is, and the others.\"\"\"
+    tasks = set(tasks)
+
+    async def watch(task):
+        await task.wait()
+        tg.cancel_scope.cancel()
+
+    with {@anyio}.move_on_after(timeout):
+        async with {@anyio}.create_task_group() as tg:
+            for task in tasks:
+                tg.start_soon(watch, task)
+    status = {@anyio}.TaskHandle.Status
+    pending = {{task for task in tasks if task.status in (status.PENDING, status.CANCELLING)}}
+    return tasks - pending, pending
+",
+};
+
+/// `asyncio.wait` until the first has failed, over tasks that keep their errors.
+pub(super) static WAIT_FIRST_ERROR: Helper = Helper {
+    name: "_wait_first_error",
+    source: "async def {name}(tasks, timeout=None):
+    \"\"\"The tasks that are done when one fails or all are done, and the others.\"\"\"
+    tasks = set(tasks)
+    status = {@anyio}.TaskHandle.Status
+
+    async def watch(task):
+        await task.wait()
+        if task.status is status.FINISHED and task.return_value[1] is not None:
+            tg.cancel_scope.cancel()
+
+    with {@anyio}.move_on_after(timeout):
+        async with {@anyio}.create_task_group() as tg:
+            for task in tasks:
+                tg.start_soon(watch, task)
+    pending = {{task for task in tasks if task.status in (status.PENDING, status.CANCELLING)}}
+    return tasks - pending, pending
+",
+};
+
+/// `asyncio.wait` until all are done.
+pub(super) static WAIT_ALL: Helper = Helper {
+    name: "_wait_all",
+    source: "async def {name}(tasks, timeout=None):
+    \"\"\"The tasks that are done when all are, or the time is over, and the others.\"\"\"
+    tasks = set(tasks)
+    with {@anyio}.move_on_after(timeout):
+        for task in tasks:
+            await task.wait()
+    status = {@anyio}.TaskHandle.Status
+    pending = {{task for task in tasks if task.status in (status.PENDING, status.CANCELLING)}}
+    return tasks - pending, pending
+",
+};

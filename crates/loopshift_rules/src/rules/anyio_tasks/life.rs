@@ -26,7 +26,7 @@ pub(super) struct State<'c> {
     /// The tasks that may run, by the calls that make them.
     pub(super) tasks: BTreeMap<Place, Stage>,
     /// The variables that hold just these tasks.
-    names: BTreeMap<&'c str, BTreeSet<Place>>,
+    pub(super) names: BTreeMap<&'c str, BTreeSet<Place>>,
 }
 
 impl State<'_> {
@@ -41,7 +41,7 @@ impl State<'_> {
     }
 
     /// The variable holds no task: those that it would hold were not made.
-    fn forget(&mut self, name: &str) {
+    pub(super) fn forget(&mut self, name: &str) {
         for site in self.names.remove(name).into_iter().flatten() {
             self.tasks.remove(&site);
         }
@@ -74,7 +74,7 @@ pub(super) struct Exit<'c> {
 
 /// What happens at a place.
 #[derive(Clone, Copy)]
-enum Event<'m> {
+pub(super) enum Event<'m> {
     Spawn(Place),
     /// A call after which tasks may run that nobody waits for.
     Start(Place),
@@ -84,9 +84,9 @@ enum Event<'m> {
 
 /// The walk.
 pub(super) struct Walk<'m, 'c> {
-    cx: &'m Context<'c>,
-    view: &'c View<'c>,
-    events: Vec<(TextRange, Event<'m>)>,
+    pub(super) cx: &'m Context<'c>,
+    pub(super) view: &'c View<'c>,
+    pub(super) events: Vec<(TextRange, Event<'m>)>,
     sites: BTreeMap<Place, TextRange>,
     loops: Vec<(Vec<State<'c>>, Vec<State<'c>>)>,
     loop_ranges: Vec<TextRange>,
@@ -178,16 +178,15 @@ impl<'m, 'c> Walk<'m, 'c> {
                     state.tasks.insert(site, Stage::Live);
                 }
                 Event::Wait(sites, operand, kind) => {
-                    if matches!(
-                        kind,
-                        WaitKind::Shield | WaitKind::ShieldedFor | WaitKind::AllTimeout
-                    ) {
+                    let open = matches!(kind, WaitKind::Shield | WaitKind::ShieldedFor);
+                    if open || kind.is_partial() {
                         continue;
                     }
                     for site in self.settled(state, sites, operand) {
                         state.tasks.remove(&site);
                     }
                 }
+                Event::Cancel(receiver) if self.are_done(state, receiver) => {}
                 Event::Cancel(receiver) => {
                     let (sites, _) = self.sites_of(state, receiver);
                     for site in sites {
@@ -213,7 +212,12 @@ impl<'m, 'c> Walk<'m, 'c> {
     }
 
     /// The tasks that are over once the expression was waited for.
-    fn settled(&self, state: &State<'c>, all: &[Place], operand: &Expr) -> BTreeSet<Place> {
+    pub(super) fn settled(
+        &self,
+        state: &State<'c>,
+        all: &[Place],
+        operand: &Expr,
+    ) -> BTreeSet<Place> {
         let is_container = self
             .cx
             .program
@@ -225,6 +229,9 @@ impl<'m, 'c> Walk<'m, 'c> {
                         | loopshift_engine::flow::value::Value::Iterator(_)
                 )
             });
+        if self.are_done(state, operand) {
+            return BTreeSet::new();
+        }
         let (sites, single) = self.sites_of(state, operand);
         let sites: BTreeSet<Place> = sites.into_iter().filter(|it| all.contains(it)).collect();
         if is_container || self.is_each(operand) {
@@ -297,21 +304,22 @@ impl<'m, 'c> Walk<'m, 'c> {
             Stmt::Continue(it) => return self.jump(it.range(), state, false),
             Stmt::If(it) => {
                 let mut taken = state.clone();
-                let none = none_test(&it.test);
-                if let Some((name, true)) = none {
-                    taken.forget(name);
-                }
+                self.assume(&it.test, true, &mut taken);
                 let mut out = self.block(&it.body, taken);
-                if let Some((name, false)) = none {
-                    state.forget(name);
-                }
+                self.assume(&it.test, false, &mut state);
                 let mut has_else = false;
                 for clause in &it.elif_else_clauses {
+                    let mut taken = state.clone();
                     match &clause.test {
-                        Some(test) => self.apply(test.range(), &mut state),
+                        Some(test) => {
+                            self.apply(test.range(), &mut state);
+                            taken = state.clone();
+                            self.assume(test, true, &mut taken);
+                            self.assume(test, false, &mut state);
+                        }
                         None => has_else = true,
                     }
-                    let branch = self.block(&clause.body, state.clone());
+                    let branch = self.block(&clause.body, taken);
                     out = joined(out, branch);
                 }
                 if !has_else {
@@ -332,6 +340,12 @@ impl<'m, 'c> Walk<'m, 'c> {
                 {
                     out.forget(name);
                 }
+                if let (Some(out), Some((name, false)), false) =
+                    (&mut out, none_test(&it.test), has_break)
+                    && self.is_drained(it, name.id.as_str())
+                {
+                    self.empty(out, name);
+                }
                 return out;
             }
             Stmt::With(it) => return self.block(&it.body, state),
@@ -350,7 +364,21 @@ impl<'m, 'c> Walk<'m, 'c> {
     }
 
     fn bind(&mut self, target: &'c Expr, value: &'c Expr, state: &mut State<'c>) {
+        if let Expr::Tuple(pair) = target {
+            for (at, element) in pair.elts.iter().enumerate() {
+                if let Expr::Name(name) = element {
+                    state.names.remove(name.id.as_str());
+                    if at == 0 && self.is_partial(value) {
+                        state.names.insert(name.id.as_str(), BTreeSet::new());
+                    }
+                }
+            }
+        }
         let Expr::Name(name) = target else { return };
+        if self.is_partial(value) || self.are_done(state, value) {
+            state.names.insert(name.id.as_str(), BTreeSet::new());
+            return;
+        }
         let value_sites: BTreeSet<Place> = match value {
             Expr::Name(other) => match state.names.get(other.id.as_str()) {
                 Some(sites) => sites.clone(),
@@ -415,14 +443,18 @@ impl<'m, 'c> Walk<'m, 'c> {
             _ => Vec::new(),
         };
         let mut state = state;
+        let done = self.are_done(&state, &it.iter);
         for name in &targets {
             state.names.remove(name.id.as_str());
+            if done {
+                state.names.insert(name.id.as_str(), BTreeSet::new());
+            }
         }
         let mut out = self.loop_(it.range(), &it.body, &it.orelse, state, false);
         for name in targets {
             let sites = held(self.cx, self.view.place(name)).sites;
             let Some(state) = &mut out else { break };
-            if sites.is_empty() {
+            if sites.is_empty() || done {
                 continue;
             }
             if self.waits_for_each(&it.body, name.id.as_str()) {

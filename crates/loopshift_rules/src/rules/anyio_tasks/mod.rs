@@ -15,12 +15,14 @@ mod group;
 mod helpers;
 mod host;
 mod keep;
+mod known;
 mod life;
 mod members;
 mod region;
 mod rename;
 mod suites;
 mod thread;
+mod waiting;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,6 +81,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             }
         }
     }
+    stuck_waits(cx, &model, changes);
     annotations::plan(cx, &model, changes);
     unknown_spawns(cx, &model, changes);
 }
@@ -402,6 +405,47 @@ fn is_entry(cx: &Context<'_>, function: FuncId) -> bool {
                 .find(|node| !matches!(node, AnyNodeRef::Arguments(_)));
             matches!(outer, Some(AnyNodeRef::ExprCall(outer)) if runs(outer))
         })
+}
+
+/// Calls of `asyncio.wait` that stay, with what is named in them.
+fn stuck_waits(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change>) {
+    let mut decline = |place: Place, reason: &str| {
+        if let Some(use_) = cx.uses.iter().find(|use_| use_.place == place) {
+            changes.push(Change::declined(RULE, place, &*use_.api, reason));
+        }
+    };
+    for (place, reason) in &model.odd_waits {
+        decline(*place, reason);
+    }
+    for wait in model.waits.iter().filter(|wait| wait.kind.is_wait()) {
+        let refusal = wait
+            .sites
+            .iter()
+            .filter_map(|site| model.by_site.get(site))
+            .find_map(|index| model.families[*index].refusal.as_deref());
+        for use_ in refusal.iter().flat_map(|_| &wait.uses) {
+            decline(*use_, refusal.unwrap_or_default());
+        }
+    }
+    // The constants are mentioned in other places, too.
+    for use_ in cx.uses {
+        let constant = matches!(
+            use_.api.as_str(),
+            "asyncio.ALL_COMPLETED" | "asyncio.FIRST_COMPLETED" | "asyncio.FIRST_EXCEPTION"
+        );
+        let ours = model
+            .waits
+            .iter()
+            .any(|wait| wait.uses.contains(&use_.place));
+        if constant && !ours {
+            changes.push(Change::declined(
+                RULE,
+                use_.place,
+                &*use_.api,
+                "it is no argument of a call of `asyncio.wait` that moves",
+            ));
+        }
+    }
 }
 
 /// Calls that make tasks of what is not known to be a coroutine, and the like.

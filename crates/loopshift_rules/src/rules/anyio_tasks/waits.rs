@@ -2,11 +2,12 @@
 
 use loopshift_engine::change::Change;
 use loopshift_python::ast::{Expr, Stmt};
-use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::edit::{Edit, Helper, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Wait, WaitKind};
 use super::helpers;
+use crate::rules::arguments::without;
 use crate::rules::shared::is_statement;
 
 /// Writes the wait.
@@ -27,6 +28,10 @@ pub(super) fn edit(
         }
         WaitKind::All => all(change, wait),
         WaitKind::AllTimeout => all_with_timeout(change, wait),
+        WaitKind::First => by_helper(change, wait, &helpers::WAIT_FIRST),
+        // Nothing fails, so that all must be done.
+        WaitKind::FirstError if !guarded => by_helper(change, wait, &helpers::WAIT_ALL),
+        WaitKind::FirstError => by_helper(change, wait, &helpers::WAIT_FIRST_ERROR),
         WaitKind::Await | WaitKind::Gather { .. } => Ok(()),
     }
 }
@@ -146,7 +151,9 @@ fn shield(change: &mut Change, wait: &Wait<'_>, guarded: bool) {
 
 /// `await asyncio.wait(tasks)`: waits for each, and raises nothing.
 fn all(change: &mut Change, wait: &Wait<'_>) -> Result<(), String> {
-    let tasks = named_tasks(wait)?;
+    let Some(tasks) = named_tasks(wait).filter(|_| is_in_place(wait)) else {
+        return by_helper(change, wait, &helpers::WAIT_ALL);
+    };
     let file = wait.view.file;
     let scope = wait.view.scopes.at(wait.await_.start());
     let name = Piece::from(wait.view.scopes.fresh_name(scope, "task"));
@@ -187,13 +194,15 @@ fn all(change: &mut Change, wait: &Wait<'_>) -> Result<(), String> {
 
 /// `await asyncio.wait(tasks, timeout=…)`: gives up waiting, and cancels nothing.
 fn all_with_timeout(change: &mut Change, wait: &Wait<'_>) -> Result<(), String> {
-    let tasks = named_tasks(wait)?;
-    let file = wait.view.file;
     let call = wait.call.ok_or("it waits for nothing")?;
     let limit = call
         .arguments
         .find_keyword("timeout")
         .ok_or("the timeout is not known")?;
+    let Some(tasks) = named_tasks(wait).filter(|_| is_in_place(wait)) else {
+        return by_helper(change, wait, &helpers::WAIT_ALL);
+    };
+    let file = wait.view.file;
     let scope = wait.view.scopes.at(wait.await_.start());
     let name = Piece::from(wait.view.scopes.fresh_name(scope, "task"));
     let mut each = pieces(
@@ -235,18 +244,37 @@ fn all_with_timeout(change: &mut Change, wait: &Wait<'_>) -> Result<(), String> 
     Ok(())
 }
 
-fn named_tasks<'c>(wait: &Wait<'c>) -> Result<&'c Expr, String> {
-    match wait.operands.first() {
-        Some(tasks)
-            if tasks.is_name_expr()
-                || tasks.is_attribute_expr()
-                || tasks.is_list_expr()
-                || tasks.is_set_expr() =>
-        {
-            Ok(tasks)
-        }
-        _ => Err("the tasks that are waited for have no name".to_owned()),
+/// `await asyncio.wait(…)` by a function that is given the same and returns the same.
+fn by_helper(change: &mut Change, wait: &Wait<'_>, helper: &'static Helper) -> Result<(), String> {
+    let call = wait.call.ok_or("it waits for nothing")?;
+    let file = wait.view.file;
+    change.edits.push((
+        file,
+        Edit::Replace {
+            range: call.func.range(),
+            pieces: vec![Piece::Helper(helper)],
+        },
+    ));
+    if let Some(when) = call.arguments.find_keyword("return_when") {
+        let gone =
+            without(wait.view, call, when).ok_or("a comment stands between its arguments")?;
+        change.edits.push((file, Edit::delete(gone)));
     }
+    Ok(())
+}
+
+/// The tasks, where it costs nothing to write them twice.
+fn named_tasks<'c>(wait: &Wait<'c>) -> Option<&'c Expr> {
+    wait.operands.first().copied().filter(|tasks| match tasks {
+        Expr::List(it) => it.elts.iter().all(Expr::is_name_expr),
+        Expr::Set(it) => it.elts.iter().all(Expr::is_name_expr),
+        other => other.is_name_expr() || other.is_attribute_expr(),
+    })
+}
+
+/// Whether the wait is a statement, or its two sets are unpacked in one.
+fn is_in_place(wait: &Wait<'_>) -> bool {
+    is_statement(wait.view, wait.await_) || assigned(wait).is_ok()
 }
 
 fn assigned<'c>(wait: &Wait<'c>) -> Result<&'c Stmt, String> {
