@@ -3,6 +3,7 @@
 //! A test and the fixtures it uses must be run by the same plugin, so tests that share async fixtures move together or
 //! stay together.
 
+mod case;
 mod collect;
 mod mode;
 
@@ -35,22 +36,25 @@ const BACKEND: &str = "anyio_backend";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let all: Vec<&Use> = cx.uses.iter().filter(|it| is_of_tests(&it.api)).collect();
-    for use_ in all.iter().filter(|use_| use_.api == CASE) {
-        changes.push(Change::declined(
-            RULE,
-            use_.place,
-            &*use_.api,
-            "unittest runs its tests in a loop of its own, where AnyIO works: they stay on asyncio",
-        ));
-    }
-    let own: Vec<&Use> = all.into_iter().filter(|use_| use_.api != CASE).collect();
+    let (cases, own): (Vec<&Use>, Vec<&Use>) = all.into_iter().partition(|it| it.api == CASE);
     let mode = mode::find(cx.program.files);
-    if own.is_empty() && !mode.is_auto() {
+    if cases.is_empty() && own.is_empty() && !mode.is_auto() {
         return;
     }
     let tests = Tests::new(cx);
-    for unit in units(cx, &tests, &own, &mode) {
-        changes.extend(tests.change(cx, &unit, &mode));
+    let units = if own.is_empty() && !mode.is_auto() {
+        Vec::new()
+    } else {
+        units(cx, &tests, &own, &mode)
+    };
+    for use_ in cases {
+        let planned = tests
+            .case(cx, use_, &units, &mode)
+            .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason));
+        changes.push(planned);
+    }
+    for unit in &units {
+        changes.extend(tests.change(cx, unit, &mode));
     }
 }
 
@@ -206,6 +210,42 @@ impl Tests {
         self.add_backend(cx, unit, change)
     }
 
+    /// The change that moves a test case of unittest.
+    fn case(
+        &self,
+        cx: &Context<'_>,
+        use_: &Use,
+        units: &[Unit<'_>],
+        mode: &Mode,
+    ) -> Result<Change, String> {
+        let mut change = case::convert(cx, use_)?;
+        if *mode != Mode::Strict {
+            return Err("pytest-asyncio would run its tests: `asyncio_mode` is `auto`".to_owned());
+        }
+        let autouse = self
+            .functions()
+            .find(|it| it.is_async && it.fixture.is_some_and(|fixture| fixture.autouse));
+        if let Some(fixture) = autouse {
+            return Err(format!(
+                "the async fixture `{}` would also be used by its tests",
+                fixture.name
+            ));
+        }
+        let file = use_.place.file;
+        // Other tests of the file get the fixture for the backend, if they move.
+        let unit = units.iter().find(|unit| unit.files.contains(&file));
+        if let Some(first) = unit.and_then(|unit| unit.uses.first()) {
+            change.requires.push(first.place);
+            return Ok(change);
+        }
+        if let Some(target) = self.backend_target(cx, file) {
+            let edit = backend_edit(cx, self.files.get(&target), target, self.is_wide());
+            let edit = edit.ok_or("there is no place for a fixture")?;
+            change.edits.push((target, edit));
+        }
+        Ok(change)
+    }
+
     /// Whether `AnyIO`'s plugin would run the tests and fixtures of the unit as pytest-asyncio does.
     fn check(&self, unit: &Unit<'_>, mode: &Mode) -> Result<(), (Place, String)> {
         let in_unit = || {
@@ -257,6 +297,33 @@ impl Tests {
         Ok(())
     }
 
+    /// Whether an async fixture lives longer than a test.
+    fn is_wide(&self) -> bool {
+        self.functions()
+            .any(|it| it.is_async && it.fixture.is_some_and(|fixture| fixture.wide))
+    }
+
+    /// The file that needs the fixture for the backend, for the tests of another one; none where they have it.
+    fn backend_target(&self, cx: &Context<'_>, file: FileId) -> Option<FileId> {
+        let has = |file: &Collected| file.functions.iter().any(|it| it.name == BACKEND);
+        let path = &cx.program.file(file).path;
+        let above: Vec<&Collected> = self
+            .files
+            .values()
+            .filter(|other| is_conftest_above(&cx.program.file(other.file).path, path))
+            .collect();
+        let own = self.files.get(&file);
+        if own.is_some_and(has) || above.iter().any(|other| has(other)) {
+            return None;
+        }
+        // The outermost one serves all; where some tests run on several backends, each module says it for itself.
+        let outermost = above
+            .iter()
+            .min_by_key(|other| cx.program.file(other.file).path.len())
+            .filter(|_| !self.anyio_before);
+        Some(outermost.map_or(file, |conftest| conftest.file))
+    }
+
     /// Sees to the fixture that keeps one run a test.
     fn add_backend(
         &self,
@@ -264,36 +331,15 @@ impl Tests {
         unit: &Unit<'_>,
         change: &mut Change,
     ) -> Result<(), (Place, String)> {
-        let has = |file: &Collected| file.functions.iter().any(|it| it.name == BACKEND);
-        let wide = self
-            .functions()
-            .any(|it| it.is_async && it.fixture.is_some_and(|fixture| fixture.wide));
-        let mut targets: BTreeSet<FileId> = BTreeSet::new();
         let has_async_tests = |file: &FileId| {
             let functions = self.files.get(file).map(|it| it.functions.iter());
             functions.is_some_and(|mut all| all.any(|it| it.is_async && it.fixture.is_none()))
         };
-        let with_tests: Vec<FileId> = unit.files.iter().copied().filter(has_async_tests).collect();
-        for file in with_tests {
-            let path = &cx.program.file(file).path;
-            let above: Vec<&Collected> = self
-                .files
-                .values()
-                .filter(|other| is_conftest_above(&cx.program.file(other.file).path, path))
-                .collect();
-            let own = self.files.get(&file);
-            if own.is_some_and(has) || above.iter().any(|other| has(other)) {
-                continue;
-            }
-            // The outermost one serves all; where some tests run on several backends, each module says it for itself.
-            let shortest = above
-                .iter()
-                .min_by_key(|other| cx.program.file(other.file).path.len());
-            match shortest.filter(|_| !self.anyio_before) {
-                Some(conftest) => targets.insert(conftest.file),
-                None => targets.insert(file),
-            };
-        }
+        let with_tests = unit.files.iter().copied().filter(has_async_tests);
+        let targets: BTreeSet<FileId> = with_tests
+            .filter_map(|file| self.backend_target(cx, file))
+            .collect();
+        let wide = self.is_wide();
         for target in targets {
             let edit = backend_edit(cx, self.files.get(&target), target, wide);
             let first = Place {
@@ -309,6 +355,7 @@ impl Tests {
     }
 }
 
+/// The fixture that says the backend, put into a file.
 fn backend_edit(
     cx: &Context<'_>,
     collected: Option<&Collected>,
@@ -317,15 +364,21 @@ fn backend_edit(
 ) -> Option<Edit> {
     let collected = collected?;
     let scope: Piece = if wide { "(scope=\"session\")" } else { "" }.into();
+    let text = &cx.program.file(file).text;
     match collected.behind_imports {
-        Some(range) => Some(Edit::Replace {
-            range: TextRange::empty(range.end()),
-            pieces: pieces(
-                "\n\n\n@{@pytest}.fixture{0}\ndef anyio_backend():\n    return \"asyncio\"",
-                &[scope],
-            ),
-        }),
-        None if cx.program.file(file).text.trim().is_empty() => Some(Edit::Replace {
+        // Behind what may be imported at the end of that line.
+        Some(range) => {
+            let rest = text.get(range.end().to_usize()..)?;
+            let line_end = TextSize::try_from(rest.find('\n')? + 1).ok()?;
+            Some(Edit::Replace {
+                range: TextRange::empty(range.end() + line_end),
+                pieces: pieces(
+                    "\n\n@{@pytest}.fixture{0}\ndef anyio_backend():\n    return \"asyncio\"\n",
+                    &[scope],
+                ),
+            })
+        }
+        None if text.trim().is_empty() => Some(Edit::Replace {
             range: TextRange::empty(TextSize::new(0)),
             pieces: pieces(
                 "import pytest\n\n\n@pytest.fixture{0}\ndef anyio_backend():\n    return \"asyncio\"\n",
