@@ -23,6 +23,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-as-completed.md"),
     },
     Rule {
+        name: "anyio-call-later",
+        plan: rules::anyio_call_later::plan,
+        page: include_str!("../../../docs/rules/anyio-call-later.md"),
+    },
+    Rule {
         name: "anyio-cancelled",
         plan: rules::anyio_cancelled::plan,
         page: include_str!("../../../docs/rules/anyio-cancelled.md"),

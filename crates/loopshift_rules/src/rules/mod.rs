@@ -1,6 +1,7 @@
 //! The rules, one a file.
 
 pub(crate) mod anyio_as_completed;
+pub(crate) mod anyio_call_later;
 pub(crate) mod anyio_cancelled;
 pub(crate) mod anyio_cleanup;
 pub(crate) mod anyio_dependencies;

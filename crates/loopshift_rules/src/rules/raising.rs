@@ -37,6 +37,9 @@ const QUIET: &[&str] = &[
     "asyncio.Semaphore.acquire",
     "asyncio.Semaphore.locked",
     "asyncio.AbstractEventLoop.time",
+    "asyncio.AbstractEventLoop.call_at",
+    "asyncio.AbstractEventLoop.call_later",
+    "asyncio.AbstractEventLoop.call_soon",
     "asyncio.get_running_loop",
     "asyncio.get_event_loop",
     "logging.getLogger",
@@ -172,6 +175,39 @@ impl<'r, 'c> Raising<'r, 'c> {
             },
             other => self.values(self.cx.program.values_at(view.place(other)), 3),
         }
+    }
+
+    /// Whether calling the value of an expression may raise.
+    pub(crate) fn calling(&self, view: &View<'_>, callee: &Expr) -> bool {
+        match (callee, self.cx.api_of(view, callee)) {
+            (Expr::Lambda(it), _) => !self.quiet(view, &it.body),
+            (_, Some(api)) if QUIET.contains(&api) => false,
+            (_, Some(api)) if api.starts_with("asyncio.") && api.ends_with(".cancel") => false,
+            (_, Some(api)) if api.starts_with("<builtin>.") => {
+                let name = api.trim_start_matches("<builtin>.");
+                !QUIET_BUILTINS.contains(&name) && !self.is_quiet_method(view, callee)
+            }
+            _ if self.is_quiet_method(view, callee) => false,
+            _ => {
+                let mut any = false;
+                let values = self.cx.program.values_at(view.place(callee));
+                let may = values.into_iter().any(|value| {
+                    any = true;
+                    match value {
+                        Value::Func(func) | Value::Bound(func, _) => self.function(func),
+                        _ => true,
+                    }
+                });
+                may || !any
+            }
+        }
+    }
+
+    fn is_quiet_method(&self, view: &View<'_>, callee: &Expr) -> bool {
+        matches!(callee, Expr::Attribute(attribute)
+            if QUIET_METHODS.contains(&attribute.attr.as_str())
+                && self.is_known_builtin(view, &attribute.value)
+                && self.quiet(view, &attribute.value))
     }
 
     fn values(&self, values: impl Iterator<Item = Value>, depth: u8) -> bool {
@@ -360,11 +396,8 @@ impl<'r, 'c> Raising<'r, 'c> {
         {
             return true;
         }
-        if let Expr::Attribute(attribute) = &*call.func
-            && QUIET_METHODS.contains(&attribute.attr.as_str())
-            && self.is_known_builtin(view, &attribute.value)
-        {
-            return self.quiet(view, &attribute.value);
+        if self.is_quiet_method(view, &call.func) {
+            return true;
         }
         let mut any = false;
         let quiet = self

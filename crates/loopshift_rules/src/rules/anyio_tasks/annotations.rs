@@ -13,13 +13,15 @@ use crate::context::{Context, View};
 
 pub(super) fn plan(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change>) {
     for use_ in cx.uses {
-        if use_.api != "asyncio.Task" {
+        let timers = super::timers::HANDLES.contains(&use_.api.as_str());
+        if use_.api != "asyncio.Task" && !timers {
             continue;
         }
+        let rule = if timers { super::timers::RULE } else { RULE };
         let Some(view) = cx.view(use_.place.file) else {
             continue;
         };
-        let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
+        let decline = |reason: &str| Change::declined(rule, use_.place, &*use_.api, reason);
         let Some(expr) = view.tree.expr_at(use_.place.range) else {
             continue;
         };
@@ -31,12 +33,16 @@ pub(super) fn plan(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change
             changes.push(decline(reason));
             continue;
         };
-        let families = families(cx, model, view, target);
+        let mut families = families(cx, model, view, target);
+        families.retain(|index| model.families[*index].is_of_timers() == timers);
+        let scopes = families
+            .iter()
+            .any(|index| timers && super::timers::gives_scopes(cx, &model.families[*index]));
         let mut change = Change::new(
-            RULE,
+            rule,
             use_.place,
             &*use_.api,
-            "`asyncio.Task` becomes `anyio.TaskHandle`",
+            "the class of what is started in a task group",
         );
         if families.is_empty() {
             changes.push(decline("no task is known to which the annotation belongs"));
@@ -47,7 +53,12 @@ pub(super) fn plan(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change
                 change.requires.push(spawn.callee);
             }
         }
-        change.edit(Edit::replace(use_.place.range, "{@anyio}.TaskHandle", &[]));
+        let class = if scopes {
+            "{@anyio}.CancelScope"
+        } else {
+            "{@anyio}.TaskHandle"
+        };
+        change.edit(Edit::replace(use_.place.range, class, &[]));
         changes.push(change);
     }
 }

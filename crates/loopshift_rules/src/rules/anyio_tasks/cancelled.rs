@@ -36,6 +36,9 @@ pub(super) fn before_start(model: &Model<'_>, index: usize) -> bool {
         member.name == "cancel"
             && family.spawns.iter().any(|spawn| {
                 let (from, to) = (spawn.call.end(), member.attribute.start());
+                if member.call.is_none() && super::timers::waits_first(member) {
+                    return false;
+                }
                 if spawn.view.file != member.view.file
                     || spawn.function != member.function
                     || from > to

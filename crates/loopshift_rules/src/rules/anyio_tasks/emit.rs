@@ -8,7 +8,6 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::RULE;
 use super::failure::{handlers, is_observed};
 use super::family::{Model, Spawn, WaitKind};
 use super::forms::{Out, edit_wait, under_timeout};
@@ -16,7 +15,7 @@ use super::life::ExitKind;
 use super::region::{Region, waits_of};
 use super::rename::{rename_cancelled, rename_state};
 use super::thread::{self, Thread};
-use super::{helpers, host, members};
+use super::{helpers, host, members, timers};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
 use crate::rules::shared::is_statement;
@@ -143,15 +142,23 @@ fn change(
     };
     let decline = |reason: &str| -> Vec<Change> {
         let declined = |(_, spawn): &(usize, &Spawn<'_>)| {
-            Change::declined(RULE, spawn.callee, &*spawn.api, reason)
+            Change::declined(spawn.rule(), spawn.callee, &*spawn.api, reason)
         };
         spawns.iter().map(declined).collect()
     };
+    let first = spawns
+        .iter()
+        .map(|(_, spawn)| *spawn)
+        .find(|it| it.timer.is_none())
+        .unwrap_or(first);
     let mut change = Change::new(
-        RULE,
+        first.rule(),
         first.callee,
         &*first.api,
-        "the task becomes one of a task group",
+        match first.timer {
+            None => "the task becomes one of a task group",
+            Some(_) => "what the loop calls later becomes a task that waits, then calls",
+        },
     );
     let mut way = Thread::default();
     for index in &component.threaded {
@@ -237,6 +244,10 @@ fn change(
     for index in &all {
         for member in &model.families[*index].members {
             change.covers.push(member.view.place(member.attribute));
+            if model.families[*index].is_of_timers() {
+                timers::edit_member(&mut change, member);
+                continue;
+            }
             members::edit(&mut change, member, kept(index));
             if matches!(member.name.as_str(), "result" | "exception") {
                 rename_state(cx, &mut change, member.view, member.attribute.range());
@@ -258,6 +269,11 @@ fn change(
         let Some(group) = groups.get(&spawn.function) else {
             return decline("its task group is not at hand where it is made");
         };
+        if let Some(timer) = spawn.timer {
+            let family = &model.families[*index];
+            timers::edit(cx, &mut change, spawn, timer, family, group);
+            continue;
+        }
         edit_spawn(cx, &mut change, spawn, errors[index], group, &deleted);
     }
     thread::edit(cx, &mut change, &way, &parameter, &groups);
@@ -274,7 +290,8 @@ fn change(
         let group = groups[&region.function].clone();
         stop(&mut change, region, &group, &mut last);
         observed |= wrap(cx, &mut change, region, &group, last);
-        if region.lingers {
+        let tasks = |index: &usize| !model.families[*index].is_of_timers();
+        if region.lingers && region.families.iter().any(tasks) {
             change.caveat("the function waits until a task that it told to stop has ended");
         }
     }
@@ -285,6 +302,8 @@ fn change(
             "an error of the task arrives as an ExceptionGroup, and cancels what runs beside it in the task group"
         });
     }
+    let made: Vec<&Spawn<'_>> = spawns.iter().map(|(_, spawn)| *spawn).collect();
+    timers::caveats(&mut change, &made);
     if !component.threaded.is_empty() {
         change.caveat("functions that make tasks get a task group as a parameter");
     }
@@ -314,6 +333,9 @@ fn errors_of(
     index: usize,
 ) -> Errors {
     let family = &model.families[index];
+    if family.is_of_timers() {
+        return Errors::None;
+    }
     let raising = Raising::new(cx);
     if family
         .spawns

@@ -9,6 +9,7 @@ use loopshift_engine::objects::{Cluster, made_clusters};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprAwait, ExprCall};
 
 use super::keep::Keeping;
+use super::timers::{self, Timer};
 use super::waiting;
 use crate::context::{Context, View};
 
@@ -25,13 +26,20 @@ pub(super) struct Spawn<'c> {
     pub(super) view: &'c View<'c>,
     /// Who makes it.
     pub(super) function: FuncId,
-    /// The coroutine.
+    /// The coroutine; what is called, for a timer.
     pub(super) coro: &'c Expr,
     /// Whether it is made in a task group of asyncio.
     pub(super) in_group: bool,
+    /// When the loop is to call, where it makes no task.
+    pub(super) timer: Option<Timer>,
 }
 
 impl Spawn<'_> {
+    /// The rule that speaks for it.
+    pub(super) fn rule(&self) -> &'static str {
+        self.timer.map_or(super::RULE, |_| timers::RULE)
+    }
+
     /// The call as a place, by which values know it.
     pub(super) fn site(&self) -> Place {
         self.view.place(self.call)
@@ -102,6 +110,8 @@ pub(super) struct MemberUse<'c> {
     pub(super) attribute: &'c ExprAttribute,
     /// The call, where it is called.
     pub(super) call: Option<&'c ExprCall>,
+    /// Its API.
+    pub(super) api: String,
     /// Its plain name: `cancel`.
     pub(super) name: String,
 }
@@ -115,6 +125,13 @@ pub(super) struct Family<'c> {
     pub(super) keeping: Keeping,
     /// Why it stays, where that is clear already.
     pub(super) refusal: Option<String>,
+}
+
+impl Family<'_> {
+    /// Whether its members are no tasks but calls that the loop makes later.
+    pub(super) fn is_of_timers(&self) -> bool {
+        self.spawns.iter().any(|spawn| spawn.timer.is_some())
+    }
 }
 
 /// All tasks of the program.
@@ -146,7 +163,9 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
     while let Some(value) = todo.pop() {
         let flow = &cx.program.flow;
         match value {
-            Value::Object(ty, site) if flow.text(ty) == TASK => {
+            Value::Object(ty, site)
+                if flow.text(ty) == TASK || timers::HANDLES.contains(&flow.text(ty)) =>
+            {
                 let written = flow.written(site).0 as usize;
                 // Where no call makes it, only an annotation says so.
                 if let (Some(file), Some(call)) = (
@@ -186,7 +205,8 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
 
 /// Finds the tasks of the program and what is done with them.
 pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
-    let spawns = spawns(cx);
+    let mut spawns = spawns(cx);
+    spawns.extend(timers::spawns(cx));
     let mut model = Model {
         families: Vec::new(),
         waits: Vec::new(),
@@ -198,7 +218,11 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
         .map(|spawn| (spawn.site(), spawn))
         .collect();
     let foreign = foreign(cx);
-    for cluster in made_clusters(cx.program, |ty| ty == TASK) {
+    let mut clusters = made_clusters(cx.program, |ty| ty == TASK);
+    clusters.extend(made_clusters(cx.program, |ty| {
+        timers::HANDLES.contains(&ty)
+    }));
+    for cluster in clusters {
         let mut family = Family {
             cluster,
             spawns: Vec::new(),
@@ -321,6 +345,7 @@ fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
             function: cx.program.function_at(use_.place),
             coro,
             in_group,
+            timer: None,
         });
     }
     out
@@ -357,6 +382,7 @@ fn collect_members<'c>(cx: &Context<'c>, family: &mut Family<'c>) {
             function: cx.program.function_at(member.place),
             attribute,
             call: view.call_of(member.place.range),
+            api: member.api.clone(),
             name,
         });
     }

@@ -16,12 +16,19 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
         if family.refusal.is_some() {
             continue;
         }
+        let timers = family.is_of_timers();
         let keeping = keep::keeping(cx, family);
         family.refusal = family
             .members
             .iter()
             .filter(|member| keeping.is_none() || member.name != "add_done_callback")
-            .find_map(refusal)
+            .find_map(|member| {
+                if timers {
+                    super::timers::refusal(&member.name, member.call.is_some())
+                } else {
+                    refusal(member)
+                }
+            })
             .or_else(|| keep::untracked(cx, family, keeping.as_ref()));
         family.keeping = keeping.unwrap_or_default();
     }

@@ -22,6 +22,7 @@ mod region;
 mod rename;
 mod suites;
 mod thread;
+mod timers;
 mod waiting;
 mod waits;
 
@@ -50,10 +51,32 @@ pub(crate) fn may_be_task(cx: &Context<'_>, place: Place) -> bool {
 pub(crate) use group::plan as plan_groups;
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    plan_for(cx, RULE, changes);
+}
+
+/// The changes for what event loops call later, for the rule that speaks for it.
+pub(crate) fn plan_timers(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    if cx.uses.iter().any(|it| timers::timer(&it.api).is_some()) {
+        plan_for(cx, timers::RULE, changes);
+    }
+}
+
+/// The changes of one of the rules. Tasks and timers share groups, so that they are looked at together.
+fn plan_for(cx: &Context<'_>, rule: &str, changes: &mut Vec<Change>) {
+    let mut found = Vec::new();
+    let model = plan_all(cx, &mut found);
+    if rule == RULE {
+        unknown_spawns(cx, &model, &mut found);
+    }
+    changes.extend(found.into_iter().filter(|change| change.rule == rule));
+}
+
+fn plan_all<'c>(cx: &Context<'c>, changes: &mut Vec<Change>) -> Model<'c> {
     let mut model = family::model(cx);
     members::check(cx, &mut model);
     if !cx.settings.anyio_has(4, 14) {
-        for family in &mut model.families {
+        let families = model.families.iter_mut();
+        for family in families.filter(|it| !it.is_of_timers()) {
             family.refusal.get_or_insert_with(|| {
                 "handles of tasks need AnyIO 4.14, and the project allows an older one".to_owned()
             });
@@ -72,18 +95,19 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         let free = family.spawns.iter().filter(|spawn| !spawn.in_group);
         if let Some(reason) = &family.refusal {
             for spawn in free {
-                changes.push(Change::declined(RULE, spawn.callee, &*spawn.api, &**reason));
+                let rule = spawn.rule();
+                changes.push(Change::declined(rule, spawn.callee, &*spawn.api, &**reason));
             }
             for member in &family.members {
                 let place = member.view.place(member.attribute);
-                let api = format!("asyncio.Task.{}", member.name);
-                changes.push(Change::declined(RULE, place, api, &**reason));
+                let rule = family.spawns.first().map_or(RULE, family::Spawn::rule);
+                changes.push(Change::declined(rule, place, &*member.api, &**reason));
             }
         }
     }
     stuck_waits(cx, &model, changes);
     annotations::plan(cx, &model, changes);
-    unknown_spawns(cx, &model, changes);
+    model
 }
 
 /// Where the groups of all families are.
@@ -105,7 +129,7 @@ fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
         if model.families[index].refusal.is_some() {
             continue;
         }
-        if cancelled::before_start(model, index) {
+        if !model.families[index].is_of_timers() && cancelled::before_start(model, index) {
             model.families[index].refusal = Some(
                 "it is cancelled before it can start: asyncio never runs it then, and AnyIO does"
                     .to_owned(),
@@ -136,13 +160,14 @@ fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
     }
     let mut threads: BTreeMap<usize, Thread> = BTreeMap::new();
     let mut hosts: BTreeMap<usize, FuncId> = BTreeMap::new();
+    let called_later = timers::sites(model);
     for (index, reason) in outliving {
         let family = &mut model.families[index];
         if family.refusal.is_some() {
             continue;
         }
         let mixed = family.spawns.iter().any(|spawn| spawn.in_group);
-        match thread::thread(cx, family) {
+        match thread::thread(cx, family, &called_later) {
             Ok(thread) if !mixed => {
                 threads.insert(index, thread);
             }

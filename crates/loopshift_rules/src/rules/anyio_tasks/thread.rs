@@ -25,11 +25,16 @@ pub(super) struct Thread {
     pub(super) roots: BTreeMap<FuncId, BTreeSet<Place>>,
 }
 
-/// The way to the functions that make the tasks of a family.
+/// The way to the functions that make the tasks of a family. `called_later` are the calls that make the event loop call a
+/// function, which are given its arguments too, with the functions that hold them.
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn thread(cx: &Context<'_>, family: &Family<'_>) -> Result<Thread, String> {
+pub(super) fn thread(
+    cx: &Context<'_>,
+    family: &Family<'_>,
+    called_later: &BTreeMap<Place, FuncId>,
+) -> Result<Thread, String> {
     let mut out = Thread::default();
     let mut todo: Vec<FuncId> = family.spawns.iter().map(|spawn| spawn.function).collect();
     while let Some(function) = todo.pop() {
@@ -57,7 +62,21 @@ pub(super) fn thread(cx: &Context<'_>, family: &Family<'_>) -> Result<Thread, St
                     ));
                 }
             };
-            let caller = site.owner;
+            let later = called_later.get(&site.place).copied();
+            let caller = match later {
+                Some(function) if site.owner == FuncId::NONE => function,
+                _ => site.owner,
+            };
+            if caller == FuncId::NONE {
+                return Err(format!(
+                    "`{name}` is handed to code that calls it without a task group"
+                ));
+            }
+            if later.is_some() && definition(cx, function).is_some_and(|(_, def)| by_name(def)) {
+                return Err(format!(
+                    "`{name}` has parameters with defaults, and the loop calls it with arguments in order"
+                ));
+            }
             let in_body = definition(cx, caller).is_some_and(|(other, def)| {
                 other.file == view.file
                     && view
