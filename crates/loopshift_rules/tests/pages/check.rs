@@ -242,7 +242,8 @@ fn same_output(
     Ok(())
 }
 
-fn execute(
+/// What a program prints on a backend. The error is what it says when it fails.
+pub(crate) fn execute(
     files: &BTreeMap<String, String>,
     program: &str,
     backend: &str,

@@ -1,7 +1,9 @@
-//! Every page of `docs/rules` is a test. `docs/writing-pages.md` says how a page is written.
+//! Every page of `docs/rules` is a test, and every program of `tests/programs`. `docs/writing-pages.md` says how a page is
+//! written.
 
 mod check;
 mod page;
+mod program;
 mod tool;
 
 #[path = "../support/mod.rs"]
@@ -11,7 +13,7 @@ mod support;
 use std::fmt;
 use std::path::Path;
 
-/// What is wrong with a page. The harness prints errors for debugging, and this one is to be read.
+/// What is wrong with a page or program. The harness prints errors for debugging, and this one is to be read.
 struct Failures(String);
 
 impl fmt::Debug for Failures {
@@ -52,6 +54,12 @@ fn rule_page(path: &Path) -> datatest_stable::Result<()> {
     }
 }
 
+/// Migrates and runs one program.
+fn whole_program(path: &Path) -> datatest_stable::Result<()> {
+    program::check(path).map_err(|error| Failures(format!("{}: {error}", path.display())).into())
+}
+
 datatest_stable::harness! {
     { test = rule_page, root = "../../docs/rules", pattern = r"^(?!README).*\.md$" },
+    { test = whole_program, root = "../../tests/programs", pattern = r"^[^/]+/main\.py$" },
 }

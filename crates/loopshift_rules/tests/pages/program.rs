@@ -1,0 +1,84 @@
+//! Whole programs, each a folder of `tests/programs`: they print the same before and after.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::check;
+use crate::page::Options;
+use crate::tool;
+
+/// What the first line of a program says if nothing of asyncio is to be left with `--unsafe`.
+const FULLY: &str = "# moves: fully";
+/// What it says if something stays.
+const PARTLY: &str = "# moves: partly";
+
+/// Migrates the program whose `main.py` this is, safely and with `--unsafe`, and runs all of them: what still imports
+/// asyncio on asyncio alone. The error says what is wrong.
+pub(crate) fn check(main: &Path) -> Result<(), String> {
+    let folder = main.parent().unwrap_or(main);
+    let mut before = BTreeMap::new();
+    read(folder, folder, &mut before)?;
+    let first = before["main.py"].lines().next().unwrap_or_default();
+    if ![FULLY, PARTLY].contains(&first) {
+        return Err(format!(
+            "the first line is neither `{FULLY}` nor `{PARTLY}`"
+        ));
+    }
+    let expected = check::execute(&before, "main.py", "none")?;
+    for unsafe_changes in [false, true] {
+        let options = Options {
+            unsafe_changes,
+            ..Options::default()
+        };
+        let how = if unsafe_changes { "--unsafe" } else { "safe" };
+        let after = tool::migrate(&before, &options)?.files;
+        let left = after.values().any(|text| imports_asyncio(text));
+        if unsafe_changes && left != (first == PARTLY) {
+            let is = if left { "something" } else { "nothing" };
+            return Err(format!("{how}: {is} of asyncio is left"));
+        }
+        let backends: &[&str] = if left {
+            &["asyncio"]
+        } else {
+            &["asyncio", "trio"]
+        };
+        for backend in backends {
+            let got = check::execute(&after, "main.py", backend)
+                .map_err(|error| format!("{how}: {error}"))?;
+            if got != expected {
+                return Err(format!(
+                    "{how}: on {backend} it prints\n{got}instead of\n{expected}"
+                ));
+            }
+        }
+        if unsafe_changes && tool::migrate(&after, &options)?.files != after {
+            return Err(format!("{how}: a second run changes it again"));
+        }
+    }
+    Ok(())
+}
+
+/// Adds the files under a directory, by their paths from `root`.
+fn read(root: &Path, directory: &Path, files: &mut BTreeMap<String, String>) -> Result<(), String> {
+    let at = |error: std::io::Error| format!("{}: {error}", directory.display());
+    for entry in std::fs::read_dir(directory).map_err(at)? {
+        let path = entry.map_err(at)?.path();
+        if path.is_dir() {
+            if !path.ends_with("__pycache__") {
+                read(root, &path, files)?;
+            }
+            continue;
+        }
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        let name = name.to_string_lossy().replace('\\', "/");
+        files.insert(name, std::fs::read_to_string(&path).map_err(at)?);
+    }
+    Ok(())
+}
+
+fn imports_asyncio(text: &str) -> bool {
+    text.lines().any(|line| {
+        let mut words = line.split([' ', ',', '.']).filter(|word| !word.is_empty());
+        matches!(words.next(), Some("import" | "from")) && words.any(|word| word == "asyncio")
+    })
+}
