@@ -6,6 +6,7 @@
 
 pub mod row;
 pub mod signature;
+mod tables;
 pub mod template;
 pub mod types;
 
@@ -21,74 +22,6 @@ pub use row::{Api, Form, Kind, Safety, Target};
 pub use signature::{Argument, BindError, Parameter, ParameterKind, Signature};
 pub use template::{Part, Template};
 pub use types::{Callback, Derived, Operand, Passed, Type};
-
-/// The tables of the program: a name for messages, and the text.
-const TABLES: &[(&str, &str)] = &[
-    (
-        "catalog/asyncio/run.toml",
-        include_str!("../catalog/asyncio/run.toml"),
-    ),
-    (
-        "catalog/asyncio/tasks.toml",
-        include_str!("../catalog/asyncio/tasks.toml"),
-    ),
-    (
-        "catalog/asyncio/sync.toml",
-        include_str!("../catalog/asyncio/sync.toml"),
-    ),
-    (
-        "catalog/asyncio/loop.toml",
-        include_str!("../catalog/asyncio/loop.toml"),
-    ),
-    (
-        "catalog/asyncio/streams.toml",
-        include_str!("../catalog/asyncio/streams.toml"),
-    ),
-    (
-        "catalog/asyncio/process.toml",
-        include_str!("../catalog/asyncio/process.toml"),
-    ),
-    (
-        "catalog/asyncio/protocols.toml",
-        include_str!("../catalog/asyncio/protocols.toml"),
-    ),
-    (
-        "catalog/asyncio/modules.toml",
-        include_str!("../catalog/asyncio/modules.toml"),
-    ),
-    (
-        "catalog/anyio/modules.toml",
-        include_str!("../catalog/anyio/modules.toml"),
-    ),
-    (
-        "catalog/anyio/functions.toml",
-        include_str!("../catalog/anyio/functions.toml"),
-    ),
-    (
-        "catalog/anyio/classes.toml",
-        include_str!("../catalog/anyio/classes.toml"),
-    ),
-    (
-        "catalog/anyio/abc.toml",
-        include_str!("../catalog/anyio/abc.toml"),
-    ),
-    (
-        "catalog/anyio/streams.toml",
-        include_str!("../catalog/anyio/streams.toml"),
-    ),
-    (
-        "catalog/anyio/threads.toml",
-        include_str!("../catalog/anyio/threads.toml"),
-    ),
-    (
-        "catalog/anyio/more.toml",
-        include_str!("../catalog/anyio/more.toml"),
-    ),
-    (
-        "catalog/stdlib.toml",
-        include_str!("../catalog/stdlib.toml"),
-    ),
-];
 
 /// The class that every class derives from.
 const OBJECT: &str = "builtins.object";
@@ -171,8 +104,9 @@ impl Catalog {
     /// # Panics
     /// If a table of the program is wrong, which a test excludes.
     pub fn builtin() -> &'static Catalog {
-        static BUILTIN: LazyLock<Catalog> =
-            LazyLock::new(|| Catalog::load(TABLES).unwrap_or_else(|error| panic!("{error}")));
+        static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
+            Catalog::load(tables::TABLES).unwrap_or_else(|error| panic!("{error}"))
+        });
         &BUILTIN
     }
 
@@ -203,7 +137,36 @@ impl Catalog {
             }
         }
         catalog.inherit();
+        catalog.mirror();
         Ok(catalog)
+    }
+
+    /// Gives modules that have the names of another one its rows.
+    fn mirror(&mut self) {
+        let modules: Vec<(Box<str>, Box<str>)> = self
+            .apis
+            .values()
+            .filter(|api| api.kind == Kind::Module)
+            .filter_map(|api| Some((api.name.clone(), api.same_as.clone()?)))
+            .collect();
+        for (module, of) in modules {
+            let mut rows: Vec<Api> = self
+                .members(&of)
+                .filter(|api| api.kind != Kind::Module)
+                .map(|api| api.mirrored(&of, &module))
+                .collect();
+            // A name with a row of its own is another thing, and so are its members.
+            rows.retain(|row| {
+                let rest = &row.name[module.len() + 1..];
+                let first = format!("{module}.{}", top(rest));
+                !self.apis.contains_key(first.as_str())
+                    && !self.aliases.contains_key(first.as_str())
+            });
+            rows.push(Api::rest_of(&module, &of));
+            for row in rows {
+                self.apis.insert(row.name.clone(), row);
+            }
+        }
     }
 
     fn add(&mut self, origin: &str, api: Api) -> Result<(), CatalogError> {
@@ -254,8 +217,9 @@ impl Catalog {
         }
     }
 
-    /// The row of a name: canonical, an alias (`asyncio.locks.Lock.acquire`), or a member that its class
-    /// inherits (`asyncio.PriorityQueue.put` is `asyncio.Queue.put`).
+    /// The row of a name: canonical, an alias (`asyncio.locks.Lock.acquire`), a member that its class inherits
+    /// (`asyncio.PriorityQueue.put` is `asyncio.Queue.put`), or one of the other names of a module that has those of
+    /// another module (`gevent.socket.*` for `gevent.socket.AF_INET`).
     pub fn get(&self, name: &str) -> Option<&Api> {
         if !self.tops.contains(top(name)) {
             return None;
@@ -268,6 +232,30 @@ impl Catalog {
         }
         let (class, member) = name.rsplit_once('.')?;
         self.member(class, member)
+            .or_else(|| self.rest_of_module(name))
+    }
+
+    /// The row for all other names of the module around `name`, where that has the names of another module.
+    fn rest_of_module(&self, name: &str) -> Option<&Api> {
+        let mut module = name;
+        loop {
+            let inner = module;
+            (module, _) = module.rsplit_once('.')?;
+            if let Some(rest) = self.apis.get(format!("{module}.*").as_str()) {
+                // What the name begins with has a row: then it has no such member.
+                return (!self.apis.contains_key(inner)).then_some(rest);
+            }
+        }
+    }
+
+    /// The name elsewhere that a name stands for: `socket.AF_INET` for `gevent.socket.AF_INET`.
+    pub fn same_as(&self, name: &str) -> Option<String> {
+        let api = self.get(name)?;
+        let same = api.same_as.as_deref()?;
+        Some(match api.name.strip_suffix('*') {
+            Some(module) => format!("{same}.{}", name.strip_prefix(module)?),
+            None => same.to_owned(),
+        })
     }
 
     /// The row of `member` in `class` or in the bases of `class`, depth first.

@@ -22,6 +22,7 @@ impl<'c> CatalogExternals<'c> {
     pub fn new(catalog: &'c Catalog) -> Self {
         let apis = catalog
             .iter()
+            .filter(|row| says_something(row))
             .map(|row| (row.name.clone(), convert(row)))
             .collect();
         CatalogExternals {
@@ -69,6 +70,16 @@ impl Externals for CatalogExternals<'_> {
     fn is_module(&self, name: &str) -> bool {
         matches!(name, "asyncio" | "anyio")
     }
+}
+
+/// Whether the row says more of values than what is taken for granted of unknown code.
+fn says_something(row: &catalog::Api) -> bool {
+    let takes_anything = row.signature.as_ref().is_some_and(|signature| {
+        let kinds: Vec<_> = signature.parameters.iter().map(|it| it.kind).collect();
+        kinds == [ParameterKind::Variadic, ParameterKind::Keywords]
+    });
+    let only_blocks = row.blocks && takes_anything && row.returns == Type::Unknown;
+    !only_blocks && !row.name.ends_with(".*")
 }
 
 fn convert(row: &catalog::Api) -> Api {

@@ -12,7 +12,7 @@ use super::template::Template;
 use super::types::{Callback, Type};
 
 /// What sort of symbol an API is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A function of a module.
@@ -24,6 +24,7 @@ pub enum Kind {
     /// A property or attribute of instances.
     Property,
     /// A value of a module or class.
+    #[default]
     Constant,
     /// A module.
     Module,
@@ -75,7 +76,7 @@ pub struct Form {
 }
 
 /// What is known of one API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Api {
     /// The canonical name: `asyncio.Queue.put`.
     pub name: Box<str>,
@@ -93,6 +94,12 @@ pub struct Api {
     pub suspends: bool,
     /// Whether the call blocks its thread.
     pub blocks: bool,
+    /// The libraries of green threads that make a call that blocks switch instead, once they have patched the
+    /// standard library: `gevent`, `eventlet`.
+    pub cooperative: Box<[Box<str>]>,
+    /// The name elsewhere of the same object, or of what it takes the place of: `queue.Empty` for `gevent.queue.Empty`.
+    /// For a module the one whose names it has, besides those with rows of their own.
+    pub same_as: Option<Box<str>>,
     /// Whether the API keeps its arguments or shows them to other code. `print` doesn't.
     pub escapes: bool,
     /// The parameters that it calls.
@@ -133,7 +140,42 @@ impl Api {
 
     /// Whether the row says what becomes of it: a replacement, a rule, or a reason why not.
     pub fn is_decided(&self) -> bool {
-        !self.forms.is_empty() || self.rule.is_some() || self.why_not.is_some()
+        !self.forms.is_empty()
+            || self.rule.is_some()
+            || self.why_not.is_some()
+            || self.same_as.is_some()
+    }
+
+    /// The same under the name that the module `module` has it by, which has all names of the module `of`. What only
+    /// blocks because nobody patched the standard library suspends there.
+    pub(super) fn mirrored(&self, of: &str, module: &str) -> Api {
+        let renamed = |name: &str| -> Box<str> {
+            match name.strip_prefix(of) {
+                Some(rest) if rest.starts_with('.') => format!("{module}{rest}").into(),
+                _ => name.into(),
+            }
+        };
+        let library = super::top(module);
+        let green = self.cooperative.iter().any(|name| &**name == library);
+        let mut api = self.clone();
+        api.name = renamed(&self.name);
+        api.same_as = Some(self.name.clone());
+        api.aliases = Box::default();
+        api.bases = self.bases.iter().map(|base| renamed(base)).collect();
+        api.returns = self.returns.renamed(&renamed);
+        api.suspends = self.suspends || (self.blocks && green);
+        api.blocks = self.blocks && !green;
+        api.cooperative = Box::default();
+        api
+    }
+
+    /// What stands for all names of the module `module` that have no row, neither there nor in the module `of`.
+    pub(super) fn rest_of(module: &str, of: &str) -> Api {
+        Api {
+            name: format!("{module}.*").into(),
+            same_as: Some(of.into()),
+            ..Api::default()
+        }
     }
 
     /// Whether it can be called.
@@ -229,7 +271,12 @@ impl Api {
         if forms.is_empty() && !drops.is_empty() {
             return Err("`drops` without a replacement".to_owned());
         }
-        let boxed = |strings: Vec<String>| strings.into_iter().map(Into::into).collect();
+        let boxed = |strings: Vec<String>| -> Box<[Box<str>]> {
+            strings.into_iter().map(Into::into).collect()
+        };
+        if !row.cooperative.is_empty() && !row.blocks {
+            return Err("`cooperative` is for what blocks".to_owned());
+        }
         Ok(Api {
             runs: indices("runs", &row.runs)?,
             since: version("since", &row.since)?,
@@ -241,17 +288,15 @@ impl Api {
             returns,
             suspends: row.suspends,
             blocks: row.blocks,
+            cooperative: boxed(row.cooperative),
+            same_as: row.same_as.map(Into::into),
             escapes: row.escapes,
             calls: calls?.into(),
             rule: row.rule.map(Into::into),
             why_not: row.why_not.map(Into::into),
             note: row.note.map(Into::into),
             drops,
-            spoiled_by: row
-                .spoiled_by
-                .iter()
-                .map(|name| name.as_str().into())
-                .collect(),
+            spoiled_by: boxed(row.spoiled_by),
             forms,
             signature,
         })
@@ -274,6 +319,9 @@ pub(super) struct Row {
     suspends: bool,
     #[serde(default)]
     blocks: bool,
+    #[serde(default)]
+    cooperative: Vec<String>,
+    same_as: Option<String>,
     #[serde(default = "yes")]
     escapes: bool,
     #[serde(default)]

@@ -9,6 +9,8 @@ pub enum Part {
     Text(Box<str>),
     /// What the parameter of that index got, or its default.
     Parameter(usize),
+    /// The object whose member it is.
+    Receiver,
     /// An imported name: `{@anyio}`, `{@functools:partial}`.
     Import {
         /// The module.
@@ -77,6 +79,9 @@ impl Part {
                 name,
             });
         }
+        if name == "self" {
+            return Ok(Part::Receiver);
+        }
         let signature = signature.ok_or_else(|| {
             format!("the template `{template}` has a parameter, the row has no signature")
         })?;
@@ -102,6 +107,7 @@ mod tests {
     fn templates_are_read() {
         let signature = Signature::parse("(when, *, k=1, **rest)").unwrap();
         let read = |text: &str| Template::parse(text, Some(&signature));
+        assert_eq!(read("{self}").unwrap().parts[..], [Part::Receiver]);
         let template = read("await {@anyio}.f({when}, {{}}, {@functools:partial})").unwrap();
         assert!(template.uses(0) && !template.uses(1));
         assert_eq!(

@@ -18,9 +18,10 @@
 use super::signature::{ParameterKind, Signature, is_identifier, split_top_level};
 
 /// A type.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Type {
     /// It can't be said.
+    #[default]
     Unknown,
     /// An instance of a class, `None`, or one of the words `Awaitable`, `Iterator`, …
     Named {
@@ -133,6 +134,20 @@ impl Type {
         Type::Named {
             name: name.into(),
             arguments: arguments.into(),
+        }
+    }
+
+    /// The same type with other names.
+    pub(super) fn renamed(&self, rename: &dyn Fn(&str) -> Box<str>) -> Type {
+        match self {
+            Type::Named { name, arguments } => Type::Named {
+                name: rename(name),
+                arguments: arguments
+                    .iter()
+                    .map(|argument| argument.renamed(rename))
+                    .collect(),
+            },
+            Type::Unknown | Type::Of(..) => self.clone(),
         }
     }
 

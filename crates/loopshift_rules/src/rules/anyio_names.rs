@@ -40,6 +40,11 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             changes.push(decline("it is used through a variable"));
             continue;
         }
+        let receiver = expr.as_attribute_expr().map(|it| it.value.range());
+        if receiver.is_none() && form.template.parts.contains(&Part::Receiver) {
+            changes.push(decline("it is used without its object"));
+            continue;
+        }
         let message = format!("`{}` has a counterpart", use_.api);
         let mut change = Change::new(RULE, use_.place, &*use_.api, message);
         if form.safety == Safety::Unsafe {
@@ -48,7 +53,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         if api.signature.is_none() {
             change.edit(Edit::Replace {
                 range: use_.place.range,
-                pieces: pieces(&form.template, &|_| None),
+                pieces: pieces(&form.template, receiver, &[], &|_| None),
             });
         } else if let Some(call) = view.call_of(use_.place.range) {
             let bound = match cx.bind(api, call) {
@@ -74,7 +79,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             };
             change.edit(Edit::Replace {
                 range: call.range(),
-                pieces: pieces_with_defaults(&form.template, parameters, &argument),
+                pieces: pieces(&form.template, receiver, parameters, &argument),
             });
         } else if let Some(name) = plain_name(&form.template) {
             // Passed on as a function: the same function under its new name.
@@ -112,12 +117,9 @@ fn dropped<'c>(api: &'c crate::catalog::Api, bound: &Bound<'_>) -> Option<&'c st
         .find(|name| bound.get(name).is_some())
 }
 
-fn pieces(template: &Template, argument: &dyn Fn(usize) -> Option<TextRange>) -> Vec<Piece> {
-    pieces_with_defaults(template, &[], argument)
-}
-
-fn pieces_with_defaults(
+fn pieces(
     template: &Template,
+    receiver: Option<TextRange>,
     parameters: &[crate::catalog::Parameter],
     argument: &dyn Fn(usize) -> Option<TextRange>,
 ) -> Vec<Piece> {
@@ -126,6 +128,7 @@ fn pieces_with_defaults(
         .iter()
         .filter_map(|part| match part {
             Part::Text(text) => Some(Piece::from(text.to_string())),
+            Part::Receiver => receiver.map(Piece::Source),
             Part::Parameter(index) => match argument(*index) {
                 Some(range) => Some(Piece::Source(range)),
                 None => {
@@ -158,7 +161,7 @@ fn plain_name(template: &Template) -> Option<Vec<Piece>> {
                 module: module.to_string().into(),
                 name: name.as_ref().map(|name| name.to_string().into()),
             })),
-            Part::Parameter(_) => return None,
+            Part::Parameter(_) | Part::Receiver => return None,
         }
     }
     None
