@@ -9,6 +9,7 @@ use loopshift_python::ast::PythonVersion;
 use loopshift_rules::catalog::{Catalog, Version};
 use loopshift_rules::context::Settings;
 use loopshift_rules::externals::CatalogExternals;
+use loopshift_rules::green::is_green;
 use loopshift_rules::migrate::{Migration, ModuleState, Options, keeps, migrate};
 use loopshift_rules::project::NEWEST_ANYIO;
 use loopshift_rules::registry::{self, RULES};
@@ -162,11 +163,13 @@ fn scanned_uses(sources: &[Source], migration: &Migration, catalog: &Catalog) ->
         let lines = lines
             .entry(use_.place.file)
             .or_insert_with(|| Lines::new(&source.text.text));
-        // What AnyIO has no counterpart for, by its written reason, stays on purpose.
+        // What AnyIO has no counterpart for, by its written reason, stays on purpose, but for green threads: they do not run
+        // on an event loop.
         let kept = use_.api.starts_with("anyio.")
-            || catalog
-                .get(&use_.api)
-                .is_some_and(|api| api.why_not.is_some() && api.rule.is_none());
+            || !is_green(&use_.api)
+                && catalog
+                    .get(&use_.api)
+                    .is_some_and(|api| api.why_not.is_some() && api.rule.is_none());
         let prospect = match fates.get(&use_.place) {
             Some(Prospect::Moves) => Prospect::Moves,
             _ if kept => Prospect::Stays,

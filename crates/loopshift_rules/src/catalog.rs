@@ -242,8 +242,12 @@ impl Catalog {
             let inner = module;
             (module, _) = module.rsplit_once('.')?;
             if let Some(rest) = self.apis.get(format!("{module}.*").as_str()) {
-                // What the name begins with has a row: then it has no such member.
-                return (!self.apis.contains_key(inner)).then_some(rest);
+                // What the name begins with has a row of its own: then it has no such member.
+                let own = self
+                    .apis
+                    .get(inner)
+                    .is_some_and(|api| api.same_as.is_none());
+                return (!own).then_some(rest);
             }
         }
     }

@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod context;
 pub mod externals;
+pub mod green;
 pub mod migrate;
 mod patched;
 pub mod project;

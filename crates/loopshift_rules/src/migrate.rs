@@ -15,6 +15,7 @@ use rustc_hash::FxHashSet;
 use crate::catalog::{Catalog, Kind};
 use crate::context::{Context, Settings, View};
 use crate::externals::CatalogExternals;
+use crate::green;
 use crate::patched;
 use crate::project::{ProjectFile, dependencies};
 use crate::registry::{RULES, Rule};
@@ -58,6 +59,12 @@ pub fn keeps(change: &Change) -> bool {
     anyio_repair::keeps(change)
 }
 
+/// Whether an API is of a library.
+pub(crate) fn is_of(api: &str, library: &str) -> bool {
+    let rest = api.strip_prefix(library);
+    rest.is_some_and(|rest| rest.starts_with('.'))
+}
+
 /// A module that uses the libraries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleState {
@@ -70,8 +77,16 @@ pub struct ModuleState {
 /// The libraries whose uses are looked at on the way to `AnyIO`: what is moved, and what earlier moves left.
 const LIBRARIES: &[&str] = &["asyncio", "anyio"];
 
-/// Words without which a file, and all files in contact with it, can hold nothing for a rule.
-const MENTIONS: &[&str] = &["asyncio", "anyio", "on_event", "IsolatedAsyncio"];
+/// Words without which a file, and all files in contact with it, can hold nothing for a rule, and no use that counts.
+const MENTIONS: &[&str] = &[
+    "asyncio",
+    "anyio",
+    "on_event",
+    "IsolatedAsyncio",
+    "gevent",
+    "eventlet",
+    "greenlet",
+];
 
 /// What tests are run by; only the names that have to do with event loops count.
 const TESTING: &[&str] = &["pytest", "pytest_asyncio", "unittest"];
@@ -109,14 +124,14 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
     let mut program = analyse_for(files, options.settings.python, &externals, &mentions(files));
     let unreadable = std::mem::take(&mut program.unreadable);
     let mut found = uses(&program, |root| {
-        LIBRARIES.contains(&root) || TESTING.contains(&root)
+        [LIBRARIES, TESTING, green::LIBRARIES]
+            .concat()
+            .contains(&root)
     });
     found.retain(|use_| {
-        let of_library = |library: &str| {
-            let rest = use_.api.strip_prefix(library);
-            rest.is_some_and(|rest| rest.starts_with('.'))
-        };
-        LIBRARIES.iter().any(|it| of_library(it)) || anyio_tests::is_of_tests(&use_.api)
+        LIBRARIES.iter().any(|it| is_of(&use_.api, it))
+            || green::is_green(&use_.api)
+            || anyio_tests::is_of_tests(&use_.api)
     });
     let parsed = parse_views(&program, &found, options);
     let views: Vec<Option<View<'_>>> = parsed
@@ -133,11 +148,14 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
         .into_iter()
         .filter(|use_| counts(&views, catalog, use_))
         .collect();
+    let (mut staying, moving): (Vec<Use>, Vec<Use>) =
+        found.into_iter().partition(|it| green::is_green(&it.api));
+    staying.extend(green::reads_of_properties(&program, catalog));
     let callers = program.callers();
     let context = Context::new(
         &program,
         catalog,
-        &found,
+        &moving,
         &callers,
         options.settings,
         &views,
@@ -152,8 +170,9 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
         })
         .collect();
     give_way(&mut changes);
-    patched::decline(&program, catalog, &found, &mut changes);
+    patched::decline(&program, catalog, &moving, &mut changes);
     changes.extend(unhandled(&context, &changes, options));
+    changes.extend(staying.iter().map(|it| green::stays(catalog, it)));
     let strict = CatalogExternals::strict(catalog);
     let verification = Verification {
         before: files,
@@ -189,6 +208,8 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
             catalog,
         );
     }
+    let mut found = [moving.as_slice(), &staying].concat();
+    found.sort_by(|a, b| (a.place, &a.api).cmp(&(b.place, &b.api)));
     Migration {
         plan,
         uses: found,
@@ -216,7 +237,8 @@ fn module_states(found: &[Use], plan: &Plan) -> Vec<ModuleState> {
                 left: Vec::new(),
             });
         }
-        let stays = use_.api.starts_with("asyncio.") && !moved.contains(&use_.place);
+        let bound = use_.api.starts_with("asyncio.") || green::is_green(&use_.api);
+        let stays = bound && !moved.contains(&use_.place);
         if let Some(last) = out.last_mut().filter(|_| stays) {
             last.left.push((use_.place, use_.api.clone()));
         }

@@ -1,5 +1,7 @@
 //! The catalog next to the libraries themselves, under every interpreter that is installed here.
 
+#[path = "catalog/green.rs"]
+mod green;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
