@@ -41,7 +41,8 @@ fn library(python: &Path, name: &str, names: &[&str]) -> Library {
     let output = child.wait_with_output().expect("an end");
     assert!(
         output.status.success(),
-        "{name} is not installed beside {python:?}"
+        "{name} is not installed beside {}",
+        python.display()
     );
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
