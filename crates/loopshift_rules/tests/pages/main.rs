@@ -1,5 +1,5 @@
-//! Every page of `docs/rules` is a test, and every program of `tests/programs`. `docs/writing-pages.md` says how a page is
-//! written.
+//! Every page of `docs/rules` is a test, and so are the guide and every program of `tests/programs`.
+//! `docs/writing-pages.md` says how a page is written.
 
 mod check;
 mod page;
@@ -38,6 +38,16 @@ fn rule_page(path: &Path) -> datatest_stable::Result<()> {
         .and_then(|name| name.to_str())
         .unwrap_or_default();
     let page = page::Page::parse(name, &text).map_err(Failures)?;
+    check_all(path, &page)
+}
+
+/// Checks a guide: all its examples.
+fn guide(path: &Path) -> datatest_stable::Result<()> {
+    let text = std::fs::read_to_string(path)?;
+    check_all(path, &page::Page::parse_guide(&text).map_err(Failures)?)
+}
+
+fn check_all(path: &Path, page: &page::Page) -> datatest_stable::Result<()> {
     let failures: Vec<String> = page
         .examples
         .iter()
@@ -62,4 +72,5 @@ fn whole_program(path: &Path) -> datatest_stable::Result<()> {
 datatest_stable::harness! {
     { test = rule_page, root = "../../docs/rules", pattern = r"^(?!README).*\.md$" },
     { test = whole_program, root = "../../tests/programs", pattern = r"^[^/]+/main\.py$" },
+    { test = guide, root = "../../docs", pattern = r"^from-.*\.md$" },
 }

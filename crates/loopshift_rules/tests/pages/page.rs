@@ -67,6 +67,27 @@ impl Page {
         if text.lines().next() != Some(&format!("# {name}")) {
             return Err(format!("a page begins with its rule: `# {name}`"));
         }
+        let (page, sections) = Page::read(text)?;
+        let known: Vec<&str> = sections
+            .iter()
+            .map(String::as_str)
+            .filter(|section| SECTIONS.contains(section))
+            .collect();
+        if known != SECTIONS {
+            return Err(format!(
+                "the sections are {sections:?}; a page has {SECTIONS:?} in this order"
+            ));
+        }
+        Ok(page)
+    }
+
+    /// Reads a guide: examples under any headings.
+    pub(crate) fn parse_guide(text: &str) -> Result<Page, String> {
+        Page::read(text).map(|(page, _)| page)
+    }
+
+    /// The examples of a text, and its headings.
+    fn read(text: &str) -> Result<(Page, Vec<String>), String> {
         let mut examples: Vec<Example> = Vec::new();
         let mut sections = Vec::new();
         let mut noted = String::new();
@@ -123,23 +144,13 @@ impl Page {
                 }
             }
         }
-        let known: Vec<&str> = sections
-            .iter()
-            .map(String::as_str)
-            .filter(|section| SECTIONS.contains(section))
-            .collect();
-        if known != SECTIONS {
-            return Err(format!(
-                "the sections are {sections:?}; a page has {SECTIONS:?} in this order"
-            ));
-        }
         for example in &examples {
             example.validate()?;
         }
         if !examples.iter().any(|example| !example.after.is_empty()) {
             return Err("a page has at least one example with `before` and `after`".to_owned());
         }
-        Ok(Page { examples })
+        Ok((Page { examples }, sections))
     }
 }
 
