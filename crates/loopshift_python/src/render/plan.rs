@@ -336,7 +336,12 @@ fn check_overlaps(source: &str, edits: &[Edit]) -> Result<BTreeSet<usize>, Confl
             Piece::Source(range) => Some(*range),
             _ => None,
         });
-        if !valid(edit.range()) || !sources.all(valid) {
+        // What is inserted into the text that it repeats would repeat itself, too.
+        let endless = |source: TextRange| {
+            matches!(edit, Edit::Replace { range, .. } if range.is_empty()
+                && source.contains(range.start()))
+        };
+        if !valid(edit.range()) || !sources.all(|range| valid(range) && !endless(range)) {
             return Err(Conflict {
                 first: index,
                 second: index,

@@ -200,7 +200,7 @@ fn run_coroutine(cx: &Context<'_>, callee: Place, change: &mut Change) -> Result
         "only what is waited for at once, by `.result()`, can become `anyio.from_thread.run`; \
          a blocking portal gives futures",
     )?;
-    let mut given = runnable(cx, view, main)?;
+    let mut given = runnable(cx, view, None, main)?;
     given.push(", token=".into());
     given.push(token.range().into());
     change.edits.push((

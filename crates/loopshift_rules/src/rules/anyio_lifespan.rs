@@ -331,7 +331,7 @@ fn started<'c>(
             if !call.arguments.keywords.is_empty() || !is_statement(view, call) || !known {
                 return None;
             }
-            let pieces = runnable(cx, view, &call.arguments.args[0]).ok()?;
+            let pieces = runnable(cx, view, None, &call.arguments.args[0]).ok()?;
             Some((
                 use_,
                 vec![

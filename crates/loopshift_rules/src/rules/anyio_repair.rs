@@ -68,7 +68,7 @@ fn coroutine_given(cx: &Context<'_>, view: &View<'_>, use_: &Use) -> Found {
                 .to_owned(),
         ));
     }
-    match runnable(cx, view, main) {
+    match runnable(cx, view, None, main) {
         Ok(pieces) => {
             change.edit(Edit::Replace {
                 range: inside(call),

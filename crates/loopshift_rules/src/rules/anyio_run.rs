@@ -3,17 +3,17 @@
 //! `anyio.run` takes a function and its positional arguments; its keywords are its own.
 
 mod entry;
+mod layout;
 mod runner;
 
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::Expr;
+use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece};
 
 pub(super) use super::arguments::inside;
-use super::arguments::written;
 use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
 
@@ -48,7 +48,7 @@ fn run(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Chang
         &*use_.api,
         "`asyncio.run` becomes `anyio.run`",
     );
-    let mut pieces = runnable(cx, view, main)?;
+    let mut pieces = runnable(cx, view, Some(call), main)?;
     pieces.extend(options(&bound));
     change.edit(Edit::replace(call.func.range(), "{@anyio}.run", &[]));
     change.edit(Edit::Replace {
@@ -58,13 +58,15 @@ fn run(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Chang
     Ok(change)
 }
 
-/// The function and arguments that make the coroutine `main`, as `anyio.run` and its like take them.
+/// The function and arguments that make the coroutine `main`, as `anyio.run` and its like take them; `outer` is the call
+/// that holds nothing else, whose lines are kept.
 ///
 /// # Errors
 /// Why it can't be said.
 pub(super) fn runnable(
     cx: &Context<'_>,
     view: &View<'_>,
+    outer: Option<&ExprCall>,
     main: &Expr,
 ) -> Result<Vec<Piece>, &'static str> {
     let Expr::Call(call) = main else {
@@ -102,22 +104,8 @@ pub(super) fn runnable(
     if of_asyncio {
         return Err("what it runs is asyncio's own: write an `async def` that awaits it");
     }
-    let mut pieces: Vec<Piece> = Vec::new();
     let partial = !call.arguments.keywords.is_empty();
-    if partial {
-        pieces.extend(loopshift_python::edit::pieces("{@functools:partial}(", &[]));
-    }
-    pieces.push(call.func.range().into());
-    if let Some(arguments) = written(view, call) {
-        pieces.push(", ".into());
-        // As they stand, with their comments and line ends.
-        let start = inside(call).start();
-        pieces.push(loopshift_python::TextRange::new(start, arguments.end()).into());
-    }
-    if partial {
-        pieces.push(")".into());
-    }
-    Ok(pieces)
+    Ok(layout::laid_out(view, outer, call, partial))
 }
 
 /// Whether a change hands over options that only the asyncio backend takes.

@@ -91,13 +91,24 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
                 pieces: vec![format!("await {group}.start").into()],
             },
         ));
-        change.edits.push((
-            use_.place.file,
-            Edit::Replace {
-                range: TextRange::empty(inside(call).start()),
-                pieces: vec![Piece::Helper(&ON_SIGNAL), ", ".into()],
-            },
-        ));
+        // On a line of its own where the arguments are.
+        let open = inside(call).start();
+        let first = call.arguments.args.first().map_or(open, Ranged::start);
+        let before = TextRange::new(open, first.max(open));
+        let text = view.text(before);
+        let (range, pieces) = if text.contains('\n') && text.trim().is_empty() {
+            let helper = Piece::Helper(&ON_SIGNAL);
+            (
+                before,
+                vec![before.into(), helper, ",".into(), before.into()],
+            )
+        } else {
+            let start = TextRange::empty(open);
+            (start, vec![Piece::Helper(&ON_SIGNAL), ", ".into()])
+        };
+        change
+            .edits
+            .push((use_.place.file, Edit::Replace { range, pieces }));
     }
     let start = statements
         .iter()

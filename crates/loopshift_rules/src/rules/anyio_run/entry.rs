@@ -178,7 +178,7 @@ fn run_or_shutdown(
     {
         return whole_statement(cx, place).map(Some);
     }
-    let pieces = runnable(cx, view, main)?;
+    let pieces = runnable(cx, view, Some(call), main)?;
     change.edits.push((
         place.file,
         Edit::replace(call.func.range(), "{@anyio}.run", &[]),

@@ -122,7 +122,7 @@ fn convert(cx: &Context<'_>, cluster: &Cluster) -> Result<Change, String> {
             member.place.file,
             Edit::Replace {
                 range: inside(call),
-                pieces: runnable(cx, view, main)?,
+                pieces: runnable(cx, view, Some(call), main)?,
             },
         ));
     }
