@@ -93,7 +93,12 @@ fn lock<'v>(
         let view = view(cx, member.place)?;
         match method(member) {
             "release" => {}
-            "acquire" => acquires(cx, view, member, change)?,
+            "acquire" => {
+                if owned && !runs_here(cx, view, member, change) {
+                    return Err(of_another_task(member, "lock"));
+                }
+                acquires(cx, view, member, change)?;
+            }
             "locked" if owned => {}
             "locked" => locked(view, member, change)?,
             name => return Err(unknown_member(member, name, "lock")),
@@ -367,6 +372,9 @@ fn condition<'v>(
             "locked" => {}
             "notify" | "notify_all" => held(view, member, members, change),
             "acquire" => acquires(cx, view, member, change)?,
+            "wait" | "wait_for" if !runs_here(cx, view, member, change) => {
+                return Err(of_another_task(member, "condition"));
+            }
             "wait" => {
                 held(view, member, members, change);
                 acquires(cx, view, member, change)?;
@@ -379,6 +387,47 @@ fn condition<'v>(
         }
     }
     Ok(Form::anyio("Condition"))
+}
+
+/// Whether the task that calls a method also runs it: in `AnyIO` the task owns the lock. `asyncio.wait_for` runs it in a
+/// task of its own (before Python 3.12), so both move together. False where another task runs it.
+fn runs_here(cx: &Context<'_>, view: &View<'_>, member: &Member, change: &mut Change) -> bool {
+    let Some(call) = view.call_of(member.place.range) else {
+        return true;
+    };
+    if view.await_of(call.range()).is_some() {
+        return true;
+    }
+    let outer = view.tree.ancestors(call).find_map(|node| match node {
+        AnyNodeRef::ExprCall(outer) => Some(outer),
+        _ => None,
+    });
+    match outer.and_then(|outer| Some((outer, cx.api_of(view, &outer.func)?))) {
+        Some((outer, "asyncio.wait_for")) => {
+            change.requires.push(view.place(&*outer.func));
+            true
+        }
+        Some((_, api)) => !matches!(
+            api,
+            "asyncio.create_task"
+                | "asyncio.ensure_future"
+                | "asyncio.gather"
+                | "asyncio.shield"
+                | "asyncio.TaskGroup.create_task"
+                | "asyncio.AbstractEventLoop.create_task"
+        ),
+        None => true,
+    }
+}
+
+fn of_another_task(member: &Member, what: &str) -> Obstacle {
+    Obstacle::new(
+        member.place,
+        format!(
+            "`{}` runs in a task of its own, and AnyIO's {what} belongs to the task that takes it",
+            method(member)
+        ),
+    )
 }
 
 /// Waiting and notifying needs the current task to hold the condition itself: seen where `async with` is around.

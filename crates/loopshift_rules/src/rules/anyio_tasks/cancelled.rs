@@ -9,11 +9,12 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
 use loopshift_python::{Ranged, TextRange};
 
-use super::family::{Family, Model};
+use super::family::{Family, Model, WaitKind};
 use super::region::visit_exprs;
 use super::suites::each;
 use crate::context::{Context, View};
 use crate::rules::code::definition;
+use crate::rules::shared::is_statement;
 
 /// What a cancellation needs in the functions that it can reach.
 #[derive(Default)]
@@ -27,6 +28,18 @@ pub(super) struct Reached {
 /// Whether some task of the family is told to stop.
 pub(super) fn is_cancelled(family: &Family<'_>) -> bool {
     family.members.iter().any(|member| member.name == "cancel")
+}
+
+/// Whether the results of a family with cancelled tasks are used together with the errors, where asyncio gives a
+/// `CancelledError`.
+pub(super) fn is_result(model: &Model<'_>, index: usize) -> bool {
+    let family = &model.families[index];
+    is_cancelled(family)
+        && model.waits.iter().any(|wait| {
+            wait.kind == WaitKind::Gather { exceptions: true }
+                && !is_statement(wait.view, wait.await_)
+                && (wait.sites.iter()).any(|site| family.cluster.sites.contains(site))
+        })
 }
 
 /// Whether a task may be told to stop before it has started: then asyncio never runs it.

@@ -13,7 +13,7 @@ use super::timers::{self, Timer};
 use super::waiting;
 use crate::context::{Context, View};
 
-const TASK: &str = "asyncio.Task";
+pub(super) const TASK: &str = "asyncio.Task";
 
 /// A call that makes a task.
 pub(super) struct Spawn<'c> {

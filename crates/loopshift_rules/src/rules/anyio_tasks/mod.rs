@@ -14,6 +14,7 @@ mod forms;
 mod group;
 mod helpers;
 mod host;
+mod identity;
 mod keep;
 mod known;
 mod life;
@@ -132,6 +133,20 @@ fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
         if !model.families[index].is_of_timers() && cancelled::before_start(model, index) {
             model.families[index].refusal = Some(
                 "it is cancelled before it can start: asyncio never runs it then, and AnyIO does"
+                    .to_owned(),
+            );
+            continue;
+        }
+        if let Some(place) = identity::compared(cx, &model.families[index]) {
+            let line = cx.program.line(place);
+            model.families[index].refusal = Some(format!(
+                "at line {line} it is compared with a task that asyncio names: AnyIO's handles are not known there"
+            ));
+            continue;
+        }
+        if cancelled::is_result(model, index) {
+            model.families[index].refusal = Some(
+                "what `gather` gives for a cancelled task is used: AnyIO has no error to give in its place"
                     .to_owned(),
             );
             continue;
