@@ -12,7 +12,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Keyword, Stmt};
 use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
-use super::awaited::{Awaited, coroutines, of_all, statement_around};
+use super::awaited::{Awaited, awaited, coroutines, of_all, statement_around};
 use super::cancellation::handlers_by_function;
 use super::code::{Reach, has_comment};
 use super::gather_helpers::{
@@ -92,6 +92,12 @@ fn moved<'c>(
         Awaited::Shield => {
             return Err("it waits for `asyncio.shield`, which has no counterpart here".to_owned());
         }
+        Awaited::Unknown if kept_object(cx, view, call) => {
+            return Err(
+                "what it waits for is not known, and may be a task or a future, which AnyIO's does not take"
+                    .to_owned(),
+            );
+        }
         Awaited::Unknown => change.caveat(
             "what it waits for is not known: AnyIO takes coroutines only, no tasks and no futures",
         ),
@@ -139,6 +145,14 @@ fn may_raise(facts: &Facts<'_, '_>, view: &View<'_>, call: &ExprCall) -> bool {
         .args
         .iter()
         .any(|argument| facts.raising.awaiting(view, argument))
+}
+
+/// Whether something is waited for that was made elsewhere and is not known: more often a task than a coroutine.
+fn kept_object(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    call.arguments.args.iter().any(|argument| {
+        matches!(argument, Expr::Name(_) | Expr::Attribute(_))
+            && awaited(cx, view, argument) == Awaited::Unknown
+    })
 }
 
 fn inner(argument: &Expr) -> &Expr {

@@ -2,6 +2,8 @@
 //!
 //! Below, it is a class of its own: whatever waits must raise the builtin one first, or handlers name both.
 
+use std::collections::BTreeSet;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, StmtTry};
@@ -9,6 +11,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::cancellation::{Role, role};
+use super::code::{Reach, called_within};
 use super::timeouts::RAISING;
 use crate::context::{Context, View};
 
@@ -29,9 +32,28 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     } else {
         Vec::new()
     };
-    let all_move = old && all_waits_move(cx);
+    let staying = if old {
+        staying_waits(cx)
+    } else {
+        BTreeSet::new()
+    };
+    let all_move = old && staying.is_empty();
+    let facts = Facts {
+        old,
+        moving: waits
+            .iter()
+            .copied()
+            .filter(|place| !staying.contains(place))
+            .collect(),
+        staying,
+        reach: if old && !all_move {
+            Some(Reach::new(cx))
+        } else {
+            None
+        },
+    };
     for (use_, _, view) in uses {
-        changes.push(match moved(cx, use_, view, old, all_move) {
+        changes.push(match moved(cx, use_, view, &facts) {
             Ok(mut change) => {
                 if all_move {
                     change.requires.clone_from(&waits);
@@ -43,21 +65,52 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
 }
 
-/// Whether the rules have a change for every wait that raises the exception.
-fn all_waits_move(cx: &Context<'_>) -> bool {
+/// What is known of the waits that raise the exception.
+struct Facts {
+    /// Whether the program may run on a Python where it is a class of its own.
+    old: bool,
+    /// The waits that the rules move.
+    moving: BTreeSet<Place>,
+    /// The waits that stay.
+    staying: BTreeSet<Place>,
+    /// Who calls whom, where some wait stays.
+    reach: Option<Reach>,
+}
+
+/// The waits that raise the exception and that the rules have no change for.
+fn staying_waits(cx: &Context<'_>) -> BTreeSet<Place> {
     let mut changes = Vec::new();
     super::anyio_wait_for::plan(cx, &mut changes);
     super::anyio_timeout::plan(cx, &mut changes);
-    changes.iter().all(|change| change.declined.is_none())
+    changes
+        .iter()
+        .filter(|change| change.declined.is_some())
+        .map(|change| change.place)
+        .collect()
 }
 
-fn moved(
-    cx: &Context<'_>,
-    use_: &Use,
-    view: &View<'_>,
-    old: bool,
-    all_move: bool,
-) -> Result<Change, String> {
+/// Whether all that a `try` waits for with a timeout stays, so that its handler has nothing new to catch.
+fn waits_stay(cx: &Context<'_>, view: &View<'_>, facts: &Facts, stmt: &StmtTry) -> bool {
+    let (Some(first), Some(last), Some(reach)) =
+        (stmt.body.first(), stmt.body.last(), facts.reach.as_ref())
+    else {
+        return false;
+    };
+    let body = view.place(TextRange::new(first.start(), last.end()));
+    let within = |place: &Place| place.file == body.file && body.range.contains_range(place.range);
+    if facts.moving.iter().any(within) || !facts.staying.iter().any(within) {
+        return false;
+    }
+    let called = reach.from(called_within(cx, body));
+    !facts
+        .moving
+        .iter()
+        .any(|place| called.contains(&cx.program.function_at(*place)))
+}
+
+fn moved(cx: &Context<'_>, use_: &Use, view: &View<'_>, facts: &Facts) -> Result<Change, String> {
+    let old = facts.old;
+    let all_move = facts.staying.is_empty();
     let message = "`asyncio.TimeoutError` becomes the builtin `TimeoutError`";
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     let expr = view
@@ -84,11 +137,19 @@ fn moved(
                     .to_owned(),
             );
         }
-        if let Some(AnyNodeRef::ExprTuple(tuple)) = view.tree.parent(expr)
-            && tuple
-                .elts
-                .iter()
-                .any(|other| matches!(other, Expr::Name(name) if name.id == "TimeoutError"))
+        if let Role::Handler(stmt, _) = role
+            && waits_stay(cx, view, facts, stmt)
+        {
+            return Err("the wait that raises it stays".to_owned());
+        }
+        let beside: &[Expr] = match view.tree.parent(expr) {
+            Some(AnyNodeRef::ExprTuple(tuple)) => &tuple.elts,
+            Some(AnyNodeRef::Arguments(arguments)) => &arguments.args,
+            _ => &[],
+        };
+        if beside
+            .iter()
+            .any(|other| matches!(other, Expr::Name(name) if name.id == "TimeoutError"))
         {
             // It names both already.
             return Ok(change);
