@@ -92,7 +92,13 @@ const MENTIONS: &[&str] = &[
 const TESTING: &[&str] = &["pytest", "pytest_asyncio", "unittest"];
 
 /// The packages whose imports go when nothing needs them any more.
-const LEFT: &[&str] = &["asyncio", "pytest_asyncio", "unittest", "anyio"];
+const LEFT: &[&str] = &[
+    "asyncio",
+    "concurrent",
+    "pytest_asyncio",
+    "unittest",
+    "anyio",
+];
 
 /// The words without which a file can hold nothing for a rule. Where some tests are run by pytest-asyncio, the
 /// fixtures that they use may stand in any file of tests.

@@ -95,6 +95,25 @@ fn write(
 ) -> Result<(), Obstacle> {
     let refuse = |reason: String| Obstacle::new(member.place, reason);
     let name = method(member);
+    if name == "set_result"
+        && let Some(AnyNodeRef::Arguments(_)) = view
+            .tree
+            .expr_at(member.place.range)
+            .and_then(|expr| view.tree.parent(expr))
+        && let Some(object) = receiver(view, member.place.range)
+    {
+        // Passed on as a function.
+        let head = TextRange::empty(object.start());
+        replace(
+            change,
+            view,
+            head,
+            pieces("{@functools:partial}(setattr, ", &[]),
+        );
+        let tail = TextRange::new(object.end(), member.place.range.end());
+        replace(change, view, tail, vec![", \"return_value\")".into()]);
+        return Ok(());
+    }
     let call = view.call_of(member.place.range).ok_or_else(|| {
         refuse(format!(
             "`{name}` is passed on, and AnyIO has a property for it"

@@ -10,24 +10,56 @@ use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
-use loopshift_python::edit::{Edit, pieces};
+use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::tree::{FunctionLike, generators};
 use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
 use super::arguments::{with_brackets, written};
 use super::cancel::can_be_cancelled;
+use super::executors;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
-const RULE: &str = "anyio-to-thread";
+pub(super) const RULE: &str = "anyio-to-thread";
+
+/// What a call of `run_in_executor` is to run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pool {
+    /// The threads of the event loop.
+    Default,
+    /// Threads of the program's own pool.
+    Threads,
+    /// Processes.
+    Processes,
+}
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let mut spoken = executors::plan(cx, changes);
+    let mut started = Vec::new();
+    super::anyio_tasks::plan_offloaded(cx, &mut started);
+    for change in &started {
+        spoken.extend(change.covers.iter().copied().chain([change.place]));
+    }
+    changes.extend(started);
     for (use_, api, view) in cx.uses_for(RULE) {
+        if spoken.contains(&use_.place) {
+            continue;
+        }
         let planned = match use_.api.as_str() {
             "asyncio.to_thread" => to_thread(cx, use_, view),
             _ => run_in_executor(cx, use_, api, view),
         };
+        let planned = planned.map(|mut change| {
+            if cx
+                .uses
+                .iter()
+                .any(|it| it.api == "asyncio.AbstractEventLoop.set_default_executor")
+            {
+                change.caveat("the program sets an executor of its own, and AnyIO does not run its threads there");
+            }
+            change
+        });
         changes.push(
             planned.unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
         );
@@ -63,7 +95,9 @@ fn to_thread(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, St
         ));
         tail.push(")".into());
     }
-    tail.extend(abandon(cx, view.place(call)));
+    if can_be_cancelled(cx, view.place(call)) {
+        tail.push(abandon(cx));
+    }
     if !tail.is_empty() {
         change.edit(Edit::Replace {
             range: TextRange::empty(arguments.end()),
@@ -91,34 +125,77 @@ fn run_in_executor(
         return Err("its arguments are given by keyword: write them in order first".to_owned());
     }
     let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
-    let (Some(executor), Some(function)) = (bound.get("executor"), bound.get("func")) else {
+    let Some(executor) = bound.get("executor") else {
         return Err("there is no function to call".to_owned());
     };
     if !executor.is_none_literal_expr() {
         return Err(
-            "it runs in an executor of its own: AnyIO has no executors; where the pool is used for nothing else, \
-             `limiter=anyio.CapacityLimiter(n)` bounds the threads"
+            "it runs in an executor of its own that can't be followed: AnyIO has no executors; where the pool is used \
+             for nothing else, `limiter=anyio.CapacityLimiter(n)` bounds the threads"
                 .to_owned(),
         );
     }
-    if !is_awaited_at_once(cx, view, call) {
-        return Err(
-            "the call starts at once and is not awaited where it is made: start a task for it first".to_owned(),
-        );
-    }
-    let arguments = written(view, call).ok_or("there is no function to call")?;
     let mut change = Change::new(
         RULE,
         use_.place,
         &*use_.api,
         "`run_in_executor` becomes `anyio.to_thread.run_sync`",
     );
+    rewrite(cx, view, call, Pool::Default, &mut change)?;
+    Ok(change)
+}
+
+/// The edits that make a call of `run_in_executor`, awaited in place, one of `run_sync`.
+///
+/// # Errors
+/// Why there is no form.
+pub(super) fn rewrite(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    pool: Pool,
+    change: &mut Change,
+) -> Result<(), String> {
+    if !is_awaited_at_once(cx, view, call) {
+        return Err(
+            "the call starts at once and is not awaited where it is made: start a task for it first".to_owned(),
+        );
+    }
     // `asyncio.get_running_loop().run_in_executor`: the inner call goes with it.
-    change.edit(Edit::replace(
-        call.func.range(),
-        "{@anyio.to_thread}.run_sync",
-        &[],
-    ));
+    let callee = match pool {
+        Pool::Processes => "{@anyio.to_process}.run_sync",
+        Pool::Default | Pool::Threads => "{@anyio.to_thread}.run_sync",
+    };
+    change
+        .edits
+        .push((view.file, Edit::replace(call.func.range(), callee, &[])));
+    arguments_of(cx, view, call, pool, false, change)?;
+    limit(cx, view, call, call.arguments.args.get(1), change);
+    Ok(())
+}
+
+/// The edits that make the arguments of `run_in_executor` those of `run_sync`.
+///
+/// # Errors
+/// Why there is no form.
+pub(super) fn arguments_of(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    pool: Pool,
+    abandoned: bool,
+    change: &mut Change,
+) -> Result<(), String> {
+    if !call.arguments.keywords.is_empty() {
+        return Err("its arguments are given by keyword: write them in order first".to_owned());
+    }
+    let [executor, function, ..] = &*call.arguments.args else {
+        return Err("there is no function to call".to_owned());
+    };
+    if executor.is_starred_expr() || function.is_starred_expr() {
+        return Err("there is no function to call".to_owned());
+    }
+    let arguments = written(view, call).ok_or("there is no function to call")?;
     let first = with_brackets(view, call, function);
     let mut front = TextRange::new(arguments.start(), first.start());
     if view.text(front).contains('#')
@@ -131,36 +208,55 @@ fn run_in_executor(
         // A comment stays where it is.
         front = TextRange::new(arguments.start(), end);
     }
-    let callee = reads_context(cx, view.place(function));
-    change.edit(if callee {
-        Edit::replace(front, "{@contextvars:Context}().run, ", &[])
-    } else {
-        Edit::delete(front)
-    });
-    let tail = abandon(cx, view.place(call));
-    if !tail.is_empty() {
-        change.edit(Edit::Replace {
-            range: TextRange::empty(arguments.end()),
-            pieces: tail,
-        });
+    let isolated = pool != Pool::Processes && reads_context(cx, view.place(function));
+    change.edits.push((
+        view.file,
+        if isolated {
+            Edit::replace(front, "{@contextvars:Context}().run, ", &[])
+        } else {
+            Edit::delete(front)
+        },
+    ));
+    let mut tail: Vec<Piece> = Vec::new();
+    if pool != Pool::Default {
+        if !matches!(executor, Expr::Name(_) | Expr::Attribute(_)) {
+            return Err("its executor is made where it is given".to_owned());
+        }
+        tail.push(", limiter=".into());
+        tail.push(executor.range().into());
     }
-    limit(cx, view, call, Some(function), &mut change);
-    Ok(change)
+    let place = view.place(call);
+    if pool == Pool::Processes {
+        change.caveat(
+            "the processes import the program anew, where those of the executor may be copies of it, with its state",
+        );
+        if can_be_cancelled(cx, place) {
+            tail.push(", cancellable=True".into());
+            change.caveat("a process is ended when its call is cancelled, and goes on in asyncio");
+        }
+    } else if abandoned || can_be_cancelled(cx, place) {
+        tail.push(abandon(cx));
+    }
+    if !tail.is_empty() {
+        change.edits.push((
+            view.file,
+            Edit::Replace {
+                range: TextRange::empty(arguments.end()),
+                pieces: tail,
+            },
+        ));
+    }
+    Ok(())
 }
 
-/// What is added where a cancellation can reach the call.
-fn abandon(cx: &Context<'_>, place: Place) -> Vec<loopshift_python::edit::Piece> {
-    if !can_be_cancelled(cx, place) {
-        return Vec::new();
+/// What lets the task go on when it is cancelled, as in asyncio.
+fn abandon(cx: &Context<'_>) -> Piece {
+    if cx.settings.anyio_has(4, 1) {
+        ", abandon_on_cancel=True"
+    } else {
+        ", cancellable=True"
     }
-    vec![
-        if cx.settings.anyio_has(4, 1) {
-            ", abandon_on_cancel=True"
-        } else {
-            ", cancellable=True"
-        }
-        .into(),
-    ]
+    .into()
 }
 
 /// Calls of asyncio that await what they are given, or start it at once.
@@ -172,7 +268,7 @@ const AWAITING: &[&str] = &[
 ];
 
 /// Whether nothing can happen between the start of the call and the wait for it.
-fn is_awaited_at_once(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+pub(super) fn is_awaited_at_once(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
     if view.await_of(call.range()).is_some() {
         return true;
     }
@@ -254,7 +350,7 @@ fn is_gathered_next(
 }
 
 /// Whether the function may read a context variable: asyncio does not hand them to the executor, and `AnyIO` does.
-fn reads_context(cx: &Context<'_>, function: Place) -> bool {
+pub(super) fn reads_context(cx: &Context<'_>, function: Place) -> bool {
     let has_variables = cx.program.flow.linked.modules.iter().any(|module| {
         module.exprs.iter().any(|(_, node)| {
             cx.program.flow.values_of(*node).any(|value| {

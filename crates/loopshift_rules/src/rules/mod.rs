@@ -36,6 +36,7 @@ pub(crate) mod byte_streams;
 pub(crate) mod cancel;
 pub(crate) mod cancellation;
 pub(crate) mod code;
+pub(crate) mod executors;
 pub(crate) mod gather_helpers;
 pub(crate) mod held;
 pub(crate) mod leaving;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_python::ast::{AnyNodeRef, Expr};
-use loopshift_python::edit::Edit;
+use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::RULE;
@@ -53,12 +53,19 @@ pub(super) fn plan(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change
                 change.requires.push(spawn.callee);
             }
         }
-        let class = if scopes {
-            "{@anyio}.CancelScope"
+        let function = cx.program.function_at(use_.place);
+        let ended = model
+            .families
+            .iter()
+            .any(|family| family.callbacks.functions.contains(&function));
+        change.edit(if ended && matches!(target, Target::Holder(_)) {
+            let class = Piece::Helper(&super::callbacks::ENDED);
+            Edit::replace(use_.place.range, "{0}", &[class])
+        } else if scopes {
+            Edit::replace(use_.place.range, "{@anyio}.CancelScope", &[])
         } else {
-            "{@anyio}.TaskHandle"
-        };
-        change.edit(Edit::replace(use_.place.range, class, &[]));
+            Edit::replace(use_.place.range, "{@anyio}.TaskHandle", &[])
+        });
         changes.push(change);
     }
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -14,11 +13,11 @@ use super::forms::{Out, edit_wait, under_timeout};
 use super::life::ExitKind;
 use super::region::{Region, waits_of};
 use super::rename::{rename_cancelled, rename_state};
+use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
-use super::{helpers, host, members, timers};
+use super::{callbacks, helpers, host, members, offload, timers};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
-use crate::rules::shared::is_statement;
 
 /// What becomes of the error of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,7 +255,10 @@ fn change(
     }
     let mut gone: BTreeSet<Place> = BTreeSet::new();
     for index in &all {
-        gone.extend(&model.families[*index].keeping.statements);
+        let family = &model.families[*index];
+        gone.extend(&family.keeping.statements);
+        gone.extend(family.callbacks.all.iter().map(|it| it.statement));
+        change.covers.extend(&family.callbacks.asked);
     }
     for place in gone {
         deleted.push(place.range);
@@ -269,12 +271,19 @@ fn change(
         let Some(group) = groups.get(&spawn.function) else {
             return decline("its task group is not at hand where it is made");
         };
+        let (family, waits) = (&model.families[*index], waits_of(model, *index));
         if let Some(timer) = spawn.timer {
-            let family = &model.families[*index];
             timers::edit(cx, &mut change, spawn, timer, family, group);
-            continue;
+        } else if callbacks::edit_spawn(&mut change, spawn, family, errors[index], group) {
+        } else if spawn.offloaded {
+            let errors = errors[index];
+            if let Err(reason) = offload::edit(cx, &mut change, spawn, family, waits, errors, group)
+            {
+                return decline(&reason);
+            }
+        } else {
+            edit_spawn(cx, &mut change, spawn, errors[index], group, &deleted);
         }
-        edit_spawn(cx, &mut change, spawn, errors[index], group, &deleted);
     }
     thread::edit(cx, &mut change, &way, &parameter, &groups);
     let entering: BTreeSet<FuncId> = component.hosted.values().copied().collect();
@@ -337,11 +346,7 @@ fn errors_of(
         return Errors::None;
     }
     let raising = Raising::new(cx);
-    if family
-        .spawns
-        .iter()
-        .all(|spawn| !raising.awaiting(spawn.view, spawn.coro))
-    {
+    if family.spawns.iter().all(|spawn| !spawn.may_raise(&raising)) {
         return Errors::None;
     }
     let mut waited = false;
@@ -364,8 +369,17 @@ fn errors_of(
             _ => {}
         }
     }
-    if waited {
+    // A callback is what several tasks meet in, of which some may be waited for and others not.
+    let all_waited = family.spawns.iter().all(|spawn| {
+        let site = spawn.site();
+        waits_of(model, index).any(|wait| wait.sites.contains(&site))
+    });
+    if waited && !all_waited && !family.callbacks.all.is_empty() {
+        Errors::Kept
+    } else if waited {
         Errors::Leave
+    } else if family.callbacks.look {
+        Errors::Kept
     } else {
         Errors::Logged
     }
@@ -388,148 +402,6 @@ fn caught_inside(
                 || !at.contains_range(region.run.range())
                 || at == &region.run.range())
     })
-}
-
-/// `tg.create_task(f(x))` of a group as `tg.start_soon(f, x)`, for versions whose groups give no handles.
-///
-/// # Errors
-/// Why it can't be written so.
-pub(super) fn as_started(
-    cx: &Context<'_>,
-    change: &mut Change,
-    spawn: &Spawn<'_>,
-) -> Result<(), String> {
-    let why = "the handle of a task needs AnyIO 4.14, and the project allows an older one";
-    let Expr::Attribute(callee) = &*spawn.call.func else {
-        return Err(why.to_owned());
-    };
-    if !is_statement(spawn.view, spawn.call) || !spawn.call.arguments.keywords.is_empty() {
-        return Err(why.to_owned());
-    }
-    let edits = as_function(cx, spawn.view, spawn.coro)
-        .ok_or("the coroutine of the task is not a plain call")?;
-    let file = spawn.view.file;
-    change
-        .edits
-        .push((file, Edit::replace(callee.attr.range(), "start_soon", &[])));
-    change
-        .edits
-        .extend(edits.into_iter().map(|edit| (file, edit)));
-    Ok(())
-}
-
-fn edit_spawn(
-    cx: &Context<'_>,
-    change: &mut Change,
-    spawn: &Spawn<'_>,
-    errors: Errors,
-    group: &str,
-    deleted: &[TextRange],
-) {
-    let file = spawn.view.file;
-    let view = spawn.view;
-    let group = Piece::from(group.to_owned());
-    let mut unused = is_statement(view, spawn.call);
-    // `t = …`, where nothing reads `t` any more.
-    if let Some(AnyNodeRef::StmtAssign(assign)) = view.tree.parent(spawn.call)
-        && let [Expr::Name(name)] = &assign.targets[..]
-        && is_unread(view, name.id.as_str(), assign.range(), deleted)
-    {
-        unused = true;
-        let target = TextRange::new(assign.start(), spawn.call.start());
-        change.edits.push((file, Edit::delete(target)));
-    }
-    let plain_arguments = spawn.call.arguments.keywords.is_empty();
-    let callee = spawn.call.func.range();
-    match errors {
-        Errors::Kept | Errors::Logged => {
-            let helper = Piece::Helper(if errors == Errors::Kept {
-                &helpers::OUTCOME
-            } else {
-                &helpers::LOG_ERRORS
-            });
-            if unused && plain_arguments {
-                change
-                    .edits
-                    .push((file, Edit::replace(callee, "{0}.start_soon", &[group])));
-                change
-                    .edits
-                    .push((file, Edit::insert(spawn.coro.start(), "{0}, ", &[helper])));
-            } else {
-                change
-                    .edits
-                    .push((file, Edit::replace(callee, "{0}.create_task", &[group])));
-                change
-                    .edits
-                    .push((file, Edit::insert(spawn.coro.start(), "{0}(", &[helper])));
-                change
-                    .edits
-                    .push((file, Edit::insert(spawn.coro.end(), ")", &[])));
-            }
-        }
-        Errors::None | Errors::Leave => {
-            if unused && let Some(edits) = as_function(cx, view, spawn.coro) {
-                change
-                    .edits
-                    .push((file, Edit::replace(callee, "{0}.start_soon", &[group])));
-                change
-                    .edits
-                    .extend(edits.into_iter().map(|edit| (file, edit)));
-            } else {
-                change
-                    .edits
-                    .push((file, Edit::replace(callee, "{0}.create_task", &[group])));
-            }
-        }
-    }
-}
-
-/// Edits that turn the call `f(a, b)` into `f, a, b`.
-fn as_function(cx: &Context<'_>, view: &View<'_>, coro: &Expr) -> Option<Vec<Edit>> {
-    let Expr::Call(call) = coro else { return None };
-    let known = cx
-        .program
-        .values_at(view.place(coro))
-        .all(|value| matches!(value, loopshift_engine::flow::value::Value::Coroutine(_)));
-    if !known || !call.arguments.keywords.is_empty() {
-        return None;
-    }
-    let (Some(first), Some(last)) = (call.arguments.args.first(), call.arguments.args.last())
-    else {
-        let brackets = call.arguments.range();
-        return (!view.text(brackets).contains('#')).then(|| vec![Edit::delete(brackets)]);
-    };
-    if first.is_generator_expr() {
-        return None;
-    }
-    let open = TextRange::new(call.func.end(), first.start());
-    let close = TextRange::new(last.end(), call.end());
-    if [open, close]
-        .iter()
-        .any(|range| view.text(*range).contains(['#', '\n']))
-    {
-        return None;
-    }
-    Some(vec![Edit::replace(open, ", ", &[]), Edit::delete(close)])
-}
-
-/// Whether a variable is bound once, and only read in statements that go.
-fn is_unread(view: &View<'_>, name: &str, binding: TextRange, deleted: &[TextRange]) -> bool {
-    let scope = view.scopes.at(binding.start());
-    let Some(scope) = view.scopes.resolve(name, scope) else {
-        return false;
-    };
-    let once = view.scopes.scopes[scope]
-        .bindings
-        .get(name)
-        .is_some_and(|bindings| bindings.len() == 1);
-    let gone = view
-        .scopes
-        .references
-        .iter()
-        .filter(|it| it.name == name && view.scopes.resolve(name, it.scope) == Some(scope))
-        .all(|it| deleted.iter().any(|range| range.contains_range(it.range)));
-    scope != 0 && once && gone
 }
 
 /// Tells the group to stop where asyncio would cancel what is left.

@@ -8,10 +8,13 @@ use loopshift_engine::ir::{ContainerId, ContainerKind, FuncId};
 use loopshift_engine::objects::{Cluster, made_clusters};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprAwait, ExprCall};
 
+use super::callbacks::Callbacks;
 use super::keep::Keeping;
+use super::offload;
 use super::timers::{self, Timer};
 use super::waiting;
 use crate::context::{Context, View};
+use crate::rules::raising::Raising;
 
 pub(super) const TASK: &str = "asyncio.Task";
 
@@ -32,12 +35,27 @@ pub(super) struct Spawn<'c> {
     pub(super) in_group: bool,
     /// When the loop is to call, where it makes no task.
     pub(super) timer: Option<Timer>,
+    /// Whether it is a call that runs in a thread, and `coro` its function.
+    pub(super) offloaded: bool,
 }
 
 impl Spawn<'_> {
     /// The rule that speaks for it.
     pub(super) fn rule(&self) -> &'static str {
-        self.timer.map_or(super::RULE, |_| timers::RULE)
+        match self.timer {
+            Some(_) => timers::RULE,
+            None if self.offloaded => offload::RULE,
+            None => super::RULE,
+        }
+    }
+
+    /// Whether what it runs may raise an error.
+    pub(super) fn may_raise(&self, raising: &Raising<'_, '_>) -> bool {
+        if self.offloaded {
+            raising.calling(self.view, self.coro)
+        } else {
+            raising.awaiting(self.view, self.coro)
+        }
     }
 
     /// The call as a place, by which values know it.
@@ -123,6 +141,8 @@ pub(super) struct Family<'c> {
     pub(super) members: Vec<MemberUse<'c>>,
     /// The idiom that keeps its tasks alive.
     pub(super) keeping: Keeping,
+    /// What its tasks call when they end.
+    pub(super) callbacks: Callbacks,
     /// Why it stays, where that is clear already.
     pub(super) refusal: Option<String>,
 }
@@ -164,7 +184,8 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
         let flow = &cx.program.flow;
         match value {
             Value::Object(ty, site)
-                if flow.text(ty) == TASK || timers::HANDLES.contains(&flow.text(ty)) =>
+                if matches!(flow.text(ty), TASK | offload::FUTURE)
+                    || timers::HANDLES.contains(&flow.text(ty)) =>
             {
                 let written = flow.written(site).0 as usize;
                 // Where no call makes it, only an annotation says so.
@@ -172,10 +193,17 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
                     flow.linked.call_files.get(written),
                     flow.linked.calls.get(written),
                 ) {
-                    out.sites.insert(Place {
+                    let place = Place {
                         file: *file,
                         range: call.range,
-                    });
+                    };
+                    if flow.text(ty) != offload::FUTURE || offload::starts_now(cx, place) {
+                        out.sites.insert(place);
+                    } else {
+                        out.other = true;
+                    }
+                } else if flow.text(ty) == offload::FUTURE {
+                    out.other = true;
                 }
             }
             Value::Container(id) => {
@@ -207,6 +235,7 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
 pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
     let mut spawns = spawns(cx);
     spawns.extend(timers::spawns(cx));
+    spawns.extend(offload::spawns(cx));
     let mut model = Model {
         families: Vec::new(),
         waits: Vec::new(),
@@ -222,12 +251,19 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
     clusters.extend(made_clusters(cx.program, |ty| {
         timers::HANDLES.contains(&ty)
     }));
+    let futures = made_clusters(cx.program, |ty| ty == offload::FUTURE);
+    clusters.extend(
+        futures
+            .into_iter()
+            .filter(|it| it.sites.iter().any(|site| offload::starts_now(cx, *site))),
+    );
     for cluster in clusters {
         let mut family = Family {
             cluster,
             spawns: Vec::new(),
             members: Vec::new(),
             keeping: Keeping::default(),
+            callbacks: Callbacks::default(),
             refusal: None,
         };
         for site in family.cluster.sites.clone() {
@@ -346,6 +382,7 @@ fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
             coro,
             in_group,
             timer: None,
+            offloaded: false,
         });
     }
     out

@@ -183,7 +183,7 @@ fn change(
     }
     if !cx.settings.anyio_has(4, 14) {
         for spawn in &spawns {
-            super::emit::as_started(cx, &mut change, spawn)?;
+            super::spawning::as_started(cx, &mut change, spawn)?;
         }
     }
     let coros: Vec<Place> = spawns

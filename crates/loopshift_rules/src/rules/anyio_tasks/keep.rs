@@ -34,7 +34,10 @@ pub(super) fn keeping(cx: &Context<'_>, family: &Family<'_>) -> Option<Keeping> 
         if member.name != "add_done_callback" {
             continue;
         }
-        let set = set_of(member)?;
+        let Some(set) = set_of(member) else {
+            // Another callback: see [`super::callbacks`].
+            continue;
+        };
         let uses = uses_of(cx, member.view, set)?;
         if uses.other {
             return None;

@@ -6,7 +6,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{MemberUse, Model};
-use super::{helpers, keep};
+use super::{callbacks, helpers, keep};
 use crate::context::Context;
 use crate::rules::shared::is_statement;
 
@@ -16,19 +16,37 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
         if family.refusal.is_some() {
             continue;
         }
-        let timers = family.is_of_timers();
         let keeping = keep::keeping(cx, family);
+        if family.is_of_timers() {
+            let mut members = family.members.iter();
+            family.refusal = members
+                .find_map(|member| super::timers::refusal(&member.name, member.call.is_some()));
+            continue;
+        }
+        let kept = keeping.as_ref().map(|it| it.statements.clone());
+        match callbacks::callbacks(cx, family, &kept.unwrap_or_default()) {
+            Ok(callbacks) => family.callbacks = callbacks,
+            Err(reason) => {
+                family.refusal = Some(reason);
+                continue;
+            }
+        }
+        let called_back = family.callbacks.functions.clone();
+        family.members.retain(|member| {
+            let asked = called_back.contains(&member.function);
+            if asked {
+                family
+                    .callbacks
+                    .asked
+                    .push(member.view.place(member.attribute));
+            }
+            !asked
+        });
         family.refusal = family
             .members
             .iter()
-            .filter(|member| keeping.is_none() || member.name != "add_done_callback")
-            .find_map(|member| {
-                if timers {
-                    super::timers::refusal(&member.name, member.call.is_some())
-                } else {
-                    refusal(member)
-                }
-            })
+            .filter(|member| member.name != "add_done_callback")
+            .find_map(refusal)
             .or_else(|| keep::untracked(cx, family, keeping.as_ref()));
         family.keeping = keeping.unwrap_or_default();
     }

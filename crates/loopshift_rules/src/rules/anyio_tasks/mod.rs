@@ -5,6 +5,7 @@
 //! Tasks that meet in a variable or a list move together or not at all ([`family`]).
 
 mod annotations;
+mod callbacks;
 mod cancelled;
 mod conditions;
 mod emit;
@@ -19,8 +20,10 @@ mod keep;
 mod known;
 mod life;
 mod members;
+mod offload;
 mod region;
 mod rename;
+mod spawning;
 mod suites;
 mod thread;
 mod timers;
@@ -59,6 +62,13 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 pub(crate) fn plan_timers(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if cx.uses.iter().any(|it| timers::timer(&it.api).is_some()) {
         plan_for(cx, timers::RULE, changes);
+    }
+}
+
+/// The changes for calls that run in a thread and are waited for later, for the rule that speaks for them.
+pub(crate) fn plan_offloaded(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    if !offload::spawns(cx).is_empty() {
+        plan_for(cx, offload::RULE, changes);
     }
 }
 

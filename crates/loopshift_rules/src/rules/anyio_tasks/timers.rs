@@ -146,6 +146,7 @@ pub(super) fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
                 coro: callback,
                 in_group: false,
                 timer: Some(timer),
+                offloaded: false,
             })
         })
         .collect()

@@ -1,0 +1,155 @@
+//! The calls that make tasks, as calls of a task group.
+
+use loopshift_engine::change::Change;
+use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::{Ranged, TextRange};
+
+use super::emit::Errors;
+use super::family::Spawn;
+use super::helpers;
+use crate::context::{Context, View};
+use crate::rules::shared::is_statement;
+
+/// `tg.create_task(f(x))` of a group as `tg.start_soon(f, x)`, for versions whose groups give no handles.
+///
+/// # Errors
+/// Why it can't be written so.
+pub(super) fn as_started(
+    cx: &Context<'_>,
+    change: &mut Change,
+    spawn: &Spawn<'_>,
+) -> Result<(), String> {
+    let why = "the handle of a task needs AnyIO 4.14, and the project allows an older one";
+    let Expr::Attribute(callee) = &*spawn.call.func else {
+        return Err(why.to_owned());
+    };
+    if !is_statement(spawn.view, spawn.call) || !spawn.call.arguments.keywords.is_empty() {
+        return Err(why.to_owned());
+    }
+    let edits = as_function(cx, spawn.view, spawn.coro)
+        .ok_or("the coroutine of the task is not a plain call")?;
+    let file = spawn.view.file;
+    change
+        .edits
+        .push((file, Edit::replace(callee.attr.range(), "start_soon", &[])));
+    change
+        .edits
+        .extend(edits.into_iter().map(|edit| (file, edit)));
+    Ok(())
+}
+
+/// Makes the task one of the group, with what becomes of its errors.
+pub(super) fn edit_spawn(
+    cx: &Context<'_>,
+    change: &mut Change,
+    spawn: &Spawn<'_>,
+    errors: Errors,
+    group: &str,
+    deleted: &[TextRange],
+) {
+    let file = spawn.view.file;
+    let view = spawn.view;
+    let group = Piece::from(group.to_owned());
+    let mut unused = is_statement(view, spawn.call);
+    // `t = …`, where nothing reads `t` any more.
+    if let Some(AnyNodeRef::StmtAssign(assign)) = view.tree.parent(spawn.call)
+        && let [Expr::Name(name)] = &assign.targets[..]
+        && is_unread(view, name.id.as_str(), assign.range(), deleted)
+    {
+        unused = true;
+        let target = TextRange::new(assign.start(), spawn.call.start());
+        change.edits.push((file, Edit::delete(target)));
+    }
+    let plain_arguments = spawn.call.arguments.keywords.is_empty();
+    let callee = spawn.call.func.range();
+    match errors {
+        Errors::Kept | Errors::Logged => {
+            let helper = Piece::Helper(if errors == Errors::Kept {
+                &helpers::OUTCOME
+            } else {
+                &helpers::LOG_ERRORS
+            });
+            if unused && plain_arguments {
+                change
+                    .edits
+                    .push((file, Edit::replace(callee, "{0}.start_soon", &[group])));
+                change
+                    .edits
+                    .push((file, Edit::insert(spawn.coro.start(), "{0}, ", &[helper])));
+            } else {
+                change
+                    .edits
+                    .push((file, Edit::replace(callee, "{0}.create_task", &[group])));
+                change
+                    .edits
+                    .push((file, Edit::insert(spawn.coro.start(), "{0}(", &[helper])));
+                change
+                    .edits
+                    .push((file, Edit::insert(spawn.coro.end(), ")", &[])));
+            }
+        }
+        Errors::None | Errors::Leave => {
+            if unused && let Some(edits) = as_function(cx, view, spawn.coro) {
+                change
+                    .edits
+                    .push((file, Edit::replace(callee, "{0}.start_soon", &[group])));
+                change
+                    .edits
+                    .extend(edits.into_iter().map(|edit| (file, edit)));
+            } else {
+                change
+                    .edits
+                    .push((file, Edit::replace(callee, "{0}.create_task", &[group])));
+            }
+        }
+    }
+}
+
+/// Edits that turn the call `f(a, b)` into `f, a, b`.
+fn as_function(cx: &Context<'_>, view: &View<'_>, coro: &Expr) -> Option<Vec<Edit>> {
+    let Expr::Call(call) = coro else { return None };
+    let known = cx
+        .program
+        .values_at(view.place(coro))
+        .all(|value| matches!(value, loopshift_engine::flow::value::Value::Coroutine(_)));
+    if !known || !call.arguments.keywords.is_empty() {
+        return None;
+    }
+    let (Some(first), Some(last)) = (call.arguments.args.first(), call.arguments.args.last())
+    else {
+        let brackets = call.arguments.range();
+        return (!view.text(brackets).contains('#')).then(|| vec![Edit::delete(brackets)]);
+    };
+    if first.is_generator_expr() {
+        return None;
+    }
+    let open = TextRange::new(call.func.end(), first.start());
+    let close = TextRange::new(last.end(), call.end());
+    if [open, close]
+        .iter()
+        .any(|range| view.text(*range).contains(['#', '\n']))
+    {
+        return None;
+    }
+    Some(vec![Edit::replace(open, ", ", &[]), Edit::delete(close)])
+}
+
+/// Whether a variable is bound once, and only read in statements that go.
+fn is_unread(view: &View<'_>, name: &str, binding: TextRange, deleted: &[TextRange]) -> bool {
+    let scope = view.scopes.at(binding.start());
+    let Some(scope) = view.scopes.resolve(name, scope) else {
+        return false;
+    };
+    let once = view.scopes.scopes[scope]
+        .bindings
+        .get(name)
+        .is_some_and(|bindings| bindings.len() == 1);
+    let gone = view
+        .scopes
+        .references
+        .iter()
+        .filter(|it| it.name == name && view.scopes.resolve(name, it.scope) == Some(scope))
+        .all(|it| deleted.iter().any(|range| range.contains_range(it.range)));
+    scope != 0 && once && gone
+}
