@@ -182,6 +182,16 @@ fn missing_imports_are_added_in_their_place() {
             "{@anyio}",
             "import os\n\nimport anyio\n\n\ndef f():\n    anyio\n",
         ),
+        (
+            "import os\nHERE\n",
+            "{@contextlib:suppress}, {@contextlib:asynccontextmanager}",
+            "import os\nfrom contextlib import asynccontextmanager, suppress\nsuppress, asynccontextmanager\n",
+        ),
+        (
+            "from os import name\nfrom os import sep\nHERE\n",
+            "{@contextlib:suppress}, {@contextlib:closing}",
+            "from contextlib import closing\nfrom contextlib import suppress\nfrom os import name\nfrom os import sep\nsuppress, closing\n",
+        ),
     ];
     for (source, template, expected) in cases {
         put(source, template, expected);

@@ -40,10 +40,21 @@ struct Head {
     next_line: TextSize,
 }
 
+/// An import to add, in the order of a section.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct NewImport {
+    group: Group,
+    is_from: bool,
+    module: String,
+    text: String,
+}
+
 /// The places for new lines in one module.
 pub(super) struct Places<'l> {
     layout: &'l Layout<'l>,
     heads: Vec<Head>,
+    /// Whether the file imports each name of a module on a line of its own.
+    one_name_a_line: bool,
     /// Where the first import goes if there is none.
     start: TextSize,
     /// Where helpers go.
@@ -102,9 +113,13 @@ impl<'l> Places<'l> {
             .filter(|it| !matches!(it, Edit::Wrap(_)))
             .map(Edit::range)
             .collect();
+        let one_name_a_line = heads
+            .windows(2)
+            .any(|it| it[0].is_from && it[1].is_from && it[0].module == it[1].module);
         let mut places = Places {
             layout,
             heads,
+            one_name_a_line,
             start,
             helpers,
             closed,
@@ -160,14 +175,17 @@ impl<'l> Places<'l> {
         imports: &BTreeMap<Import, String>,
         helpers: &[String],
     ) -> BTreeMap<TextSize, String> {
-        let mut at: BTreeMap<TextSize, Vec<(Group, bool, String, String)>> = BTreeMap::new();
+        let mut at: BTreeMap<TextSize, Vec<NewImport>> = BTreeMap::new();
         for (import, name) in imports {
-            at.entry(self.open(self.place(import))).or_default().push((
-                group_of(&import.module, 0),
-                import.name.is_some(),
-                import.module.to_lowercase(),
-                statement(import, name),
-            ));
+            let new = NewImport {
+                group: group_of(&import.module, 0),
+                is_from: import.name.is_some(),
+                module: import.module.to_lowercase(),
+                text: statement(import, name),
+            };
+            at.entry(self.open(self.place(import)))
+                .or_default()
+                .push(new);
         }
         let mut out = BTreeMap::new();
         for (offset, mut lines) in at {
@@ -196,7 +214,7 @@ impl<'l> Places<'l> {
     }
 
     /// New imports at one place, with the blank lines that part them from what is around.
-    fn section(&self, offset: TextSize, lines: &[(Group, bool, String, String)]) -> String {
+    fn section(&self, offset: TextSize, lines: &[NewImport]) -> String {
         let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
             return String::new();
         };
@@ -206,26 +224,35 @@ impl<'l> Places<'l> {
         let parted_above = match (above, below) {
             // Right above another import: what parts that from the one above stands above already, or nothing does.
             (_, Some(_)) => false,
-            (Some(above), None) => above.group != first.0,
+            (Some(above), None) => above.group != first.group,
             (None, None) => offset == self.start && self.starts_after_docstring(),
         };
         if parted_above && self.blank_lines_above(offset) == Some(0) {
             text.push('\n');
         }
-        let mut group = first.0;
+        let mut last_line: Option<&NewImport> = None;
         for line in lines {
-            if line.0 != group {
-                text.push('\n');
-                group = line.0;
+            let joined = last_line
+                .filter(|it| it.is_from && line.is_from && it.module == line.module)
+                .and_then(|_| line.text.split_once(" import "))
+                .filter(|_| !self.one_name_a_line);
+            if let Some((_, name)) = joined {
+                text.truncate(text.len() - 1);
+                text.push_str(", ");
+                text.push_str(name);
+            } else {
+                if last_line.is_some_and(|it| it.group != line.group) {
+                    text.push('\n');
+                }
+                text.push_str(&line.text);
             }
-            text.push_str(&line.3);
             text.push('\n');
+            last_line = Some(line);
         }
         let parted_below = match (above, below) {
             (Some(_), Some(_)) => false,
-            (None, Some(below)) => below.group != last.0,
-            // Not where the file itself does not part its imports from what follows.
-            (Some(above), None) => above.group != last.0,
+            (None, Some(below)) => below.group != last.group,
+            (Some(above), None) => above.group != last.group,
             (None, None) => true,
         };
         if parted_below && self.blank_lines_below(offset) == Some(0) {

@@ -245,6 +245,15 @@ impl<'v> Collector<'v> {
             },
         ));
         if let Some(default) = node.default() {
+            let made_there = view
+                .tree
+                .exprs()
+                .any(|it| it.is_call_expr() && default.range().contains_range(it.range()));
+            if made_there {
+                return Err(refuse(
+                    "it is the default of a parameter, of which the two ends would not be those of one stream",
+                ));
+            }
             self.flows(view, default, slot)?;
         }
         let program = self.cx.program;
