@@ -2,6 +2,7 @@
 
 use loopshift_python::TextRange;
 use loopshift_python::ast::PythonVersion;
+use loopshift_python::forest::Forest;
 use loopshift_python::parse::line_index;
 use loopshift_python::parse::parse_module;
 use rayon::prelude::*;
@@ -56,6 +57,8 @@ pub struct Program<'a> {
     pub unreadable: Vec<Unreadable>,
     /// How many functions all files have, also those that are only parsed.
     pub counts: Counts,
+    /// The functions of each file.
+    function_ranges: Vec<Forest>,
 }
 
 /// Numbers of functions.
@@ -151,12 +154,25 @@ fn analyse_near<'a>(
             }
         }
     }
+    let flow = solve(link(modules), externals);
     Program {
         files: inputs,
         counts,
-        flow: solve(link(modules), externals),
+        function_ranges: function_ranges(&flow),
+        flow,
         unreadable,
     }
+}
+
+/// The functions of each file, by their ranges.
+fn function_ranges(flow: &Flow<'_>) -> Vec<Forest> {
+    let linked = &flow.linked;
+    let mut ranges: Vec<Vec<(u32, TextRange)>> = vec![Vec::new(); linked.modules.len()];
+    let functions = linked.functions.iter().zip(&linked.func_files);
+    for (id, (function, file)) in (0..).zip(functions) {
+        ranges[file.0 as usize].push((id, function.range));
+    }
+    ranges.into_iter().map(Forest::new).collect()
 }
 
 /// The facts of a module without code.
@@ -267,19 +283,11 @@ impl<'a> Program<'a> {
 
     /// The innermost function whose definition holds the range; the module body where none does.
     pub fn function_at(&self, place: Place) -> FuncId {
-        let linked = &self.flow.linked;
-        let body = linked.modules[place.file.0 as usize].body;
-        let mut best = body;
-        let mut index = body.0 as usize;
-        while index < linked.functions.len() && linked.func_files[index] == place.file {
-            let function = &linked.functions[index];
-            // Inner functions come after the outer ones that hold them.
-            if function.range.contains_range(place.range) {
-                best = FuncId(u32::try_from(index).unwrap_or(u32::MAX));
-            }
-            index += 1;
-        }
-        best
+        let file = place.file.0 as usize;
+        let mut around = self.function_ranges[file].around(place.range.start());
+        around
+            .find(|(_, range)| range.contains_range(place.range))
+            .map_or(self.flow.linked.modules[file].body, |(id, _)| FuncId(id))
     }
 
     /// The name of a function: `pkg.mod.Class.method`.

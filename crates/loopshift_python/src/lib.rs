@@ -7,6 +7,7 @@ mod blocks;
 pub mod comments;
 pub mod decode;
 pub mod edit;
+pub mod forest;
 pub mod imports;
 mod layout;
 mod nesting;

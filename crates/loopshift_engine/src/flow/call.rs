@@ -11,6 +11,9 @@ use loopshift_python::TextRange;
 /// No receiver.
 const NO_RECEIVER: ValueId = ValueId(u32::MAX);
 
+/// More often than this a call does not call the same object in the course of calling others.
+const NESTED_LIMIT: u8 = 4;
+
 impl Flow<'_> {
     /// A value has come up as what a call calls.
     pub(super) fn callee(&mut self, index: u32, id: ValueId) {
@@ -21,6 +24,7 @@ impl Flow<'_> {
             Value::Instance(class) => {
                 if let Some(call) = self.linked.symbols.find("__call__")
                     && let Ok((_, node)) = self.class_attr(class, call)
+                    && self.may_nest(index, id)
                 {
                     let callee = self.new_node();
                     self.constrain(node, Constraint::Bind(id, callee, FuncId::NONE));
@@ -37,7 +41,11 @@ impl Flow<'_> {
                 let member = self.sym(&text);
                 self.call_external(index, member, Some(id));
             }
-            Value::Partial(call) => self.call_partial(index, call),
+            Value::Partial(call) => {
+                if self.may_nest(index, id) {
+                    self.call_partial(index, call);
+                }
+            }
             Value::Identity => self.pass_first(index),
             Value::ManagerFactory(func) => self.call_manager(index, func, NO_RECEIVER),
             Value::BoundManager(func, receiver) => self.call_manager(index, func, receiver),
@@ -61,6 +69,24 @@ impl Flow<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Whether a call of an object may stand for one more call: that of its `__call__`, or of what it is a partial of.
+    /// Where these lead back to the object (`A.__call__ = A()`), what is called in the end is unknown.
+    fn may_nest(&mut self, index: u32, callee: ValueId) -> bool {
+        let root = self.written(CallId(index));
+        let count = self.nested.entry((root, callee)).or_default();
+        *count = count.saturating_add(1);
+        if *count <= NESTED_LIMIT {
+            return true;
+        }
+        if *count == NESTED_LIMIT + 1 {
+            let call = &self.linked.calls[root.0 as usize];
+            let (callee, result) = (call.callee, call.result);
+            self.unknown(callee, Reason::Dynamic);
+            self.unknown(result, Reason::Dynamic);
+        }
+        false
     }
 
     /// A call of what `@contextmanager` made.
@@ -326,7 +352,7 @@ impl Flow<'_> {
             && let Ok((_, node)) = self.class_attr(meta, call)
         {
             let this = self.values.id(Value::Class(class));
-            if self.done.insert((index, this)) {
+            if self.done.insert((index, this)) && self.may_nest(index, this) {
                 let callee = self.new_node();
                 self.constrain(node, Constraint::Bind(this, callee, FuncId::NONE));
                 let call = &self.linked.calls[index as usize];
@@ -419,7 +445,7 @@ impl Flow<'_> {
     }
 
     fn call_partial(&mut self, index: u32, partial: CallId) {
-        if self.partials.contains_key(&(index, partial)) {
+        if !self.partials.insert((index, partial)) {
             return;
         }
         let made = &self.linked.calls[partial.0 as usize];
@@ -433,8 +459,7 @@ impl Flow<'_> {
         args.extend(call.args.iter().copied());
         args.extend(rest.iter().filter(|arg| is_keyword(arg.kind)).copied());
         let (result, owner) = (call.result, call.owner);
-        let made = self.make_call(index, callee, args.into(), result, owner);
-        self.partials.insert((index, partial), made);
+        self.make_call(index, callee, args.into(), result, owner);
     }
 
     /// `super()`, with a receiver that has come up.

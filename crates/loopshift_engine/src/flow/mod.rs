@@ -108,7 +108,9 @@ pub struct Flow<'a> {
     connected: FxHashSet<(u32, FuncId, ValueId)>,
     called: Vec<bool>,
     apis: FxHashMap<Sym, Option<&'a Api>>,
-    partials: FxHashMap<(u32, CallId), u32>,
+    partials: FxHashSet<(u32, CallId)>,
+    /// How often a written call has called each object in the course of calling others.
+    nested: FxHashMap<(CallId, ValueId), u8>,
     items: FxHashMap<(ContainerId, Key), Node>,
     open_reads: FxHashMap<ContainerId, Vec<Node>>,
     /// Calls that stand in no text: protocols, properties, callbacks of builtins.
