@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::imports::unused_imports;
-use loopshift_python::parse::{line_index, parse_module};
+use loopshift_python::parse::parse_module;
 use loopshift_python::render::render;
 use loopshift_python::{ModModule, Parsed, PythonVersion};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::change::{Change, FileId, Outcome, Place, Plan, Safety};
-use crate::program::Input;
+use crate::program::{Input, Lines};
 
 /// What a plan is made with.
 pub struct Planning<'p> {
@@ -35,7 +35,7 @@ pub struct Planning<'p> {
 pub type Verify<'v> = dyn Fn(&[(FileId, String)]) -> Vec<Fault> + Sync + 'v;
 
 /// Something wrong in a new text: the changes behind it are withdrawn.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fault {
     /// The file.
     pub file: FileId,
@@ -52,9 +52,10 @@ pub fn plan(planning: &Planning<'_>, changes: Vec<Change>) -> Plan {
         .map(|change| first_outcome(change, planning.allow_unsafe))
         .collect();
     let mut withdrawn = Vec::new();
+    let lines = &Lines::new(planning.files);
     let texts = loop {
-        settle_requirements(planning, &changes, &mut outcomes);
-        let rendered = match render_all(planning, &changes, &outcomes) {
+        settle_requirements(planning, lines, &changes, &mut outcomes);
+        let rendered = match render_all(planning, lines, &changes, &outcomes) {
             Ok(rendered) => rendered,
             Err(losers) => {
                 for (change, reason) in losers {
@@ -67,7 +68,13 @@ pub fn plan(planning: &Planning<'_>, changes: Vec<Change>) -> Plan {
         if faults.is_empty() {
             break rendered;
         }
-        let progress = withdraw(&changes, &mut outcomes, &faults, planning, &mut withdrawn);
+        let progress = withdraw(
+            (planning, lines),
+            &changes,
+            &mut outcomes,
+            &faults,
+            &mut withdrawn,
+        );
         if !progress {
             // No change stands behind it: the text was like that before.
             break rendered;
@@ -99,7 +106,12 @@ fn first_outcome(change: &Change, allow_unsafe: bool) -> Outcome {
 }
 
 /// Takes out every change that requires one which is not applied, until nothing changes any more.
-fn settle_requirements(planning: &Planning<'_>, changes: &[Change], outcomes: &mut [Outcome]) {
+fn settle_requirements(
+    planning: &Planning<'_>,
+    lines: &Lines<'_>,
+    changes: &[Change],
+    outcomes: &mut [Outcome],
+) {
     let mut providers: FxHashMap<Place, Vec<usize>> = FxHashMap::default();
     for (index, change) in changes.iter().enumerate() {
         for place in change.covers.iter().chain([&change.place]) {
@@ -127,7 +139,7 @@ fn settle_requirements(planning: &Planning<'_>, changes: &[Change], outcomes: &m
                     Outcome::Deferred
                 } else {
                     Outcome::Declined {
-                        reason: missing(planning, changes, list, *required),
+                        reason: missing((planning, lines), changes, list, *required),
                     }
                 };
                 moved = true;
@@ -141,12 +153,12 @@ fn settle_requirements(planning: &Planning<'_>, changes: &[Change], outcomes: &m
 }
 
 fn missing(
-    planning: &Planning<'_>,
+    (planning, lines): (&Planning<'_>, &Lines<'_>),
     changes: &[Change],
     providers: &[usize],
     required: Place,
 ) -> String {
-    let line = line_of(planning, required);
+    let line = line_of(planning.files, lines, required);
     let why = providers
         .iter()
         .find_map(|index| changes[*index].declined.as_deref());
@@ -156,10 +168,9 @@ fn missing(
     }
 }
 
-fn line_of(planning: &Planning<'_>, place: Place) -> String {
-    let file = &planning.files[place.file.0 as usize];
-    let line = line_index(&file.text).line(place.range.start());
-    format!("{line} of {}", file.path)
+fn line_of(files: &[Input], lines: &Lines<'_>, place: Place) -> String {
+    let file = &files[place.file.0 as usize];
+    format!("{} of {}", lines.line(place), file.path)
 }
 
 /// The edits of applied changes, by file, each with its change.
@@ -183,13 +194,14 @@ type Losers = Vec<(usize, String)>;
 /// Renders every file with edits; or names the changes that stand in the way.
 fn render_all(
     planning: &Planning<'_>,
+    lines: &Lines<'_>,
     changes: &[Change],
     outcomes: &[Outcome],
 ) -> Result<Vec<(FileId, String)>, Losers> {
     let by_file: Vec<_> = edits_by_file(changes, outcomes).into_iter().collect();
     let results: Vec<Result<(FileId, String), Losers>> = by_file
         .par_iter()
-        .map(|(file, edits)| render_one(planning, changes, *file, edits))
+        .map(|(file, edits)| render_one((planning, lines), changes, *file, edits))
         .collect();
     let mut texts = Vec::new();
     let mut losers = Vec::new();
@@ -207,7 +219,7 @@ fn render_all(
 }
 
 fn render_one(
-    planning: &Planning<'_>,
+    (planning, lines): (&Planning<'_>, &Lines<'_>),
     changes: &[Change],
     file: FileId,
     edits: &[(usize, &Edit)],
@@ -244,7 +256,7 @@ fn render_one(
         } else {
             (first, second)
         };
-        let line = line_of(planning, changes[keep].place);
+        let line = line_of(planning.files, lines, changes[keep].place);
         let reason = format!(
             "its edits overlap those of {} at line {line}",
             changes[keep].rule
@@ -348,10 +360,10 @@ fn replace_text(text: &str, edits: &[(usize, &Edit)]) -> Result<String, usize> {
 
 /// Withdraws the changes behind the faults: those of the same function, or all of the file.
 fn withdraw(
+    (planning, lines): (&Planning<'_>, &Lines<'_>),
     changes: &[Change],
     outcomes: &mut [Outcome],
     faults: &[Fault],
-    planning: &Planning<'_>,
     withdrawn: &mut Vec<String>,
 ) -> bool {
     let mut progress = false;
@@ -386,7 +398,7 @@ fn withdraw(
                 "{}: {} at line {}: {}",
                 planning.files[fault.file.0 as usize].path,
                 changes[index].rule,
-                line_of(planning, changes[index].place),
+                line_of(planning.files, lines, changes[index].place),
                 fault.message
             ));
             outcomes[index] = Outcome::Declined {

@@ -1,10 +1,11 @@
 //! The program as a whole: from texts to an analysis that rules can ask.
 
-use loopshift_python::TextRange;
+use std::sync::OnceLock;
+
 use loopshift_python::ast::PythonVersion;
 use loopshift_python::forest::Forest;
-use loopshift_python::parse::line_index;
-use loopshift_python::parse::parse_module;
+use loopshift_python::parse::{line_starts, parse_module};
+use loopshift_python::{TextRange, TextSize};
 use rayon::prelude::*;
 
 use crate::change::{FileId, Place};
@@ -47,6 +48,28 @@ pub struct Unreadable {
     pub error: loopshift_python::parse::SyntaxError,
 }
 
+/// Where the lines of each file start, found out when somebody asks.
+pub struct Lines<'a> {
+    files: &'a [Input],
+    starts: Vec<OnceLock<Vec<TextSize>>>,
+}
+
+impl<'a> Lines<'a> {
+    /// For these files.
+    pub fn new(files: &'a [Input]) -> Self {
+        let starts = files.iter().map(|_| OnceLock::new()).collect();
+        Lines { files, starts }
+    }
+
+    /// The line of a place, from 1.
+    pub fn line(&self, place: Place) -> usize {
+        let file = place.file.0 as usize;
+        let new = || line_starts(&self.files[file].text);
+        let starts = self.starts[file].get_or_init(new);
+        starts.partition_point(|start| *start <= place.range.start())
+    }
+}
+
 /// An analysed program.
 pub struct Program<'a> {
     /// The files, by [`FileId`].
@@ -59,6 +82,7 @@ pub struct Program<'a> {
     pub counts: Counts,
     /// The functions of each file.
     function_ranges: Vec<Forest>,
+    lines: Lines<'a>,
 }
 
 /// Numbers of functions.
@@ -159,6 +183,7 @@ fn analyse_near<'a>(
         files: inputs,
         counts,
         function_ranges: function_ranges(&flow),
+        lines: Lines::new(inputs),
         flow,
         unreadable,
     }
@@ -206,7 +231,7 @@ impl<'a> Program<'a> {
 
     /// The line of a place, from 1.
     pub fn line(&self, place: Place) -> usize {
-        line_index(&self.file(place.file).text).line(place.range.start())
+        self.lines.line(place)
     }
 
     /// The node of the expression with exactly this range.

@@ -5,6 +5,8 @@ use loopshift_python::ast::{Expr, Stmt};
 use loopshift_python::parse::parse_module;
 use loopshift_python::scope::Scopes;
 use loopshift_python::{ModModule, PythonVersion, Ranged, TextRange};
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 
 use crate::change::FileId;
 use crate::externals::{Api, ApiKind, ApiParam, ApiType, Externals};
@@ -31,11 +33,12 @@ pub fn verify(verification: &Verification<'_>, texts: &[(FileId, String)]) -> Ve
     // Other files of the project are no Python.
     let is_python = |file: FileId| verification.before[file.0 as usize].is_python();
     let texts: Vec<&(FileId, String)> = texts.iter().filter(|(file, _)| is_python(*file)).collect();
-    for (file, text) in &texts {
+    faults.par_extend(texts.par_iter().flat_map_iter(|(file, text)| {
         let before = &verification.before[file.0 as usize].text;
-        faults.extend(check_names(*file, before, text, verification.python));
+        let mut faults = check_names(*file, before, text, verification.python);
         faults.extend(check_awaits(*file, text, verification.python));
-    }
+        faults
+    }));
     let inputs: Vec<Input> = texts
         .iter()
         .map(|(file, text)| {
@@ -57,6 +60,7 @@ pub fn verify(verification: &Verification<'_>, texts: &[(FileId, String)]) -> Ve
             .collect();
         let before = analyse(&inputs, verification.python, verification.externals);
         let known = check_target(&before, &files, verification.target);
+        let known: FxHashSet<Fault> = known.into_iter().collect();
         of_target.retain(|fault| !known.contains(fault));
     }
     faults.extend(of_target);
@@ -80,7 +84,7 @@ fn check_names(file: FileId, before: &str, after: &str, python: PythonVersion) -
             && !crate::flow::is_builtin(name)
             && !is_module_attribute(name)
     };
-    let known: Vec<&str> = old_scopes
+    let known: FxHashSet<&str> = old_scopes
         .references
         .iter()
         .filter(|reference| unbound(&old_scopes, reference.name, reference.scope))
@@ -90,7 +94,7 @@ fn check_names(file: FileId, before: &str, after: &str, python: PythonVersion) -
         .references
         .iter()
         .filter(|reference| unbound(&new_scopes, reference.name, reference.scope))
-        .filter(|reference| !known.contains(&reference.name))
+        .filter(|reference| !known.contains(reference.name))
         .map(|reference| Fault {
             file,
             function: function_name(new.syntax(), reference.range),

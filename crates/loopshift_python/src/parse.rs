@@ -135,8 +135,13 @@ pub struct LineIndex<'a> {
 pub fn line_index(source: &str) -> LineIndex<'_> {
     LineIndex {
         source,
-        starts: crate::layout::line_starts(source),
+        starts: line_starts(source),
     }
+}
+
+/// Where the lines of `source` start, the first at 0.
+pub fn line_starts(source: &str) -> Vec<TextSize> {
+    crate::layout::line_starts(source)
 }
 
 impl LineIndex<'_> {

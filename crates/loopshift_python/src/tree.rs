@@ -24,7 +24,7 @@ pub struct Tree<'a> {
     nodes: Vec<Entry<'a>>,
     /// All expressions in the same order.
     exprs: Vec<&'a Expr>,
-    blocks: Blocks<'a>,
+    pub(crate) blocks: Blocks<'a>,
 }
 
 #[derive(Clone, Copy)]

@@ -4,6 +4,7 @@ use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::program::{Callers, Program};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall};
+use loopshift_python::render::Wrapping;
 use loopshift_python::scope::Scopes;
 use loopshift_python::tree::Tree;
 use loopshift_python::{ModModule, Parsed, PythonVersion, Ranged, TextRange};
@@ -43,6 +44,7 @@ pub struct View<'v> {
     pub tree: Tree<'v>,
     /// Its scopes.
     pub scopes: Scopes<'v>,
+    wrapping: Wrapping<'v>,
 }
 
 impl<'v> View<'v> {
@@ -55,7 +57,16 @@ impl<'v> View<'v> {
             parsed,
             tree: Tree::new(module),
             scopes: Scopes::new(module),
+            wrapping: Wrapping::new(source, parsed),
         }
+    }
+
+    /// Whether a block can be put around the statements of `range`.
+    ///
+    /// # Errors
+    /// The reason where it can't.
+    pub fn can_wrap(&self, range: TextRange) -> Result<(), &'static str> {
+        self.wrapping.check(&self.tree, range)
     }
 
     /// The text at a range.

@@ -1,6 +1,6 @@
 //! Classes: the order in which bases are searched, and what a name means on them.
 
-use std::collections::VecDeque;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Flow;
 use super::value::Value;
@@ -128,6 +128,7 @@ impl Flow<'_> {
 fn linearize_one(index: usize, bases: &[Vec<MroEntry>], mro: &mut [Option<Vec<MroEntry>>]) {
     // An explicit stack: inheritance may be deep, and cyclic in broken code.
     let mut stack = vec![index];
+    let mut on_stack: FxHashSet<usize> = FxHashSet::from_iter([index]);
     while let Some(&top) = stack.last() {
         if mro[top].is_some() {
             stack.pop();
@@ -139,57 +140,65 @@ fn linearize_one(index: usize, bases: &[Vec<MroEntry>], mro: &mut [Option<Vec<Mr
                 MroEntry::Class(class) => Some(class.0 as usize),
                 MroEntry::External(_) => None,
             })
-            .filter(|base| mro[*base].is_none() && !stack.contains(base))
+            .filter(|base| mro[*base].is_none() && !on_stack.contains(base))
             .collect();
         if !missing.is_empty() {
+            on_stack.extend(&missing);
             stack.extend(missing);
             continue;
         }
-        let this = MroEntry::Class(ClassId(u32::try_from(top).unwrap_or(u32::MAX)));
-        let mut lists: Vec<VecDeque<MroEntry>> = bases[top]
+        let mut lists: Vec<Vec<MroEntry>> = bases[top]
             .iter()
             .map(|entry| match entry {
                 MroEntry::Class(class) => match &mro[class.0 as usize] {
-                    Some(list) => list.iter().copied().collect(),
-                    None => VecDeque::from([*entry]),
+                    Some(list) => list.clone(),
+                    None => vec![*entry],
                 },
-                MroEntry::External(_) => VecDeque::from([*entry]),
+                MroEntry::External(_) => vec![*entry],
             })
             .collect();
-        lists.push(bases[top].iter().copied().collect());
-        let mut order = vec![this];
-        order.extend(c3(lists));
-        let mut seen = Vec::new();
-        order.retain(|entry| {
-            let new = !seen.contains(entry);
-            seen.push(*entry);
-            new
-        });
-        mro[top] = Some(order);
+        lists.push(bases[top].clone());
+        let this = MroEntry::Class(ClassId(u32::try_from(top).unwrap_or(u32::MAX)));
+        mro[top] = Some(c3(this, lists));
         stack.pop();
     }
 }
 
-fn c3(mut lists: Vec<VecDeque<MroEntry>>) -> Vec<MroEntry> {
-    let mut out = Vec::new();
+/// `this`, and the merge of `lists`; each entry once.
+fn c3(this: MroEntry, lists: Vec<Vec<MroEntry>>) -> Vec<MroEntry> {
+    // How often an entry stands behind the head of a list.
+    let mut behind: FxHashMap<MroEntry, usize> = FxHashMap::default();
+    for entry in lists.iter().flat_map(|list| list.iter().skip(1)) {
+        *behind.entry(*entry).or_default() += 1;
+    }
+    let mut out = vec![this];
+    let mut taken: FxHashSet<MroEntry> = FxHashSet::default();
+    let mut lists: Vec<_> = lists
+        .into_iter()
+        .map(|list| list.into_iter().peekable())
+        .collect();
     loop {
-        lists.retain(|list| !list.is_empty());
-        if lists.is_empty() {
+        lists.retain_mut(|list| list.peek().is_some());
+        let heads: Vec<MroEntry> = lists
+            .iter_mut()
+            .filter_map(|list| list.peek().copied())
+            .collect();
+        // Where there is no consistent order: the first, as a reader would take it.
+        let is_good = |head: &&MroEntry| behind.get(head).is_none_or(|count| *count == 0);
+        let Some(good) = heads.iter().find(is_good).or(heads.first()).copied() else {
             return out;
+        };
+        taken.insert(good);
+        if good != this {
+            out.push(good);
         }
-        let good = lists
-            .iter()
-            .map(|list| list[0])
-            .find(|head| {
-                !lists
-                    .iter()
-                    .any(|list| list.iter().skip(1).any(|entry| entry == head))
-            })
-            // No consistent order: take the first, as a reader would.
-            .unwrap_or(lists[0][0]);
-        out.push(good);
         for list in &mut lists {
-            list.retain(|entry| *entry != good);
+            while list.next_if(|head| taken.contains(head)).is_some() {
+                // The next entry is no longer behind the head.
+                if let Some(count) = list.peek().and_then(|head| behind.get_mut(head)) {
+                    *count = count.saturating_sub(1);
+                }
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::edit::{Edit, Piece, Wrap};
 use crate::imports::Names;
 use crate::layout::Layout;
 use crate::parse::with_deep_stack;
+use crate::tree::Tree;
 pub(crate) use out::Out;
 pub(crate) use plan::has_blocks;
 use plan::{Op, OpKind, Plan};
@@ -22,7 +23,7 @@ pub(crate) use template::Writer;
 
 /// Two edits that can't both be applied, as indices into the edits given. Where both are the same, that edit can't be
 /// applied at all: its range is not in the source, or not that of whole statements where it must be, or the line can't be
-/// split there (see [`can_wrap`]).
+/// split there (see [`Wrapping`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict {
     /// The first of the two.
@@ -43,14 +44,26 @@ impl std::fmt::Display for Conflict {
 
 impl std::error::Error for Conflict {}
 
-/// Whether a block can be put around the statements of `range` ([`Edit::Wrap`]); the reason where it can't.
-pub fn can_wrap(
-    source: &str,
-    parsed: &Parsed<ModModule>,
-    range: TextRange,
-) -> Result<(), &'static str> {
-    let layout = Layout::new(source, parsed);
-    plan::check_wrap(&layout, &Blocks::new(&parsed.syntax().body), range)
+/// Says where blocks can be put around statements.
+pub struct Wrapping<'a> {
+    layout: Layout<'a>,
+}
+
+impl<'a> Wrapping<'a> {
+    /// For `source`, of which `parsed` is the tree.
+    pub fn new(source: &'a str, parsed: &'a Parsed<ModModule>) -> Self {
+        Wrapping {
+            layout: Layout::new(source, parsed),
+        }
+    }
+
+    /// Whether a block can be put around the statements of `range` ([`Edit::Wrap`]). `tree` is that of the same module.
+    ///
+    /// # Errors
+    /// The reason where it can't.
+    pub fn check(&self, tree: &Tree<'_>, range: TextRange) -> Result<(), &'static str> {
+        plan::check_wrap(&self.layout, &tree.blocks, range)
+    }
 }
 
 /// Applies `edits` to `source`, of which `parsed` is the tree, and returns the new text.

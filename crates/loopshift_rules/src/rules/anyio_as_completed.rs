@@ -10,7 +10,6 @@ use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtFor};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap};
-use loopshift_python::render::can_wrap;
 use loopshift_python::{Ranged, TextRange};
 
 use super::awaited::{Awaited, coroutines, elements};
@@ -139,7 +138,7 @@ fn moved<'c>(
         .tree
         .enclosing_statement(stmt.range())
         .ok_or("it can't be found")?;
-    can_wrap(view.source, view.parsed, whole.range())?;
+    view.can_wrap(whole.range())?;
     if has_comment(view, call.range()) {
         return Err("a comment stands in the call".to_owned());
     }

@@ -7,7 +7,7 @@
 use loopshift_engine::change::{Change, Outcome, Place, Plan};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprName};
 use loopshift_python::edit::{Edit, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
@@ -190,11 +190,16 @@ fn unbound(view: &View<'_>, name: &str) -> Vec<TextRange> {
         return Vec::new();
     }
     view.scopes
-        .references
-        .iter()
-        .filter(|it| it.name == name && view.scopes.resolve(name, it.scope).is_none())
+        .references_of(name)
+        .filter(|it| view.scopes.resolve(name, it.scope).is_none())
         .map(|it| it.range)
         .collect()
+}
+
+/// Whether a module binds the name nowhere.
+fn is_unbound(view: &View<'_>, name: &ExprName) -> bool {
+    let scope = view.scopes.at(name.start());
+    !view.scopes.has_star_import && view.scopes.resolve(name.id.as_str(), scope).is_none()
 }
 
 /// Whether a change only gives a name of asyncio's its module back.
@@ -232,8 +237,7 @@ fn restored(view: &View<'_>, expr: &Expr) -> Option<Edit> {
             let Expr::Name(head) = &*attribute.value else {
                 return None;
             };
-            let is_unbound =
-                head.id == "asyncio" && unbound(view, "asyncio").contains(&head.range());
+            let is_unbound = head.id == "asyncio" && is_unbound(view, head);
             (is_unbound || imported_from(view, expr)? == "anyio")
                 .then(|| Edit::replace(head.range(), "{@asyncio}", &[]))
         }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall, Stmt};
-use loopshift_python::render::can_wrap;
 use loopshift_python::{Ranged, TextRange};
 
 use super::code::{is_switch, is_yield, own};
@@ -231,7 +230,7 @@ pub(crate) fn statement_around<'v>(view: &View<'v>, await_: &'v Expr) -> Option<
     if disturbed {
         return None;
     }
-    can_wrap(view.source, view.parsed, stmt.range()).ok()?;
+    view.can_wrap(stmt.range()).ok()?;
     Some(stmt)
 }
 

@@ -110,8 +110,5 @@ pub(crate) fn rest_of_entry(cx: &Context<'_>, view: &View<'_>, await_: &Expr) ->
     let (first, last) = (rest.first()?, rest.last()?);
     let range = TextRange::new(first.start(), last.end());
     let plain = !matches!(last, Stmt::Return(_) | Stmt::Raise(_));
-    (!hindered
-        && plain
-        && loopshift_python::render::can_wrap(view.source, view.parsed, range).is_ok())
-    .then_some(range)
+    (!hindered && plain && view.can_wrap(range).is_ok()).then_some(range)
 }

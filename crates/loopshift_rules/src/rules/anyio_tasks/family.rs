@@ -302,15 +302,17 @@ fn foreign(cx: &Context<'_>) -> bool {
             matches!(value, Value::Object(ty, loopshift_engine::flow::value::CallId::NONE)
                 if flow.text(ty) == TASK)
         });
-        let asked = cx.view(file).is_some_and(|view| {
-            view.tree.expr_at(call.range).is_some_and(|expr| {
-                matches!(
-                    view.tree.parent(expr),
-                    Some(AnyNodeRef::ExprAttribute(_) | AnyNodeRef::ExprCompare(_))
-                )
+        let asked = || {
+            cx.view(file).is_some_and(|view| {
+                view.tree.expr_at(call.range).is_some_and(|expr| {
+                    matches!(
+                        view.tree.parent(expr),
+                        Some(AnyNodeRef::ExprAttribute(_) | AnyNodeRef::ExprCompare(_))
+                    )
+                })
             })
-        });
-        external && gives && !asked
+        };
+        external && gives && !asked()
     })
 }
 

@@ -306,6 +306,8 @@ fn leave<'c>(cx: &Context<'c>, wanted: &Wanted<'_, 'c>, region: &Region<'c>) -> 
         .model
         .waits
         .iter()
+        .filter(|wait| wait.view.file == region.view.file)
+        .filter(|wait| region.run.range().contains_range(wait.await_.range()))
         .map(|wait| (wait, wait.sites.iter().copied().collect()))
         .collect();
     exits(
