@@ -53,10 +53,11 @@ pub fn plan(planning: &Planning<'_>, changes: Vec<Change>) -> Plan {
         .collect();
     let mut withdrawn = Vec::new();
     let lines = &Lines::new(planning.files);
+    let mut rendered = Rendered::default();
     let texts = loop {
         settle_requirements(planning, lines, &changes, &mut outcomes);
-        let rendered = match render_all(planning, lines, &changes, &outcomes) {
-            Ok(rendered) => rendered,
+        let texts = match render_all(planning, lines, &changes, &outcomes, &mut rendered) {
+            Ok(texts) => texts,
             Err(losers) => {
                 for (change, reason) in losers {
                     outcomes[change] = Outcome::Declined { reason };
@@ -64,9 +65,9 @@ pub fn plan(planning: &Planning<'_>, changes: Vec<Change>) -> Plan {
                 continue;
             }
         };
-        let faults = (planning.verify)(&rendered);
+        let faults = (planning.verify)(&texts);
         if faults.is_empty() {
-            break rendered;
+            break texts;
         }
         let progress = withdraw(
             (planning, lines),
@@ -77,7 +78,7 @@ pub fn plan(planning: &Planning<'_>, changes: Vec<Change>) -> Plan {
         );
         if !progress {
             // No change stands behind it: the text was like that before.
-            break rendered;
+            break texts;
         }
     };
     let mut list: Vec<(Change, Outcome)> = changes.into_iter().zip(outcomes).collect();
@@ -191,31 +192,52 @@ fn edits_by_file<'c>(
 
 type Losers = Vec<(usize, String)>;
 
-/// Renders every file with edits; or names the changes that stand in the way.
+/// The new texts so far, each with the changes it was rendered from.
+type Rendered = FxHashMap<FileId, (Vec<usize>, String)>;
+
+/// Renders every file with edits, as far as it was not from the same changes; or names the changes that stand in the way.
 fn render_all(
     planning: &Planning<'_>,
     lines: &Lines<'_>,
     changes: &[Change],
     outcomes: &[Outcome],
+    known: &mut Rendered,
 ) -> Result<Vec<(FileId, String)>, Losers> {
-    let by_file: Vec<_> = edits_by_file(changes, outcomes).into_iter().collect();
-    let results: Vec<Result<(FileId, String), Losers>> = by_file
-        .par_iter()
-        .map(|(file, edits)| render_one((planning, lines), changes, *file, edits))
+    let by_file = edits_by_file(changes, outcomes);
+    let behind = |edits: &[(usize, &Edit)]| -> Vec<usize> {
+        edits.iter().map(|(change, _)| *change).collect()
+    };
+    let new: Vec<_> = by_file
+        .iter()
+        .filter(|(file, edits)| {
+            let rendered = known.get(file);
+            rendered.is_none_or(|(from, _)| *from != behind(edits))
+        })
         .collect();
-    let mut texts = Vec::new();
+    let results: Vec<(FileId, Vec<usize>, Result<String, Losers>)> = new
+        .into_par_iter()
+        .map(|(file, edits)| {
+            let text = render_one((planning, lines), changes, *file, edits);
+            (*file, behind(edits), text)
+        })
+        .collect();
     let mut losers = Vec::new();
-    for result in results {
-        match result {
-            Ok(text) => texts.push(text),
+    for (file, from, text) in results {
+        match text {
+            Ok(text) => {
+                known.insert(file, (from, text));
+            }
             Err(list) => losers.extend(list),
         }
     }
-    if losers.is_empty() {
-        Ok(texts)
-    } else {
-        Err(losers)
+    if !losers.is_empty() {
+        return Err(losers);
     }
+    let texts = by_file.keys().filter_map(|file| {
+        let (_, text) = known.get(file)?;
+        Some((*file, text.clone()))
+    });
+    Ok(texts.collect())
 }
 
 fn render_one(
@@ -223,7 +245,7 @@ fn render_one(
     changes: &[Change],
     file: FileId,
     edits: &[(usize, &Edit)],
-) -> Result<(FileId, String), Losers> {
+) -> Result<String, Losers> {
     let input = &planning.files[file.0 as usize];
     let everything = |reason: &str| -> Losers {
         let all: BTreeSet<usize> = edits.iter().map(|(change, _)| *change).collect();
@@ -233,7 +255,7 @@ fn render_one(
     };
     if !input.is_python() {
         return match replace_text(&input.text, edits) {
-            Ok(text) => Ok((file, text)),
+            Ok(text) => Ok(text),
             Err(change) => Err(vec![(
                 change,
                 "its edits can't be written there".to_owned(),
@@ -267,16 +289,15 @@ fn render_one(
         return Err(vec![spoiler(planning, &before, input, edits)]);
     };
     if planning.kept.contains(&file) {
-        return Ok((file, text));
+        return Ok(text);
     }
     // What a package imports is there for others, too.
     let finished = (!input.is_package).then_some(planning.from);
     let removals = unused_imports(&input.text, &before, &text, &after, planning.left, finished);
     if removals.is_empty() {
-        return Ok((file, text));
+        return Ok(text);
     }
-    let cleaned = render(&text, &after, &removals).unwrap_or(text);
-    Ok((file, cleaned))
+    Ok(render(&text, &after, &removals).unwrap_or(text))
 }
 
 /// The change of a file without which, and all that come behind it, the text would be valid Python, with the reason.

@@ -234,6 +234,42 @@ fn deep_and_long_programs_are_followed() {
     }
 }
 
+#[test]
+fn calls_that_lead_back_to_themselves_end() {
+    let own = single("class A:\n    pass\n\n\nA.__call__ = A()\nA()()\n".to_owned());
+    assert!(own.contains_key("m"));
+    let partial = "from functools import partial\n\n\ndef f(x): ...\n\n\np = f\n\n\n\
+                   def g():\n    global p\n    p = partial(p, 1)\n\n\ng()\np()\n";
+    let found = single(partial.to_owned());
+    assert!(found["m"].contains("m.f"), "{found:?}");
+    let meta = "class M(type):\n    pass\n\n\nclass C(metaclass=M):\n    pass\n\n\n\
+                M.__call__ = C\nC()\n";
+    assert!(single(meta.to_owned()).contains_key("m"));
+}
+
+#[test]
+fn bases_are_searched_in_the_order_of_python() {
+    let diamond = "class A:\n    def f(self): ...\n\n\nclass B(A): ...\n\n\n\
+                   class C(A):\n    def f(self): ...\n\n\nclass D(B, C): ...\n\n\nD().f()\n";
+    let found = single(diamond.to_owned());
+    assert!(found["m"].contains("m.C.f"), "{found:?}");
+    assert!(!found["m"].contains("m.A.f"), "{found:?}");
+    // No order is consistent, and Python refuses it: the first base comes first.
+    let broken = "class A:\n    def f(self): ...\n\n\nclass B(A):\n    def f(self): ...\n\n\n\
+                  class C(A, B): ...\n\n\nC().f()\n";
+    let found = single(broken.to_owned());
+    assert!(found["m"].contains("m.A.f"), "{found:?}");
+    // Long chains, from either end, and a cycle.
+    let mut chain = "class C0:\n    def f(self): ...\n\n\n".to_owned();
+    for index in 1..600 {
+        let _ = write!(chain, "class C{index}(C{}): ...\n\n\n", index - 1);
+    }
+    chain.push_str("C599().f()\n");
+    let found = single(chain);
+    assert!(found["m"].contains("m.C0.f"), "{:?}", found["m"]);
+    assert!(single("class A(B): ...\nclass B(A): ...\nA().f()\n".to_owned()).contains_key("m"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

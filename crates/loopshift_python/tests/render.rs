@@ -9,7 +9,7 @@ use loopshift_python::tree::Tree;
 use loopshift_python::{TextRange, TextSize};
 use support::*;
 
-fn wrap(source: &str, needle: &str) -> Result<(), &'static str> {
+fn wrapped(source: &str, needle: &str) -> Result<(), &'static str> {
     let parsed = parse(source);
     let tree = Tree::new(parsed.syntax());
     Wrapping::new(source, &parsed).check(&tree, at(source, needle))
@@ -298,7 +298,7 @@ fn lines_shared_by_statements_are_split() {
         ),
     ];
     for (source, needle, expected) in cases {
-        assert_eq!(wrap(source, needle), Ok(()));
+        assert_eq!(wrapped(source, needle), Ok(()));
         check(source, &[wrap(source, needle, needle)], expected);
     }
     for (source, needle) in [
@@ -313,7 +313,7 @@ fn lines_shared_by_statements_are_split() {
         ("aa + bb\n", "bb"),
         ("if x:\n    aa\nbb\n", "aa\nbb"),
     ] {
-        let refused = wrap(source, needle);
+        let refused = wrapped(source, needle);
         assert!(refused.is_err(), "{source}");
         assert!(
             try_apply(source, &[wrap(source, needle, needle)]).is_err(),
