@@ -6,24 +6,34 @@
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::objects::Member;
 use loopshift_python::Ranged;
-use loopshift_python::edit::Edit;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, UnaryOp};
+use loopshift_python::edit::{Edit, Piece, Wrap};
+use loopshift_python::render::can_wrap;
 
+use super::code::{is_switch, own};
 use super::objects::moving::{Form, Moving, plan_family};
 use super::objects::slot::{Slot, the_slot};
 use super::objects::values::{shares_its_line, split};
 use super::objects::{Family, Obstacle, Result_, method, receiver, result_of};
+use super::order::Order;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-event";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let family = Family::new(cx, "asyncio.Event");
+    let order = (!family.clusters.is_empty()).then(|| Order::new(cx));
     plan_family(cx, changes, RULE, &family, |moving, change| {
-        event(cx, moving, change)
+        event(cx, moving, order.as_ref(), change)
     });
 }
 
-fn event(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<Form, Obstacle> {
+fn event(
+    cx: &Context<'_>,
+    moving: &Moving<'_>,
+    order: Option<&Order<'_>>,
+    change: &mut Change,
+) -> Result<Form, Obstacle> {
     for site in &moving.sites {
         let place = site.use_.place;
         if let Some(call) = site.call
@@ -65,7 +75,10 @@ fn event(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<F
         let view = view(cx, member.place)?;
         match method(member) {
             "set" | "is_set" => {}
-            "wait" => waits(cx, view, member, change)?,
+            "wait" => {
+                let goes_on = order.is_some_and(|order| goes_on(order, view, moving, member));
+                waits(cx, view, member, goes_on, change)?;
+            }
             "clear" => {
                 let Some(slot) = &slot else { continue };
                 clear(view, member, slot, change)?;
@@ -81,22 +94,81 @@ fn event(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<F
     Ok(Form::anyio("Event"))
 }
 
-/// `wait()` gives `True` in asyncio and nothing in `AnyIO`.
+/// Whether the event may be set already where it is waited for, and somebody can see that asyncio goes on at once.
+fn goes_on(order: &Order<'_>, view: &View<'_>, moving: &Moving<'_>, wait: &Member) -> bool {
+    let members = &moving.cluster.members;
+    let of = |name: &'static str| members.iter().filter(move |member| method(member) == name);
+    if of("set").next().is_none() && !moving.cluster.from_outside {
+        return false;
+    }
+    let sets: Vec<Place> = of("set").map(|member| member.place).collect();
+    let begins = !moving.cluster.from_outside
+        && of("clear").next().is_none()
+        && order.begins_before(wait.place, &sets);
+    !begins && !is_tested(view, wait) && order.is_seen([wait.place])
+}
+
+/// Whether the wait stands in `while not event.is_set():`, and nothing in it lets other tasks run before.
+fn is_tested(view: &View<'_>, wait: &Member) -> bool {
+    let Some(object) = receiver(view, wait.place.range).map(|it| view.text(it.range())) else {
+        return false;
+    };
+    let block = view
+        .tree
+        .around(wait.place.range)
+        .find_map(|node| match node {
+            AnyNodeRef::StmtWhile(it) => Some((&*it.test, &it.body)),
+            AnyNodeRef::StmtIf(it) => Some((&*it.test, &it.body)),
+            _ => None,
+        });
+    let Some((Expr::UnaryOp(test), body)) = block else {
+        return false;
+    };
+    let is_test = test.op == UnaryOp::Not
+        && matches!(&*test.operand, Expr::Call(call)
+            if matches!(&*call.func, Expr::Attribute(it)
+                if it.attr.as_str() == "is_set" && view.text(it.value.range()) == object));
+    is_test
+        && own(body)
+            .into_iter()
+            .find(|node| is_switch(*node))
+            .is_some_and(|first| first.range().contains_range(wait.place.range))
+}
+
+/// `wait()` gives `True` in asyncio and nothing in `AnyIO`, and lets other tasks run even where the event is set, as
+/// asyncio does not: `goes_on`, where that is seen.
 fn waits(
     cx: &Context<'_>,
     view: &View<'_>,
     member: &Member,
+    goes_on: bool,
     change: &mut Change,
 ) -> Result<(), Obstacle> {
+    let seen = || {
+        Obstacle::new(
+            member.place,
+            "`wait` lets other tasks run in AnyIO even where the event is set, which can be seen; await it in a statement of its own",
+        )
+    };
     let Some(call) = view.call_of(member.place.range) else {
+        if goes_on {
+            return Err(seen());
+        }
         change.caveat("`wait` is passed on as a function, and gives None instead of True");
         return Ok(());
     };
+    let direct = view.await_of(call.range()).is_some();
     match result_of(cx, view, call) {
+        Result_::Dropped if goes_on && (direct || is_at_once(cx, view, call)) => {
+            change
+                .edits
+                .push((view.file, unless_set(view, member).ok_or_else(seen)?));
+        }
         Result_::Dropped => {}
         Result_::Travels => {
             change.caveat("the coroutine of `wait()` is passed on, and gives None instead of True");
         }
+        Result_::Used(_) if goes_on => return Err(seen()),
         Result_::Used(await_) => {
             let Some(edits) = split(view, await_, "True") else {
                 return Err(Obstacle::new(
@@ -110,6 +182,39 @@ fn waits(
         }
     }
     Ok(())
+}
+
+/// `wait_for` runs what it is given in its own task from Python 3.12 on; before, it made one, which starts later.
+fn is_at_once(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    cx.settings.python_has(3, 12)
+        && view.tree.ancestors(call).any(|node| match node {
+            AnyNodeRef::ExprCall(outer) => cx.api_of(view, &outer.func) == Some("asyncio.wait_for"),
+            _ => false,
+        })
+}
+
+/// The statement runs only where the event is not set.
+fn unless_set(view: &View<'_>, member: &Member) -> Option<Edit> {
+    let object = receiver(view, member.place.range)?;
+    let mut plain = object;
+    while let Expr::Attribute(it) = plain {
+        plain = &it.value;
+    }
+    let stmt = view.tree.enclosing_statement(member.place.range)?;
+    let wraps = can_wrap(view.source, view.parsed, stmt.range()).is_ok();
+    (plain.is_name_expr() && stmt.is_expr_stmt() && wraps).then(|| {
+        Edit::Wrap(Wrap {
+            range: stmt.range(),
+            before: Vec::new(),
+            header: vec![
+                "if not ".into(),
+                Piece::Source(object.range()),
+                ".is_set():".into(),
+            ],
+            last: Vec::new(),
+            after: Vec::new(),
+        })
+    })
 }
 
 fn clear(

@@ -14,6 +14,7 @@ use super::anyio_run::inside;
 use super::objects::moving::{Form, Moving, class, plan_family};
 use super::objects::values::split;
 use super::objects::{Family, Obstacle, Result_, method, receiver, result_of, takes_comparison};
+use super::order::Order;
 use super::relocked;
 use crate::context::{Context, View};
 
@@ -35,8 +36,12 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         });
     }
     let conditions = Family::new(cx, "asyncio.Condition");
+    let order = (!conditions.clusters.is_empty()).then(|| Order::new(cx));
     plan_family(cx, changes, RULE, &conditions, |moving, change| {
-        condition(cx, moving, change, &locks, &plain_locks)
+        let seen = order
+            .as_ref()
+            .is_some_and(|order| order.is_seen(entered(cx, moving)));
+        condition(cx, moving, change, &locks, &plain_locks, seen)
     });
 }
 
@@ -320,7 +325,12 @@ fn condition<'v>(
     change: &mut Change,
     locks: &Family,
     plain_locks: &[bool],
+    seen: bool,
 ) -> Result<Form, Obstacle> {
+    let fast = cx.settings.anyio_has(4, 5);
+    if seen {
+        slow(change, fast);
+    }
     for site in &moving.sites {
         let Some(call) = site.call else { continue };
         let place = site.use_.place;
@@ -345,6 +355,9 @@ fn condition<'v>(
                 }
                 change.requires.extend(locks.clusters[index].sites.iter());
             }
+        }
+        if pieces.is_empty() && seen && fast {
+            pieces.extend(fast_lock());
         }
         if pieces.is_empty() && call.arguments.is_empty() {
             continue;
@@ -386,7 +399,44 @@ fn condition<'v>(
             name => return Err(unknown_member(member, name, "condition")),
         }
     }
-    Ok(Form::anyio("Condition"))
+    let mut form = Form::anyio("Condition");
+    if seen && fast {
+        let mut pieces: Vec<Piece> = vec!["lambda: ".into()];
+        pieces.extend(class("Condition"));
+        pieces.push("(".into());
+        pieces.extend(fast_lock());
+        pieces.push(")".into());
+        form.factory = Some(pieces);
+    }
+    Ok(form)
+}
+
+/// A lock that does not let other tasks run where it is free: a condition makes its own that does.
+fn fast_lock() -> Vec<Piece> {
+    let mut pieces = class("Lock");
+    pieces.push("(fast_acquire=True)".into());
+    pieces
+}
+
+/// Where the objects of a cluster are acquired.
+fn entered(cx: &Context<'_>, moving: &Moving<'_>) -> Vec<Place> {
+    let members = moving.cluster.members.iter();
+    let mut found: Vec<Place> = members
+        .filter(|member| method(member) == "acquire")
+        .map(|member| member.place)
+        .collect();
+    for held in &moving.cluster.places {
+        let entered = cx.view(held.place.file).is_some_and(|view| {
+            view.tree.expr_at(held.place.range).is_some_and(|expr| {
+                matches!(view.tree.parent(expr), Some(AnyNodeRef::WithItem(item))
+                    if item.context_expr.range() == held.place.range)
+            })
+        });
+        if entered {
+            found.push(held.place);
+        }
+    }
+    found
 }
 
 /// Whether the task that calls a method also runs it: in `AnyIO` the task owns the lock. `asyncio.wait_for` runs it in a

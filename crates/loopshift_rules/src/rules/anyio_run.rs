@@ -5,6 +5,7 @@
 mod entry;
 mod layout;
 mod runner;
+mod several;
 
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;

@@ -1,12 +1,16 @@
 //! `await asyncio.shield(f())` becomes `await f()` in `with anyio.CancelScope(shield=True)`.
 
-use loopshift_engine::change::Change;
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, ExprCall};
 use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::awaited::{Awaited, awaited, can_be_awaited, statement_around};
+use super::cancel::can_be_cancelled;
 use super::code::has_comment;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -58,9 +62,10 @@ fn moved<'c>(
     if has_comment(view, open) || has_comment(view, close) {
         return Err("a comment stands between its brackets".to_owned());
     }
-    if !in_cleanup(view, call) {
-        change.caveat(
-            "a caller that is cancelled, or whose time is up, is kept until it is done, where asyncio lets it go at once",
+    if !in_cleanup(view, call) && may_be_cancelled(cx, use_.place) {
+        return Err(
+            "a caller that is cancelled, or whose time is up, would be kept until it is done, where asyncio lets it go at once: start it in a task group that lives longer"
+                .to_owned(),
         );
     }
     change.edit(Edit::Wrap(Wrap {
@@ -78,6 +83,30 @@ fn moved<'c>(
     change.edit(Edit::replace(open, before, &[]));
     change.edit(Edit::replace(close, after, &[]));
     Ok(change)
+}
+
+/// Whether a cancellation can reach the place, also from code that is not seen.
+fn may_be_cancelled(cx: &Context<'_>, place: Place) -> bool {
+    if can_be_cancelled(cx, place) {
+        return true;
+    }
+    let mut seen: BTreeSet<FuncId> = BTreeSet::new();
+    let mut todo = vec![cx.program.function_at(place)];
+    while let Some(func) = todo.pop() {
+        if func == FuncId::NONE || cx.callers.is_handed_over(func) {
+            return true;
+        }
+        let is_body = cx.program.function(func).kind == FunctionKind::Module;
+        if is_body || !seen.insert(func) {
+            continue;
+        }
+        let sites = cx.callers.of(func);
+        if sites.is_empty() {
+            return true;
+        }
+        todo.extend(sites.iter().map(|site| site.owner));
+    }
+    false
 }
 
 /// Whether it stands in a `finally`, or in an `except`: the function is about to end.

@@ -9,7 +9,7 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Operator, Stmt};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::tree::{FunctionLike, generators};
 use loopshift_python::{Ranged, TextRange, TextSize};
@@ -17,6 +17,8 @@ use rustc_hash::FxHashSet;
 
 use super::arguments::{with_brackets, written};
 use super::cancel::can_be_cancelled;
+use super::code::{definition, own};
+use super::order::Order;
 use super::executors;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -42,6 +44,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         spoken.extend(change.covers.iter().copied().chain([change.place]));
     }
     changes.extend(started);
+    let order = std::cell::LazyCell::new(|| Order::new(cx));
     for (use_, api, view) in cx.uses_for(RULE) {
         if spoken.contains(&use_.place) {
             continue;
@@ -59,6 +62,17 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                 change.caveat("the program sets an executor of its own, and AnyIO does not run its threads there");
             }
             change
+        let planned = planned.and_then(|change| {
+            let many = |call: &ExprCall| {
+                may_be_many(view, call) || order.is_run_by_many(use_.place)
+            };
+            match view.call_of(use_.place.range) {
+                Some(call) if measures(cx, view, call) && many(call) => Err(
+                    "the function counts how many threads run at once, up to 40 in AnyIO, `min(32, cpus + 4)` in asyncio: give it a `limiter`"
+                        .to_owned(),
+                ),
+                _ => Ok(change),
+            }
         });
         changes.push(
             planned.unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
@@ -445,6 +459,27 @@ fn limit(
             "AnyIO runs up to 40 threads at once, asyncio `min(32, cpus + 4)`, and the function changes what others see",
         );
     }
+}
+
+/// Whether what runs in the thread takes back what it counted up, so that it sees how many there are at once.
+fn measures(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    let arguments = call.arguments.args.iter().take(2);
+    let functions = arguments.flat_map(|argument| {
+        cx.program
+            .values_at(view.place(argument))
+            .filter_map(|value| match value {
+                Value::Func(func) | Value::Bound(func, _) => Some(func),
+                _ => None,
+            })
+    });
+    functions.into_iter().any(|func| {
+        keeps_count(cx, func)
+            && definition(cx, func).is_some_and(|(_, def)| {
+                own(&def.body).into_iter().any(
+                    |node| matches!(node, AnyNodeRef::StmtAugAssign(it) if it.op == Operator::Sub),
+                )
+            })
+    })
 }
 
 /// Whether the calls are started in a loop or comprehension of more than five, or nobody knows how many.

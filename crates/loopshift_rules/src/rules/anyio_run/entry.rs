@@ -3,41 +3,33 @@
 //! All of it becomes one `anyio.run`, or nothing does.
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
+use super::several::{self, Run};
 use super::{RULE, inside, runnable};
 use crate::context::{Context, View};
+use crate::rules::code::Reach;
 use crate::rules::loops::{LoopObjects, loop_objects, statement_of};
-
-/// Uses that keep nothing in an event loop once it ends.
-const KEEP_NOTHING: &[&str] = &[
-    "asyncio",
-    "asyncio.sleep",
-    "asyncio.run",
-    "asyncio.gather",
-    "asyncio.to_thread",
-    "asyncio.wait_for",
-    "asyncio.timeout",
-    "asyncio.TimeoutError",
-    "asyncio.CancelledError",
-    "asyncio.new_event_loop",
-    "asyncio.set_event_loop",
-    "asyncio.get_event_loop",
-    "asyncio.get_running_loop",
-];
+use crate::rules::order::Order;
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for objects in loop_objects(cx) {
-        if !objects.is_entry() {
-            continue;
-        }
-        let places = all_places(&objects);
+    let entries: Vec<LoopObjects> = loop_objects(cx)
+        .into_iter()
+        .filter(LoopObjects::is_entry)
+        .collect();
+    let several = (!entries.is_empty()).then(|| Several::new(cx, &entries));
+    for (index, objects) in entries.iter().enumerate() {
+        let places = all_places(objects);
         let Some((first, api)) = places.first() else {
             continue;
         };
-        match convert(cx, &objects) {
+        let Some(several) = &several else {
+            continue;
+        };
+        match convert(cx, objects, index, several) {
             Ok(mut change) => {
                 change
                     .covers
@@ -98,7 +90,74 @@ fn all_places(objects: &LoopObjects) -> Vec<(Place, String)> {
     all
 }
 
-fn convert(cx: &Context<'_>, objects: &LoopObjects) -> Result<Change, String> {
+/// All runs of event loops made by hand, with the number of the objects they belong to.
+struct Several<'c> {
+    order: Order<'c>,
+    runs: Vec<(usize, Run)>,
+}
+
+impl<'c> Several<'c> {
+    fn new(cx: &'c Context<'c>, entries: &[LoopObjects]) -> Self {
+        let reach = Reach::new(cx);
+        let mut runs = Vec::new();
+        for (index, objects) in entries.iter().enumerate() {
+            for (place, api) in &objects.members {
+                if api == "asyncio.AbstractEventLoop.run_until_complete" && !is_shutdown(cx, *place)
+                {
+                    // A loop that is made elsewhere may run it any number of times.
+                    let home = cx.program.function_at(*place);
+                    let again = in_a_loop(cx, *place)
+                        || !objects
+                            .sources
+                            .iter()
+                            .any(|(source, _)| cx.program.function_at(*source) == home);
+                    runs.push((index, Run::new(cx, &reach, *place, again)));
+                }
+            }
+        }
+        Several {
+            order: Order::new(cx),
+            runs,
+        }
+    }
+
+    /// The runs of these objects, and those beside them in the same functions.
+    fn together(&self, cx: &Context<'_>, index: usize) -> Vec<&Run> {
+        let home = |run: &Run| cx.program.function_at(run.place);
+        let homes: Vec<FuncId> = self
+            .runs
+            .iter()
+            .filter(|(its, _)| *its == index)
+            .map(|(_, run)| home(run))
+            .collect();
+        self.runs
+            .iter()
+            .filter(|(its, run)| *its == index || homes.contains(&home(run)))
+            .map(|(_, run)| run)
+            .collect()
+    }
+}
+
+/// `loop.run_until_complete(loop.shutdown_asyncgens())`
+fn is_shutdown(cx: &Context<'_>, callee: Place) -> bool {
+    call_at(cx, callee).is_ok_and(|(view, call)| {
+        matches!(call.arguments.args.first(), Some(loopshift_python::ast::Expr::Call(inner))
+        if matches!(
+            cx.api_of(view, &inner.func),
+            Some(
+                "asyncio.AbstractEventLoop.shutdown_asyncgens"
+                    | "asyncio.AbstractEventLoop.shutdown_default_executor"
+            )
+        ))
+    })
+}
+
+fn convert(
+    cx: &Context<'_>,
+    objects: &LoopObjects,
+    index: usize,
+    several: &Several<'_>,
+) -> Result<Change, String> {
     if let Some((_, reason)) = &objects.obstacle {
         return Err(reason.clone());
     }
@@ -145,13 +204,17 @@ fn convert(cx: &Context<'_>, objects: &LoopObjects) -> Result<Change, String> {
         return Err("the event loop runs nothing".to_owned());
     }
     resets(cx, &runs, &mut going, &mut change);
-    let same_function = |place: &Place| {
-        cx.program.function_at(*place) == cx.program.function_at(objects.sources[0].0)
-            && !in_a_loop(cx, *place)
-    };
-    let once = runs.len() == 1 && runs.iter().all(same_function);
-    if !once && !keeps_nothing(cx) {
-        change.caveat("each `anyio.run` has an event loop of its own: what one run leaves, such as a lock, can't be used by the next");
+    let together = several.together(cx, index);
+    if let Some(reason) = several::shared(cx, &several.order, &together) {
+        return Err(reason);
+    }
+    if together
+        .iter()
+        .any(|run| several::ends_tasks(cx, &several.order, run))
+    {
+        change.caveat(
+            "tasks that are left at the end are cancelled, as by `asyncio.run`, and clean up",
+        );
     }
     delete(cx, going, &mut change);
     Ok(change)
@@ -170,12 +233,7 @@ fn run_or_shutdown(
     let [main] = &*call.arguments.args else {
         return Err("it is not known what it runs".to_owned());
     };
-    if let loopshift_python::ast::Expr::Call(inner) = main
-        && let Some(
-            "asyncio.AbstractEventLoop.shutdown_asyncgens"
-            | "asyncio.AbstractEventLoop.shutdown_default_executor",
-        ) = cx.api_of(view, &inner.func)
-    {
+    if is_shutdown(cx, place) {
         return whole_statement(cx, place).map(Some);
     }
     let pieces = runnable(cx, view, Some(call), main)?;
@@ -308,15 +366,5 @@ fn in_a_loop(cx: &Context<'_>, place: Place) -> bool {
                     | AnyNodeRef::ExprListComp(_)
                     | AnyNodeRef::ExprGenerator(_)
             )
-        })
-}
-
-/// Whether nothing in the program could be kept from one run to the next.
-fn keeps_nothing(cx: &Context<'_>) -> bool {
-    !super::runner::uses_context(cx)
-        && cx.uses.iter().all(|use_| {
-            KEEP_NOTHING.contains(&use_.api.as_str())
-                || use_.api.starts_with("asyncio.AbstractEventLoop.")
-                || use_.api.starts_with("anyio.")
         })
 }

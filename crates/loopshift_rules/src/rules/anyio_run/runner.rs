@@ -1,6 +1,7 @@
 //! `with asyncio.Runner() as runner` becomes a blocking portal.
 
 use loopshift_engine::change::Change;
+use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::objects::{Cluster, clusters};
 use loopshift_python::Ranged;
@@ -8,7 +9,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece};
 
 use super::{RULE, inside, options, runnable};
-use crate::context::Context;
+use crate::context::{Context, View};
+use crate::rules::awaited::coroutines;
+use crate::rules::code::Reach;
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for cluster in clusters(cx.program, |ty| ty == "asyncio.Runner") {
@@ -96,6 +99,7 @@ fn convert(cx: &Context<'_>, cluster: &Cluster) -> Result<Change, String> {
             return Err("the runner is passed on".to_owned());
         }
     }
+    let reach = Reach::new(cx);
     for member in &cluster.members {
         if member.api != "asyncio.Runner.run" {
             let name = member.api.rsplit('.').next().unwrap_or(&member.api);
@@ -113,6 +117,11 @@ fn convert(cx: &Context<'_>, cluster: &Cluster) -> Result<Change, String> {
         let ([main], true) = (&*call.arguments.args, call.arguments.keywords.is_empty()) else {
             return Err("a blocking portal takes no context".to_owned());
         };
+        if let Some(name) = bound_to_thread(cx, &reach, view, main) {
+            return Err(format!(
+                "`{name}` is called in what it runs: a portal keeps no context variables from one call to the next, and runs in a thread of its own"
+            ));
+        }
         change.covers.push(member.place);
         change.edits.push((
             member.place.file,
@@ -134,8 +143,38 @@ fn convert(cx: &Context<'_>, cluster: &Cluster) -> Result<Change, String> {
     Ok(change)
 }
 
+/// What the coroutine calls, directly or not, that shows that it runs in another thread, or in another context than the
+/// one before.
+fn bound_to_thread(
+    cx: &Context<'_>,
+    reach: &Reach,
+    view: &View<'_>,
+    main: &Expr,
+) -> Option<String> {
+    let functions = reach.from(coroutines(cx, view, main));
+    cx.program
+        .calls()
+        .filter(|(_, call)| functions.contains(&call.owner))
+        .flat_map(|(_, call)| cx.program.callees(call))
+        .find_map(|target| match target {
+            Target::External(sym) => {
+                let name = cx.program.flow.text(sym);
+                let shows = matches!(
+                    name,
+                    "contextvars.ContextVar.set"
+                        | "threading.current_thread"
+                        | "threading.get_ident"
+                        | "threading.get_native_id"
+                ) || name.starts_with("signal.")
+                    || name.ends_with(".add_signal_handler");
+                shows.then(|| name.to_owned())
+            }
+            Target::Func(_) => None,
+        })
+}
+
 /// Whether the program knows context variables, thread-local data or signals.
-pub(super) fn uses_context(cx: &Context<'_>) -> bool {
+fn uses_context(cx: &Context<'_>) -> bool {
     let flow = &cx.program.flow;
     flow.linked.modules.iter().any(|module| {
         module.exprs.iter().any(|(_, node)| {

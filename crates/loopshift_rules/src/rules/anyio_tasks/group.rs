@@ -206,6 +206,12 @@ fn check(
         if let Some((_, reason)) = group.escapes.first() {
             return Err(format!("the group leaves what is seen: {reason}"));
         }
+        if group.members.is_empty() {
+            return Err(
+                "no task is started in it, and AnyIO's lets other tasks run at its end all the same; it can go"
+                    .to_owned(),
+            );
+        }
         for site in &group.sites {
             let entered = cx.view(site.file).is_some_and(|view| {
                 view.tree.expr_at(site.range).is_some_and(|expr| {

@@ -12,10 +12,12 @@ use std::rc::Rc;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::ir::FuncId;
-use loopshift_python::TextRange;
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
+use loopshift_python::{Ranged, TextRange};
 
 use self::effects::{Effect, Shared, effects, meet};
-use self::tasks::{Start, Task, Tasks, is_test};
+use self::tasks::{Start, Task, Tasks, Window, is_test};
+use super::code::{definition, is_switch, own};
 use crate::context::Context;
 
 type Own = Rc<Vec<(TextRange, Effect)>>;
@@ -46,6 +48,88 @@ impl<'c> Order<'c> {
         self.tasks.tasks.iter().any(|task| {
             let inside = self.tasks.from([task.func]);
             !inside.is_disjoint(&functions) && self.task_is_seen(task, &inside)
+        })
+    }
+
+    /// What runs in each task that one of these functions starts and does not wait for.
+    pub(crate) fn leaves_tasks<'o>(
+        &'o self,
+        functions: &'o BTreeSet<FuncId>,
+    ) -> impl Iterator<Item = BTreeSet<FuncId>> + 'o {
+        self.tasks
+            .tasks
+            .iter()
+            .filter(move |task| {
+                task.start == Start::Spawned
+                    && task
+                        .spawns
+                        .iter()
+                        .any(|spawn| spawn.window.is_none() && functions.contains(&spawn.owner))
+            })
+            .map(|task| self.tasks.from([task.func]))
+    }
+
+    /// Whether several tasks may run the code at a place at once.
+    pub(crate) fn is_run_by_many(&self, place: Place) -> bool {
+        let func = self.cx.program.function_at(place);
+        self.tasks
+            .tasks
+            .iter()
+            .any(|task| task.many && self.tasks.from([task.func]).contains(&func))
+    }
+
+    /// Whether a wait that stands at `wait` has begun before anything at `sets` is reached: it is the first that its
+    /// task does, and what starts the task lets it run before.
+    pub(crate) fn begins_before(&self, wait: Place, sets: &[Place]) -> bool {
+        let func = self.cx.program.function_at(wait);
+        let Some(task) = self.tasks.tasks.iter().find(|task| task.func == func) else {
+            return false;
+        };
+        let by_call = self.tasks.calls.values().flatten();
+        let started = task.start == Start::Spawned
+            && !task.spawns.is_empty()
+            && !by_call.into_iter().any(|(_, called)| *called == func);
+        let Some((view, def)) = definition(self.cx, func).filter(|_| started) else {
+            return false;
+        };
+        let first = own(&def.body)
+            .into_iter()
+            .find(|node| is_switch(*node) || is_loop(*node));
+        let is_first = first.is_some_and(|node| {
+            matches!(node, AnyNodeRef::ExprAwait(_))
+                && view.place(node).file == wait.file
+                && node.range().contains_range(wait.range)
+        });
+        is_first
+            && sets.iter().all(|set| {
+                let owner = self.cx.program.function_at(*set);
+                task.spawns.iter().all(|spawn| {
+                    spawn.owner == owner
+                        && spawn
+                            .window
+                            .is_some_and(|window| self.sleeps_between(owner, window, *set))
+                })
+            })
+    }
+
+    /// Whether the function lets others run for some time after it has started a task, and before a place.
+    fn sleeps_between(&self, func: FuncId, window: Window, place: Place) -> bool {
+        let Some((view, def)) = definition(self.cx, func) else {
+            return false;
+        };
+        let Some((suite, at)) = def
+            .body
+            .first()
+            .and_then(|_| view.tree.enclosing_statement(place.range))
+            .and_then(|stmt| view.tree.suite_of(stmt))
+        else {
+            return false;
+        };
+        suite[..at].iter().any(|stmt| {
+            window.holds(stmt.range())
+                && matches!(stmt, Stmt::Expr(it) if matches!(&*it.value, Expr::Await(it)
+                    if matches!(&*it.value, Expr::Call(call)
+                        if self.cx.api_of(view, &call.func) == Some("asyncio.sleep"))))
         })
     }
 
@@ -141,4 +225,8 @@ impl<'c> Order<'c> {
         self.known.borrow_mut().insert(func, Rc::clone(&own));
         own
     }
+}
+
+fn is_loop(node: AnyNodeRef<'_>) -> bool {
+    matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_))
 }
