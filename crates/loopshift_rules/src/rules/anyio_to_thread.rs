@@ -18,8 +18,8 @@ use rustc_hash::FxHashSet;
 use super::arguments::{with_brackets, written};
 use super::cancel::can_be_cancelled;
 use super::code::{definition, own};
-use super::order::Order;
 use super::executors;
+use super::order::Order;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -62,6 +62,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                 change.caveat("the program sets an executor of its own, and AnyIO does not run its threads there");
             }
             change
+        });
         let planned = planned.and_then(|change| {
             let many = |call: &ExprCall| {
                 may_be_many(view, call) || order.is_run_by_many(use_.place)

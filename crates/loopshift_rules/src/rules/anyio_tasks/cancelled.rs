@@ -181,7 +181,7 @@ fn waits(stmts: &[Stmt]) -> bool {
 }
 
 /// The functions that a task may run in.
-fn functions(cx: &Context<'_>, coros: &[Place]) -> BTreeSet<FuncId> {
+pub(super) fn functions(cx: &Context<'_>, coros: &[Place]) -> BTreeSet<FuncId> {
     let mut calls: BTreeMap<FuncId, BTreeSet<FuncId>> = BTreeMap::new();
     for (_, call) in cx.program.calls() {
         for target in cx.program.callees(call) {

@@ -17,6 +17,8 @@ pub(super) struct Catches {
     pub(super) cancelled: bool,
     /// `Exception`, or all, where no clause for the cancellation stands before it.
     pub(super) wide: bool,
+    /// `Exception` itself, where neither a clause for the cancellation nor one for all stands before it.
+    pub(super) errors_first: bool,
 }
 
 /// A use of a class of asyncio in a handler.
@@ -119,6 +121,8 @@ fn add_type(
             // Raised by the wait, not by the task, as a rule.
         }
         "<builtin>.Exception" | "<builtin>.BaseException" => {
+            catches.errors_first |=
+                api == "<builtin>.Exception" && !catches.cancelled && !catches.wide;
             catches.errors = true;
             catches.wide |= !catches.cancelled;
         }

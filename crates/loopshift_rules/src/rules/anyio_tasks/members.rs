@@ -6,7 +6,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{MemberUse, Model};
-use super::{callbacks, helpers, keep};
+use super::{callbacks, helpers, keep, mistaken};
 use crate::context::Context;
 use crate::rules::shared::is_statement;
 
@@ -50,6 +50,7 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
             .or_else(|| keep::untracked(cx, family, keeping.as_ref()));
         family.keeping = keeping.unwrap_or_default();
     }
+    mistaken::check(cx, model);
 }
 
 fn refusal(member: &MemberUse<'_>) -> Option<String> {

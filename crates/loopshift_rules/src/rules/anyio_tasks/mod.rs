@@ -20,6 +20,7 @@ mod keep;
 mod known;
 mod life;
 mod members;
+mod mistaken;
 mod offload;
 mod region;
 mod rename;

@@ -1,0 +1,164 @@
+//! Handlers that would take a task that was told to stop for one that failed.
+//!
+//! The wait for such a task raises `CancelledError` in asyncio, a `BaseException`, and `TaskCancelled` in `AnyIO`, an
+//! `Exception`. A handler that stands right around the wait can be renamed; others can't be told apart.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::ir::{FuncId, FunctionKind};
+use loopshift_python::Ranged;
+use loopshift_python::ast::AnyNodeRef;
+
+use super::cancelled::{functions, is_cancelled};
+use super::failure::handlers;
+use super::family::{Family, Model, Wait};
+use crate::context::Context;
+use crate::rules::raising::is_run;
+
+/// Refuses the families whose end by cancellation would be taken for an error.
+pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
+    let through = cancelled_through(cx, model);
+    let mut refused: Vec<(usize, String)> = Vec::new();
+    for wait in model.waits.iter().filter(|wait| !wait.kind.is_wait()) {
+        let families: BTreeSet<usize> = wait
+            .sites
+            .iter()
+            .filter_map(|site| model.by_site.get(site).copied())
+            .filter(|index| {
+                through.contains(index) || may_be_cancelled(&model.families[*index], wait)
+            })
+            .collect();
+        if families.is_empty() {
+            continue;
+        }
+        let told_here = families.iter().all(|index| {
+            model.families[*index].members.iter().any(|member| {
+                member.name == "cancel"
+                    && member.view.file == wait.view.file
+                    && member.function == wait.function
+                    && member.attribute.start() < wait.await_.start()
+            })
+        });
+        if let Some(reason) = mistaken(cx, wait, told_here) {
+            refused.extend(families.into_iter().map(|index| (index, reason.clone())));
+        }
+    }
+    for (index, reason) in refused {
+        model.families[index].refusal.get_or_insert(reason);
+    }
+}
+
+/// Families that nobody tells to stop, but that wait for a task that is told to, and end with it.
+fn cancelled_through(cx: &Context<'_>, model: &Model<'_>) -> BTreeSet<usize> {
+    let mut ends: BTreeSet<usize> = (0..model.families.len())
+        .filter(|index| is_cancelled(&model.families[*index]))
+        .collect();
+    let told = ends.clone();
+    if told.is_empty() {
+        return told;
+    }
+    let runs: Vec<BTreeSet<FuncId>> = model
+        .families
+        .iter()
+        .map(|family| {
+            let coros = family
+                .spawns
+                .iter()
+                .map(|spawn| spawn.view.place(spawn.coro));
+            functions(cx, &coros.collect::<Vec<_>>())
+        })
+        .collect();
+    loop {
+        let waiting: BTreeSet<FuncId> = model
+            .waits
+            .iter()
+            .filter(|wait| {
+                wait.sites
+                    .iter()
+                    .filter_map(|site| model.by_site.get(site))
+                    .any(|index| ends.contains(index))
+            })
+            .map(|wait| wait.function)
+            .collect();
+        let more: Vec<usize> = (0..runs.len())
+            .filter(|index| !ends.contains(index) && !runs[*index].is_disjoint(&waiting))
+            .collect();
+        if more.is_empty() {
+            return ends.difference(&told).copied().collect();
+        }
+        ends.extend(more);
+    }
+}
+
+/// Whether a task of the family may have been told to stop by the time of the wait.
+fn may_be_cancelled(family: &Family<'_>, wait: &Wait<'_>) -> bool {
+    let in_loop = || {
+        wait.view
+            .tree
+            .ancestors(wait.await_)
+            .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
+            .any(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)))
+    };
+    family.members.iter().any(|member| {
+        let later = member.view.file == wait.view.file
+            && member.function == wait.function
+            && member.attribute.start() > wait.await_.end();
+        member.name == "cancel" && (!later || in_loop())
+    })
+}
+
+/// Who would take `TaskCancelled` for something else than the `CancelledError` of before.
+fn mistaken(cx: &Context<'_>, wait: &Wait<'_>, told_here: bool) -> Option<String> {
+    let around = handlers(cx, wait.view, wait.await_.range());
+    for (index, (range, catches, _)) in around.into_iter().enumerate() {
+        if catches.errors_first {
+            let line = cx.program.line(wait.view.place(range));
+            return Some(format!(
+                "it may have been cancelled, and the handler for errors at line {line} would catch that in AnyIO: `TaskCancelled` is an `Exception`"
+            ));
+        }
+        if catches.cancelled && (index > 0 || !told_here) {
+            let line = cx.program.line(wait.view.place(range));
+            return Some(format!(
+                "it may have been cancelled, and the handler at line {line} is for that and for the cancellation of the task it stands in, which are two in AnyIO"
+            ));
+        }
+        if catches.cancelled || catches.wide {
+            return None;
+        }
+    }
+    let mut seen: BTreeSet<FuncId> = BTreeSet::new();
+    let mut todo = vec![wait.function];
+    while let Some(func) = todo.pop() {
+        if !seen.insert(func) || func == FuncId::NONE {
+            continue;
+        }
+        for site in cx.callers.of(func) {
+            let view = cx.view(site.place.file)?;
+            let caught = handlers(cx, view, site.place.range)
+                .iter()
+                .any(|(_, catches, _)| catches.cancelled || catches.wide);
+            let line = cx.program.line(site.place);
+            if caught {
+                return Some(format!(
+                    "it may have been cancelled, and a handler around line {line} would see another exception then: `TaskCancelled` is an `Exception`"
+                ));
+            }
+            if is_run(cx, view, site.place.range) {
+                continue;
+            }
+            if view.await_of(site.place.range).is_none() && is_async(cx, func) {
+                return Some(format!(
+                    "it may have been cancelled, and the task of line {line} that waits for it would fail in AnyIO, where asyncio ends it as cancelled"
+                ));
+            }
+            todo.push(site.owner);
+        }
+    }
+    None
+}
+
+fn is_async(cx: &Context<'_>, func: FuncId) -> bool {
+    let function = cx.program.function(func);
+    function.is_async && function.kind == FunctionKind::Def
+}
