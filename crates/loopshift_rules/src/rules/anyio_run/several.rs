@@ -58,7 +58,8 @@ pub(super) fn shared(cx: &Context<'_>, order: &Order<'_>, runs: &[&Run]) -> Opti
         );
     }
     clusters(cx.program, |ty| {
-        ty.starts_with("asyncio.") && ty != "asyncio.Runner"
+        // Some may have been moved to AnyIO before.
+        (ty.starts_with("asyncio.") || ty.starts_with("anyio.")) && ty != "asyncio.Runner"
     })
     .iter()
     .find(|cluster| is_shared(cx, cluster, runs))
