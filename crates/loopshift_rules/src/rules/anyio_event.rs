@@ -8,7 +8,6 @@ use loopshift_engine::objects::Member;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, UnaryOp};
 use loopshift_python::edit::{Edit, Piece, Wrap};
-use loopshift_python::render::can_wrap;
 
 use super::code::{is_switch, own};
 use super::objects::moving::{Form, Moving, plan_family};
@@ -201,7 +200,7 @@ fn unless_set(view: &View<'_>, member: &Member) -> Option<Edit> {
         plain = &it.value;
     }
     let stmt = view.tree.enclosing_statement(member.place.range)?;
-    let wraps = can_wrap(view.source, view.parsed, stmt.range()).is_ok();
+    let wraps = view.can_wrap(stmt.range()).is_ok();
     (plain.is_name_expr() && stmt.is_expr_stmt() && wraps).then(|| {
         Edit::Wrap(Wrap {
             range: stmt.range(),
