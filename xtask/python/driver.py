@@ -2,7 +2,8 @@
 
 The programs call `anyio.run(main)` without saying on what. This puts the backend underneath
 `anyio.run` and `anyio.from_thread.start_blocking_portal` before the program starts, and says its
-name in PROOF_BACKEND, for what the program starts in turn. BACKEND may be `none`: a plain run.
+name in PROOF_BACKEND, for what the program starts in turn. BACKEND may be `none`: a plain run; or
+`bare`: a run in which gevent, eventlet and greenlet can't be imported.
 """
 
 import os
@@ -30,6 +31,9 @@ def put_underneath(backend):
 backend, program = sys.argv[1:3]
 sys.argv = sys.argv[2:]
 sys.path[0] = os.path.dirname(os.path.abspath(program))
-if backend != "none":
+if backend == "bare":
+    for name in ("gevent", "eventlet", "greenlet"):
+        sys.modules[name] = None
+elif backend != "none":
     put_underneath(backend)
 runpy.run_path(program, run_name="__main__")

@@ -27,6 +27,8 @@ pub struct Job {
     pub target_version: Option<TargetVersion>,
     /// The oldest `AnyIO`; `None` where only the project's own files can tell.
     pub anyio_version: Option<AnyioVersion>,
+    /// Rows that the user adds to the catalog.
+    pub rows: Vec<toml::Table>,
     /// The root of the run: names of files start from it.
     pub root: PathBuf,
     /// The paths that the user named, canonical. Only what is inside them may change.

@@ -3,13 +3,14 @@
 use std::fmt::Write;
 
 use loopshift_engine::change::{FileId, Outcome, Place};
-use loopshift_engine::facts::{Cause, Colour, Facts, Question, infer};
+use loopshift_engine::facts::{Cause, Colour, Facts};
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::program::{Callers, Input, Program, analyse};
 use loopshift_python::{TextRange, TextSize};
 use loopshift_rules::catalog::Catalog;
 use loopshift_rules::externals::CatalogExternals;
 use loopshift_rules::migrate::{Migration, Options, migrate};
+use loopshift_rules::recipe;
 
 use crate::lines::Lines;
 use crate::messages::{Problem, count};
@@ -24,10 +25,10 @@ const CALLERS: usize = 10;
 pub fn explain(
     inputs: &[Input],
     options: &Options,
+    catalog: &Catalog,
     file: FileId,
     line: usize,
 ) -> Result<String, Problem> {
-    let catalog = Catalog::builtin();
     let externals = CatalogExternals::new(catalog);
     let program = analyse(inputs, options.settings.python, &externals);
     let input = program.file(file);
@@ -43,13 +44,7 @@ pub fn explain(
     };
     let func = function_on(&program, file, range);
     let callers = program.callers();
-    let suspends = |name: &str| catalog.get(name).is_some_and(|api| api.suspends);
-    let question = Question {
-        suspends: &suspends,
-        // AnyIO awaits what asyncio awaits: no function changes its colour.
-        converts: &|_| false,
-    };
-    let facts = infer(&program, &callers, &question);
+    let facts = recipe::to(options.target).facts(&program, &callers, catalog);
     let migration = migrate(inputs, catalog, options);
     let mut text = Text {
         out: String::new(),
@@ -158,6 +153,14 @@ impl Text<'_> {
                 Cause::Override(other) => {
                     let other = self.program.qualified_name(*other);
                     format!("{who} shares its colour with {other}")
+                }
+                Cause::Sibling { place, other } => {
+                    let other = self.program.qualified_name(*other);
+                    let at = self.at(*place);
+                    format!("{who} shares its colour with {other}: one call reaches both  ({at})")
+                }
+                Cause::Spawned { place, name } => {
+                    format!("{who} runs as a task of {name}  ({})", self.at(*place))
                 }
             };
             self.line(&format!("  {step}"));

@@ -11,7 +11,7 @@ use crate::cli::{AnyioVersion, Target, TargetVersion};
 use crate::messages::Problem;
 
 /// What a settings file can say. Every key is optional.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
     /// Where the migration goes.
@@ -38,6 +38,9 @@ pub struct Settings {
     pub unsafe_changes: Option<bool>,
     /// Whether declined uses are marked with comments.
     pub mark: Option<bool>,
+    /// Rows for the catalog.
+    #[serde(default)]
+    pub api: Vec<toml::Table>,
 }
 
 #[derive(Deserialize)]

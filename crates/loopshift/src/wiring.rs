@@ -1,17 +1,18 @@
 //! Where the engine and the rules meet the command line.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use loopshift_engine::change::{FileId, Outcome, Place};
 use loopshift_engine::graph::call_graph;
 use loopshift_engine::program::{Input, Unreadable, analyse};
 use loopshift_python::ast::PythonVersion;
-use loopshift_rules::catalog::{Catalog, Version};
+use loopshift_rules::catalog::{self, Catalog, Version};
 use loopshift_rules::context::Settings;
 use loopshift_rules::externals::CatalogExternals;
-use loopshift_rules::green::is_green;
 use loopshift_rules::migrate::{Migration, ModuleState, Options, keeps, migrate};
 use loopshift_rules::project::NEWEST_ANYIO;
+use loopshift_rules::recipe::{self, is_green};
 use loopshift_rules::registry::{self, RULES};
 use rustc_hash::FxHashMap;
 
@@ -74,13 +75,39 @@ fn options(job: &Job, project: Project) -> Result<Options, Problem> {
         })
         .or(knowledge.anyio)
         .unwrap_or(NEWEST_ANYIO);
+    let target = match job.to {
+        Target::Asyncio => catalog::Target::Asyncio,
+        Target::Anyio => catalog::Target::Anyio,
+    };
+    let known = recipe::to(target).libraries;
+    for library in job.from.iter().flatten() {
+        if !known.contains(&library.as_str()) {
+            let reason = format!("nothing leads from `{library}` to {target}");
+            return Err(Problem::at("--from", reason).next(format!("use {}", known.join(", "))));
+        }
+    }
     Ok(Options {
+        target,
+        from: job.from.clone().unwrap_or_default(),
         settings: Settings { python, anyio },
         allow_unsafe: job.unsafe_changes,
         select: job.select.clone().unwrap_or_default(),
         ignore: job.ignore.clone(),
         project: project.files,
     })
+}
+
+/// The catalog, with the user's rows.
+fn catalog_for(job: &Job) -> Result<Cow<'static, Catalog>, Problem> {
+    if job.rows.is_empty() {
+        return Ok(Cow::Borrowed(Catalog::builtin()));
+    }
+    let wrong = |error: String| Problem::at("the rows `[[api]]` of the settings", error);
+    let rows = BTreeMap::from([("api", &job.rows)]);
+    let text = toml::to_string(&rows).map_err(|error| wrong(error.to_string()))?;
+    let catalog = Catalog::with_user_rows(&[("settings", &text)]);
+    let catalog = catalog.map_err(|error| wrong(error.to_string()))?;
+    Ok(Cow::Owned(catalog))
 }
 
 /// All that a migration needs: the files, those of the project among them, and the options.
@@ -92,12 +119,6 @@ struct Prepared {
 }
 
 fn prepare(mut sources: Vec<Source>, job: &Job) -> Result<Prepared, Problem> {
-    if job.to != Target::Anyio {
-        return Err(Problem::at(
-            "--to",
-            "only `anyio` can be migrated to so far",
-        ));
-    }
     let python = sources.len();
     let mut project = project::add(&mut sources, job);
     let problems = std::mem::take(&mut project.problems);
@@ -119,8 +140,11 @@ fn unparsed(sources: &[Source], unreadable: &[Unreadable]) -> Vec<Problem> {
     unreadable.iter().filter_map(problem).collect()
 }
 
-/// The modules that use the libraries.
-fn modules(sources: &[Source], states: &[ModuleState]) -> Vec<Module> {
+/// The modules that use the libraries, where they may come to run on trio.
+fn modules(sources: &[Source], states: &[ModuleState], job: &Job) -> Vec<Module> {
+    if job.to != Target::Anyio {
+        return Vec::new();
+    }
     let module = |state: &ModuleState| {
         let source = sources.get(state.file.0 as usize)?;
         let lines = Lines::new(&source.text.text);
@@ -195,11 +219,15 @@ fn scanned_uses(sources: &[Source], migration: &Migration, catalog: &Catalog) ->
 impl Engine for Wired {
     fn plan(&self, sources: Vec<Source>, job: &Job) -> Result<Planned, Problem> {
         let mut prepared = prepare(sources, job)?;
-        let migration = migrate(&prepared.inputs, Catalog::builtin(), &prepared.options);
+        let migration = migrate(
+            &prepared.inputs,
+            catalog_for(job)?.as_ref(),
+            &prepared.options,
+        );
         let unparsed = unparsed(&prepared.sources, &migration.unreadable);
         prepared.problems.extend(unparsed);
         Ok(Planned {
-            modules: modules(&prepared.sources, &migration.modules),
+            modules: modules(&prepared.sources, &migration.modules, job),
             plan: migration.plan,
             sources: prepared.sources,
             problems: prepared.problems,
@@ -213,21 +241,22 @@ impl Engine for Wired {
             .map(|source| source.text.text.lines().count())
             .sum();
         let mut prepared = prepare(sources, job)?;
-        let catalog = Catalog::builtin();
-        let migration = migrate(&prepared.inputs, catalog, &prepared.options);
+        let catalog = catalog_for(job)?;
+        let migration = migrate(&prepared.inputs, &catalog, &prepared.options);
         let unparsed = unparsed(&prepared.sources, &migration.unreadable);
         prepared.problems.extend(unparsed);
         Ok(Scanned {
             files,
             lines: line_count,
-            uses: scanned_uses(&prepared.sources, &migration, catalog),
+            uses: scanned_uses(&prepared.sources, &migration, &catalog),
             // AnyIO awaits what asyncio awaits: no function changes its colour.
             colour: Colour {
                 functions: migration.functions,
                 async_now: migration.async_functions,
                 become_async: Vec::new(),
             },
-            modules: Some(modules(&prepared.sources, &migration.modules)),
+            modules: (job.to == Target::Anyio)
+                .then(|| modules(&prepared.sources, &migration.modules, job)),
             problems: prepared.problems,
         })
     }
@@ -259,7 +288,13 @@ impl Engine for Wired {
             .position(|source| source.name == file)
             .ok_or_else(|| Problem::at(file.to_owned(), "it is not part of the program"))?;
         let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-        explanation::explain(&prepared.inputs, &prepared.options, file, line)
+        explanation::explain(
+            &prepared.inputs,
+            &prepared.options,
+            catalog_for(job)?.as_ref(),
+            file,
+            line,
+        )
     }
 
     fn rules(&self) -> Vec<&'static str> {

@@ -23,8 +23,8 @@ pub struct Planning<'p> {
     pub allow_unsafe: bool,
     /// The packages whose imports go when nothing needs them any more.
     pub left: &'p [&'p str],
-    /// The package that is left: its imports go with its last use, even those that nothing needed before.
-    pub from: &'p str,
+    /// The packages that are left: their imports go with the last use, even those that nothing needed before.
+    pub from: &'p [&'p str],
     /// Files whose imports stay, because other files reach through them: `jobs.asyncio.sleep`.
     pub kept: &'p [FileId],
     /// Checks the new texts.
@@ -292,7 +292,7 @@ fn render_one(
         return Ok(text);
     }
     // What a package imports is there for others, too.
-    let finished = (!input.is_package).then_some(planning.from);
+    let finished = if input.is_package { &[] } else { planning.from };
     let removals = unused_imports(&input.text, &before, &text, &after, planning.left, finished);
     if removals.is_empty() {
         return Ok(text);

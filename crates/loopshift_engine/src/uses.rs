@@ -1,7 +1,11 @@
 //! Uses: the places that refer to an API of a library, found by value and never by text.
 
+use rustc_hash::FxHashMap;
+
 use crate::change::{FileId, Place};
+use crate::externals::ApiKind;
 use crate::flow::value::Value;
+use crate::ir::Node;
 use crate::program::Program;
 
 /// A place that refers to an API.
@@ -53,4 +57,56 @@ pub fn uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
     found.sort_by(|a, b| (a.place, &a.api).cmp(&(b.place, &b.api)));
     found.dedup();
     found
+}
+
+/// The places that read a property or an attribute of an object of a library: what they give is a value of its own, and
+/// [`uses`] does not find them.
+pub fn property_uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
+    let flow = &program.flow;
+    let mut read: FxHashMap<Node, (String, bool)> = FxHashMap::default();
+    for load in &flow.linked.loads {
+        let set = flow.set(load.base);
+        let api = set.iter().find_map(|id| match flow.values.get(*id) {
+            Value::Object(class, _) if wanted(root(flow.text(class))) => {
+                Some(format!("{}.{}", flow.text(class), flow.text(load.attr)))
+            }
+            _ => None,
+        });
+        let Some(api) = api.filter(|api| is_property(program, api)) else {
+            continue;
+        };
+        let same = |value: Value| matches!(value, Value::Object(class, _) if api.starts_with(flow.text(class)));
+        let only = set.iter().all(|id| same(flow.values.get(*id)));
+        read.insert(load.to, (api, only));
+    }
+    let mut found = Vec::new();
+    if read.is_empty() {
+        return found;
+    }
+    for (index, module) in flow.linked.modules.iter().enumerate() {
+        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+        for (range, node) in &module.exprs {
+            if let Some((api, only)) = read.get(node) {
+                found.push(Use {
+                    place: Place {
+                        file,
+                        range: *range,
+                    },
+                    api: api.clone(),
+                    only: *only,
+                    member: true,
+                });
+            }
+        }
+    }
+    found
+}
+
+fn is_property(program: &Program<'_>, name: &str) -> bool {
+    let api = program.flow.externals.api(name);
+    api.is_none_or(|api| matches!(api.kind, ApiKind::Property | ApiKind::Constant))
+}
+
+fn root(name: &str) -> &str {
+    name.split_once('.').map_or("", |(root, _)| root)
 }

@@ -349,7 +349,7 @@ fn tidy(before: &str, after: &str) -> String {
         after,
         &parse(after),
         &["asyncio"],
-        None,
+        &[],
     );
     apply(after, &edits)
 }
@@ -366,7 +366,7 @@ fn what_was_unused_goes_with_the_last_use() {
             after,
             &parsed,
             &modules,
-            Some("asyncio"),
+            &["asyncio"],
         );
         apply(after, &edits)
     };

@@ -11,7 +11,7 @@ pub mod template;
 pub mod types;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -89,6 +89,8 @@ pub struct Catalog {
     aliases: FxHashMap<Box<str>, Box<str>>,
     /// The first parts of all names: most names of a program begin otherwise, and are looked up often.
     tops: FxHashSet<Box<str>>,
+    /// The libraries that a user\'s rows say something about.
+    own: BTreeSet<Box<str>>,
 }
 
 /// A table as it stands in a file. Other keys belong to others: `loopshift.toml` has rows among its settings.
@@ -121,11 +123,24 @@ impl Catalog {
                         catalog.aliases.remove(alias);
                     }
                 }
+                if api.is_decided() {
+                    catalog.own.insert(top(&api.name).into());
+                }
                 catalog.add(origin, api)?;
             }
         }
         catalog.inherit();
         Ok(catalog)
+    }
+
+    /// The libraries that a user's rows say something about.
+    pub fn own_libraries(&self) -> impl Iterator<Item = &str> {
+        self.own.iter().map(|name| &**name)
+    }
+
+    /// Whether the API belongs to a library that a user's rows say something about.
+    pub fn is_own(&self, api: &str) -> bool {
+        self.own.contains(top(api))
     }
 
     /// Reads tables into a new catalog.

@@ -1,6 +1,9 @@
 //! What a rule sees: the analysed program, the trees of the files it may edit, and the project's settings.
 
+use std::sync::OnceLock;
+
 use loopshift_engine::change::{FileId, Place};
+use loopshift_engine::facts::Facts;
 use loopshift_engine::program::{Callers, Program};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall};
@@ -9,7 +12,8 @@ use loopshift_python::scope::Scopes;
 use loopshift_python::tree::Tree;
 use loopshift_python::{ModModule, Parsed, PythonVersion, Ranged, TextRange};
 
-use crate::catalog::{Api, Argument, BindError, Catalog, Version};
+use crate::catalog::{Api, Argument, BindError, Catalog, Target, Version};
+use crate::recipe::Recipe;
 
 /// What the project allows.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +158,10 @@ pub struct Context<'c> {
     pub callers: &'c Callers,
     /// What the project allows.
     pub settings: Settings,
+    /// What is moved to what.
+    pub recipe: &'static Recipe,
     views: &'c [Option<View<'c>>],
+    facts: OnceLock<Facts>,
 }
 
 /// The arguments of a call, by the parameters of what it calls.
@@ -191,6 +198,7 @@ impl<'c> Context<'c> {
         uses: &'c [Use],
         callers: &'c Callers,
         settings: Settings,
+        recipe: &'static Recipe,
         views: &'c [Option<View<'c>>],
     ) -> Self {
         Context {
@@ -199,8 +207,26 @@ impl<'c> Context<'c> {
             uses,
             callers,
             settings,
+            recipe,
             views,
+            facts: OnceLock::new(),
         }
+    }
+
+    /// The oldest version of the target that the project allows: of Python, where that is the standard library's own.
+    pub fn oldest_target(&self) -> Version {
+        let python = self.settings.python;
+        match self.recipe.target {
+            Target::Anyio => self.settings.anyio,
+            Target::Asyncio => Version::new(python.major.into(), python.minor.into()),
+        }
+    }
+
+    /// The colours of all functions after the migration.
+    pub fn facts(&self) -> &Facts {
+        let recipe = self.recipe;
+        self.facts
+            .get_or_init(|| recipe.facts(self.program, self.callers, self.catalog))
     }
 
     /// The tree of a file. Files without a use of the libraries, or of an object of theirs, have none.

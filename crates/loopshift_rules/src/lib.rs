@@ -2,14 +2,16 @@
 //!
 //! [`migrate::migrate`] takes the files of a program and gives the plan.
 
+mod beside;
 pub mod catalog;
 pub mod context;
 pub mod externals;
-pub mod green;
 pub mod migrate;
 mod patched;
 pub mod project;
+pub mod recipe;
 pub mod registry;
 mod rounds;
 mod rules;
 mod unspoken;
+mod whole;

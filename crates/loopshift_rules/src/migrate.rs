@@ -4,7 +4,7 @@ use loopshift_engine::change::{Change, FileId, Outcome, Place, Plan};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::plan::{Planning, plan};
 use loopshift_engine::program::{Input, Program, Unreadable, analyse_for};
-use loopshift_engine::uses::{Use, uses};
+use loopshift_engine::uses::{Use, property_uses, uses};
 use loopshift_engine::verify::{Verification, verify};
 use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::parse::{parse_module, with_deep_stack};
@@ -12,20 +12,26 @@ use loopshift_python::{ModModule, Parsed};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use crate::catalog::{Catalog, Kind};
+use crate::beside;
+use crate::catalog::{Catalog, Kind, Target};
 use crate::context::{Context, Settings, View};
 use crate::externals::CatalogExternals;
-use crate::green;
 use crate::patched;
 use crate::project::{ProjectFile, dependencies};
+use crate::recipe::{self, Recipe, root};
 use crate::registry::{RULES, Rule};
 use crate::rounds::settle;
 use crate::rules::{anyio_repair, anyio_run, anyio_tests};
 use crate::unspoken;
+use crate::whole;
 
 /// What a migration is to do.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// What the program is moved to.
+    pub target: Target,
+    /// Only these libraries are moved away from; empty for all that lead to the target.
+    pub from: Vec<String>,
     /// What the project allows.
     pub settings: Settings,
     /// Whether unsafe changes are applied.
@@ -59,12 +65,6 @@ pub fn keeps(change: &Change) -> bool {
     anyio_repair::keeps(change)
 }
 
-/// Whether an API is of a library.
-pub(crate) fn is_of(api: &str, library: &str) -> bool {
-    let rest = api.strip_prefix(library);
-    rest.is_some_and(|rest| rest.starts_with('.'))
-}
-
 /// A module that uses the libraries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleState {
@@ -74,36 +74,10 @@ pub struct ModuleState {
     pub left: Vec<(Place, String)>,
 }
 
-/// The libraries whose uses are looked at on the way to `AnyIO`: what is moved, and what earlier moves left.
-const LIBRARIES: &[&str] = &["asyncio", "anyio"];
-
-/// Words without which a file, and all files in contact with it, can hold nothing for a rule, and no use that counts.
-const MENTIONS: &[&str] = &[
-    "asyncio",
-    "anyio",
-    "on_event",
-    "IsolatedAsyncio",
-    "gevent",
-    "eventlet",
-    "greenlet",
-];
-
-/// What tests are run by; only the names that have to do with event loops count.
-const TESTING: &[&str] = &["pytest", "pytest_asyncio", "unittest"];
-
-/// The packages whose imports go when nothing needs them any more.
-const LEFT: &[&str] = &[
-    "asyncio",
-    "concurrent",
-    "pytest_asyncio",
-    "unittest",
-    "anyio",
-];
-
 /// The words without which a file can hold nothing for a rule. Where some tests are run by pytest-asyncio, the
 /// fixtures that they use may stand in any file of tests.
-fn mentions(files: &[Input]) -> Vec<&'static str> {
-    let mut words = MENTIONS.to_vec();
+fn mentions<'m>(recipe: &Recipe, files: &[Input]) -> Vec<&'m str> {
+    let mut words: Vec<&str> = recipe.mentions.to_vec();
     let by_plugin = |file: &Input| {
         let words = ["mark.asyncio", "pytest_asyncio", "asyncio_mode"];
         words.iter().any(|word| file.text.contains(word))
@@ -114,32 +88,52 @@ fn mentions(files: &[Input]) -> Vec<&'static str> {
     words
 }
 
-/// Plans the migration of a program to `AnyIO`.
+/// Plans the migration of a program.
 pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
-    let mut migration = migrate_once(files, catalog, options);
+    let recipe = recipe::to(options.target);
+    let mut migration = migrate_once(recipe, files, catalog, options);
     settle(files, &mut migration.plan, |inputs| {
-        migrate_once(inputs, catalog, options).plan
+        migrate_once(recipe, inputs, catalog, options).plan
     });
-    migration.modules = module_states(&migration.uses, &migration.plan);
+    migration.modules = module_states(recipe, &migration.uses, &migration.plan);
     migration
 }
 
 /// One round of a migration.
-fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
+fn migrate_once(
+    recipe: &'static Recipe,
+    files: &[Input],
+    catalog: &Catalog,
+    options: &Options,
+) -> Migration {
     let externals = CatalogExternals::new(catalog);
-    let mut program = analyse_for(files, options.settings.python, &externals, &mentions(files));
+    let mut words = mentions(recipe, files);
+    words.extend(catalog.own_libraries());
+    let mut program = analyse_for(files, options.settings.python, &externals, &words);
     let unreadable = std::mem::take(&mut program.unreadable);
+    let patched = recipe.colours && recipe::patches(&program, catalog);
+    let was_cooperative = |api: &str| {
+        let row = catalog.get(api).filter(|_| patched && !recipe.counts(api));
+        row.is_some_and(|row| !row.cooperative.is_empty())
+    };
     let mut found = uses(&program, |root| {
-        [LIBRARIES, TESTING, green::LIBRARIES]
-            .concat()
-            .contains(&root)
+        let of_recipe = [recipe.libraries, recipe.testing, recipe.beside].concat();
+        patched || of_recipe.contains(&root) || catalog.is_own(root)
     });
+    found.extend(property_uses(&program, |root| {
+        recipe.beside.contains(&root) || (recipe.colours && recipe.libraries.contains(&root))
+    }));
+    found.sort_by(|a, b| (a.place, &a.api).cmp(&(b.place, &b.api)));
     found.retain(|use_| {
-        LIBRARIES.iter().any(|it| is_of(&use_.api, it))
-            || green::is_green(&use_.api)
-            || anyio_tests::is_of_tests(&use_.api)
+        let api = &use_.api;
+        let asked = options.from.is_empty() || options.from.iter().any(|it| *it == root(api));
+        (asked && recipe.counts(api))
+            || recipe.is_beside(api)
+            || was_cooperative(api)
+            || catalog.is_own(api)
+            || anyio_tests::is_of_tests(api)
     });
-    let parsed = parse_views(&program, &found, options);
+    let parsed = parse_views(recipe, &program, &found, options);
     let views: Vec<Option<View<'_>>> = parsed
         .par_iter()
         .enumerate()
@@ -154,9 +148,8 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
         .into_iter()
         .filter(|use_| counts(&views, catalog, use_))
         .collect();
-    let (mut staying, moving): (Vec<Use>, Vec<Use>) =
-        found.into_iter().partition(|it| green::is_green(&it.api));
-    staying.extend(green::reads_of_properties(&program, catalog));
+    let (staying, moving): (Vec<Use>, Vec<Use>) =
+        (found.iter().cloned()).partition(|use_| recipe.is_beside(&use_.api));
     let callers = program.callers();
     let context = Context::new(
         &program,
@@ -164,11 +157,12 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
         &moving,
         &callers,
         options.settings,
+        recipe,
         &views,
     );
     let mut changes: Vec<Change> = RULES
         .par_iter()
-        .filter(|rule| is_wanted(rule, options))
+        .filter(|rule| rule.target() == recipe.target && is_wanted(rule, options))
         .flat_map_iter(|rule| {
             let mut changes = Vec::new();
             with_deep_stack(|| (rule.plan)(&context, &mut changes));
@@ -177,26 +171,30 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
         .collect();
     give_way(&mut changes);
     patched::decline(&program, catalog, &moving, &mut changes);
-    changes.extend(unhandled(&context, &changes, options));
-    changes.extend(staying.iter().map(|it| green::stays(catalog, it)));
+    changes.extend(unhandled(recipe, &context, &changes, options));
+    changes.extend(staying.iter().map(|it| beside::stays(recipe, catalog, it)));
+    if recipe.colours {
+        whole::bind(&program, &mut changes);
+    }
     let strict = CatalogExternals::strict(catalog);
     let verification = Verification {
         before: files,
         python: options.settings.python,
         externals: &strict,
-        target: "anyio",
+        target: recipe.verified,
     };
     let planning = Planning {
         files,
         python: options.settings.python,
         allow_unsafe: options.allow_unsafe,
-        left: LEFT,
-        from: "asyncio",
-        kept: &patched::reached_through(&program, LEFT),
+        left: recipe.left,
+        from: recipe.from,
+        kept: &patched::reached_through(&program, recipe.left),
         verify: &|texts| verify(&verification, texts),
     };
     let mut planned = plan(&planning, changes);
-    if is_wanted_name("anyio-repair", &options.select, &options.ignore) {
+    let to_anyio = recipe.target == Target::Anyio;
+    if to_anyio && is_wanted_name("anyio-repair", &options.select, &options.ignore) {
         let repairs = anyio_repair::restore(&context, &planned);
         if !repairs.is_empty() {
             let changes = planned.changes.into_iter().map(|(change, _)| change);
@@ -204,7 +202,7 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
         }
     }
     let mut plan = planned;
-    if is_wanted_name(dependencies::RULE, &[], &options.ignore) {
+    if to_anyio && is_wanted_name(dependencies::RULE, &[], &options.ignore) {
         dependencies::add(
             files,
             &options.project,
@@ -214,8 +212,6 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
             catalog,
         );
     }
-    let mut found = [moving.as_slice(), &staying].concat();
-    found.sort_by(|a, b| (a.place, &a.api).cmp(&(b.place, &b.api)));
     Migration {
         plan,
         uses: found,
@@ -227,7 +223,7 @@ fn migrate_once(files: &[Input], catalog: &Catalog, options: &Options) -> Migrat
 }
 
 /// What the plan leaves of asyncio in each module that uses the libraries.
-fn module_states(found: &[Use], plan: &Plan) -> Vec<ModuleState> {
+fn module_states(recipe: &Recipe, found: &[Use], plan: &Plan) -> Vec<ModuleState> {
     let moved: FxHashSet<Place> = plan
         .changes
         .iter()
@@ -243,7 +239,7 @@ fn module_states(found: &[Use], plan: &Plan) -> Vec<ModuleState> {
                 left: Vec::new(),
             });
         }
-        let bound = use_.api.starts_with("asyncio.") || green::is_green(&use_.api);
+        let bound = recipe.moves(&use_.api) || recipe.is_beside(&use_.api);
         let stays = bound && !moved.contains(&use_.place);
         if let Some(last) = out.last_mut().filter(|_| stays) {
             last.left.push((use_.place, use_.api.clone()));
@@ -253,7 +249,7 @@ fn module_states(found: &[Use], plan: &Plan) -> Vec<ModuleState> {
         let bound = match outcome {
             Outcome::Applied => anyio_run::is_for_asyncio_only(change),
             // What an earlier round wrote, and no later one moved.
-            _ => change.api.starts_with("asyncio.") && moved.contains(&change.place),
+            _ => recipe.moves(&change.api) && moved.contains(&change.place),
         };
         let state = out.iter_mut().find(|it| it.file == change.place.file);
         if let Some(state) = state.filter(|_| bound) {
@@ -276,6 +272,7 @@ fn is_wanted_name(name: &str, select: &[String], ignore: &[String]) -> bool {
 /// Parses the files that a rule may look at: those with uses, those where objects of the libraries come along, and
 /// those with asynchronous functions, which may be what a use runs.
 fn parse_views(
+    recipe: &Recipe,
     program: &Program<'_>,
     found: &[Use],
     options: &Options,
@@ -289,13 +286,14 @@ fn parse_views(
             wanted.insert(file);
         }
         let holds = |value: Value| match value {
-            Value::Object(ty, _) => LIBRARIES.iter().any(|library| {
-                flow.text(ty)
-                    .strip_prefix(library)
-                    .is_some_and(|rest| rest.starts_with('.'))
-            }),
+            Value::Object(ty, _) => recipe.counts(flow.text(ty)),
             _ => false,
         };
+        // Where colours change, any function may.
+        let may_change = recipe.colours && !module.exprs.is_empty();
+        if may_change {
+            wanted.insert(file);
+        }
         if !wanted.contains(&file)
             && module
                 .exprs
@@ -372,15 +370,21 @@ fn is_of_exception(catalog: &Catalog, use_: &Use) -> bool {
 }
 
 /// Uses that no rule has spoken about, with what the catalog says of them.
-fn unhandled(context: &Context<'_>, changes: &[Change], options: &Options) -> Vec<Change> {
+fn unhandled(
+    recipe: &Recipe,
+    context: &Context<'_>,
+    changes: &[Change],
+    options: &Options,
+) -> Vec<Change> {
     let spoken: FxHashSet<Place> = changes
         .iter()
         .flat_map(|change| change.covers.iter().copied().chain([change.place]))
         .collect();
     let mut out = Vec::new();
     for use_ in context.uses {
-        // What is AnyIO already needs no word.
-        if spoken.contains(&use_.place) || use_.api.starts_with("anyio.") {
+        // What is of the target already needs no word.
+        let is_there = recipe.counts(&use_.api) && !recipe.moves(&use_.api);
+        if spoken.contains(&use_.place) || is_there {
             continue;
         }
         let api = context.catalog.get(&use_.api);
@@ -396,7 +400,7 @@ fn unhandled(context: &Context<'_>, changes: &[Change], options: &Options) -> Ve
             }
             _ => unspoken::reason(context.view(use_.place.file), use_, api),
         };
-        let name = known.map_or("anyio-names", |rule| rule.name);
+        let name = known.map_or(recipe.names, |rule| rule.name);
         out.push(Change::declined(name, use_.place, use_.api.clone(), reason));
     }
     out

@@ -2,6 +2,7 @@
 
 use loopshift_engine::change::Change;
 
+use crate::catalog::Target;
 use crate::context::Context;
 use crate::rules;
 
@@ -13,6 +14,17 @@ pub struct Rule {
     pub plan: fn(&Context<'_>, &mut Vec<Change>),
     /// Its page.
     pub page: &'static str,
+}
+
+impl Rule {
+    /// What it moves programs to. The names of the rules that lead to `AnyIO` begin with it.
+    pub fn target(&self) -> Target {
+        if self.name.starts_with("anyio-") {
+            Target::Anyio
+        } else {
+            Target::Asyncio
+        }
+    }
 }
 
 /// All rules, by name.
@@ -166,6 +178,46 @@ pub const RULES: &[Rule] = &[
         name: "anyio-wait-for",
         plan: rules::anyio_wait_for::plan,
         page: include_str!("../../../docs/rules/anyio-wait-for.md"),
+    },
+    Rule {
+        name: "green-colour",
+        plan: rules::green_colour::plan,
+        page: include_str!("../../../docs/rules/green-colour.md"),
+    },
+    Rule {
+        name: "green-names",
+        plan: rules::green_names::plan,
+        page: include_str!("../../../docs/rules/green-names.md"),
+    },
+    Rule {
+        name: "green-patch",
+        plan: rules::green_patch::plan,
+        page: include_str!("../../../docs/rules/green-patch.md"),
+    },
+    Rule {
+        name: "green-spawn",
+        plan: rules::green_spawn::plan,
+        page: include_str!("../../../docs/rules/green-spawn.md"),
+    },
+    Rule {
+        name: "green-timeout",
+        plan: rules::green_timeout::plan,
+        page: include_str!("../../../docs/rules/green-timeout.md"),
+    },
+    Rule {
+        name: "green-with",
+        plan: rules::green_with::plan,
+        page: include_str!("../../../docs/rules/green-with.md"),
+    },
+    Rule {
+        name: "green-queue",
+        plan: rules::green_queue::plan,
+        page: include_str!("../../../docs/rules/green-queue.md"),
+    },
+    Rule {
+        name: "green-blocking",
+        plan: rules::green_blocking::plan,
+        page: include_str!("../../../docs/rules/green-blocking.md"),
     },
 ];
 

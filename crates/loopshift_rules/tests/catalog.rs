@@ -241,8 +241,7 @@ fn replacements_name_what_anyio_has() {
                 .map(|part| match part {
                     loopshift_rules::catalog::Part::Text(text) => text.to_string(),
                     loopshift_rules::catalog::Part::Import { module, .. } => module.to_string(),
-                    loopshift_rules::catalog::Part::Parameter(_)
-                    | loopshift_rules::catalog::Part::Receiver => "x".to_owned(),
+                    _ => "x".to_owned(),
                 })
                 .collect();
             for (start, _) in text.match_indices("anyio.") {

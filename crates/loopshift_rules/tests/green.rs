@@ -3,10 +3,10 @@
 use loopshift_engine::change::Outcome;
 use loopshift_engine::program::Input;
 use loopshift_python::ast::PythonVersion;
-use loopshift_rules::catalog::{Catalog, Version};
+use loopshift_rules::catalog::{Catalog, Target, Version};
 use loopshift_rules::context::Settings;
-use loopshift_rules::green::is_green;
 use loopshift_rules::migrate::{Migration, Options, migrate};
+use loopshift_rules::recipe::is_green;
 
 fn migrated(text: &str) -> Migration {
     let files = [Input {
@@ -21,6 +21,8 @@ fn migrated(text: &str) -> Migration {
     };
     let anyio = Version::new(4, 16);
     let options = Options {
+        target: Target::Anyio,
+        from: Vec::new(),
         settings: Settings { python, anyio },
         allow_unsafe: true,
         select: Vec::new(),

@@ -3,7 +3,7 @@
 use loopshift_engine::program::Input;
 use loopshift_python::PythonVersion;
 use loopshift_python::parse::parse_module;
-use loopshift_rules::catalog::{Catalog, Version};
+use loopshift_rules::catalog::{Catalog, Target, Version};
 use loopshift_rules::context::Settings;
 use loopshift_rules::migrate::{Options, migrate};
 use proptest::prelude::*;
@@ -99,6 +99,8 @@ fn input(text: &str) -> Input {
 
 fn options(anyio: Version) -> Options {
     Options {
+        target: Target::Anyio,
+        from: Vec::new(),
         settings: Settings {
             python: PythonVersion::PY311,
             anyio,

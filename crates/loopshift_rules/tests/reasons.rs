@@ -4,7 +4,7 @@
 use loopshift_engine::change::Outcome;
 use loopshift_engine::program::Input;
 use loopshift_python::PythonVersion;
-use loopshift_rules::catalog::{Api, Catalog, Kind, ParameterKind, Version};
+use loopshift_rules::catalog::{Api, Catalog, Kind, ParameterKind, Target, Version};
 use loopshift_rules::context::Settings;
 use loopshift_rules::migrate::{Options, migrate};
 
@@ -174,6 +174,8 @@ fn generic(catalog: &Catalog, form: &str, text: impl Fn(&Api) -> Option<String>)
         });
     }
     let options = Options {
+        target: Target::Anyio,
+        from: Vec::new(),
         settings: settings(),
         allow_unsafe: true,
         select: Vec::new(),

@@ -3,7 +3,7 @@
 use loopshift_engine::change::Outcome;
 use loopshift_engine::program::Input;
 use loopshift_python::ast::PythonVersion;
-use loopshift_rules::catalog::{Catalog, Version};
+use loopshift_rules::catalog::{Catalog, Target, Version};
 use loopshift_rules::context::Settings;
 use loopshift_rules::migrate::{Options, migrate};
 
@@ -33,6 +33,8 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         anyio: Version::new(4, 16),
     };
     let options = Options {
+        target: Target::Anyio,
+        from: Vec::new(),
         settings,
         allow_unsafe: true,
         select: Vec::new(),

@@ -4,7 +4,7 @@ use super::value::{CallId, Value, ValueId};
 use super::{Flow, builtin};
 use crate::externals::{Api, ApiDerived, ApiKind, ApiOperand, ApiType, CallbackArg};
 use crate::ir::{
-    Arg, ArgKind, CallForm, ContainerKind, FuncId, Key, Node, ProtocolKind, Reason, Sym,
+    Arg, ArgKind, Call, CallForm, ContainerKind, FuncId, Key, Node, ProtocolKind, Reason, Sym,
 };
 
 /// Chains of calls into unknown code longer than this are not told apart.
@@ -65,7 +65,7 @@ impl Flow<'_> {
             (_, None) => {}
         }
         for callback in &api.calls {
-            let callees = self.argument(index, api, callback.param);
+            let callees = self.argument(&self.linked.calls[index as usize], api, callback.param);
             if callees.is_empty() {
                 continue;
             }
@@ -179,7 +179,9 @@ impl Flow<'_> {
                 vec![node]
             }
             ApiOperand::Parameter(place) => match made.api {
-                Some(api) if made.index != CallId::NONE.0 => self.argument(made.index, api, place),
+                Some(api) if made.index != CallId::NONE.0 => {
+                    self.argument(&self.linked.calls[made.index as usize], api, place)
+                }
                 _ => Vec::new(),
             },
         };
@@ -207,12 +209,12 @@ impl Flow<'_> {
         }
     }
 
-    /// The arguments given for a parameter of an external API; several for `*args`.
-    pub(super) fn argument(&self, index: u32, api: &Api, place: usize) -> Vec<Node> {
+    /// The arguments given for the parameter of an external API at `place`; several for `*args`, none where unpacking
+    /// hides which it is.
+    pub fn argument(&self, call: &Call, api: &Api, place: usize) -> Vec<Node> {
         let Some(param) = api.params.get(place) else {
             return Vec::new();
         };
-        let call = &self.linked.calls[index as usize];
         let keyword = call.args.iter().find(|arg| match arg.kind {
             ArgKind::Keyword(sym) => self.text(sym) == param.name,
             _ => false,
@@ -223,20 +225,13 @@ impl Flow<'_> {
         if param.keyword_only || param.double_star {
             return Vec::new();
         }
-        let list = call
-            .args
-            .iter()
-            .filter(|arg| matches!(arg.kind, ArgKind::Positional | ArgKind::Star))
-            .skip(place);
+        let by_place = |arg: &&Arg| matches!(arg.kind, ArgKind::Positional | ArgKind::Star);
+        let list = call.args.iter().filter(by_place).skip(place);
         if param.star {
             return list.map(|arg| arg.node).collect();
         }
-        if call
-            .args
-            .iter()
-            .take(place + 1)
-            .any(|arg| arg.kind == ArgKind::Star)
-        {
+        let mut before = call.args.iter().take(place + 1);
+        if before.any(|arg| arg.kind == ArgKind::Star) {
             return Vec::new();
         }
         list.take(1).map(|arg| arg.node).collect()

@@ -40,14 +40,14 @@ struct Usage<'a> {
 /// import b as b`, `from a import *`, imports in class bodies or with other bindings of the same name, those with a
 /// `# noqa` for them, and those in a `try` that catches the failure of an import.
 ///
-/// Of the package `finished`, what was unused before goes, too, where `after` uses nothing of it any more.
+/// Of the packages `finished`, what was unused before goes, too, where `after` uses nothing of them any more.
 pub fn unused_imports(
     before_source: &str,
     before: &Parsed<ModModule>,
     after_source: &str,
     after: &Parsed<ModModule>,
     modules: &[&str],
-    finished: Option<&str>,
+    finished: &[&str],
 ) -> Vec<Edit> {
     let old = Usage::new(before_source, before, modules);
     let used_before: BTreeSet<(String, &str)> = (old.sites.iter())
@@ -55,16 +55,16 @@ pub fn unused_imports(
         .map(|site| (old.path(site.scope), site.local))
         .collect();
     let new = Usage::new(after_source, after, modules);
-    let finished = finished.filter(|package| {
-        let uses = |site: &Site| site.root == *package && new.is_used(site);
-        !new.sites.iter().any(uses)
-    });
+    let is_finished = |package: &str| {
+        let uses = |site: &Site| site.root == package && new.is_used(site);
+        finished.contains(&package) && !new.sites.iter().any(uses)
+    };
     let tree = Tree::new(after.syntax());
     let comments = comment_ranges(after);
     let mut gone: BTreeMap<TextSize, (&Stmt, BTreeSet<usize>)> = BTreeMap::new();
     for site in &new.sites {
         let removable = !new.is_used(site)
-            && (finished == Some(site.root)
+            && (is_finished(site.root)
                 || used_before.contains(&(new.path(site.scope), site.local)))
             && !is_marked(after_source, &comments, site.stmt)
             && !may_fail(after_source, &tree, site.stmt);

@@ -102,6 +102,8 @@ pub struct Api {
     pub same_as: Option<Box<str>>,
     /// Whether the API keeps its arguments or shows them to other code. `print` doesn't.
     pub escapes: bool,
+    /// Whether it runs what it calls as a task of its own.
+    pub spawns: bool,
     /// The parameters that it calls.
     pub calls: Box<[Callback]>,
     /// The indices of the parameters that are coroutines, or hold some, that it awaits or schedules.
@@ -290,6 +292,7 @@ impl Api {
             blocks: row.blocks,
             cooperative: boxed(row.cooperative),
             same_as: row.same_as.map(Into::into),
+            spawns: row.spawns,
             escapes: row.escapes,
             calls: calls?.into(),
             rule: row.rule.map(Into::into),
@@ -322,6 +325,8 @@ pub(super) struct Row {
     #[serde(default)]
     cooperative: Vec<String>,
     same_as: Option<String>,
+    #[serde(default)]
+    spawns: bool,
     #[serde(default = "yes")]
     escapes: bool,
     #[serde(default)]

@@ -9,8 +9,6 @@ pub enum Part {
     Text(Box<str>),
     /// What the parameter of that index got, or its default.
     Parameter(usize),
-    /// The object whose member it is.
-    Receiver,
     /// An imported name: `{@anyio}`, `{@functools:partial}`.
     Import {
         /// The module.
@@ -18,6 +16,14 @@ pub enum Part {
         /// What of it, or `None` for the module itself.
         name: Option<Box<str>>,
     },
+    /// `{self}`: the object whose method is called.
+    Receiver,
+    /// `{*}`: all arguments, as they stand in the call.
+    Arguments,
+    /// `{,timeout}`: a comma and the argument by its name, where the call gives it.
+    Given(usize),
+    /// `{#name}`: a small function or class that is put into the module.
+    Helper(Box<str>),
 }
 
 /// A replacement, by the parameters of what it replaces.
@@ -63,7 +69,10 @@ impl Template {
 
     /// Whether the parameter of that index stands in it.
     pub fn uses(&self, parameter: usize) -> bool {
-        self.parts.contains(&Part::Parameter(parameter))
+        let parts = &self.parts;
+        parts.contains(&Part::Parameter(parameter))
+            || parts.contains(&Part::Given(parameter))
+            || parts.contains(&Part::Arguments)
     }
 }
 
@@ -79,9 +88,18 @@ impl Part {
                 name,
             });
         }
-        if name == "self" {
-            return Ok(Part::Receiver);
+        if let Some(helper) = name.strip_prefix('#') {
+            return Ok(Part::Helper(helper.into()));
         }
+        match name {
+            "self" => return Ok(Part::Receiver),
+            "*" => return Ok(Part::Arguments),
+            _ => {}
+        }
+        let (name, given) = match name.strip_prefix(',') {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
         let signature = signature.ok_or_else(|| {
             format!("the template `{template}` has a parameter, the row has no signature")
         })?;
@@ -95,7 +113,11 @@ impl Part {
                 "the template `{template}` can't pass on the keyword arguments of `{name}`"
             ));
         }
-        Ok(Part::Parameter(index))
+        Ok(if given {
+            Part::Given(index)
+        } else {
+            Part::Parameter(index)
+        })
     }
 }
 
@@ -118,6 +140,15 @@ mod tests {
             }
         );
         assert_eq!(template.parts[4], Part::Text(", {}, ".into()));
+        let parts = read("await {self}.f({*}, {#joinall})").unwrap().parts;
+        assert_eq!(
+            (&parts[1], &parts[3], &parts[5]),
+            (
+                &Part::Receiver,
+                &Part::Arguments,
+                &Part::Helper("joinall".into())
+            )
+        );
         for wrong in ["{", "}", "{when", "{other}", "{rest}"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -222,12 +222,17 @@ fn same_output(
     if before.is_empty() {
         return Err("the program prints nothing before: that proves nothing".to_owned());
     }
-    for backend in ["asyncio", "trio"] {
+    let backends: &[&str] = if example.options.to_asyncio {
+        &["bare"]
+    } else {
+        &["asyncio", "trio"]
+    };
+    for backend in backends {
         if example
             .options
             .backend
             .as_deref()
-            .is_some_and(|only| only != backend)
+            .is_some_and(|only| only != *backend)
         {
             continue;
         }

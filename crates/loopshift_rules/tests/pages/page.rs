@@ -46,6 +46,8 @@ pub(crate) struct Options {
     pub run: Option<String>,
     /// `backends=asyncio`: only on this one. On both otherwise.
     pub backend: Option<String>,
+    /// Whether green threads become asyncio: by the name of the page.
+    pub to_asyncio: bool,
     /// `removes=1`: how many comments go.
     pub removes: usize,
 }
@@ -133,6 +135,7 @@ impl Page {
                 };
                 last = Some(role);
                 let words = format!("{} {info}", std::mem::take(&mut noted));
+                example.options.to_asyncio = !name.starts_with("anyio-");
                 example.options.read(&words, &file).map_err(at)?;
                 let files = if role == Role::After {
                     &mut example.after

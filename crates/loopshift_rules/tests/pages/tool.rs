@@ -88,7 +88,11 @@ pub(crate) fn migrate(
     command.args([
         "migrate",
         "--to",
-        "anyio",
+        if options.to_asyncio {
+            "asyncio"
+        } else {
+            "anyio"
+        },
         "--apply",
         "--allow-dirty",
         "--no-cache",

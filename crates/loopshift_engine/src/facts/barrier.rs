@@ -1,0 +1,56 @@
+//! Why a function can't become async.
+
+use crate::flow::value::Value;
+use crate::ir::FuncId;
+use crate::ir::{Function, FunctionKind};
+use crate::program::{Callers, Program};
+
+/// Why a function can't become `async def`; `None` where it can.
+pub fn barrier(program: &Program<'_>, callers: &Callers, func: FuncId) -> Option<String> {
+    let function = program.function(func);
+    match function.kind {
+        FunctionKind::Module => return Some("it is the body of a module".to_owned()),
+        FunctionKind::Lambda => return Some("it is a lambda".to_owned()),
+        FunctionKind::Def => {}
+    }
+    let name = last_name(function);
+    if function.class.is_some()
+        && name.starts_with("__")
+        && name.ends_with("__")
+        && name != "__call__"
+    {
+        return Some(format!(
+            "the language calls `{name}`, and does not await it"
+        ));
+    }
+    if function.is_generator {
+        return Some("it is a generator".to_owned());
+    }
+    if function.decorated && is_property(program, function) {
+        return Some("it is a property".to_owned());
+    }
+    if callers.is_handed_over(func) {
+        return Some("code that can't be seen calls it".to_owned());
+    }
+    None
+}
+
+/// Whether the name of a method is that of a property in its class.
+fn is_property(program: &Program<'_>, function: &Function) -> bool {
+    let Some(class) = function.class else {
+        return false;
+    };
+    let (_, class) = program.class(class);
+    let name = last_name(function);
+    class.attrs.iter().any(|(attr, node)| {
+        program.flow.text(*attr) == name
+            && program
+                .flow
+                .values_of(*node)
+                .any(|value| matches!(value, Value::Property(..)))
+    })
+}
+
+pub(super) fn last_name(function: &Function) -> &str {
+    function.qualname.rsplit('.').next().unwrap_or_default()
+}

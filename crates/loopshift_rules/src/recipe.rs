@@ -1,0 +1,147 @@
+//! Recipes: which libraries are moved to a target, and what tells that a program holds any of them.
+
+use loopshift_engine::facts::{Facts, Question, infer};
+use loopshift_engine::flow::Target;
+use loopshift_engine::program::{Callers, Program};
+
+use crate::catalog::{self, Api, Catalog, Kind};
+
+/// How a program is moved to a target.
+#[derive(Debug)]
+pub struct Recipe {
+    /// What the program is moved to.
+    pub target: catalog::Target,
+    /// The libraries that are moved away from.
+    pub from: &'static [&'static str],
+    /// The libraries whose uses are looked at: what is moved, and what earlier moves left.
+    pub libraries: &'static [&'static str],
+    /// Libraries that no rule moves to the target: their uses are counted, and stay.
+    pub beside: &'static [&'static str],
+    /// Words without which a file, and all files in contact with it, can hold nothing for a rule.
+    pub mentions: &'static [&'static str],
+    /// What tests are run by; only the names that have to do with event loops count.
+    pub testing: &'static [&'static str],
+    /// The packages whose imports go when nothing needs them any more.
+    pub left: &'static [&'static str],
+    /// The package whose names must exist in the output; the catalog has all of them.
+    pub verified: &'static str,
+    /// Whether functions that are sync become async.
+    pub colours: bool,
+    /// The rule that applies the replacements of the catalog.
+    pub names: &'static str,
+}
+
+/// The libraries of green threads.
+const GREEN: &[&str] = &["gevent", "eventlet", "greenlet"];
+
+const RECIPES: &[Recipe] = &[
+    Recipe {
+        target: catalog::Target::Anyio,
+        from: &["asyncio"],
+        libraries: &["asyncio", "anyio"],
+        beside: GREEN,
+        mentions: &[
+            "asyncio",
+            "anyio",
+            "on_event",
+            "IsolatedAsyncio",
+            "gevent",
+            "eventlet",
+            "greenlet",
+        ],
+        testing: &["pytest", "pytest_asyncio", "unittest"],
+        left: &[
+            "asyncio",
+            "concurrent",
+            "pytest_asyncio",
+            "unittest",
+            "anyio",
+        ],
+        verified: "anyio",
+        colours: false,
+        names: "anyio-names",
+    },
+    Recipe {
+        target: catalog::Target::Asyncio,
+        from: GREEN,
+        libraries: GREEN,
+        beside: &[],
+        mentions: GREEN,
+        testing: &[],
+        left: GREEN,
+        verified: "asyncio",
+        colours: true,
+        names: "green-names",
+    },
+];
+
+/// The recipe that leads to a target.
+pub fn to(target: catalog::Target) -> &'static Recipe {
+    match target {
+        catalog::Target::Anyio => &RECIPES[0],
+        catalog::Target::Asyncio => &RECIPES[1],
+    }
+}
+
+/// Whether the program patches the standard library, so that what blocks in it lets green threads run.
+pub(crate) fn patches(program: &Program<'_>, catalog: &Catalog) -> bool {
+    program.calls().any(|(_, call)| {
+        program.callees(call).iter().any(|target| match target {
+            Target::External(sym) => {
+                let row = catalog.get(program.flow.text(*sym));
+                row.is_some_and(|api| api.rule.as_deref() == Some("green-patch"))
+            }
+            Target::Func(_) => false,
+        })
+    })
+}
+
+/// Whether a function blocks, and lets green threads run once the standard library is patched.
+pub(crate) fn is_cooperative(api: &Api) -> bool {
+    !api.cooperative.is_empty() && api.kind == Kind::Function && !is_green(&api.name)
+}
+
+/// Whether an API is of a library of green threads.
+pub fn is_green(api: &str) -> bool {
+    GREEN.contains(&root(api))
+}
+
+impl Recipe {
+    /// Whether a use of the API is looked at.
+    pub fn counts(&self, api: &str) -> bool {
+        self.libraries.contains(&root(api))
+    }
+
+    /// Whether the API is one that is moved away from.
+    pub fn moves(&self, api: &str) -> bool {
+        self.from.contains(&root(api))
+    }
+
+    /// Whether the API is of a library that no rule moves to the target.
+    pub fn is_beside(&self, api: &str) -> bool {
+        self.beside.contains(&root(api))
+    }
+
+    /// The colours of all functions after the migration.
+    pub fn facts(&self, program: &Program<'_>, callers: &Callers, catalog: &Catalog) -> Facts {
+        let row = |name: &str| catalog.get(name);
+        let patched = self.colours && patches(program, catalog);
+        // What leaves the colours as they are awaits what was awaited before.
+        let moves = |name: &str| self.colours && self.moves(name);
+        let question = Question {
+            suspends: &|name| row(name).is_some_and(|api| api.suspends),
+            converts: &|name| {
+                row(name).is_some_and(|api| {
+                    (moves(name) && api.suspends) || (patched && is_cooperative(api))
+                })
+            },
+            spawns: &|name| moves(name) && row(name).is_some_and(|api| api.spawns),
+        };
+        infer(program, callers, &question)
+    }
+}
+
+/// The package of an API; nothing where it is no name of a package.
+pub(crate) fn root(api: &str) -> &str {
+    api.split_once('.').map_or("", |(root, _)| root)
+}

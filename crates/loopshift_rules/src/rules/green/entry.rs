@@ -1,0 +1,171 @@
+//! Where the program starts: code of a module that waits, or starts tasks, runs in an event loop.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::Place;
+use loopshift_python::ast::{Expr, Stmt, StmtIf};
+use loopshift_python::edit::{Edit, Wrap, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use crate::context::View;
+
+/// How the body of a module is put into an event loop.
+pub(crate) struct Entry {
+    /// What is edited.
+    pub edits: Vec<Edit>,
+    /// The call that becomes an argument of `asyncio.run`, and is not awaited.
+    pub run: Option<Place>,
+}
+
+/// The names that the new function may get.
+const NAMES: &[&str] = &["main", "_main", "run_main", "async_main", "_async_main"];
+
+/// Puts the code of a module that needs an event loop into one. `places` are the calls that need it, `waits` those
+/// of them that are of functions that become async.
+///
+/// # Errors
+/// Why that can't be done.
+pub(crate) fn entry(
+    view: &View<'_>,
+    places: &BTreeSet<Place>,
+    waits: &BTreeSet<Place>,
+) -> Result<Entry, String> {
+    let body = &view.parsed.syntax().body;
+    let holds = |stmt: &Stmt| {
+        let mut places = places.iter();
+        places.any(|place| stmt.range().contains_range(place.range))
+    };
+    for place in places {
+        let in_class = view
+            .tree
+            .around(place.range)
+            .any(|node| node.is_stmt_class_def());
+        if in_class {
+            return Err("the body of a class can't wait".to_owned());
+        }
+    }
+    let suite: &[Stmt] = match body.iter().filter(|stmt| holds(stmt)).collect::<Vec<_>>()[..] {
+        [Stmt::If(guard)] if is_guard(guard) && !in_test_or_else(guard, places) => &guard.body,
+        _ => {
+            let first = body.iter().position(holds);
+            let last = body.iter().rposition(holds);
+            let (Some(first), Some(last)) = (first, last) else {
+                return Err("the code that needs an event loop was not found".to_owned());
+            };
+            &body[first..=last]
+        }
+    };
+    if let Some(entry) = in_place(view, suite, places, waits) {
+        return Ok(entry);
+    }
+    wrap(view, suite)
+}
+
+/// `if __name__ == "__main__":`
+fn is_guard(guard: &StmtIf) -> bool {
+    let Expr::Compare(compare) = &*guard.test else {
+        return false;
+    };
+    let is_name = |expr: &Expr| matches!(expr, Expr::Name(it) if it.id.as_str() == "__name__");
+    let is_main = |expr: &Expr| match expr {
+        Expr::StringLiteral(it) => it.value.to_str() == "__main__",
+        _ => false,
+    };
+    match &compare.comparators[..] {
+        [right] => {
+            (is_name(&compare.left) && is_main(right)) || (is_main(&compare.left) && is_name(right))
+        }
+        _ => false,
+    }
+}
+
+fn in_test_or_else(guard: &StmtIf, places: &BTreeSet<Place>) -> bool {
+    let first = guard.body.first().map_or(guard.end(), Ranged::start);
+    let last = guard.body.last().map_or(guard.end(), Ranged::end);
+    let body = TextRange::new(first, last);
+    places.iter().any(|place| !body.contains_range(place.range))
+}
+
+/// One call of a function that becomes async, and nothing else: `asyncio.run(main())`.
+fn in_place(
+    view: &View<'_>,
+    suite: &[Stmt],
+    places: &BTreeSet<Place>,
+    waits: &BTreeSet<Place>,
+) -> Option<Entry> {
+    let (Some(place), 1, 1) = (waits.first(), waits.len(), places.len()) else {
+        return None;
+    };
+    let [stmt] = suite else { return None };
+    let call = view.tree.expr_at(place.range)?;
+    let value = match stmt {
+        Stmt::Expr(it) => &*it.value,
+        Stmt::Assign(it) => &*it.value,
+        _ => return None,
+    };
+    // `sys.exit(main())` and `raise SystemExit(main())` wait for nothing else.
+    let direct = value.range() == call.range()
+        || matches!(value, Expr::Call(outer) if outer.arguments.args.iter().any(|it| it.range() == call.range()));
+    if !direct {
+        return None;
+    }
+    Some(Entry {
+        edits: vec![
+            Edit::insert(call.start(), "{@asyncio}.run(", &[]),
+            Edit::insert(call.end(), ")", &[]),
+        ],
+        run: Some(*place),
+    })
+}
+
+/// All statements into `async def main():`.
+fn wrap(view: &View<'_>, suite: &[Stmt]) -> Result<Entry, String> {
+    let (Some(first), Some(last)) = (suite.first(), suite.last()) else {
+        return Err("there is no statement to put into a function".to_owned());
+    };
+    let range = TextRange::new(first.start(), last.end());
+    let name = NAMES
+        .iter()
+        .find(|name| view.is_fresh(name))
+        .ok_or("all names for a main function are taken")?;
+    let shared = shared_names(view, range);
+    let mut edits = vec![Edit::Wrap(Wrap {
+        range,
+        before: Vec::new(),
+        header: vec![format!("async def {name}():").into()],
+        last: Vec::new(),
+        after: vec![pieces("{@asyncio}.run({0}())", &[(*name).into()])],
+    })];
+    if !shared.is_empty() {
+        let line = format!("global {}\n", shared.join(", "));
+        edits.push(Edit::insert(first.start(), "{0}", &[line.into()]));
+    }
+    Ok(Entry { edits, run: None })
+}
+
+/// Names of the module that are bound in the range and read outside of it: they must stay names of the module.
+fn shared_names(view: &View<'_>, range: TextRange) -> Vec<String> {
+    let module = &view.scopes.scopes[0];
+    let mut names: Vec<String> = Vec::new();
+    for (name, bindings) in &module.bindings {
+        let inside = bindings
+            .iter()
+            .any(|binding| range.contains_range(binding.range));
+        if !inside {
+            continue;
+        }
+        let outside = bindings
+            .iter()
+            .any(|binding| !range.contains_range(binding.range))
+            || view.scopes.references.iter().any(|reference| {
+                reference.name == *name
+                    && view.scopes.resolve(name, reference.scope) == Some(0)
+                    && !range.contains_range(reference.range)
+            });
+        if outside {
+            names.push((*name).to_owned());
+        }
+    }
+    names.sort();
+    names
+}

@@ -1,0 +1,102 @@
+//! What must run inside an event loop, although it waits for nothing: it starts tasks, or calls what does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopshift_engine::change::Place;
+use loopshift_engine::flow::Target;
+use loopshift_engine::ir::{FuncId, FunctionKind};
+
+use super::is_coloured;
+use crate::context::Context;
+
+/// The functions that need a running event loop, those that become async not among them.
+pub(crate) struct Needs {
+    /// The calls because of which each of them does.
+    because: BTreeMap<FuncId, BTreeSet<Place>>,
+}
+
+impl Needs {
+    /// Finds them.
+    pub(crate) fn new(cx: &Context<'_>) -> Self {
+        let mut because: BTreeMap<FuncId, BTreeSet<Place>> = BTreeMap::new();
+        let mut work = Vec::new();
+        for (file, call) in cx.program.calls() {
+            let spawns = cx.program.callees(call).iter().any(|target| match target {
+                Target::External(sym) => {
+                    let name = cx.program.flow.text(*sym);
+                    let row = cx.catalog.get(name);
+                    cx.recipe.moves(name) && row.is_some_and(|api| api.spawns)
+                }
+                Target::Func(_) => false,
+            });
+            if spawns && call.owner != FuncId::NONE {
+                let range = call.range;
+                work.push((call.owner, Place { file, range }));
+            }
+        }
+        while let Some((func, place)) = work.pop() {
+            let is_module = cx.program.function(func).kind == FunctionKind::Module;
+            if is_coloured(cx, func) && !is_module {
+                continue;
+            }
+            let places = because.entry(func).or_default();
+            let first = places.is_empty();
+            places.insert(place);
+            if first {
+                let sites = cx.callers.of(func).iter();
+                work.extend(
+                    sites
+                        .filter(|site| site.owner != FuncId::NONE)
+                        .map(|site| (site.owner, site.place)),
+                );
+            }
+        }
+        Needs { because }
+    }
+
+    /// The calls in the function that need a running loop.
+    pub(crate) fn of(&self, func: FuncId) -> impl Iterator<Item = Place> + '_ {
+        self.because.get(&func).into_iter().flatten().copied()
+    }
+
+    /// The bodies of modules from which a function is reached without any function between that becomes async.
+    ///
+    /// # Errors
+    /// Where code that can't be seen calls one of the functions on the way, in words.
+    pub(crate) fn entries(&self, cx: &Context<'_>, func: FuncId) -> Result<Vec<FuncId>, String> {
+        let mut seen = BTreeSet::from([func]);
+        let mut work = vec![func];
+        let mut out = Vec::new();
+        while let Some(func) = work.pop() {
+            if cx.program.function(func).kind == FunctionKind::Module {
+                out.push(func);
+                continue;
+            }
+            if is_coloured(cx, func) {
+                continue;
+            }
+            let library = cx.callers.is_handed_over(func)
+                || cx
+                    .callers
+                    .of(func)
+                    .iter()
+                    .any(|site| site.owner == FuncId::NONE && !self.is_cause(site.place));
+            if library {
+                let name = cx.program.qualified_name(func);
+                return Err(format!(
+                    "`{name}` starts a task, and a library calls it, perhaps where no event loop runs"
+                ));
+            }
+            for site in cx.callers.of(func) {
+                if site.owner != FuncId::NONE && seen.insert(site.owner) {
+                    work.push(site.owner);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    fn is_cause(&self, place: Place) -> bool {
+        self.because.values().any(|places| places.contains(&place))
+    }
+}

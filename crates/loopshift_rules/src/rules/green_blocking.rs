@@ -1,0 +1,82 @@
+//! Calls that blocked, and let green threads run once the standard library was patched.
+//!
+//! Where the catalog knows no function of asyncio for one, it runs in a thread.
+
+use loopshift_engine::change::Change;
+use loopshift_engine::uses::Use;
+use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::green::{awaits, bracketed};
+use super::rows;
+use crate::catalog::{Api, Target};
+use crate::context::{Context, View};
+use crate::recipe::is_cooperative;
+
+const RULE: &str = "green-blocking";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for use_ in cx.uses {
+        let (Some(api), Some(view)) = (cx.catalog.get(&use_.api), cx.view(use_.place.file)) else {
+            continue;
+        };
+        if cx.recipe.moves(&use_.api) || api.cooperative.is_empty() {
+            continue;
+        }
+        changes.push(
+            moved(cx, use_, api, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+fn moved<'c>(
+    cx: &Context<'c>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    if !is_cooperative(api) {
+        return Err(
+            "it lets green threads run because the standard library is patched, and would block all tasks then"
+                .to_owned(),
+        );
+    }
+    if !api.forms(Target::Asyncio).is_empty() {
+        let mut change = rows::replace(cx, use_, api, view, RULE)?;
+        let expr = (view.call_of(use_.place.range)).and_then(|it| view.tree.expr_at(it.range()));
+        if let (Some(expr), [(_, Edit::Replace { pieces, .. })]) = (expr, &mut change.edits[..]) {
+            *pieces = bracketed(view, expr, std::mem::take(pieces));
+        }
+        return Ok(change);
+    }
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function")?;
+    if !use_.only {
+        return Err("it is called through a variable that may hold something else".to_owned());
+    }
+    let message = format!("`{}` runs in a thread", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    change.caveat(
+        "it runs in a thread, beside the tasks: what it shares with them must be safe for that, and it goes on where the task is cancelled",
+    );
+    let arguments = super::arguments::inside(call);
+    let mut text = pieces("await {@asyncio}.to_thread(", &[]);
+    debug_assert!(awaits(&text));
+    text.push(Piece::Source(call.func.range()));
+    if !call.arguments.args.is_empty() || !call.arguments.keywords.is_empty() {
+        text.push(", ".into());
+        text.push(Piece::Source(TextRange::new(
+            arguments.start(),
+            arguments.end(),
+        )));
+    }
+    text.push(")".into());
+    let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+    change.edit(Edit::Replace {
+        range: call.range(),
+        pieces: bracketed(view, expr, text),
+    });
+    Ok(change)
+}

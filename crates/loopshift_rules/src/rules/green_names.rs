@@ -1,0 +1,52 @@
+//! APIs of green threads that have a counterpart in asyncio one to one, by the rows of the catalog.
+
+use loopshift_engine::change::Change;
+use loopshift_python::Ranged;
+use loopshift_python::edit::Edit;
+
+use super::green::{anchor, awaits, bracketed, owners};
+use super::rows;
+use crate::catalog::Target;
+use crate::context::Context;
+use crate::registry::rule;
+
+const RULE: &str = "green-names";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let owners = owners(cx);
+    for use_ in cx.uses {
+        let Some(api) = cx.catalog.get(&use_.api) else {
+            continue;
+        };
+        // Where a rule of its own speaks for it, that decides.
+        let spoken = api.rule.as_deref().is_some_and(|name| rule(name).is_some());
+        if spoken || api.forms(Target::Asyncio).is_empty() {
+            continue;
+        }
+        let Some(view) = cx.view(use_.place.file) else {
+            continue;
+        };
+        let mut change = match rows::replace(cx, use_, api, view, RULE) {
+            Ok(change) => change,
+            Err(reason) => {
+                changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
+                continue;
+            }
+        };
+        let call = view.call_of(use_.place.range);
+        if let (Some(call), [(_, Edit::Replace { pieces, .. })]) = (call, &mut change.edits[..])
+            && awaits(pieces)
+        {
+            let place = view.place(call);
+            let expr = view.tree.expr_at(call.range());
+            let (Some(owner), Some(expr)) = (owners.get(&place), expr) else {
+                let reason = "the function that waits was not found";
+                changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
+                continue;
+            };
+            *pieces = bracketed(view, expr, std::mem::take(pieces));
+            change.requires.push(anchor(cx, *owner));
+        }
+        changes.push(change);
+    }
+}

@@ -1,0 +1,31 @@
+//! The patching of the standard library goes: what it made cooperative is moved by other rules.
+
+use loopshift_engine::change::Change;
+use loopshift_python::Ranged;
+use loopshift_python::ast::AnyNodeRef;
+use loopshift_python::edit::Edit;
+
+use crate::context::Context;
+
+const RULE: &str = "green-patch";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for (use_, _, view) in cx.uses_for(RULE) {
+        let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
+        let statement =
+            view.call_of(use_.place.range)
+                .and_then(|call| match view.tree.parent(call) {
+                    Some(AnyNodeRef::StmtExpr(stmt)) => Some(stmt),
+                    _ => None,
+                });
+        let Some(statement) = statement.filter(|_| use_.only) else {
+            changes.push(decline("it is no statement of its own"));
+            continue;
+        };
+        let mut change = Change::new(RULE, use_.place, &*use_.api, format!("`{}` goes", use_.api));
+        change.edit(Edit::DeleteStatement {
+            range: statement.range(),
+        });
+        changes.push(change);
+    }
+}

@@ -1,0 +1,284 @@
+//! Green threads that are started become tasks.
+//!
+//! A task needs a coroutine: a function that only runs as one becomes async, another one is called by a coroutine. And
+//! it needs a reference: what starts a task and forgets it loses it.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::facts::{Cause, Colour};
+use loopshift_engine::flow::Target;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::graph::callees;
+use loopshift_engine::ir::{FuncId, FunctionKind};
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
+
+use super::arguments::inside;
+use super::code::{Reach, definition, own};
+use super::green::{Needs, helper, owners};
+use super::shared::is_statement;
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "green-spawn";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let needs = Needs::new(cx);
+    let owners = owners(cx);
+    let waits = waiting(cx, &owners);
+    for (use_, api, view) in cx.uses_for(RULE) {
+        let state = State {
+            cx,
+            view,
+            needs: &needs,
+            owners: &owners,
+            waits: &waits,
+        };
+        changes.push(
+            spawn(&state, use_, api)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+struct State<'s> {
+    cx: &'s Context<'s>,
+    view: &'s View<'s>,
+    needs: &'s Needs,
+    owners: &'s FxHashMap<Place, FuncId>,
+    waits: &'s BTreeSet<FuncId>,
+}
+
+/// The functions that wait for green threads themselves.
+fn waiting(cx: &Context<'_>, owners: &FxHashMap<Place, FuncId>) -> BTreeSet<FuncId> {
+    let mut out = BTreeSet::new();
+    for use_ in cx.uses {
+        let waits = cx.catalog.get(&use_.api).is_some_and(|api| api.suspends)
+            && ["join", "get", "wait"]
+                .iter()
+                .any(|word| use_.api.contains(word));
+        let Some(view) = cx.view(use_.place.file).filter(|_| waits) else {
+            continue;
+        };
+        if let Some(call) = view.call_of(use_.place.range) {
+            out.extend(owners.get(&view.place(call)));
+        }
+    }
+    out
+}
+
+fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
+    let State { cx, view, .. } = state;
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function")?;
+    if !use_.only {
+        return Err("it is called through a variable that may hold something else".to_owned());
+    }
+    if use_.member {
+        return Err("it is called on an object".to_owned());
+    }
+    let name = view.place(call);
+    let owner = *state
+        .owners
+        .get(&name)
+        .ok_or("the function around it was not found")?;
+    state.needs.entries(cx, owner)?;
+    // `spawn_later(seconds, function, …)`
+    let is_later = api
+        .signature
+        .as_ref()
+        .is_some_and(|signature| signature.index("seconds").is_some());
+    let coroutine = coroutine(state, call, is_later)?;
+    let message = format!("`{}` becomes a task", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let held = is_held(state, call, owner);
+    let mut text = if held {
+        pieces("{@asyncio}.create_task(", &[])
+    } else {
+        let spawn = helper("spawn").ok_or("a helper is missing")?;
+        vec![Piece::Helper(spawn), "(".into()]
+    };
+    text.extend(coroutine);
+    text.push(")".into());
+    change.edit(Edit::Replace {
+        range: call.range(),
+        pieces: text,
+    });
+    if !held {
+        left_at_the_end(state, call, owner, is_later, &mut change);
+    }
+    Ok(change)
+}
+
+/// What may differ for a task that may still be there when the program ends: a green thread is dropped then, a task is
+/// cancelled.
+fn left_at_the_end(
+    state: &State<'_>,
+    call: &ExprCall,
+    owner: FuncId,
+    is_later: bool,
+    change: &mut Change,
+) {
+    let State { cx, view, .. } = state;
+    let function = call.arguments.args.get(usize::from(is_later));
+    let values = function.into_iter().flat_map(|function| {
+        let values = cx.program.values_at(view.place(function));
+        values.flat_map(|value| callees(&cx.program.flow, value))
+    });
+    let functions = values.filter_map(|target| match target {
+        Target::Func(func) => Some(func),
+        Target::External(_) => None,
+    });
+    let handles = Reach::new(cx).from(functions).into_iter().any(|func| {
+        definition(cx, func).is_some_and(|(_, def)| own(&def.body).into_iter().any(handles_end))
+    });
+    if handles {
+        change.caveat(
+            "if it still runs at the end of the program, its handlers run then; those of a green thread don't",
+        );
+    }
+    let waits_after = cx.facts().causes(owner).iter().any(|cause| match cause {
+        Cause::Api { place, .. } | Cause::Call { place, .. } => {
+            place.file == view.file && place.range.start() >= call.end()
+        }
+        _ => false,
+    });
+    let in_loop = view
+        .tree
+        .around(call.range())
+        .any(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
+    let called = cx
+        .callers
+        .of(owner)
+        .iter()
+        .any(|site| site.owner != FuncId::NONE);
+    let is_entry = cx.program.function(owner).kind == FunctionKind::Module || called;
+    if is_entry && !waits_after && !in_loop {
+        change.caveat("if the program ends before it starts, its first step runs all the same");
+    }
+}
+
+/// Whether the statement runs when its task is cancelled.
+fn handles_end(node: AnyNodeRef<'_>) -> bool {
+    match node {
+        AnyNodeRef::StmtTry(it) => !it.finalbody.is_empty(),
+        AnyNodeRef::StmtWith(_) => true,
+        AnyNodeRef::ExceptHandlerExceptHandler(it) => {
+            let name = match it.type_.as_deref() {
+                Some(Expr::Name(name)) => Some(name.id.as_str()),
+                Some(Expr::Attribute(name)) => Some(name.attr.as_str()),
+                _ => None,
+            };
+            name.is_none_or(|name| matches!(name, "BaseException" | "GreenletExit"))
+        }
+        _ => false,
+    }
+}
+
+/// The coroutine that the task runs.
+fn coroutine(state: &State<'_>, call: &ExprCall, is_later: bool) -> Result<Vec<Piece>, String> {
+    let arguments = &call.arguments;
+    let skip = usize::from(is_later);
+    let function = arguments
+        .args
+        .get(skip)
+        .filter(|_| !arguments.args[..=skip].iter().any(Expr::is_starred_expr))
+        .ok_or("the function is not its plain argument")?;
+    let all = inside(call);
+    let next = arguments
+        .args
+        .get(skip + 1)
+        .map(Ranged::start)
+        .into_iter()
+        .chain(arguments.keywords.iter().map(Ranged::start))
+        .min();
+    let rest = next.map_or(TextRange::empty(all.end()), |start| {
+        TextRange::new(start, all.end())
+    });
+    let is_async = becomes_async(state, function)?;
+    if matches!(function, Expr::Lambda(_)) && is_async {
+        return Err("a lambda can't be async".to_owned());
+    }
+    let mut out: Vec<Piece> = Vec::new();
+    if is_later {
+        let later = helper("later").ok_or("a helper is missing")?;
+        out.extend([Piece::Helper(later), "(".into()]);
+        out.extend([Piece::Source(arguments.args[0].range()), ", ".into()]);
+    }
+    match (is_async, is_later) {
+        (true, false) => out.extend([Piece::Source(function.range()), "(".into()]),
+        (true, true) => out.push(Piece::Source(function.range())),
+        (false, _) => {
+            let call = helper("call").ok_or("a helper is missing")?;
+            out.push(Piece::Helper(call));
+            out.push(if is_later { ", " } else { "(" }.into());
+            out.push(Piece::Source(function.range()));
+        }
+    }
+    let comma = is_later || !is_async;
+    if !rest.is_empty() {
+        if comma {
+            out.push(", ".into());
+        }
+        out.push(Piece::Source(rest));
+    }
+    out.push(")".into());
+    Ok(out)
+}
+
+/// Whether what is run is async after the migration.
+fn becomes_async(state: &State<'_>, function: &Expr) -> Result<bool, String> {
+    let cx = state.cx;
+    let mut answers = BTreeSet::new();
+    for value in cx.program.values_at(state.view.place(function)) {
+        match value {
+            Value::Func(_) | Value::Bound(..) => {}
+            Value::External(sym) | Value::ExternalBound(sym, _) => {
+                let name = cx.program.flow.text(sym);
+                let row = cx.catalog.get(name);
+                let waits = row.is_none_or(|api| api.suspends || api.blocks);
+                if waits || cx.recipe.moves(name) {
+                    return Err(format!(
+                        "it runs `{name}`, which is no function of the program"
+                    ));
+                }
+                answers.insert(false);
+            }
+            _ => return Err("it is not known which function it runs".to_owned()),
+        }
+        for target in callees(&cx.program.flow, value) {
+            if let Target::Func(func) = target {
+                answers.insert(match cx.facts().colour(func) {
+                    Colour::Async | Colour::Becomes(_) => true,
+                    Colour::Sync => false,
+                    Colour::Unknown(reason) => {
+                        let name = cx.program.qualified_name(func);
+                        return Err(format!("`{name}` would have to be async: {reason}"));
+                    }
+                });
+            }
+        }
+    }
+    match answers.into_iter().collect::<Vec<_>>()[..] {
+        [one] => Ok(one),
+        [] => Err("it is not known which function it runs".to_owned()),
+        _ => Err("it runs functions of which some wait and some don't".to_owned()),
+    }
+}
+
+/// Whether something else than the event loop holds the task for as long as it runs.
+fn is_held(state: &State<'_>, call: &ExprCall, owner: FuncId) -> bool {
+    if is_statement(state.view, call) {
+        return false;
+    }
+    let to_attribute = match state.view.tree.parent(call) {
+        Some(AnyNodeRef::StmtAssign(assign)) => assign.targets.iter().any(Expr::is_attribute_expr),
+        _ => false,
+    };
+    to_attribute || state.waits.contains(&owner)
+}

@@ -1,0 +1,427 @@
+//! `with Timeout(seconds)` becomes `async with asyncio.timeout(seconds)`.
+//!
+//! The old timeout is raised where the code waits, and is no `Exception`; the new one is raised at the end of the block, and
+//! is the builtin `TimeoutError`, which other code raises, too. So its handler asks whether it was this timeout.
+
+use loopshift_engine::change::Change;
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::{
+    AnyNodeRef, CmpOp, ExceptHandler, ExceptHandlerExceptHandler, Expr, ExprCall, Stmt, StmtTry,
+    StmtWith,
+};
+use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
+use loopshift_python::render::can_wrap;
+use loopshift_python::{Ranged, TextRange};
+
+use super::code::{Reach, called_within, definition, own};
+use super::green::is_coloured;
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "green-timeout";
+
+/// The names that the scope may get.
+const NAMES: &[&str] = &["scope", "timeout_scope", "_scope"];
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let uses: Vec<_> = cx.uses_for(RULE).collect();
+    if uses.is_empty() {
+        return;
+    }
+    let reach = Reach::new(cx);
+    for (use_, api, view) in uses {
+        // What handlers catch moves with the block that they belong to.
+        if in_handler(view, use_) {
+            continue;
+        }
+        changes.push(
+            block(cx, &reach, use_, api, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+    let covered: Vec<_> = changes
+        .iter()
+        .filter(|change| change.rule == RULE && change.declined.is_none())
+        .flat_map(|change| change.covers.iter().copied())
+        .collect();
+    for (use_, _, view) in cx.uses_for(RULE) {
+        if in_handler(view, use_) && !covered.contains(&use_.place) {
+            let reason = "no timeout that it catches was found in its `try`";
+            changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
+        }
+    }
+}
+
+fn in_handler(view: &View<'_>, use_: &Use) -> bool {
+    handler_of(view, use_.place.range).is_some()
+}
+
+/// The handler whose type stands at a range.
+fn handler_of<'v>(view: &View<'v>, range: TextRange) -> Option<&'v ExceptHandlerExceptHandler> {
+    let expr = view.tree.expr_at(range)?;
+    match view.tree.parent(expr)? {
+        AnyNodeRef::ExceptHandlerExceptHandler(handler) => Some(handler),
+        AnyNodeRef::ExprTuple(tuple) => match view.tree.parent(tuple)? {
+            AnyNodeRef::ExceptHandlerExceptHandler(handler) => Some(handler),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What happens when the time is over.
+enum Expiry<'v> {
+    /// The timeout itself is raised.
+    Raises,
+    /// Nothing: the block ends.
+    Silent,
+    /// Another exception is raised.
+    Other(&'v Expr),
+}
+
+fn block<'c>(
+    cx: &Context<'c>,
+    reach: &Reach,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    if !cx.settings.python_has(3, 11) {
+        return Err("`asyncio.timeout` needs Python 3.11".to_owned());
+    }
+    let (call, bound) = cx.direct_call(use_, api, view)?;
+    let with = with_of(view, call)
+        .ok_or("it is made apart from the `with` that enters it, or is one of several there")?;
+    let owner = cx.program.function_at(use_.place);
+    if !is_coloured(cx, owner) {
+        return Err("nothing in its function waits, so that it never ends a wait".to_owned());
+    }
+    let expiry = match bound.get("exception") {
+        None => Expiry::Raises,
+        Some(Expr::BooleanLiteral(it)) if !it.value => Expiry::Silent,
+        Some(Expr::NoneLiteral(_)) => Expiry::Raises,
+        Some(expr @ (Expr::Name(_) | Expr::Attribute(_) | Expr::Call(_))) => Expiry::Other(expr),
+        Some(_) => return Err("its text would be lost with it".to_owned()),
+    };
+    catches_inside(cx, reach, view, with)?;
+    let message = format!("`{}` becomes `asyncio.timeout`", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let handling = match expiry {
+        Expiry::Raises => handling(cx, view, with, &mut change)?,
+        Expiry::Silent | Expiry::Other(_) => None,
+    };
+    if matches!(expiry, Expiry::Raises) && handling.is_none() {
+        return Err(
+            "its handler was not found around it, and what catches it elsewhere catches another exception then"
+                .to_owned(),
+        );
+    }
+    let name = scope_name(view, with)?;
+    let seconds = bound.get("seconds").map(Ranged::range);
+    let head = TextRange::new(with.start(), call.start());
+    change.edit(Edit::replace(head, "async with ", &[]));
+    let limit = seconds.map_or(Piece::from("None"), Piece::Source);
+    change.edit(Edit::replace(
+        call.range(),
+        "{@asyncio}.timeout({0})",
+        &[limit],
+    ));
+    if with.items[0].optional_vars.is_none() {
+        let alias = format!(" as {name}");
+        change.edit(Edit::insert(call.end(), "{0}", &[alias.into()]));
+    }
+    let asks = format!("    if not {name}.expired():");
+    match (expiry, handling) {
+        (Expiry::Raises, Some(handling)) => ask(view, &name, handling, &mut change)?,
+        (Expiry::Raises, None) => {}
+        (Expiry::Silent, _) => around(view, with, vec![asks.into()], &mut change)?,
+        (Expiry::Other(expr), _) => {
+            let mut raise: Vec<Piece> = vec!["    raise ".into()];
+            raise.extend([Piece::Source(expr.range()), " from None".into()]);
+            let lines = vec![asks.into()];
+            around_raising(view, with, lines, raise, &mut change)?;
+        }
+    }
+    Ok(change)
+}
+
+/// The `with` whose only item is the call.
+fn with_of<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<&'v StmtWith> {
+    let with = view
+        .tree
+        .ancestors(call)
+        .take(2)
+        .find_map(|node| match node {
+            AnyNodeRef::StmtWith(with) => Some(with),
+            _ => None,
+        })?;
+    let only = with.items.len() == 1 && with.items[0].context_expr.range() == call.range();
+    (only && !with.is_async).then_some(with)
+}
+
+/// The name of the scope: that of the old timeout, or a fresh one.
+fn scope_name(view: &View<'_>, with: &StmtWith) -> Result<String, String> {
+    match with.items[0].optional_vars.as_deref() {
+        Some(Expr::Name(name)) => Ok(name.id.to_string()),
+        Some(_) => Err("it is bound to more than a name".to_owned()),
+        None => NAMES
+            .iter()
+            .find(|name| view.is_fresh(name))
+            .map(|name| (*name).to_owned())
+            .ok_or_else(|| "all names for its scope are taken".to_owned()),
+    }
+}
+
+/// Handlers inside of the block, in the functions that it calls too, would have caught the timeout, and don't any more.
+fn catches_inside(
+    cx: &Context<'_>,
+    reach: &Reach,
+    view: &View<'_>,
+    with: &StmtWith,
+) -> Result<(), String> {
+    let here = own(&with.body)
+        .into_iter()
+        .any(|node| catches(cx, view, node));
+    let called = reach.from(called_within(cx, view.place(with)));
+    let there = called.into_iter().any(|func| {
+        definition(cx, func).is_some_and(|(view, def)| {
+            own(&def.body)
+                .into_iter()
+                .any(|node| catches(cx, view, node))
+        })
+    });
+    if here || there {
+        return Err(
+            "a handler inside of the block catches timeouts, which come at its end then".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+fn catches(cx: &Context<'_>, view: &View<'_>, node: AnyNodeRef<'_>) -> bool {
+    let AnyNodeRef::ExceptHandlerExceptHandler(handler) = node else {
+        return false;
+    };
+    let Some(types) = handler.type_.as_deref() else {
+        return false;
+    };
+    let names = |expr: &Expr| {
+        let api = cx.api_of(view, expr);
+        api.is_some_and(|api| {
+            cx.catalog
+                .get(api)
+                .is_some_and(|row| row.rule.as_deref() == Some(RULE))
+        })
+    };
+    match types {
+        Expr::Tuple(tuple) => tuple.elts.iter().any(names),
+        expr => names(expr),
+    }
+}
+
+/// The handler of the `try` around a block that catches its timeout.
+fn handling<'v>(
+    cx: &Context<'_>,
+    view: &View<'v>,
+    with: &StmtWith,
+    change: &mut Change,
+) -> Result<Option<&'v ExceptHandlerExceptHandler>, String> {
+    let Some(around) = try_around(view, with) else {
+        return Ok(None);
+    };
+    let mut found = None;
+    for handler in &around.handlers {
+        let ExceptHandler::ExceptHandler(handler) = handler;
+        let Some(types) = handler.type_.as_deref() else {
+            continue;
+        };
+        if catches(cx, view, AnyNodeRef::ExceptHandlerExceptHandler(handler)) {
+            if types.is_tuple_expr() {
+                return Err("its handler catches other exceptions as well".to_owned());
+            }
+            change.covers.push(view.place(types));
+            found = Some(handler);
+        }
+    }
+    let Some(handler) = found else {
+        return Ok(None);
+    };
+    if around.handlers.len() > 1 {
+        let before = around
+            .handlers
+            .iter()
+            .any(|other| other.start() < handler.start() && may_catch_timeout_error(other));
+        if before {
+            return Err("a handler before its own would catch `TimeoutError`".to_owned());
+        }
+        if around.handlers.iter().any(may_catch_timeout_error) {
+            change.caveat(
+                "a `TimeoutError` that the block raises itself is not caught by the handlers beside any more",
+            );
+        }
+    }
+    let mut timeouts = own(&around.body).into_iter().filter(|node| {
+        let AnyNodeRef::StmtWith(it) = node else {
+            return false;
+        };
+        it.items.iter().any(|item| {
+            matches!(&item.context_expr, Expr::Call(call) if cx.api_of(view, &call.func)
+                .and_then(|api| cx.catalog.get(api))
+                .is_some_and(|row| row.rule.as_deref() == Some(RULE)))
+        })
+    });
+    if timeouts.nth(1).is_some() {
+        return Err("its handler is that of several timeouts".to_owned());
+    }
+    Ok(Some(handler))
+}
+
+/// Whether a handler may catch the builtin `TimeoutError`, by its name.
+fn may_catch_timeout_error(handler: &ExceptHandler) -> bool {
+    let ExceptHandler::ExceptHandler(handler) = handler;
+    let catches = |expr: &Expr| match expr {
+        Expr::Name(name) => matches!(
+            name.id.as_str(),
+            "Exception"
+                | "BaseException"
+                | "OSError"
+                | "IOError"
+                | "EnvironmentError"
+                | "TimeoutError"
+        ),
+        Expr::Attribute(it) => matches!(it.attr.as_str(), "error" | "timeout"),
+        _ => true,
+    };
+    match handler.type_.as_deref() {
+        None => true,
+        Some(Expr::Tuple(tuple)) => tuple.elts.iter().any(catches),
+        Some(expr) => catches(expr),
+    }
+}
+
+/// The innermost `try` whose body holds the statement.
+fn try_around<'v>(view: &View<'v>, with: &StmtWith) -> Option<&'v StmtTry> {
+    for node in view.tree.around(with.range()) {
+        match node {
+            AnyNodeRef::StmtTry(it) => {
+                let body = it
+                    .body
+                    .iter()
+                    .any(|stmt| stmt.range().contains_range(with.range()));
+                if body && !it.handlers.is_empty() {
+                    return Some(it);
+                }
+            }
+            AnyNodeRef::StmtFunctionDef(_) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Makes a handler ask whether it was this timeout.
+fn ask(
+    view: &View<'_>,
+    name: &str,
+    handler: &ExceptHandlerExceptHandler,
+    change: &mut Change,
+) -> Result<(), String> {
+    let (Some(types), Some(first)) = (handler.type_.as_deref(), handler.body.first()) else {
+        return Err("its handler has no type".to_owned());
+    };
+    let test = format!("{name}.expired()");
+    let mut end = types.end();
+    if let Some(alias) = &handler.name {
+        let asked = identity_test(first, alias.as_str(), name)
+            .ok_or("its handler looks at the exception, which is another one then")?;
+        let uses = own(&handler.body).into_iter().filter(
+            |node| matches!(node, AnyNodeRef::ExprName(it) if it.id.as_str() == alias.as_str()),
+        );
+        if uses.count() > 1 {
+            return Err("its handler looks at the exception, which is another one then".to_owned());
+        }
+        end = alias.end();
+        change.edit(Edit::replace(asked, "not {0}", &[test.into()]));
+    } else {
+        begins_line(view, first)?;
+        let text = format!("if not {test}:\n    raise\n");
+        change.edit(Edit::insert(first.start(), "{0}", &[text.into()]));
+    }
+    let range = TextRange::new(types.start(), end);
+    change.edit(Edit::replace(range, "TimeoutError", &[]));
+    Ok(())
+}
+
+/// The test of `if caught is not timeout: raise`.
+fn identity_test(stmt: &Stmt, caught: &str, timeout: &str) -> Option<TextRange> {
+    let Stmt::If(it) = stmt else { return None };
+    let Expr::Compare(compare) = &*it.test else {
+        return None;
+    };
+    let is_name =
+        |expr: &Expr, name: &str| matches!(expr, Expr::Name(it) if it.id.as_str() == name);
+    let [right] = &compare.comparators[..] else {
+        return None;
+    };
+    let both = (is_name(&compare.left, caught) && is_name(right, timeout))
+        || (is_name(&compare.left, timeout) && is_name(right, caught));
+    let raises = matches!(&it.body[..], [Stmt::Raise(raise)] if raise.exc.is_none());
+    let plain = it.elif_else_clauses.is_empty() && compare.ops[..] == [CmpOp::IsNot];
+    (both && raises && plain).then(|| compare.range())
+}
+
+/// A statement behind the colon of its handler has no line of its own.
+fn begins_line(view: &View<'_>, stmt: &Stmt) -> Result<(), &'static str> {
+    let start = stmt.start().to_usize();
+    let line = view.source[..start].rfind('\n').map_or(0, |at| at + 1);
+    if view.source[line..start].trim().is_empty() {
+        Ok(())
+    } else {
+        Err("its handler stands on one line")
+    }
+}
+
+/// A `try` around the block, whose handler asks whether it was this timeout.
+fn around(
+    view: &View<'_>,
+    with: &StmtWith,
+    asks: Vec<Piece>,
+    change: &mut Change,
+) -> Result<(), String> {
+    wrap(view, with, vec![asks, vec!["        raise".into()]], change)
+}
+
+/// The same, and another exception is raised in its place.
+fn around_raising(
+    view: &View<'_>,
+    with: &StmtWith,
+    asks: Vec<Piece>,
+    raise: Vec<Piece>,
+    change: &mut Change,
+) -> Result<(), String> {
+    wrap(
+        view,
+        with,
+        vec![asks, vec!["        raise".into()], raise],
+        change,
+    )
+}
+
+fn wrap(
+    view: &View<'_>,
+    with: &StmtWith,
+    lines: Vec<Vec<Piece>>,
+    change: &mut Change,
+) -> Result<(), String> {
+    can_wrap(view.source, view.parsed, with.range())?;
+    let mut after = vec![pieces("except TimeoutError:", &[])];
+    after.extend(lines);
+    change.edit(Edit::Wrap(Wrap {
+        range: with.range(),
+        before: Vec::new(),
+        header: pieces("try:", &[]),
+        last: Vec::new(),
+        after,
+    }));
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! `with` over an object whose entering waits becomes `async with`.
+
+use loopshift_engine::change::Change;
+use loopshift_engine::flow::value::Value;
+use loopshift_python::ast::{AnyNodeRef, Expr, StmtWith};
+use loopshift_python::edit::Edit;
+use loopshift_python::{Ranged, TextSize};
+
+use super::green::is_coloured;
+use crate::context::{Context, View};
+
+const RULE: &str = "green-with";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for view in cx.views() {
+        for node in view.tree.nodes() {
+            let AnyNodeRef::StmtWith(with) = node else {
+                continue;
+            };
+            if with.is_async {
+                continue;
+            }
+            let entered: Vec<Option<String>> = with
+                .items
+                .iter()
+                .map(|item| entered(cx, view, &item.context_expr))
+                .collect();
+            let Some(api) = entered.iter().flatten().next() else {
+                continue;
+            };
+            let place = view.place(with.items[0].context_expr.range());
+            changes.push(
+                moved(cx, view, with, &entered, api)
+                    .unwrap_or_else(|reason| Change::declined(RULE, place, api.clone(), reason)),
+            );
+        }
+    }
+}
+
+/// The method that enters the object, where that is of a library that is moved and waits.
+fn entered(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<String> {
+    cx.program
+        .values_at(view.place(expr))
+        .find_map(|value| match value {
+            Value::Object(class, _) => {
+                let class = cx.program.flow.text(class);
+                let row = cx.catalog.member(class, "__enter__")?;
+                (cx.recipe.moves(class) && row.suspends).then(|| format!("{class}.__enter__"))
+            }
+            _ => None,
+        })
+}
+
+fn moved(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    with: &StmtWith,
+    entered: &[Option<String>],
+    api: &str,
+) -> Result<Change, String> {
+    if entered.iter().any(Option::is_none) {
+        return Err("it is entered together with what does not wait".to_owned());
+    }
+    let only = with.items.iter().all(|item| {
+        let mut values = cx.program.values_at(view.place(&item.context_expr));
+        values.all(|value| matches!(value, Value::Object(..)))
+    });
+    if !only {
+        return Err("it may be something else that is entered there".to_owned());
+    }
+    let place = view.place(with.items[0].context_expr.range());
+    if !is_coloured(cx, cx.program.function_at(place)) {
+        return Err("the function around it does not become async".to_owned());
+    }
+    let mut change = Change::new(RULE, place, api, "`with` becomes `async with`");
+    change.caveat(
+        "waiters get the lock in the order in which they asked; a green thread that asks again at once gets it before them",
+    );
+    let at: TextSize = with.start();
+    change.edit(Edit::insert(at, "async ", &[]));
+    Ok(change)
+}

@@ -1,0 +1,191 @@
+//! Replacing a use by what the catalog's row says.
+
+use loopshift_engine::change::Change;
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::Expr;
+use loopshift_python::edit::{Edit, Import, Piece};
+use loopshift_python::{Ranged, TextRange};
+
+use super::arguments::inside;
+use super::green::helper;
+use crate::catalog::{Api, Form, Parameter, Part, Safety, Target, Template};
+use crate::context::{Bound, Context, View};
+
+/// The change of a use that the row of its API replaces; of a call its only edit replaces the whole call.
+///
+/// # Errors
+/// Why the use can't be replaced, in words for the user.
+pub(crate) fn replace(
+    cx: &Context<'_>,
+    use_: &Use,
+    api: &Api,
+    view: &View<'_>,
+    rule: &'static str,
+) -> Result<Change, String> {
+    let target = cx.recipe.target;
+    let best = api.replacement(target, cx.oldest_target()).ok_or_else(|| {
+        let what = match target {
+            Target::Anyio => "AnyIO",
+            Target::Asyncio => "Python",
+        };
+        format!("the oldest {what} that the project allows has no counterpart")
+    })?;
+    // Of several forms for the same versions the one counts that has a place for all that is given.
+    let bound = match view.call_of(use_.place.range) {
+        Some(call) if api.signature.is_some() => {
+            Some(cx.bind(api, call).map_err(|error| error.to_string())?)
+        }
+        _ => None,
+    };
+    let fits = |form: &&Form| {
+        let bound = bound.as_ref();
+        form.since == best.since
+            && bound.is_none_or(|bound| without_place(api, &form.template, bound).is_none())
+    };
+    let form = api.forms(target).iter().find(fits).unwrap_or(best);
+    if let Some(name) = api.spoiled_by.iter().find(|name| cx.mentions(name)) {
+        return Err(format!(
+            "what it says depends on `{name}`, which the program uses"
+        ));
+    }
+    let expr = view
+        .tree
+        .expr_at(use_.place.range)
+        .ok_or("it is no expression")?;
+    let receiver = match expr {
+        Expr::Attribute(it) if use_.member => Some(it.value.range()),
+        _ => None,
+    };
+    if !use_.only || (receiver.is_none() && !view.is_direct(expr)) {
+        return Err("it is used through a variable that may hold something else".to_owned());
+    }
+    let written = |arguments: Option<TextRange>, parameters, argument: &dyn Fn(usize) -> _| {
+        let source = Source {
+            receiver,
+            arguments,
+            parameters,
+            argument,
+        };
+        pieces(&form.template, &source).ok_or("the replacement does not fit in this place")
+    };
+    let message = format!("`{}` has a counterpart", use_.api);
+    let mut change = Change::new(rule, use_.place, &*use_.api, message);
+    if form.safety == Safety::Unsafe {
+        change.caveat(api.note.as_deref().unwrap_or("it may behave differently"));
+    }
+    if api.signature.is_none() {
+        change.edit(Edit::Replace {
+            range: use_.place.range,
+            pieces: written(None, &[], &|_| None)?,
+        });
+    } else if let Some(call) = view.call_of(use_.place.range) {
+        let bound = bound.ok_or("its arguments were not found")?;
+        if let Some(name) = without_place(api, &form.template, &bound) {
+            return Err(format!(
+                "the counterpart has no place for the argument `{name}`"
+            ));
+        }
+        if let Some(name) = dropped(api, &bound) {
+            change.caveat(format!("the argument `{name}` is dropped"));
+        }
+        let parameters = &api.signature.as_ref().map_or(&[][..], |it| &it.parameters);
+        let argument = |index: usize| -> Option<TextRange> {
+            bound.get(&parameters[index].name).map(Ranged::range)
+        };
+        change.edit(Edit::Replace {
+            range: call.range(),
+            pieces: written(Some(inside(call)), parameters, &argument)?,
+        });
+    } else if let Some(name) = plain_name(&form.template) {
+        // Passed on as a function: the same function under its new name.
+        change.edit(Edit::Replace {
+            range: use_.place.range,
+            pieces: name,
+        });
+    } else {
+        return Err("it is passed on as a function".to_owned());
+    }
+    Ok(change)
+}
+
+/// A parameter that was given, that the template does not hand on, and that the row doesn't allow to drop.
+fn without_place<'c>(api: &'c Api, template: &Template, bound: &Bound<'_>) -> Option<&'c str> {
+    let parameters = &api.signature.as_ref()?.parameters;
+    (0..parameters.len())
+        .filter(|index| !template.uses(*index) && !api.drops.contains(index))
+        .map(|index| &*parameters[index].name)
+        .find(|name| bound.get(name).is_some())
+}
+
+fn dropped<'c>(api: &'c Api, bound: &Bound<'_>) -> Option<&'c str> {
+    let parameters = &api.signature.as_ref()?.parameters;
+    api.drops
+        .iter()
+        .map(|index| &*parameters[*index].name)
+        .find(|name| bound.get(name).is_some())
+}
+
+/// What the parts of a template stand for.
+struct Source<'s> {
+    receiver: Option<TextRange>,
+    arguments: Option<TextRange>,
+    parameters: &'s [Parameter],
+    argument: &'s dyn Fn(usize) -> Option<TextRange>,
+}
+
+/// The pieces of a template. None where it asks for what there is not.
+fn pieces(template: &Template, source: &Source<'_>) -> Option<Vec<Piece>> {
+    let mut out = Vec::new();
+    for part in &template.parts {
+        if let Part::Given(index) = part {
+            if let Some(range) = (source.argument)(*index) {
+                let name = &source.parameters.get(*index)?.name;
+                out.push(format!(", {name}=").into());
+                out.push(Piece::Source(range));
+            }
+            continue;
+        }
+        out.push(match part {
+            Part::Text(text) => Piece::from(text.to_string()),
+            Part::Parameter(index) => match (source.argument)(*index) {
+                Some(range) => Piece::Source(range),
+                None => {
+                    let default = source.parameters.get(*index)?.default.as_ref();
+                    Piece::from(default.map_or_else(String::new, ToString::to_string))
+                }
+            },
+            Part::Import { module, name } => Piece::Import(Import {
+                module: module.to_string().into(),
+                name: name.as_ref().map(|name| name.to_string().into()),
+            }),
+            Part::Receiver => Piece::Source(source.receiver?),
+            Part::Arguments => Piece::Source(source.arguments?),
+            Part::Helper(name) => Piece::Helper(helper(name)?),
+            Part::Given(_) => return None,
+        });
+    }
+    Some(out)
+}
+
+/// The pieces before the brackets of a template that hands on its parameters as they come.
+fn plain_name(template: &Template) -> Option<Vec<Piece>> {
+    let mut out = Vec::new();
+    for part in &template.parts {
+        match part {
+            Part::Text(text) => match text.split_once('(') {
+                Some((head, "")) => {
+                    out.push(Piece::from(head.to_owned()));
+                    return Some(out);
+                }
+                Some(_) => return None,
+                None => out.push(Piece::from(text.to_string())),
+            },
+            Part::Import { module, name } => out.push(Piece::Import(Import {
+                module: module.to_string().into(),
+                name: name.as_ref().map(|name| name.to_string().into()),
+            })),
+            _ => return None,
+        }
+    }
+    None
+}
