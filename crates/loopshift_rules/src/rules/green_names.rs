@@ -18,6 +18,9 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         let Some(api) = cx.catalog.get(&use_.api) else {
             continue;
         };
+        if !cx.recipe.moves(&use_.api) && !cx.catalog.is_own(&use_.api) {
+            continue;
+        }
         // Where a rule of its own speaks for it, that decides.
         let spoken = api.rule.as_deref().is_some_and(|name| rule(name).is_some());
         if spoken || api.forms(Target::Asyncio).is_empty() {

@@ -69,7 +69,10 @@ impl Page {
         if text.lines().next() != Some(&format!("# {name}")) {
             return Err(format!("a page begins with its rule: `# {name}`"));
         }
-        let (page, sections) = Page::read(text)?;
+        let (mut page, sections) = Page::read(text)?;
+        for example in &mut page.examples {
+            example.options.to_asyncio = !name.starts_with("anyio-");
+        }
         let known: Vec<&str> = sections
             .iter()
             .map(String::as_str)
@@ -135,7 +138,6 @@ impl Page {
                 };
                 last = Some(role);
                 let words = format!("{} {info}", std::mem::take(&mut noted));
-                example.options.to_asyncio = !name.starts_with("anyio-");
                 example.options.read(&words, &file).map_err(at)?;
                 let files = if role == Role::After {
                     &mut example.after
