@@ -10,7 +10,6 @@ use loopshift_python::ast::{
     StmtWith,
 };
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
-use loopshift_python::render::can_wrap;
 use loopshift_python::{Ranged, TextRange};
 
 use super::code::{Reach, called_within, definition, own};
@@ -413,7 +412,7 @@ fn wrap(
     lines: Vec<Vec<Piece>>,
     change: &mut Change,
 ) -> Result<(), String> {
-    can_wrap(view.source, view.parsed, with.range())?;
+    view.can_wrap(with.range())?;
     let mut after = vec![pieces("except TimeoutError:", &[])];
     after.extend(lines);
     change.edit(Edit::Wrap(Wrap {
