@@ -180,6 +180,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/anyio-wait-for.md"),
     },
     Rule {
+        name: "green-blocking",
+        plan: rules::green_blocking::plan,
+        page: include_str!("../../../docs/rules/green-blocking.md"),
+    },
+    Rule {
         name: "green-colour",
         plan: rules::green_colour::plan,
         page: include_str!("../../../docs/rules/green-colour.md"),
@@ -195,6 +200,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-patch.md"),
     },
     Rule {
+        name: "green-queue",
+        plan: rules::green_queue::plan,
+        page: include_str!("../../../docs/rules/green-queue.md"),
+    },
+    Rule {
         name: "green-spawn",
         plan: rules::green_spawn::plan,
         page: include_str!("../../../docs/rules/green-spawn.md"),
@@ -208,16 +218,6 @@ pub const RULES: &[Rule] = &[
         name: "green-with",
         plan: rules::green_with::plan,
         page: include_str!("../../../docs/rules/green-with.md"),
-    },
-    Rule {
-        name: "green-queue",
-        plan: rules::green_queue::plan,
-        page: include_str!("../../../docs/rules/green-queue.md"),
-    },
-    Rule {
-        name: "green-blocking",
-        plan: rules::green_blocking::plan,
-        page: include_str!("../../../docs/rules/green-blocking.md"),
     },
 ];
 

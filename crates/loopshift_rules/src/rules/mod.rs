@@ -57,6 +57,6 @@ pub(crate) mod pipes;
 pub(crate) mod raising;
 pub(crate) mod relocked;
 pub(crate) mod rows;
-mod shared;
+pub(crate) mod shared;
 pub(crate) mod siblings;
 pub(crate) mod timeouts;
