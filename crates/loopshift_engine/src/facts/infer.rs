@@ -160,9 +160,11 @@ impl Calls {
 /// Whether all that the call may reach are functions of ours.
 fn only_ours(program: &Program<'_>, call: &Call) -> bool {
     let values = program.flow.values_of(call.callee);
-    let is_function = |value: Value| match value {
-        Value::Func(_) | Value::Bound(..) | Value::Static(_) | Value::ClassMethod(_) => true,
-        _ => false,
+    let is_function = |value: Value| {
+        matches!(
+            value,
+            Value::Func(_) | Value::Bound(..) | Value::Static(_) | Value::ClassMethod(_)
+        )
     };
     values.into_iter().all(is_function)
         && program

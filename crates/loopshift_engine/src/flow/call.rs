@@ -41,11 +41,7 @@ impl Flow<'_> {
                 let member = self.sym(&text);
                 self.call_external(index, member, Some(id));
             }
-            Value::Partial(call) => {
-                if self.may_nest(index, id) {
-                    self.call_partial(index, call);
-                }
-            }
+            Value::Partial(call) if self.may_nest(index, id) => self.call_partial(index, call),
             Value::Identity => self.pass_first(index),
             Value::ManagerFactory(func) => self.call_manager(index, func, NO_RECEIVER),
             Value::BoundManager(func, receiver) => self.call_manager(index, func, receiver),
