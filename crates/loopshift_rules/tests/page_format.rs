@@ -83,7 +83,7 @@ fn what_is_wrong_is_said() {
             .contains("`# other`")
     );
     assert!(
-        Page::parse("some-rule", "# some-rule\n## Why\n")
+        Page::parse("some-rule", &format!("# some-rule\n## Why\n{pair}"))
             .unwrap_err()
             .contains("in this order")
     );

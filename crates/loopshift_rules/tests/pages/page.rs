@@ -71,7 +71,7 @@ impl Page {
         }
         let (mut page, sections) = Page::read(text)?;
         for example in &mut page.examples {
-            example.options.to_asyncio = !name.starts_with("anyio-");
+            example.options.to_asyncio = name.starts_with("green-");
         }
         let known: Vec<&str> = sections
             .iter()
