@@ -99,6 +99,11 @@ impl WaitKind {
         )
     }
 
+    /// Whether it raises how a task ended.
+    pub(super) fn raises(self) -> bool {
+        !self.is_wait() && self != WaitKind::Gather { exceptions: true }
+    }
+
     /// Whether it is one of `asyncio.wait`, which raises nothing.
     pub(super) fn is_wait(self) -> bool {
         self == WaitKind::All || self.is_partial()

@@ -19,7 +19,7 @@ use crate::rules::raising::is_run;
 pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
     let through = cancelled_through(cx, model);
     let mut refused: Vec<(usize, String)> = Vec::new();
-    for wait in model.waits.iter().filter(|wait| !wait.kind.is_wait()) {
+    for wait in model.waits.iter().filter(|wait| wait.kind.raises()) {
         let families: BTreeSet<usize> = wait
             .sites
             .iter()
@@ -72,6 +72,7 @@ fn cancelled_through(cx: &Context<'_>, model: &Model<'_>) -> BTreeSet<usize> {
         let waiting: BTreeSet<FuncId> = model
             .waits
             .iter()
+            .filter(|wait| wait.kind.raises())
             .filter(|wait| {
                 wait.sites
                     .iter()
