@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::change::{FileId, Place};
 use crate::externals::ApiKind;
-use crate::flow::value::Value;
+use crate::flow::value::{Value, ValueId};
 use crate::ir::Node;
 use crate::program::Program;
 
@@ -32,6 +32,13 @@ pub fn uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
             for id in set {
                 let (sym, member) = match flow.values.get(*id) {
                     Value::External(sym) => (sym, false),
+                    // What a class of the program has beyond its base of a library is the program's own.
+                    Value::ExternalBound(sym, receiver)
+                        if is_ours(program, receiver)
+                            && flow.externals.api(flow.text(sym)).is_none() =>
+                    {
+                        continue;
+                    }
                     Value::ExternalBound(sym, _) => (sym, true),
                     _ => continue,
                 };
@@ -57,6 +64,18 @@ pub fn uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
     found.sort_by(|a, b| (a.place, &a.api).cmp(&(b.place, &b.api)));
     found.dedup();
     found
+}
+
+/// Whether the receiver of a member is of a class of the program, or a member of such an object itself.
+fn is_ours(program: &Program<'_>, receiver: ValueId) -> bool {
+    let mut at = receiver;
+    loop {
+        match program.flow.values.get(at) {
+            Value::Class(_) | Value::Instance(_) | Value::Super(..) => return true,
+            Value::ExternalBound(_, next) if next != at => at = next,
+            _ => return false,
+        }
+    }
 }
 
 /// The places that read a property or an attribute of an object of a library: what they give is a value of its own, and
