@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::facts::{Cause, Colour};
 use loopshift_engine::flow::Target;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{Call, CallForm, FuncId, FunctionKind};
+use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextSize};
 
-use super::code::definition;
+use super::code::{definition, own};
 use super::green::{Needs, anchor, around_await, body_of, entry, is_coloured};
 use crate::context::Context;
 
@@ -124,7 +126,11 @@ fn edits(
     members: &BTreeSet<FuncId>,
     change: &mut Change,
 ) -> Result<(), (Place, String)> {
+    if cx.mentions("SystemExit") {
+        change.caveat("`SystemExit` of a task leaves the program; that of a green thread is raised where the program waits");
+    }
     for func in members {
+        holds_thread_lock(cx, *func)?;
         let is_body = cx.program.function(*func).kind == FunctionKind::Module;
         if !is_body {
             make_async(cx, *func, change)?;
@@ -155,6 +161,30 @@ fn edits(
         for cause in cx.facts().causes(*func) {
             if let Cause::Api { place, .. } = cause {
                 change.requires.extend(use_of(cx, *place));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A lock of threads that is held over an `await` stops all tasks.
+fn holds_thread_lock(cx: &Context<'_>, func: FuncId) -> Result<(), (Place, String)> {
+    let Some((view, def)) = definition(cx, func) else {
+        return Ok(());
+    };
+    for node in own(&def.body) {
+        let AnyNodeRef::StmtWith(with) = node else {
+            continue;
+        };
+        for item in &with.items {
+            let place = view.place(&item.context_expr);
+            let is_lock = cx.program.values_at(place).any(|value| match value {
+                Value::Object(class, _) => cx.program.flow.text(class).starts_with("threading."),
+                _ => false,
+            });
+            if is_lock {
+                let reason = "it holds a lock of threads, which would stop all tasks while the function waits";
+                return Err((place, reason.to_owned()));
             }
         }
     }

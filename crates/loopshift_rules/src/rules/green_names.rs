@@ -2,10 +2,12 @@
 
 use loopshift_engine::change::Change;
 use loopshift_python::Ranged;
+use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::Edit;
 
 use super::green::{anchor, awaits, bracketed, owners};
 use super::rows;
+use super::shared::number;
 use crate::catalog::Target;
 use crate::context::Context;
 use crate::registry::rule;
@@ -37,6 +39,20 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             }
         };
         let call = view.call_of(use_.place.range);
+        let yields = api.name.ends_with(".sleep")
+            && call.is_some_and(|call| {
+                call.arguments
+                    .args
+                    .first()
+                    .is_none_or(|it| number(it) == Some(0.0))
+            });
+        let in_loop = view
+            .tree
+            .around(use_.place.range)
+            .any(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
+        if yields && in_loop {
+            change.caveat("a loop that only gives way lets what waits for input go on at each turn; green threads do so less often");
+        }
         if let (Some(call), [(_, Edit::Replace { pieces, .. })]) = (call, &mut change.edits[..])
             && awaits(pieces)
         {

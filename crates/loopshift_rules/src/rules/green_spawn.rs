@@ -12,7 +12,7 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::callees;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, UnaryOp};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
@@ -88,6 +88,9 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         .get(&name)
         .ok_or("the function around it was not found")?;
     state.needs.entries(cx, owner)?;
+    if is_tested(cx) {
+        return Err("the program asks whether a green thread is true, which says whether it runs; a task always is".to_owned());
+    }
     // `spawn_later(seconds, function, …)`
     let is_later = api
         .signature
@@ -109,6 +112,9 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         range: call.range(),
         pieces: text,
     });
+    if cx.mentions("ContextVar") {
+        change.caveat("it starts with the context variables of the task that starts it; a green thread starts with none");
+    }
     if !held {
         left_at_the_end(state, call, owner, is_later, &mut change);
     }
@@ -178,6 +184,43 @@ fn handles_end(node: AnyNodeRef<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether somebody tests a green thread itself.
+fn is_tested(cx: &Context<'_>) -> bool {
+    let tests = |expr: &Expr, view: &View<'_>| {
+        cx.program
+            .values_at(view.place(expr))
+            .any(|value| match value {
+                Value::Object(class, _) => {
+                    let class = cx.program.flow.text(class);
+                    cx.recipe.moves(class) && cx.catalog.member(class, "__bool__").is_some()
+                }
+                _ => false,
+            })
+    };
+    cx.views().any(|view| {
+        view.tree.exprs().any(|expr| {
+            let tested = match view.tree.parent(expr) {
+                Some(AnyNodeRef::StmtIf(it)) => it.test.range() == expr.range(),
+                Some(AnyNodeRef::StmtWhile(it)) => it.test.range() == expr.range(),
+                Some(AnyNodeRef::ExprIf(it)) => it.test.range() == expr.range(),
+                Some(AnyNodeRef::ElifElseClause(_) | AnyNodeRef::ExprBoolOp(_)) => true,
+                Some(AnyNodeRef::ExprUnaryOp(it)) => it.op == UnaryOp::Not,
+                Some(AnyNodeRef::Comprehension(it)) => it.ifs.iter().any(|it| it.range() == expr.range()),
+                Some(AnyNodeRef::Arguments(_)) => view.tree.parent(expr).is_some_and(|node| {
+                    let call = view.tree.ancestors(node).find_map(|node| match node {
+                        AnyNodeRef::ExprCall(call) => Some(call),
+                        _ => None,
+                    });
+                    call.is_some_and(|call| matches!(&*call.func, Expr::Name(name) if name.id.as_str() == "bool"))
+                }),
+                Some(AnyNodeRef::ExprCall(call)) => matches!(&*call.func, Expr::Name(name) if name.id.as_str() == "bool"),
+                _ => false,
+            };
+            tested && tests(expr, view)
+        })
+    })
 }
 
 /// The coroutine that the task runs.

@@ -102,7 +102,8 @@ fn block<'c>(
         Some(expr @ (Expr::Name(_) | Expr::Attribute(_) | Expr::Call(_))) => Expiry::Other(expr),
         Some(_) => return Err("its text would be lost with it".to_owned()),
     };
-    catches_inside(cx, reach, view, with)?;
+    let other = matches!(expiry, Expiry::Other(_));
+    catches_inside(cx, reach, view, with, other)?;
     let message = format!("`{}` becomes `asyncio.timeout`", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     let handling = match expiry {
@@ -177,17 +178,17 @@ fn catches_inside(
     reach: &Reach,
     view: &View<'_>,
     with: &StmtWith,
+    other: bool,
 ) -> Result<(), String> {
-    let here = own(&with.body)
-        .into_iter()
-        .any(|node| catches(cx, view, node));
+    // An exception of the program's own may be what any handler is for.
+    let catches = |view: &View<'_>, node: AnyNodeRef<'_>| {
+        (other && node.is_except_handler_except_handler()) || catches(cx, view, node)
+    };
+    let here = own(&with.body).into_iter().any(|node| catches(view, node));
     let called = reach.from(called_within(cx, view.place(with)));
     let there = called.into_iter().any(|func| {
-        definition(cx, func).is_some_and(|(view, def)| {
-            own(&def.body)
-                .into_iter()
-                .any(|node| catches(cx, view, node))
-        })
+        definition(cx, func)
+            .is_some_and(|(view, def)| own(&def.body).into_iter().any(|node| catches(view, node)))
     });
     if here || there {
         return Err(

@@ -147,6 +147,7 @@ fn wrap(view: &View<'_>, suite: &[Stmt]) -> Result<Entry, String> {
 fn shared_names(view: &View<'_>, range: TextRange) -> Vec<String> {
     let module = &view.scopes.scopes[0];
     let mut names: Vec<String> = Vec::new();
+    let looked_up = view.scopes.is_used_anywhere("globals") || view.scopes.is_used_anywhere("vars");
     for (name, bindings) in &module.bindings {
         let inside = bindings
             .iter()
@@ -154,9 +155,10 @@ fn shared_names(view: &View<'_>, range: TextRange) -> Vec<String> {
         if !inside {
             continue;
         }
-        let outside = bindings
-            .iter()
-            .any(|binding| !range.contains_range(binding.range))
+        let outside = looked_up
+            || bindings
+                .iter()
+                .any(|binding| !range.contains_range(binding.range))
             || view.scopes.references.iter().any(|reference| {
                 reference.name == *name
                     && view.scopes.resolve(name, reference.scope) == Some(0)

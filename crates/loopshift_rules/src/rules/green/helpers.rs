@@ -128,12 +128,14 @@ async def {name}(tasks):
         name: "_event_wait",
         source: "\
 async def {name}(event, timeout=None):
-    \"\"\"Wait for an event; whether it is set.\"\"\"
+    \"\"\"Wait for an event; whether it was set in time.\"\"\"
+    if event.is_set():
+        return True
     try:
         await {@asyncio}.wait_for(event.wait(), timeout)
     except {@asyncio}.TimeoutError:
-        pass
-    return event.is_set()
+        return False
+    return True
 ",
     },
 ];
