@@ -1,5 +1,6 @@
 //! Why a function can't become async.
 
+use crate::flow::MroEntry;
 use crate::flow::value::Value;
 use crate::ir::FuncId;
 use crate::ir::{Function, FunctionKind};
@@ -29,6 +30,11 @@ pub fn barrier(program: &Program<'_>, callers: &Callers, func: FuncId) -> Option
     if function.decorated && is_property(program, function) {
         return Some("it is a property".to_owned());
     }
+    if let Some(base) = foreign_base(program, function) {
+        return Some(format!(
+            "`{base}`, from which its class derives, may call it"
+        ));
+    }
     if callers.is_handed_over(func) {
         return Some("code that can't be seen calls it".to_owned());
     }
@@ -53,4 +59,22 @@ fn is_property(program: &Program<'_>, function: &Function) -> bool {
 
 pub(super) fn last_name(function: &Function) -> &str {
     function.qualname.rsplit('.').next().unwrap_or_default()
+}
+
+/// A class outside of the program from which the class of a method derives, and which may call it.
+fn foreign_base<'p>(program: &'p Program<'_>, function: &Function) -> Option<&'p str> {
+    let bases = program.flow.mro.get(function.class?.0 as usize)?;
+    bases.iter().find_map(|entry| match entry {
+        MroEntry::Class(_) => None,
+        MroEntry::External(sym) => {
+            let name = program.flow.text(*sym);
+            // These call nothing of their own accord.
+            let last = name.rsplit('.').next().unwrap_or(name);
+            (!matches!(
+                last,
+                "object" | "ABC" | "Generic" | "Protocol" | "NamedTuple"
+            ))
+            .then_some(name)
+        }
+    })
 }
