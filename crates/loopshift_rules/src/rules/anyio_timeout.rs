@@ -6,7 +6,7 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::objects::{Cluster, clusters};
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtWith};
+use loopshift_python::ast::{Expr, ExprCall, StmtWith};
 use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
@@ -100,19 +100,7 @@ fn moved<'c>(
 
 /// The `async with` of which the call is an item.
 fn item_of<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<(&'v StmtWith, usize)> {
-    let with = view
-        .tree
-        .ancestors(call)
-        .take(2)
-        .find_map(|node| match node {
-            AnyNodeRef::StmtWith(with) => Some(with),
-            _ => None,
-        })?;
-    let index = with
-        .items
-        .iter()
-        .position(|item| item.context_expr.range() == call.range())?;
-    with.is_async.then_some((with, index))
+    super::timeouts::item_of(view, call).filter(|(with, _)| with.is_async)
 }
 
 /// A scope must not be open over a `yield` of a plain asynchronous generator.

@@ -156,14 +156,6 @@ fn edits(
             await_at(cx, place, change)?;
         }
     }
-    // The uses that wait must be moved, too: a coroutine of asyncio can't wait for a green thread.
-    for func in members {
-        for cause in cx.facts().causes(*func) {
-            if let Cause::Api { place, .. } = cause {
-                change.requires.extend(use_of(cx, *place));
-            }
-        }
-    }
     Ok(())
 }
 
@@ -189,18 +181,6 @@ fn holds_thread_lock(cx: &Context<'_>, func: FuncId) -> Result<(), (Place, Strin
         }
     }
     Ok(())
-}
-
-/// The use whose call stands at a place.
-fn use_of(cx: &Context<'_>, call: Place) -> Option<Place> {
-    let view = cx.view(call.file)?;
-    let expr = view.tree.expr_at(call.range)?;
-    let callee = expr.as_call_expr()?.func.range();
-    let found = cx
-        .uses
-        .iter()
-        .find(|use_| use_.place.file == call.file && use_.place.range == callee)?;
-    Some(found.place)
 }
 
 fn make_async(cx: &Context<'_>, func: FuncId, change: &mut Change) -> Result<(), (Place, String)> {

@@ -27,16 +27,25 @@ use crate::context::{Context, View};
 const RULE: &str = "green-spawn";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let uses: Vec<_> = cx.uses_for(RULE).collect();
+    // Looking through the whole program takes long.
+    if uses.is_empty() {
+        return;
+    }
     let needs = Needs::new(cx);
     let owners = owners(cx);
     let waits = waiting(cx, &owners);
-    for (use_, api, view) in cx.uses_for(RULE) {
+    let reach = Reach::new(cx);
+    let is_tested = is_tested(cx);
+    for (use_, api, view) in uses {
         let state = State {
             cx,
             view,
             needs: &needs,
             owners: &owners,
             waits: &waits,
+            reach: &reach,
+            is_tested,
         };
         changes.push(
             spawn(&state, use_, api)
@@ -51,6 +60,9 @@ struct State<'s> {
     needs: &'s Needs,
     owners: &'s FxHashMap<Place, FuncId>,
     waits: &'s BTreeSet<FuncId>,
+    reach: &'s Reach,
+    /// Whether the program tests a green thread itself.
+    is_tested: bool,
 }
 
 /// The functions that wait for green threads themselves.
@@ -88,7 +100,7 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         .get(&name)
         .ok_or("the function around it was not found")?;
     state.needs.entries(cx, owner)?;
-    if is_tested(cx) {
+    if state.is_tested {
         return Err("the program asks whether a green thread is true, which says whether it runs; a task always is".to_owned());
     }
     // `spawn_later(seconds, function, …)`
@@ -140,7 +152,7 @@ fn left_at_the_end(
         Target::Func(func) => Some(func),
         Target::External(_) => None,
     });
-    let handles = Reach::new(cx).from(functions).into_iter().any(|func| {
+    let handles = state.reach.from(functions).into_iter().any(|func| {
         definition(cx, func).is_some_and(|(_, def)| own(&def.body).into_iter().any(handles_end))
     });
     if handles {

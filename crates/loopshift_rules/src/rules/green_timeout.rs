@@ -14,6 +14,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::code::{Reach, called_within, definition, own};
 use super::green::is_coloured;
+use super::timeouts::item_of;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -147,16 +148,8 @@ fn block<'c>(
 
 /// The `with` whose only item is the call.
 fn with_of<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<&'v StmtWith> {
-    let with = view
-        .tree
-        .ancestors(call)
-        .take(2)
-        .find_map(|node| match node {
-            AnyNodeRef::StmtWith(with) => Some(with),
-            _ => None,
-        })?;
-    let only = with.items.len() == 1 && with.items[0].context_expr.range() == call.range();
-    (only && !with.is_async).then_some(with)
+    let (with, _) = item_of(view, call)?;
+    (with.items.len() == 1 && !with.is_async).then_some(with)
 }
 
 /// The name of the scope: that of the old timeout, or a fresh one.

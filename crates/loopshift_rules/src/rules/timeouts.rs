@@ -1,8 +1,10 @@
 //! `asyncio.TimeoutError`, and what raises it: below Python 3.11 it is a class of its own, and both must move together.
 
 use loopshift_engine::change::Place;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{AnyNodeRef, ExprCall, StmtWith};
 
-use crate::context::Context;
+use crate::context::{Context, View};
 
 /// The functions of asyncio that raise it.
 pub(crate) const RAISING: &[&str] = &["asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at"];
@@ -17,4 +19,21 @@ pub(crate) fn handlers_to_move(cx: &Context<'_>) -> Vec<Place> {
         .filter(|use_| use_.api == "asyncio.TimeoutError")
         .map(|use_| use_.place)
         .collect()
+}
+
+/// The `with` of which the call is an item, and which item that is.
+pub(crate) fn item_of<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<(&'v StmtWith, usize)> {
+    let with = view
+        .tree
+        .ancestors(call)
+        .take(2)
+        .find_map(|node| match node {
+            AnyNodeRef::StmtWith(with) => Some(with),
+            _ => None,
+        })?;
+    let index = with
+        .items
+        .iter()
+        .position(|item| item.context_expr.range() == call.range())?;
+    Some((with, index))
 }
