@@ -1,17 +1,8 @@
-//! Small functions and classes for what asyncio says in more than an expression.
-//!
-//! Their meaning, and programs that show it, are in the rules' pages.
+//! Tasks: how they are started, waited for and ended.
 
 use loopshift_python::edit::Helper;
 
-/// The helper of a name, as the catalog's templates write it.
-pub(crate) fn helper(name: &str) -> Option<&'static Helper> {
-    HELPERS
-        .iter()
-        .find(|helper| helper.name.trim_start_matches('_') == name)
-}
-
-const HELPERS: &[Helper] = &[
+pub(super) const HELPERS: &[Helper] = &[
     Helper {
         name: "_spawn",
         source: "\
@@ -122,20 +113,6 @@ async def {name}(tasks):
         task.cancel()
     if pending:
         await {@asyncio}.wait(pending)
-",
-    },
-    Helper {
-        name: "_event_wait",
-        source: "\
-async def {name}(event, timeout=None):
-    \"\"\"Wait for an event; whether it was set in time.\"\"\"
-    if event.is_set():
-        return True
-    try:
-        await {@asyncio}.wait_for(event.wait(), timeout)
-    except {@asyncio}.TimeoutError:
-        return False
-    return True
 ",
     },
 ];
