@@ -3,9 +3,10 @@
 The programs call `anyio.run(main)` without saying on what. This puts the backend underneath
 `anyio.run` and `anyio.from_thread.start_blocking_portal` before the program starts, and says its
 name in PROOF_BACKEND, for what the program starts in turn. BACKEND may be `none`: a plain run; or
-`bare`: a run in which gevent, eventlet and greenlet can't be imported.
+`bare`: a run in which gevent, eventlet and greenlet can't be imported. A program that hangs is ended, with what it waits for.
 """
 
+import faulthandler
 import os
 import runpy
 import sys
@@ -36,4 +37,5 @@ if backend == "bare":
         sys.modules[name] = None
 elif backend != "none":
     put_underneath(backend)
+faulthandler.dump_traceback_later(300, exit=True)
 runpy.run_path(program, run_name="__main__")

@@ -139,10 +139,9 @@ fn reasons(example: &Example, migrated: &Migrated) -> Result<(), String> {
                 };
                 let words = words.trim();
                 let matches = |left: &&Left| {
-                    let told = left.reason.iter().chain(&left.caveats);
                     let here =
                         left.file == *file && left.line == index + 1 && left.outcome == outcome;
-                    here && told.into_iter().any(|told| told.contains(words))
+                    here && left.says(words)
                 };
                 let count = left.len();
                 left.retain(|one| !matches(one));
@@ -169,7 +168,7 @@ fn reasons(example: &Example, migrated: &Migrated) -> Result<(), String> {
 }
 
 /// What was left, for messages.
-fn said(migrated: &Migrated) -> String {
+pub(crate) fn said(migrated: &Migrated) -> String {
     let mut text = String::new();
     for left in &migrated.left {
         let why: Vec<&str> = left
@@ -269,6 +268,10 @@ pub(crate) fn execute(
             "`{program}` fails on {backend}: {}\n{errors}",
             output.status
         ));
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if backend == "bare" && errors.contains("was never awaited") {
+        return Err(format!("`{program}` makes a coroutine in vain\n{errors}"));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

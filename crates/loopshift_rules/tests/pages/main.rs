@@ -1,4 +1,5 @@
-//! Every page of `docs/rules` is a test, and so are the guide and every program of `tests/programs`.
+//! Every page of `docs/rules` is a test, and so are the guide and every program of `tests/programs` and
+//! `tests/programs-green`.
 //! `docs/writing-pages.md` says how a page is written.
 
 mod check;
@@ -69,8 +70,15 @@ fn whole_program(path: &Path) -> datatest_stable::Result<()> {
     program::check(path).map_err(|error| Failures(format!("{}: {error}", path.display())).into())
 }
 
+/// Migrates and runs one program of green threads.
+fn green_program(path: &Path) -> datatest_stable::Result<()> {
+    program::check_green(path)
+        .map_err(|error| Failures(format!("{}: {error}", path.display())).into())
+}
+
 datatest_stable::harness! {
     { test = rule_page, root = "../../docs/rules", pattern = r"^(?!README).*\.md$" },
     { test = whole_program, root = "../../tests/programs", pattern = r"^[^/]+/main\.py$" },
+    { test = green_program, root = "../../tests/programs-green", pattern = r"^[^/]+/main\.py$" },
     { test = guide, root = "../../docs", pattern = r"^from-.*\.md$" },
 }

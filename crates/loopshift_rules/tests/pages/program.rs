@@ -1,4 +1,4 @@
-//! Whole programs, each a folder of `tests/programs`: they print the same before and after.
+//! Whole programs, each a folder of `tests/programs` or `tests/programs-green`: they print the same before and after.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,7 +32,7 @@ pub(crate) fn check(main: &Path) -> Result<(), String> {
         };
         let how = if unsafe_changes { "--unsafe" } else { "safe" };
         let after = tool::migrate(&before, &options)?.files;
-        let left = after.values().any(|text| imports_asyncio(text));
+        let left = after.values().any(|text| imports(text, &["asyncio"]));
         if unsafe_changes && left != (first == PARTLY) {
             let is = if left { "something" } else { "nothing" };
             return Err(format!("{how}: {is} of asyncio is left"));
@@ -58,6 +58,87 @@ pub(crate) fn check(main: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// What the first line of a program of green threads says if nothing of them is to be left.
+const GREEN_FULLY: &str = "# moves: fully";
+/// What it says if that takes `--unsafe`.
+const GREEN_UNSAFE: &str = "# moves: with --unsafe";
+/// What it says if the program stays, with words of the reason behind it.
+const GREEN_NO: &str = "# moves: no, ";
+
+/// The libraries of green threads.
+const GREEN: &[&str] = &["gevent", "eventlet", "greenlet"];
+
+/// Migrates the program of green threads whose `main.py` this is, safely and with `--unsafe`, and runs all of them: what
+/// no longer imports a library of green threads without any. The error says what is wrong.
+pub(crate) fn check_green(main: &Path) -> Result<(), String> {
+    let folder = main.parent().unwrap_or(main);
+    let mut before = BTreeMap::new();
+    read(folder, folder, &mut before)?;
+    let first = before["main.py"].lines().next().unwrap_or_default();
+    let (safely, unsafely, words) = match first {
+        GREEN_FULLY => (true, true, None),
+        GREEN_UNSAFE => (false, true, None),
+        _ => match first.strip_prefix(GREEN_NO) {
+            Some(words) => (false, false, Some(words)),
+            None => {
+                return Err(format!(
+                    "the first line is none of `{GREEN_FULLY}`, `{GREEN_UNSAFE}` and `{GREEN_NO}` with words of the reason"
+                ));
+            }
+        },
+    };
+    let expected = check::execute(&before, "main.py", "none")?;
+    for (unsafe_changes, moves) in [(false, safely), (true, unsafely)] {
+        let options = Options {
+            unsafe_changes,
+            to_asyncio: true,
+            ..Options::default()
+        };
+        let how = if unsafe_changes { "--unsafe" } else { "safe" };
+        let migrated = tool::migrate(&before, &options)?;
+        let after = &migrated.files;
+        let left = after.values().any(|text| imports(text, GREEN));
+        if left == moves {
+            let is = if left { "something" } else { "nothing" };
+            return Err(format!(
+                "{how}: {is} of green threads is left\n{}",
+                check::said(&migrated)
+            ));
+        }
+        if let Some(words) = words
+            && !migrated.left.iter().any(|left| left.says(words))
+        {
+            return Err(format!(
+                "{how}: nothing was declined because of `{words}`\n{}",
+                check::said(&migrated)
+            ));
+        }
+        let backend = if left { "none" } else { "bare" };
+        let got = check::execute(after, "main.py", backend)
+            .map_err(|error| format!("{how}: {error}\n{}", changed(&before, after)))?;
+        if got != expected {
+            return Err(format!(
+                "{how}: it prints\n{got}instead of\n{expected}{}",
+                changed(&before, after)
+            ));
+        }
+        if tool::migrate(after, &options)?.files != *after {
+            return Err(format!("{how}: a second run changes it again"));
+        }
+    }
+    Ok(())
+}
+
+/// The files that changed, for messages.
+fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> String {
+    let changed = after
+        .iter()
+        .filter(|(name, text)| before.get(*name) != Some(text));
+    changed
+        .map(|(name, text)| format!("--- {name}\n{text}"))
+        .collect()
+}
+
 /// Adds the files under a directory, by their paths from `root`.
 fn read(root: &Path, directory: &Path, files: &mut BTreeMap<String, String>) -> Result<(), String> {
     let at = |error: std::io::Error| format!("{}: {error}", directory.display());
@@ -76,9 +157,11 @@ fn read(root: &Path, directory: &Path, files: &mut BTreeMap<String, String>) -> 
     Ok(())
 }
 
-fn imports_asyncio(text: &str) -> bool {
+/// Whether a line of the text imports one of the packages.
+fn imports(text: &str, packages: &[&str]) -> bool {
     text.lines().any(|line| {
         let mut words = line.split([' ', ',', '.']).filter(|word| !word.is_empty());
-        matches!(words.next(), Some("import" | "from")) && words.any(|word| word == "asyncio")
+        matches!(words.next(), Some("import" | "from"))
+            && words.any(|word| packages.contains(&word))
     })
 }

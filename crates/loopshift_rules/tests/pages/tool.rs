@@ -34,6 +34,14 @@ pub(crate) struct Left {
     pub caveats: Vec<String>,
 }
 
+impl Left {
+    /// Whether the words are part of why it was left.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        let mut told = self.reason.iter().chain(&self.caveats);
+        told.any(|told| told.contains(words))
+    }
+}
+
 #[derive(Deserialize)]
 struct Report {
     changes: Vec<Left>,
