@@ -60,6 +60,18 @@ pub struct Api {
     pub escapes: bool,
     /// The classes it inherits members from.
     pub bases: Vec<String>,
+    /// The methods of a class derived from it that it calls, with what; where any are known, it calls no others that it
+    /// does not have itself.
+    pub hooks: Vec<Hook>,
+}
+
+/// A method of a derived class that its base calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// The name of the method.
+    pub method: String,
+    /// What it is given.
+    pub args: Vec<ApiType>,
 }
 
 /// A parameter of an external API.

@@ -320,6 +320,13 @@ impl<'a> Program<'a> {
         graph::qualified_name(&self.flow, func)
     }
 
+    /// The functions in the body of a class.
+    pub fn methods(&self, class: ClassId) -> Vec<FuncId> {
+        let all = self.functions();
+        all.filter(|func| self.function(*func).class == Some(class))
+            .collect()
+    }
+
     /// The calls, written or made by libraries, that may reach each function.
     pub fn callers(&self) -> Callers {
         Callers::new(self)

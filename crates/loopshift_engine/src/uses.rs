@@ -85,16 +85,26 @@ pub fn property_uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Ve
     let mut read: FxHashMap<Node, (String, bool)> = FxHashMap::default();
     for load in &flow.linked.loads {
         let set = flow.set(load.base);
+        let full = |class| format!("{}.{}", flow.text(class), flow.text(load.attr));
         let api = set.iter().find_map(|id| match flow.values.get(*id) {
-            Value::Object(class, _) if wanted(root(flow.text(class))) => {
-                Some(format!("{}.{}", flow.text(class), flow.text(load.attr)))
-            }
+            Value::Object(class, _) if wanted(root(flow.text(class))) => Some(full(class)),
+            // What an object of the program has from a base of a library.
+            Value::Instance(class) => match flow.class_attr(class, load.attr) {
+                Err(Some(base)) if wanted(root(flow.text(base))) => {
+                    Some(full(base)).filter(|name| flow.externals.api(name).is_some())
+                }
+                _ => None,
+            },
             _ => None,
         });
         let Some(api) = api.filter(|api| is_property(program, api)) else {
             continue;
         };
-        let same = |value: Value| matches!(value, Value::Object(class, _) if api.starts_with(flow.text(class)));
+        let same = |value: Value| match value {
+            Value::Object(class, _) => api.starts_with(flow.text(class)),
+            Value::Instance(_) => true,
+            _ => false,
+        };
         let only = set.iter().all(|id| same(flow.values.get(*id)));
         read.insert(load.to, (api, only));
     }

@@ -57,6 +57,8 @@ pub enum Piece {
     Import(Import),
     /// The name of a small function or class that is put into the module, once.
     Helper(&'static Helper),
+    /// No text, but the small function or class is put into the module: another one names it.
+    Needs(&'static Helper),
 }
 
 /// An imported name.
@@ -74,7 +76,8 @@ pub struct Helper {
     /// The name it is given where that is free: `_outcome`.
     pub name: &'static str,
     /// Its text, at no indentation, with a line end after the last line. `{name}` stands for its name, and
-    /// `{@module}` or `{@module:name}` for imported names; braces are doubled, as in [`pieces`].
+    /// `{@module}` or `{@module:name}` for imported names, `{#Other}` for the helper `_Other`, which the edits ask for,
+    /// too ([`Helper::needs`]); braces are doubled, as in [`pieces`].
     pub source: &'static str,
 }
 
@@ -139,19 +142,35 @@ pub fn pieces(template: &'static str, args: &[Piece]) -> Vec<Piece> {
 }
 
 impl Helper {
-    /// Its text, for the name it got.
+    /// The helpers that its text names, as `{#Other}` writes them.
+    pub fn needs(&self) -> impl Iterator<Item = &'static str> {
+        let parts = self.source.split("{#").skip(1);
+        parts.filter_map(|part| part.split('}').next())
+    }
+
+    /// Its text, for the name it got. `other` knows the names that other helpers got.
     ///
     /// # Panics
     /// On a template that is not well formed, as [`pieces`].
-    pub(crate) fn pieces(&self, name: &str) -> Vec<Piece> {
+    pub(crate) fn pieces(&self, name: &str, other: impl Fn(&str) -> String) -> Vec<Piece> {
         parse_template(self.source, |placeholder| {
-            assert!(
-                placeholder == "name",
-                "{{{placeholder}}} in the helper {}",
-                self.name
-            );
-            Piece::from(name.to_owned())
+            Piece::from(match placeholder.strip_prefix('#') {
+                Some(needed) => other(needed),
+                None => {
+                    assert!(
+                        placeholder == "name",
+                        "{{{placeholder}}} in the helper {}",
+                        self.name
+                    );
+                    name.to_owned()
+                }
+            })
         })
+    }
+
+    /// Its name as templates write it, without the underscore in front.
+    pub fn short_name(&self) -> &'static str {
+        self.name.trim_start_matches('_')
     }
 }
 

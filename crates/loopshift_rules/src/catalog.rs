@@ -21,7 +21,7 @@ use serde::Deserialize;
 pub use row::{Api, Form, Kind, Safety, Target};
 pub use signature::{Argument, BindError, Parameter, ParameterKind, Signature};
 pub use template::{Part, Template};
-pub use types::{Callback, Derived, Operand, Passed, Type};
+pub use types::{Callback, Derived, Hook, Operand, Passed, Type};
 
 /// The class that every class derives from.
 const OBJECT: &str = "builtins.object";

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use loopshift_engine::externals::{
-    Api, ApiDerived, ApiKind, ApiOperand, ApiParam, ApiType, Callback, CallbackArg, Externals,
+    Api, ApiDerived, ApiKind, ApiOperand, ApiParam, ApiType, Callback, CallbackArg, Externals, Hook,
 };
 use rustc_hash::FxHashMap;
 
@@ -125,6 +125,14 @@ fn convert(row: &catalog::Api) -> Api {
             .collect(),
         escapes: row.escapes,
         bases: row.bases.iter().map(ToString::to_string).collect(),
+        hooks: row
+            .hooks
+            .iter()
+            .map(|hook| Hook {
+                method: hook.method.to_string(),
+                args: hook.arguments.iter().map(type_of).collect(),
+            })
+            .collect(),
     }
 }
 

@@ -114,7 +114,7 @@ fn migrate_once(
     let patched = recipe.colours && recipe::patches(&program, catalog);
     let was_cooperative = |api: &str| {
         let row = catalog.get(api).filter(|_| patched && !recipe.counts(api));
-        row.is_some_and(|row| !row.cooperative.is_empty())
+        row.is_some_and(recipe::is_patched)
     };
     let mut found = uses(&program, |root| {
         let of_recipe = [recipe.libraries, recipe.testing, recipe.beside].concat();
@@ -341,7 +341,8 @@ fn counts(views: &[Option<View<'_>>], catalog: &Catalog, use_: &Use) -> bool {
     let Some(expr) = view.tree.expr_at(use_.place.range) else {
         return false;
     };
-    if !use_.member && !view.is_direct(expr) {
+    // A variable that holds what a member gave is none.
+    if (use_.member && !expr.is_attribute_expr()) || (!use_.member && !view.is_direct(expr)) {
         return false;
     }
     !(module && matches!(view.tree.parent(expr), Some(AnyNodeRef::ExprAttribute(_))))

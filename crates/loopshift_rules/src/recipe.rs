@@ -96,9 +96,22 @@ pub(crate) fn patches(program: &Program<'_>, catalog: &Catalog) -> bool {
     })
 }
 
-/// Whether a function blocks, and lets green threads run once the standard library is patched.
+/// Whether patching the standard library changes the API: it makes a call that blocks cooperative, or the objects that
+/// it makes are others then.
+pub(crate) fn is_patched(api: &Api) -> bool {
+    !api.cooperative.is_empty() || (!is_green(&api.name) && is_of_green_rule(api))
+}
+
+fn is_of_green_rule(api: &Api) -> bool {
+    let is_green = |rule: &str| rule.starts_with("green-");
+    api.rule.as_deref().is_some_and(is_green)
+}
+
+/// Whether a function blocks, and lets green threads run once the standard library is patched. Of an object that holds
+/// only where a rule moves the object.
 pub(crate) fn is_cooperative(api: &Api) -> bool {
-    !api.cooperative.is_empty() && api.kind == Kind::Function && !is_green(&api.name)
+    let counts = api.kind == Kind::Function || is_of_green_rule(api);
+    !api.cooperative.is_empty() && counts && !is_green(&api.name)
 }
 
 /// Whether an API is of a library of green threads.

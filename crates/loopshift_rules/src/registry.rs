@@ -205,6 +205,16 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-queue.md"),
     },
     Rule {
+        name: "green-server",
+        plan: rules::green_server::plan,
+        page: include_str!("../../../docs/rules/green-server.md"),
+    },
+    Rule {
+        name: "green-socket",
+        plan: rules::green_socket::plan,
+        page: include_str!("../../../docs/rules/green-socket.md"),
+    },
+    Rule {
         name: "green-spawn",
         plan: rules::green_spawn::plan,
         page: include_str!("../../../docs/rules/green-spawn.md"),
@@ -218,6 +228,11 @@ pub const RULES: &[Rule] = &[
         name: "green-with",
         plan: rules::green_with::plan,
         page: include_str!("../../../docs/rules/green-with.md"),
+    },
+    Rule {
+        name: "green-wsgi",
+        plan: rules::green_wsgi::plan,
+        page: include_str!("../../../docs/rules/green-wsgi.md"),
     },
 ];
 

@@ -70,11 +70,20 @@ fn foreign_base<'p>(program: &'p Program<'_>, function: &Function) -> Option<&'p
             let name = program.flow.text(*sym);
             // These call nothing of their own accord.
             let last = name.rsplit('.').next().unwrap_or(name);
-            (!matches!(
+            let plain = matches!(
                 last,
                 "object" | "ABC" | "Generic" | "Protocol" | "NamedTuple"
-            ))
-            .then_some(name)
+            );
+            (!plain && !leaves(program, name, last_name(function))).then_some(name)
         }
     })
+}
+
+/// Whether it is known of an external base that it does not call this method of a derived class, or calls it as a task.
+fn leaves(program: &Program<'_>, base: &str, method: &str) -> bool {
+    let api = |name: &str| program.flow.externals.api(name);
+    let hooks = api(base).map_or(&[][..], |api| &api.hooks);
+    let is_hook = hooks.iter().any(|hook| hook.method == method);
+    let is_own = api(&format!("{base}.{method}")).is_some();
+    is_hook || (!hooks.is_empty() && !is_own)
 }

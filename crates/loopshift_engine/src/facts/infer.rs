@@ -113,6 +113,11 @@ fn read_calls(program: &Program<'_>, question: &Question<'_>) -> Calls {
             }
         }
         out.relate(program, &funcs, place);
+        for (base, methods) in hooked(program, call) {
+            if (question.spawns)(base) {
+                out.spawned_by(place, base, &methods);
+            }
+        }
     }
     for (owner, target) in &program.flow.hidden {
         if let (Target::External(sym), true) = (target, *owner != FuncId::NONE) {
@@ -187,6 +192,38 @@ fn handed(program: &Program<'_>, name: &str, call: &Call) -> BTreeSet<FuncId> {
                         out.insert(func);
                     }
                 }
+            }
+        }
+    }
+    out
+}
+
+/// The methods of a class that is called which its external bases call, by base.
+fn hooked<'p>(program: &'p Program<'_>, call: &Call) -> Vec<(&'p str, BTreeSet<FuncId>)> {
+    let flow = &program.flow;
+    let mut out = Vec::new();
+    for value in flow.values_of(call.callee) {
+        let Value::Class(class) = value else { continue };
+        for entry in &flow.mro[class.0 as usize] {
+            let MroEntry::External(base) = entry else {
+                continue;
+            };
+            let base = flow.text(*base);
+            let hooks = flow.externals.api(base).map_or(&[][..], |api| &api.hooks);
+            let methods = flow.mro[class.0 as usize]
+                .iter()
+                .flat_map(|entry| match entry {
+                    MroEntry::Class(class) => program.methods(*class),
+                    MroEntry::External(_) => Vec::new(),
+                });
+            let methods: BTreeSet<FuncId> = methods
+                .filter(|func| {
+                    let name = super::barrier::last_name(program.function(*func));
+                    hooks.iter().any(|hook| hook.method == name)
+                })
+                .collect();
+            if !methods.is_empty() {
+                out.push((base, methods));
             }
         }
     }

@@ -297,8 +297,7 @@ impl Flow<'_> {
             Err(_) if known => {}
             Err(Some(external)) => {
                 if !self.call_getattr(base, class, attr, to, owner) {
-                    let member = self.member(external, attr);
-                    self.add(to, Value::ExternalBound(member, base));
+                    self.load_object(base, external, attr, to);
                 }
             }
             Err(None) => self.load_missing(base, class, attr, to, owner),
@@ -506,10 +505,7 @@ impl Flow<'_> {
         let start = start.unwrap_or(class);
         match self.class_attr_after(start, class, attr) {
             Ok((_, node)) => self.bind_from(node, receiver, to, owner),
-            Err(Some(external)) => {
-                let member = self.member(external, attr);
-                self.add(to, Value::ExternalBound(member, receiver));
-            }
+            Err(Some(external)) => self.load_object(receiver, external, attr, to),
             // `object` has `__init__` and the like; only one of them gives a value.
             Err(None) if self.text(attr) == "__new__" => {
                 let sym = self.sym("<builtin>.object.__new__");

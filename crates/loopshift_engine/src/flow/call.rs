@@ -381,6 +381,7 @@ impl Flow<'_> {
             }
         }
         self.add_id(result, instance);
+        self.call_hooks(index, class, instance);
         let init = self.sym("__init__");
         match self.class_attr(class, init) {
             Ok((_, node)) => {

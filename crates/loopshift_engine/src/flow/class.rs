@@ -57,7 +57,7 @@ impl Flow<'_> {
 
     /// The class that defines `attr` in its body, in resolution order; `Err` with the first external class
     /// before which none does.
-    pub(super) fn class_attr(
+    pub(crate) fn class_attr(
         &self,
         class: ClassId,
         attr: Sym,

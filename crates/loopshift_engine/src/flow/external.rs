@@ -1,10 +1,11 @@
 //! Calls of code outside the program, as the catalog describes them.
 
 use super::value::{CallId, Value, ValueId};
-use super::{Flow, builtin};
+use super::{Constraint, Flow, MroEntry, builtin};
 use crate::externals::{Api, ApiDerived, ApiKind, ApiOperand, ApiType, CallbackArg};
 use crate::ir::{
-    Arg, ArgKind, Call, CallForm, ContainerKind, FuncId, Key, Node, ProtocolKind, Reason, Sym,
+    Arg, ArgKind, Call, CallForm, ClassId, ContainerKind, FuncId, Key, Node, ProtocolKind, Reason,
+    Sym,
 };
 
 /// Chains of calls into unknown code longer than this are not told apart.
@@ -24,6 +25,37 @@ impl Flow<'_> {
         match self.api(sym) {
             Some(api) => self.call_api(index, sym, api, receiver),
             None => self.call_opaque(index, sym),
+        }
+    }
+
+    /// The calls that the external bases of a class make to the methods of a new instance.
+    pub(super) fn call_hooks(&mut self, index: u32, class: ClassId, instance: ValueId) {
+        let bases: Vec<Sym> = (self.mro[class.0 as usize].iter())
+            .filter_map(|entry| match entry {
+                MroEntry::External(sym) => Some(*sym),
+                MroEntry::Class(_) => None,
+            })
+            .collect();
+        for base in bases {
+            let hooks = self.api(base).map_or(&[][..], |api| &api.hooks);
+            for hook in hooks {
+                let method = self.sym(&hook.method);
+                let Ok((_, node)) = self.class_attr(class, method) else {
+                    continue;
+                };
+                let mut args = Vec::new();
+                for ty in &hook.args {
+                    let node = self.new_node();
+                    self.add_type(ty, node, Made::member(None));
+                    args.push(Arg {
+                        kind: ArgKind::Positional,
+                        node,
+                    });
+                }
+                let callee = self.new_node();
+                self.constrain(node, Constraint::Bind(instance, callee, FuncId::NONE));
+                self.make_call(index, callee, args.into(), Node::NONE, FuncId::NONE);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use ruff_python_ast::Stmt;
 use ruff_text_size::{Ranged, TextSize};
 
 use super::is_edited;
-use crate::edit::{Edit, Import};
+use crate::edit::{Edit, Import, Piece};
 use crate::scope::{BindingKind, ScopeId, Scopes};
 
 /// One alias of an unconditional import at module level.
@@ -39,6 +39,16 @@ impl Existing {
     pub(super) fn new(body: &[Stmt], scopes: &Scopes, edits: &[Edit]) -> Self {
         let mut entries = Vec::new();
         for stmt in body {
+            if let Some((module, local)) = replaced(edits, stmt) {
+                entries.push(Entry {
+                    has_alias: module != local,
+                    module,
+                    name: None,
+                    local,
+                    end: stmt.end(),
+                    stays: true,
+                });
+            }
             let (module, aliases) = match stmt {
                 Stmt::Import(it) => (None, &it.names),
                 Stmt::ImportFrom(it) if it.level == 0 => {
@@ -125,4 +135,18 @@ fn module_name(entry: &Entry, module: &str) -> Option<String> {
         // `import a.b` names both `a` and `a.b`.
         None => (entry.module == module || entry.local == module).then(|| module.to_owned()),
     }
+}
+
+/// The module, and its name, of the import that an edit puts in the place of a statement: `import socket as s`.
+fn replaced(edits: &[Edit], stmt: &Stmt) -> Option<(String, String)> {
+    let text = edits.iter().find_map(|edit| match edit {
+        Edit::Replace { range, pieces } if *range == stmt.range() => match pieces.first() {
+            Some(Piece::Text(text)) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    })?;
+    let module = text.lines().next()?.strip_prefix("import ")?;
+    let (module, local) = module.split_once(" as ").unwrap_or((module, module));
+    (!local.contains('.')).then(|| (module.to_owned(), local.to_owned()))
 }

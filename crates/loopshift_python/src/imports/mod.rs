@@ -58,7 +58,7 @@ impl Names {
     pub(crate) fn name_of(&self, piece: &Piece, place: TextSize) -> String {
         let need = match piece {
             Piece::Import(import) => Need::Import(import.clone()),
-            Piece::Helper(helper) => Need::Helper(helper),
+            Piece::Helper(helper) | Piece::Needs(helper) => Need::Helper(helper),
             Piece::Text(_) | Piece::Source(_) => return String::new(),
         };
         let key = (place, need);
@@ -116,7 +116,7 @@ impl Names {
             }
         }
         for (helper, name) in &resolver.helpers {
-            for piece in helper.pieces(name) {
+            for piece in helper.pieces(name, |_| String::new()) {
                 if let Piece::Import(import) = piece {
                     wanted.push((import, places.helpers, None));
                 }
@@ -133,15 +133,15 @@ impl Names {
         }
         let helpers: Vec<String> = (resolver.helpers.iter())
             .map(|(helper, name)| {
-                (helper.pieces(name).iter())
-                    .map(|piece| match piece {
-                        Piece::Text(text) => text.to_string(),
-                        Piece::Import(import) => {
-                            for_helpers.get(import).cloned().unwrap_or_default()
-                        }
-                        Piece::Source(_) | Piece::Helper(_) => String::new(),
-                    })
-                    .collect()
+                (helper
+                    .pieces(name, |needed| resolver.name_of(needed))
+                    .iter())
+                .map(|piece| match piece {
+                    Piece::Text(text) => text.to_string(),
+                    Piece::Import(import) => for_helpers.get(import).cloned().unwrap_or_default(),
+                    Piece::Source(_) | Piece::Helper(_) | Piece::Needs(_) => String::new(),
+                })
+                .collect()
             })
             .collect();
         self.lines = places
@@ -164,6 +164,13 @@ struct Resolver<'r, 'a> {
 }
 
 impl Resolver<'_, '_> {
+    /// The name of a helper that another one names.
+    fn name_of(&self, needed: &str) -> String {
+        let mut helpers = self.helpers.iter();
+        let found = helpers.find(|(helper, _)| helper.short_name() == needed);
+        found.map_or_else(String::new, |(_, name)| name.clone())
+    }
+
     fn helper(&mut self, helper: &'static Helper, place: TextSize) -> String {
         if let Some(name) = self.helpers.get(helper) {
             return name.clone();

@@ -283,6 +283,11 @@ impl Renderer<'_> {
                     out.push(&self.names.name_of(piece, place));
                     writer.skip();
                 }
+                // Asking is enough.
+                Piece::Needs(_) => {
+                    let place = self.edits[edit].range().start();
+                    self.names.name_of(piece, place);
+                }
             }
         }
     }

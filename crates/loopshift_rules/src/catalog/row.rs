@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::Version;
 use super::signature::Signature;
 use super::template::Template;
-use super::types::{Callback, Type};
+use super::types::{Callback, Hook, Type};
 
 /// What sort of symbol an API is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -106,6 +106,8 @@ pub struct Api {
     pub spawns: bool,
     /// The parameters that it calls.
     pub calls: Box<[Callback]>,
+    /// The methods of a derived class that it calls, with the types of what it gives them.
+    pub hooks: Box<[Hook]>,
     /// The indices of the parameters that are coroutines, or hold some, that it awaits or schedules.
     pub runs: Box<[usize]>,
     /// The first version that has it: of Python, or of the library where that is not part of Python.
@@ -231,6 +233,7 @@ impl Api {
                 Callback::parse(call, signature)
             })
             .collect();
+        let hooks: Result<Vec<Hook>, String> = row.hooks.iter().map(|it| Hook::parse(it)).collect();
         let version = |key: &str, text: &Option<String>| match text {
             None => Ok(None),
             Some(text) => match Version::parse(text) {
@@ -295,6 +298,7 @@ impl Api {
             spawns: row.spawns,
             escapes: row.escapes,
             calls: calls?.into(),
+            hooks: hooks?.into(),
             rule: row.rule.map(Into::into),
             why_not: row.why_not.map(Into::into),
             note: row.note.map(Into::into),
@@ -331,6 +335,8 @@ pub(super) struct Row {
     escapes: bool,
     #[serde(default)]
     calls: Vec<String>,
+    #[serde(default)]
+    hooks: Vec<String>,
     #[serde(default)]
     runs: Vec<String>,
     since: Option<String>,

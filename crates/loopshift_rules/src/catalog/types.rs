@@ -164,6 +164,35 @@ impl Type {
     }
 }
 
+/// A method of a derived class that its base calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// The name of the method.
+    pub method: Box<str>,
+    /// The types of what it is given.
+    pub arguments: Box<[Type]>,
+}
+
+impl Hook {
+    /// Reads `handle(gevent.socket.socket, Any)`.
+    pub fn parse(text: &str) -> Result<Hook, String> {
+        let (method, rest) = text
+            .split_once('(')
+            .ok_or_else(|| format!("`hooks` has `{text}`, which is not a call"))?;
+        let inner = rest
+            .strip_suffix(')')
+            .ok_or_else(|| format!("`hooks` has `{text}`, which is not complete"))?;
+        let arguments: Result<Vec<Type>, String> = split_top_level(inner)?
+            .into_iter()
+            .map(|argument| Type::parse(argument, None))
+            .collect();
+        Ok(Hook {
+            method: method.into(),
+            arguments: arguments?.into(),
+        })
+    }
+}
+
 impl Callback {
     /// Reads `callback(*args)`, `handler(self, asyncio.StreamReader)`.
     pub fn parse(text: &str, signature: &Signature) -> Result<Callback, String> {

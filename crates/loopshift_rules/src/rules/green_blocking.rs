@@ -12,6 +12,7 @@ use super::rows;
 use crate::catalog::{Api, Target};
 use crate::context::{Context, View};
 use crate::recipe::is_cooperative;
+use crate::registry::rule;
 
 const RULE: &str = "green-blocking";
 
@@ -20,7 +21,8 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         let (Some(api), Some(view)) = (cx.catalog.get(&use_.api), cx.view(use_.place.file)) else {
             continue;
         };
-        if cx.recipe.moves(&use_.api) || api.cooperative.is_empty() {
+        let spoken = api.rule.as_deref().is_some_and(|name| rule(name).is_some());
+        if cx.recipe.moves(&use_.api) || api.cooperative.is_empty() || spoken {
             continue;
         }
         changes.push(

@@ -1,20 +1,22 @@
 //! APIs of green threads that have a counterpart in asyncio one to one, by the rows of the catalog.
 
 use loopshift_engine::change::Change;
+use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::AnyNodeRef;
-use loopshift_python::edit::Edit;
+use loopshift_python::ast::{Alias, AnyNodeRef, Stmt};
+use loopshift_python::edit::{Edit, Import, Piece};
 
 use super::green::{anchor, awaits, bracketed, owners};
 use super::rows;
 use super::shared::number;
-use crate::catalog::Target;
-use crate::context::Context;
+use crate::catalog::{Api, Kind, Target};
+use crate::context::{Context, View};
 use crate::registry::rule;
 
 const RULE: &str = "green-names";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    imports(cx, changes);
     let owners = owners(cx);
     for use_ in cx.uses {
         let Some(api) = cx.catalog.get(&use_.api) else {
@@ -23,14 +25,18 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         if !cx.recipe.moves(&use_.api) && !cx.catalog.is_own(&use_.api) {
             continue;
         }
+        let Some(view) = cx.view(use_.place.file) else {
+            continue;
+        };
+        if let Some(change) = elsewhere(cx, use_, api, view) {
+            changes.push(change);
+            continue;
+        }
         // Where a rule of its own speaks for it, that decides.
         let spoken = api.rule.as_deref().is_some_and(|name| rule(name).is_some());
         if spoken || api.forms(Target::Asyncio).is_empty() {
             continue;
         }
-        let Some(view) = cx.view(use_.place.file) else {
-            continue;
-        };
         let mut change = match rows::replace(cx, use_, api, view, RULE) {
             Ok(change) => change,
             Err(reason) => {
@@ -67,5 +73,67 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             change.requires.push(anchor(cx, *owner));
         }
         changes.push(change);
+    }
+}
+
+/// What a module of the library has from the standard library, and does not change: it is taken from there.
+fn elsewhere(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Option<Change> {
+    let plain = api.kind != Kind::Module && !api.suspends && api.forms(Target::Asyncio).is_empty();
+    let is_own = api.rule.as_deref().is_some_and(|name| rule(name).is_some());
+    let name = cx.catalog.same_as(&use_.api).filter(|_| plain && !is_own)?;
+    let expr = view.tree.expr_at(use_.place.range)?;
+    if use_.member || !use_.only || !view.is_direct(expr) {
+        return None;
+    }
+    let (module, attribute) = name.rsplit_once('.')?;
+    let message = format!("`{}` is `{name}`", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let import = Import {
+        module: module.to_owned().into(),
+        name: None,
+    };
+    change.edit(Edit::Replace {
+        range: expr.range(),
+        pieces: vec![Piece::Import(import), format!(".{attribute}").into()],
+    });
+    Some(change)
+}
+
+/// Imports of modules that stand for one of the standard library become imports of that: `from gevent import socket`.
+fn imports(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for view in cx.views() {
+        for stmt in &view.parsed.syntax().body {
+            let Stmt::ImportFrom(import) = stmt else {
+                continue;
+            };
+            let Some(package) = import.module.as_ref().filter(|_| import.level == 0) else {
+                continue;
+            };
+            let is_module = |alias: &&Alias| {
+                let name = format!("{package}.{}", alias.name);
+                let row = cx.catalog.get(&name).filter(|api| api.kind == Kind::Module);
+                let same = row.and_then(|api| api.same_as.as_deref());
+                cx.recipe.moves(&name) && same == Some(alias.name.as_str())
+            };
+            let Some(alias) = import.names.iter().find(is_module) else {
+                continue;
+            };
+            let mut text = format!("import {}", view.text(alias.range()));
+            let others: Vec<&str> = (import.names.iter())
+                .filter(|other| other.range() != alias.range())
+                .map(|other| view.text(other.range()))
+                .collect();
+            if !others.is_empty() {
+                text = format!("{text}\nfrom {package} import {}", others.join(", "));
+            }
+            let api = format!("{package}.{}", alias.name);
+            let message = format!("`{api}` is `{}`", alias.name);
+            let mut change = Change::new(RULE, view.place(alias), api, message);
+            change.edit(Edit::Replace {
+                range: stmt.range(),
+                pieces: vec![text.into()],
+            });
+            changes.push(change);
+        }
     }
 }

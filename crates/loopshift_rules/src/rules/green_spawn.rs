@@ -19,7 +19,7 @@ use rustc_hash::FxHashMap;
 
 use super::arguments::inside;
 use super::code::{Reach, definition, own};
-use super::green::{Needs, helper, owners};
+use super::green::{Needs, helper, owners, waits};
 use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -296,6 +296,11 @@ fn becomes_async(state: &State<'_>, function: &Expr) -> Result<bool, String> {
             Value::External(sym) | Value::ExternalBound(sym, _) => {
                 let name = cx.program.flow.text(sym);
                 let row = cx.catalog.get(name);
+                // What takes its place is a coroutine function.
+                if row.is_some_and(becomes_coroutine) {
+                    answers.insert(true);
+                    continue;
+                }
                 let waits = row.is_none_or(|api| api.suspends || api.blocks);
                 if waits || cx.recipe.moves(name) {
                     return Err(format!(
@@ -324,6 +329,16 @@ fn becomes_async(state: &State<'_>, function: &Expr) -> Result<bool, String> {
         [] => Err("it is not known which function it runs".to_owned()),
         _ => Err("it runs functions of which some wait and some don't".to_owned()),
     }
+}
+
+/// Whether the rules of sockets and servers put an async function in the place of the API.
+fn becomes_coroutine(api: &Api) -> bool {
+    let rules = ["green-server", "green-socket", "green-wsgi"];
+    waits(api)
+        && api
+            .rule
+            .as_deref()
+            .is_some_and(|rule| rules.contains(&rule))
 }
 
 /// Whether something else than the event loop holds the task for as long as it runs.

@@ -2,6 +2,7 @@
 
 mod entry;
 mod helpers;
+mod kept;
 mod needs;
 
 use loopshift_engine::change::{FileId, Place};
@@ -13,7 +14,8 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
 pub(crate) use entry::entry;
-pub(crate) use helpers::helper;
+pub(crate) use helpers::{helper, with_needs};
+pub(crate) use kept::{kept, only_of, task_of, waits};
 pub(crate) use needs::Needs;
 
 use crate::context::{Context, View};
@@ -97,4 +99,13 @@ pub(crate) fn bracketed(view: &View<'_>, expr: &Expr, mut pieces: Vec<Piece>) ->
 /// Whether the text begins with `await`.
 pub(crate) fn awaits(pieces: &[Piece]) -> bool {
     matches!(pieces.first(), Some(Piece::Text(text)) if text.starts_with("await "))
+}
+
+/// Whether the sockets of an API are those of eventlet; those of the standard library are, where eventlet patches it.
+pub(crate) fn is_of_eventlet(cx: &Context<'_>, api: &str) -> bool {
+    match crate::recipe::root(api) {
+        "eventlet" => true,
+        "gevent" => false,
+        _ => cx.uses.iter().any(|it| it.api.starts_with("eventlet.")),
+    }
 }

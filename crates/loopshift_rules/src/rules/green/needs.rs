@@ -7,6 +7,7 @@ use loopshift_engine::flow::Target;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 
 use super::is_coloured;
+use crate::catalog::{Api, Kind};
 use crate::context::Context;
 
 /// The functions that need a running event loop, those that become async not among them.
@@ -25,7 +26,9 @@ impl Needs {
                 Target::External(sym) => {
                     let name = cx.program.flow.text(*sym);
                     let row = cx.catalog.get(name);
-                    cx.recipe.moves(name) && row.is_some_and(|api| api.spawns)
+                    // Making an object starts nothing yet.
+                    let starts = |api: &Api| api.spawns && api.kind != Kind::Class;
+                    cx.recipe.moves(name) && row.is_some_and(starts)
                 }
                 Target::Func(_) => false,
             });

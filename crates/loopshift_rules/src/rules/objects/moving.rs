@@ -312,7 +312,7 @@ fn message(ty: &str, form: &Form) -> String {
             Piece::Text(part) => text.push_str(part),
             Piece::Import(import) => text.push_str(import.name.as_ref().unwrap_or(&import.module)),
             Piece::Helper(helper) => text.push_str(helper.name),
-            Piece::Source(_) => {}
+            Piece::Source(_) | Piece::Needs(_) => {}
         }
     }
     format!("`{ty}` becomes `{text}`")

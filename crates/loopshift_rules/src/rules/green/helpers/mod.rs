@@ -3,9 +3,11 @@
 //! Their meaning, and programs that show it, are in the rules' pages.
 
 mod events;
+mod servers;
+mod sockets;
 mod tasks;
 
-use loopshift_python::edit::Helper;
+use loopshift_python::edit::{Helper, Piece};
 
 /// The helper of a name, as the catalog's templates write it.
 pub(crate) fn helper(name: &str) -> Option<&'static Helper> {
@@ -17,4 +19,35 @@ pub(crate) fn helper(name: &str) -> Option<&'static Helper> {
 }
 
 /// All helpers, one family a file.
-const FAMILIES: &[&[Helper]] = &[events::HELPERS, tasks::HELPERS];
+const FAMILIES: &[&[Helper]] = &[
+    events::HELPERS,
+    servers::HELPERS,
+    sockets::HELPERS,
+    tasks::HELPERS,
+];
+
+/// The pieces of a replacement, with all that its helpers name. `of_eventlet` says whose sockets these are.
+pub(crate) fn with_needs(pieces: Vec<Piece>, of_eventlet: bool) -> Vec<Piece> {
+    let pick = |known: &'static Helper| match known.short_name() {
+        "Socket" if of_eventlet => &sockets::OF_EVENTLET,
+        _ => known,
+    };
+    let mut out = Vec::new();
+    for piece in pieces {
+        let Piece::Helper(first) = piece else {
+            out.push(piece);
+            continue;
+        };
+        out.push(Piece::Helper(pick(first)));
+        let mut work: Vec<&str> = first.needs().collect();
+        let mut seen = Vec::new();
+        while let Some(name) = work.pop() {
+            if let Some(needed) = helper(name).filter(|_| !seen.contains(&name)) {
+                seen.push(name);
+                work.extend(needed.needs());
+                out.push(Piece::Needs(pick(needed)));
+            }
+        }
+    }
+    out
+}

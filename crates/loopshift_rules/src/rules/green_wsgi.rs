@@ -1,0 +1,265 @@
+//! Servers of WSGI applications become uvicorn, which runs the application in threads through a2wsgi.
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use rustc_hash::FxHashMap;
+
+use super::green::{anchor, around_await, helper, is_of_eventlet, owners, task_of, with_needs};
+use super::shared::number;
+use crate::catalog::Api;
+use crate::context::{Bound, Context, View};
+
+const RULE: &str = "green-wsgi";
+
+/// What every change of the rule tells.
+const THREADS: &str = "the application runs in threads: requests that run at the same time share its variables as threads do, and the server in its place logs and words its errors in its own way";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let uses: Vec<_> = cx.uses_for(RULE).collect();
+    if uses.is_empty() {
+        return;
+    }
+    let owners = owners(cx);
+    let plain = only_serves(cx);
+    for (use_, api, view) in uses {
+        let change = match &*use_.api {
+            "gevent.pywsgi.WSGIServer" => server(cx, use_, api, view, plain),
+            "eventlet.wsgi.server" => serve(cx, use_, api, view, &owners),
+            _ if use_.api.ends_with(".serve_forever") => forever(cx, use_, view, &owners, plain),
+            _ => Err(api
+                .why_not
+                .as_deref()
+                .unwrap_or("the server that takes its place has no such member")
+                .to_owned()),
+        };
+        changes.push(
+            change.unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+/// Whether the program does nothing with its servers but to let them serve at given addresses.
+fn only_serves(cx: &Context<'_>) -> bool {
+    let class = "gevent.pywsgi.WSGIServer";
+    cx.uses.iter().all(|use_| {
+        let Some(rest) = use_.api.strip_prefix(class) else {
+            return true;
+        };
+        let view = cx.view(use_.place.file);
+        match rest {
+            ".serve_forever" => true,
+            "" => view.is_some_and(|view| {
+                let call = view.call_of(use_.place.range);
+                call.is_some_and(|call| address(call.arguments.args.first()).is_some())
+            }),
+            _ => !rest.starts_with('.'),
+        }
+    })
+}
+
+/// The host and the port of an address that is written out.
+fn address(listener: Option<&Expr>) -> Option<(&Expr, &Expr)> {
+    match listener? {
+        Expr::Tuple(tuple) => match &tuple.elts[..] {
+            [host, port] => Some((host, port)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `WSGIServer(("", 8000), application)`.
+fn server<'c>(
+    cx: &Context<'c>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+    plain: bool,
+) -> Result<Change, String> {
+    let (call, bound) = cx.direct_call(use_, api, view)?;
+    let known = [
+        "listener",
+        "application",
+        "backlog",
+        "spawn",
+        "log",
+        "error_log",
+    ];
+    if !bound.only(&known) {
+        return Err("it is given what the server in its place has no setting for".to_owned());
+    }
+    let listener = bound.get("listener").ok_or("it has no address")?;
+    let application = bound.get("application").ok_or("it has no application")?;
+    let size = match bound.get("spawn") {
+        None => Some("1000".into()),
+        Some(Expr::StringLiteral(text)) if text.value.to_str() == "default" => Some("1000".into()),
+        Some(Expr::Call(pool)) if cx.api_of(view, &pool.func) == Some("gevent.pool.Pool") => {
+            pool.arguments.args.first().map(|size| size.range().into())
+        }
+        Some(size) => number(size).map(|_| size.range().into()),
+    };
+    let size: Piece = size.ok_or("how many requests it runs at once is not written here")?;
+    let mut change = changed(use_);
+    let mut text = if plain {
+        pieces("{@uvicorn}.Server({@uvicorn}.Config(", &[])
+    } else {
+        let server = helper("WSGIServer").ok_or("a helper is missing")?;
+        let mut text = with_needs(vec![Piece::Helper(server)], false);
+        text.extend(["(".into(), listener.range().into(), ", ".into()]);
+        text
+    };
+    text.extend(application_in_threads(application, size));
+    match address(Some(listener)).filter(|_| plain) {
+        Some((host, port)) => {
+            let settings = ", host={0}, port={1}, lifespan=\"off\", log_level=\"warning\"))";
+            text.extend(pieces(
+                settings,
+                &[host.range().into(), port.range().into()],
+            ));
+        }
+        None => text.push(")".into()),
+    }
+    change.edit(Edit::Replace {
+        range: call.range(),
+        pieces: text,
+    });
+    Ok(change)
+}
+
+/// `WSGIMiddleware(application, workers=1000)`.
+fn application_in_threads(application: &Expr, size: Piece) -> Vec<Piece> {
+    let text = "{@a2wsgi:WSGIMiddleware}({0}, workers={1})";
+    pieces(text, &[application.range().into(), size])
+}
+
+fn changed(use_: &Use) -> Change {
+    let message = format!("`{}` becomes uvicorn, with a2wsgi", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    change.caveat(THREADS);
+    change
+}
+
+/// `server.serve_forever()`.
+fn forever(
+    cx: &Context<'_>,
+    use_: &Use,
+    view: &View<'_>,
+    owners: &FxHashMap<Place, FuncId>,
+    plain: bool,
+) -> Result<Change, String> {
+    let expr = view.tree.expr_at(use_.place.range);
+    let (Some(Expr::Attribute(attribute)), true) = (expr, use_.only) else {
+        return Err("it may be a member of something else".to_owned());
+    };
+    let mut change = changed(use_);
+    if plain {
+        change.edit(Edit::replace(attribute.attr.range(), "serve", &[]));
+    }
+    match view.call_of(use_.place.range) {
+        Some(call) if call.arguments.is_empty() || !plain => {
+            wait(cx, view, call, owners, &mut change)?;
+        }
+        _ => return Err("it is given a time for its end".to_owned()),
+    }
+    Ok(change)
+}
+
+fn wait(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    owners: &FxHashMap<Place, FuncId>,
+    change: &mut Change,
+) -> Result<(), String> {
+    let owner = owners
+        .get(&view.place(call))
+        .ok_or("the function that waits was not found")?;
+    change.requires.push(anchor(cx, *owner));
+    let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+    let (before, after) = around_await(view, expr)?;
+    change.edit(Edit::insert(call.start(), before, &[]));
+    if !after.is_empty() {
+        change.edit(Edit::insert(call.end(), after, &[]));
+    }
+    Ok(())
+}
+
+/// `wsgi.server(listener, application)`, called or started as a green thread.
+fn serve<'c>(
+    cx: &Context<'c>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+    owners: &FxHashMap<Place, FuncId>,
+) -> Result<Change, String> {
+    let expr = view
+        .tree
+        .expr_at(use_.place.range)
+        .ok_or("it is no expression")?;
+    if !use_.only || !view.is_direct(expr) {
+        return Err("it is called through a variable that may hold something else".to_owned());
+    }
+    let mut change = changed(use_);
+    let named = helper("serve_wsgi").ok_or("a helper is missing")?;
+    let mut name = with_needs(vec![Piece::Helper(named)], is_of_eventlet(cx, &api.name));
+    if let Some(call) = view.call_of(use_.place.range) {
+        let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+        let size = settings(&bound)?;
+        let (Some(sock), Some(site)) = (bound.get("sock"), bound.get("site")) else {
+            return Err("its socket or its application was not found".to_owned());
+        };
+        name.extend(["(".into(), sock.range().into(), ", ".into()]);
+        name.extend(application_in_threads(site, size));
+        name.push(")".into());
+        let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+        let (before, after) = around_await(view, expr)?;
+        name.insert(0, before.into());
+        name.push(after.into());
+        change.edit(Edit::Replace {
+            range: call.range(),
+            pieces: name,
+        });
+        let owner = owners
+            .get(&view.place(call))
+            .ok_or("the function that waits was not found")?;
+        change.requires.push(anchor(cx, *owner));
+        return Ok(change);
+    }
+    let task = task_of(cx, view, expr).ok_or("it is passed on as a function")?;
+    let [_, _, site] = &*task.arguments.args else {
+        return Err("it is passed on with settings".to_owned());
+    };
+    change.edit(Edit::Replace {
+        range: expr.range(),
+        pieces: name,
+    });
+    change.edit(Edit::Replace {
+        range: site.range(),
+        pieces: application_in_threads(site, "1024".into()),
+    });
+    Ok(change)
+}
+
+/// How many requests run at once. The settings that only say what is logged, and how, have no place.
+fn settings(bound: &Bound<'_>) -> Result<Piece, String> {
+    let known = [
+        "sock",
+        "site",
+        "log",
+        "log_output",
+        "log_format",
+        "max_size",
+        "debug",
+    ];
+    if !bound.only(&known) {
+        return Err("it is given what the server in its place has no setting for".to_owned());
+    }
+    Ok(match bound.get("max_size") {
+        None | Some(Expr::NoneLiteral(_)) => "1024".into(),
+        Some(size) => size.range().into(),
+    })
+}
