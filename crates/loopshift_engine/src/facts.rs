@@ -5,6 +5,7 @@
 //! until nothing changes: on a cycle of calls too, each function keeps the shortest way down to a suspension.
 
 mod barrier;
+mod implicit;
 mod infer;
 
 use crate::change::Place;

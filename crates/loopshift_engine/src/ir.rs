@@ -275,6 +275,8 @@ pub struct Protocol {
     pub to: Node,
     /// Who does it.
     pub owner: FuncId,
+    /// Where the object stands in the text; empty where the protocol follows from something else.
+    pub range: TextRange,
 }
 
 /// The protocols.

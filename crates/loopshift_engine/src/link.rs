@@ -331,6 +331,7 @@ impl Linked {
                 arg: o.node(protocol.arg),
                 to: o.node(protocol.to),
                 owner: o.func(protocol.owner),
+                range: protocol.range,
             }));
         self.annotations.extend(
             ir.annotations

@@ -396,7 +396,9 @@ impl Callers {
                 Value::Unknown(_) => true,
                 Value::External(sym) | Value::ExternalBound(sym, _) => {
                     let name = flow.text(sym);
+                    // A partial is followed as a value of its own.
                     !name.starts_with("<builtin>.")
+                        && name != "functools.partial"
                         && flow.externals.api(name).is_none_or(|api| api.escapes)
                 }
                 Value::Object(..) => true,

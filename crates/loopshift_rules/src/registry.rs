@@ -190,6 +190,31 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-colour.md"),
     },
     Rule {
+        name: "green-event",
+        plan: rules::green_event::plan,
+        page: include_str!("../../../docs/rules/green-event.md"),
+    },
+    Rule {
+        name: "green-for",
+        plan: rules::green_for::plan,
+        page: include_str!("../../../docs/rules/green-for.md"),
+    },
+    Rule {
+        name: "green-greenpool",
+        plan: rules::green_greenpool::plan,
+        page: include_str!("../../../docs/rules/green-greenpool.md"),
+    },
+    Rule {
+        name: "green-greenthread",
+        plan: rules::green_greenthread::plan,
+        page: include_str!("../../../docs/rules/green-greenthread.md"),
+    },
+    Rule {
+        name: "green-itempool",
+        plan: rules::green_itempool::plan,
+        page: include_str!("../../../docs/rules/green-itempool.md"),
+    },
+    Rule {
         name: "green-names",
         plan: rules::green_names::plan,
         page: include_str!("../../../docs/rules/green-names.md"),
@@ -223,6 +248,11 @@ pub const RULES: &[Rule] = &[
         name: "green-timeout",
         plan: rules::green_timeout::plan,
         page: include_str!("../../../docs/rules/green-timeout.md"),
+    },
+    Rule {
+        name: "green-tpool",
+        plan: rules::green_tpool::plan,
+        page: include_str!("../../../docs/rules/green-tpool.md"),
     },
     Rule {
         name: "green-with",

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
+use super::implicit::implicit;
 use super::{Cause, Colour, Facts, Question, barrier};
 use crate::change::Place;
 use crate::flow::value::Value;
@@ -128,6 +129,9 @@ fn read_calls(program: &Program<'_>, question: &Question<'_>) -> Calls {
             let name = program.flow.text(*sym).to_owned();
             out.apis.insert((*owner, place, name));
         }
+    }
+    for (owner, place, name) in implicit(program) {
+        out.apis.insert((owner, place, name));
     }
     out
 }

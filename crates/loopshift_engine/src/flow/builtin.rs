@@ -5,6 +5,8 @@
 use super::given::Given;
 use super::value::{CallId, Value, ValueId};
 use super::{Constraint, Flow};
+use loopshift_python::TextRange;
+
 use crate::ir::{
     Arg, ArgKind, ContainerId, ContainerKind, FuncId, Key, Node, ProtocolKind, Reason, Sym,
     TextForm,
@@ -168,6 +170,7 @@ fn builtin_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
                 arg: Node::NONE,
                 to: item,
                 owner: a.owner,
+                range: TextRange::default(),
             });
             flow.constrain(a.first(), Constraint::Next(number));
             flow.add(a.result, Value::Awaitable(item));
@@ -199,6 +202,7 @@ fn iteration(flow: &mut Flow<'_>, index: u32, name: &str, a: &Args) {
                 arg: Node::NONE,
                 to: a.result,
                 owner: a.owner,
+                range: TextRange::default(),
             });
             flow.constrain(source, Constraint::Next(number));
             flow.edge(a.get(1), a.result);

@@ -526,6 +526,7 @@ impl Flow<'_> {
             arg,
             to,
             owner,
+            range: TextRange::default(),
         });
         self.constrain(base, Constraint::Protocol(index));
     }

@@ -1,10 +1,14 @@
 //! Operations with a protocol behind them: iteration, `with`, `await`, subscripts, operators.
 
+use loopshift_python::TextRange;
+
 use super::external::Made;
 use super::value::{Value, ValueId};
 use super::{Constraint, Flow, Target};
 use crate::externals::ApiType;
-use crate::ir::{ContainerId, ContainerKind, FuncId, Key, Node, Protocol, ProtocolKind, Reason};
+use crate::ir::{
+    ContainerId, ContainerKind, FuncId, Key, Node, Protocol, ProtocolKind, Reason, Sym,
+};
 
 impl Flow<'_> {
     pub(super) fn protocol(&mut self, index: u32, protocol: Protocol, id: ValueId) {
@@ -14,6 +18,7 @@ impl Flow<'_> {
             arg,
             to,
             owner,
+            range: _,
         } = protocol;
         match kind {
             ProtocolKind::Iter => self.iterate(id, to, owner),
@@ -63,6 +68,7 @@ impl Flow<'_> {
                         arg: Node::NONE,
                         to,
                         owner,
+                        range: TextRange::default(),
                     });
                     self.constrain(iterator, Constraint::Next(index));
                 } else if self.is_named_tuple(class) {
@@ -81,10 +87,17 @@ impl Flow<'_> {
                 self.unknown(to, Reason::Opaque);
             }
             Value::Object(ty, _) if !self.text(ty).starts_with("<builtin>.") => {
-                self.unknown(to, Reason::Opaque);
+                self.next_of_object(id, ty, to);
             }
             _ => {}
         }
+    }
+
+    /// What iterating over an object of a library gives.
+    fn next_of_object(&mut self, id: ValueId, ty: Sym, to: Node) {
+        let member = format!("{}.__next__", self.text(ty));
+        let member = self.sym(&member);
+        self.object_result(id, member, to);
     }
 
     fn iterate_container(&mut self, container: ContainerId, to: Node) {
@@ -149,6 +162,7 @@ impl Flow<'_> {
             }
             Value::Iterator(node) => self.edge(node, to),
             Value::Container(container) => self.iterate_container(container, to),
+            Value::Object(ty, _) if !asynchronous => self.next_of_object(id, ty, to),
             Value::Coroutine(func) if asynchronous => {
                 // `async def __aiter__` of old code.
                 let ret = self.linked.functions[func.0 as usize].ret;
@@ -176,6 +190,7 @@ impl Flow<'_> {
                         arg: Node::NONE,
                         to,
                         owner,
+                        range: TextRange::default(),
                     });
                     self.constrain(iterator, Constraint::Next(index));
                 }
@@ -223,7 +238,7 @@ impl Flow<'_> {
     }
 
     /// What the special method `member` of an object gives, awaited where it has to be.
-    fn object_result(&mut self, id: ValueId, member: crate::ir::Sym, to: Node) {
+    fn object_result(&mut self, id: ValueId, member: Sym, to: Node) {
         match self.api(member).and_then(|api| api.returns.as_ref()) {
             Some(ApiType::Awaitable(item)) => self.add_type(item, to, Made::member(Some(id))),
             Some(item) => self.add_type(item, to, Made::member(Some(id))),

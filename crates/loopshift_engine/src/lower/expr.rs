@@ -217,7 +217,7 @@ impl<'a> Lowerer<'a> {
             Expr::Starred(starred) => {
                 let base = self.expr_node(&starred.value);
                 let item = self.node();
-                self.protocol(ProtocolKind::Iter, base, item);
+                self.protocol_at(starred.value.range(), ProtocolKind::Iter, base, item);
                 Operand::Node(item)
             }
             Expr::Slice(slice) => {
@@ -349,7 +349,7 @@ impl<'a> Lowerer<'a> {
             } else {
                 ProtocolKind::Iter
             };
-            self.protocol(protocol, iter, item);
+            self.protocol_at(generator.iter.range(), protocol, iter, item);
             self.bind_comprehension(&generator.target, item);
             for test in &generator.ifs {
                 self.truth(test);

@@ -281,6 +281,14 @@ impl<'a> Lowerer<'a> {
         self.protocol_with(kind, base, Node::NONE, to);
     }
 
+    /// The protocol of the expression at a range.
+    fn protocol_at(&mut self, range: TextRange, kind: ProtocolKind, base: Node, to: Node) {
+        self.protocol(kind, base, to);
+        if let Some(protocol) = self.ir.protocols.last_mut().filter(|_| base.is_some()) {
+            protocol.range = range;
+        }
+    }
+
     fn protocol_with(&mut self, kind: ProtocolKind, base: Node, arg: Node, to: Node) {
         if base.is_some() {
             let owner = self.owner();
@@ -290,6 +298,7 @@ impl<'a> Lowerer<'a> {
                 arg,
                 to,
                 owner,
+                range: TextRange::default(),
             });
         }
     }

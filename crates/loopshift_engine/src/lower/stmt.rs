@@ -119,7 +119,7 @@ impl<'a> Lowerer<'a> {
         } else {
             ProtocolKind::Iter
         };
-        self.protocol(kind, iter, item);
+        self.protocol_at(for_.iter.range(), kind, iter, item);
         let mut names = bindings::assigned(&[&for_.body], self.has_walrus);
         names.extend(bindings::assigned_targets(&for_.target));
         self.open_region(&names);
@@ -200,7 +200,7 @@ impl<'a> Lowerer<'a> {
             } else {
                 ProtocolKind::Enter
             };
-            self.protocol(kind, base, to);
+            self.protocol_at(item.context_expr.range(), kind, base, to);
             if let Some(target) = &item.optional_vars {
                 self.bind(target, to);
             }

@@ -6,8 +6,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Alias, AnyNodeRef, Stmt};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::green::{anchor, awaits, bracketed, owners};
-use super::rows;
+use super::green::{named, owners};
 use super::shared::number;
 use crate::catalog::{Api, Kind, Target};
 use crate::context::{Context, View};
@@ -37,7 +36,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         if spoken || api.forms(Target::Asyncio).is_empty() {
             continue;
         }
-        let mut change = match rows::replace(cx, use_, api, view, RULE) {
+        let mut change = match named(cx, &owners, use_, api, view, RULE) {
             Ok(change) => change,
             Err(reason) => {
                 changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
@@ -58,19 +57,6 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             .any(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
         if yields && in_loop {
             change.caveat("a loop that only gives way lets what waits for input go on at each turn; green threads do so less often");
-        }
-        if let (Some(call), [(_, Edit::Replace { pieces, .. })]) = (call, &mut change.edits[..])
-            && awaits(pieces)
-        {
-            let place = view.place(call);
-            let expr = view.tree.expr_at(call.range());
-            let (Some(owner), Some(expr)) = (owners.get(&place), expr) else {
-                let reason = "the function that waits was not found";
-                changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
-                continue;
-            };
-            *pieces = bracketed(view, expr, std::mem::take(pieces));
-            change.requires.push(anchor(cx, *owner));
         }
         changes.push(change);
     }

@@ -6,20 +6,19 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::facts::{Cause, Colour};
+use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::callees;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, UnaryOp};
 use loopshift_python::edit::{Edit, Piece, pieces};
-use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::arguments::inside;
 use super::code::{Reach, definition, own};
-use super::green::{Needs, helper, owners, waits};
+use super::green::{Needs, are_followed, coroutine, coroutine_from, handed, helper, owners};
 use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -108,10 +107,18 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         .signature
         .as_ref()
         .is_some_and(|signature| signature.index("seconds").is_some());
-    let coroutine = coroutine(state, call, is_later)?;
+    let coroutine = coroutine(cx, view, call, is_later)?;
     let message = format!("`{}` becomes a task", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    change.covers.extend(handed(view, call, is_later));
     let held = is_held(state, call, owner);
+    if are_followed(cx) {
+        change.edit(Edit::Replace {
+            range: call.range(),
+            pieces: followed(cx, view, use_, call, is_later)?,
+        });
+        return Ok(change);
+    }
     let mut text = if held {
         pieces("{@asyncio}.create_task(", &[])
     } else {
@@ -131,6 +138,27 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         left_at_the_end(state, call, owner, is_later, &mut change);
     }
     Ok(change)
+}
+
+/// A task of a class of its own, which may begin later, where who asks for it is still there.
+fn followed(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    use_: &Use,
+    call: &ExprCall,
+    is_later: bool,
+) -> Result<Vec<Piece>, String> {
+    let thread = helper("GreenThread").ok_or("a helper is missing")?;
+    let mut text = vec![Piece::Helper(thread), "(".into()];
+    text.extend(coroutine_from(cx, view, call, usize::from(is_later))?);
+    if is_later {
+        text.extend([", ".into(), Piece::Source(call.arguments.args[0].range())]);
+    }
+    if use_.api.ends_with("spawn_after_local") {
+        text.extend(pieces(", {@asyncio}.current_task()", &[]));
+    }
+    text.push(")".into());
+    Ok(text)
 }
 
 /// What may differ for a task that may still be there when the program ends: a green thread is dropped then, a task is
@@ -233,112 +261,6 @@ fn is_tested(cx: &Context<'_>) -> bool {
             tested && tests(expr, view)
         })
     })
-}
-
-/// The coroutine that the task runs.
-fn coroutine(state: &State<'_>, call: &ExprCall, is_later: bool) -> Result<Vec<Piece>, String> {
-    let arguments = &call.arguments;
-    let skip = usize::from(is_later);
-    let function = arguments
-        .args
-        .get(skip)
-        .filter(|_| !arguments.args[..=skip].iter().any(Expr::is_starred_expr))
-        .ok_or("the function is not its plain argument")?;
-    let all = inside(call);
-    let next = arguments
-        .args
-        .get(skip + 1)
-        .map(Ranged::start)
-        .into_iter()
-        .chain(arguments.keywords.iter().map(Ranged::start))
-        .min();
-    let rest = next.map_or(TextRange::empty(all.end()), |start| {
-        TextRange::new(start, all.end())
-    });
-    let is_async = becomes_async(state, function)?;
-    if matches!(function, Expr::Lambda(_)) && is_async {
-        return Err("a lambda can't be async".to_owned());
-    }
-    let mut out: Vec<Piece> = Vec::new();
-    if is_later {
-        let later = helper("later").ok_or("a helper is missing")?;
-        out.extend([Piece::Helper(later), "(".into()]);
-        out.extend([Piece::Source(arguments.args[0].range()), ", ".into()]);
-    }
-    match (is_async, is_later) {
-        (true, false) => out.extend([Piece::Source(function.range()), "(".into()]),
-        (true, true) => out.push(Piece::Source(function.range())),
-        (false, _) => {
-            let call = helper("call").ok_or("a helper is missing")?;
-            out.push(Piece::Helper(call));
-            out.push(if is_later { ", " } else { "(" }.into());
-            out.push(Piece::Source(function.range()));
-        }
-    }
-    let comma = is_later || !is_async;
-    if !rest.is_empty() {
-        if comma {
-            out.push(", ".into());
-        }
-        out.push(Piece::Source(rest));
-    }
-    out.push(")".into());
-    Ok(out)
-}
-
-/// Whether what is run is async after the migration.
-fn becomes_async(state: &State<'_>, function: &Expr) -> Result<bool, String> {
-    let cx = state.cx;
-    let mut answers = BTreeSet::new();
-    for value in cx.program.values_at(state.view.place(function)) {
-        match value {
-            Value::Func(_) | Value::Bound(..) => {}
-            Value::External(sym) | Value::ExternalBound(sym, _) => {
-                let name = cx.program.flow.text(sym);
-                let row = cx.catalog.get(name);
-                // What takes its place is a coroutine function.
-                if row.is_some_and(becomes_coroutine) {
-                    answers.insert(true);
-                    continue;
-                }
-                let waits = row.is_none_or(|api| api.suspends || api.blocks);
-                if waits || cx.recipe.moves(name) {
-                    return Err(format!(
-                        "it runs `{name}`, which is no function of the program"
-                    ));
-                }
-                answers.insert(false);
-            }
-            _ => return Err("it is not known which function it runs".to_owned()),
-        }
-        for target in callees(&cx.program.flow, value) {
-            if let Target::Func(func) = target {
-                answers.insert(match cx.facts().colour(func) {
-                    Colour::Async | Colour::Becomes(_) => true,
-                    Colour::Sync => false,
-                    Colour::Unknown(reason) => {
-                        let name = cx.program.qualified_name(func);
-                        return Err(format!("`{name}` would have to be async: {reason}"));
-                    }
-                });
-            }
-        }
-    }
-    match answers.into_iter().collect::<Vec<_>>()[..] {
-        [one] => Ok(one),
-        [] => Err("it is not known which function it runs".to_owned()),
-        _ => Err("it runs functions of which some wait and some don't".to_owned()),
-    }
-}
-
-/// Whether the rules of sockets and servers put an async function in the place of the API.
-fn becomes_coroutine(api: &Api) -> bool {
-    let rules = ["green-server", "green-socket", "green-wsgi"];
-    waits(api)
-        && api
-            .rule
-            .as_deref()
-            .is_some_and(|rule| rules.contains(&rule))
 }
 
 /// Whether something else than the event loop holds the task for as long as it runs.

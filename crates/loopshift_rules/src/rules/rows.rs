@@ -2,7 +2,7 @@
 
 use loopshift_engine::change::Change;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::Expr;
+use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange};
 
@@ -108,6 +108,38 @@ pub(crate) fn replace(
     Ok(change)
 }
 
+/// What a call of the API would become that gets the arguments of `call` from the one at `skip` on. None where the row
+/// has nothing for that, or the arguments are not written out.
+pub(crate) fn called_later(
+    cx: &Context<'_>,
+    api: &Api,
+    receiver: Option<TextRange>,
+    call: &ExprCall,
+    skip: usize,
+) -> Option<Vec<Piece>> {
+    let form = api.replacement(cx.recipe.target, cx.oldest_target())?;
+    let parameters = &api.signature.as_ref()?.parameters;
+    let given = call.arguments.args.get(skip..).unwrap_or_default();
+    let plain = !given.iter().any(Expr::is_starred_expr) && call.arguments.keywords.is_empty();
+    let named = |index: usize| given.get(index).map(Ranged::range);
+    let fits = |index: usize| form.template.uses(index);
+    if !plain || !(0..given.len().min(parameters.len())).all(fits) || form.safety == Safety::Unsafe
+    {
+        return None;
+    }
+    let rest = match (given.first(), given.last()) {
+        (Some(first), Some(last)) => TextRange::new(first.start(), last.end()),
+        _ => TextRange::empty(call.arguments.end()),
+    };
+    let source = Source {
+        receiver,
+        arguments: Some(rest),
+        parameters,
+        argument: &named,
+    };
+    pieces(&form.template, &source)
+}
+
 /// A parameter that was given, that the template does not hand on, and that the row doesn't allow to drop.
 fn without_place<'c>(api: &'c Api, template: &Template, bound: &Bound<'_>) -> Option<&'c str> {
     let parameters = &api.signature.as_ref()?.parameters;
@@ -184,6 +216,7 @@ fn plain_name(template: &Template) -> Option<Vec<Piece>> {
                 module: module.to_string().into(),
                 name: name.as_ref().map(|name| name.to_string().into()),
             })),
+            Part::Helper(name) => out.push(Piece::Helper(helper(name)?)),
             _ => return None,
         }
     }

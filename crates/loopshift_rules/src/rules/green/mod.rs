@@ -1,8 +1,11 @@
 //! What the rules for green threads share: where `await` may stand, and what needs a running event loop.
 
+mod coroutine;
 mod entry;
 mod helpers;
 mod kept;
+mod links;
+mod named;
 mod needs;
 
 use loopshift_engine::change::{FileId, Place};
@@ -13,9 +16,12 @@ use loopshift_python::edit::Piece;
 use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
+pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
 pub(crate) use entry::entry;
 pub(crate) use helpers::{helper, with_needs};
 pub(crate) use kept::{kept, only_of, task_of, waits};
+pub(crate) use links::{are_cut_short, are_followed};
+pub(crate) use named::{awaited, named};
 pub(crate) use needs::Needs;
 
 use crate::context::{Context, View};

@@ -2,7 +2,9 @@
 //!
 //! Their meaning, and programs that show it, are in the rules' pages.
 
+mod eventlet;
 mod events;
+mod greenpools;
 mod servers;
 mod sockets;
 mod tasks;
@@ -20,7 +22,9 @@ pub(crate) fn helper(name: &str) -> Option<&'static Helper> {
 
 /// All helpers, one family a file.
 const FAMILIES: &[&[Helper]] = &[
+    eventlet::HELPERS,
     events::HELPERS,
+    greenpools::HELPERS,
     servers::HELPERS,
     sockets::HELPERS,
     tasks::HELPERS,

@@ -25,10 +25,17 @@ async def {name}(function, /, *args, **kwargs):
     Helper {
         name: "_later",
         source: "\
-async def {name}(seconds, function, /, *args, **kwargs):
-    \"\"\"Wait, then run.\"\"\"
-    await {@asyncio}.sleep(seconds)
-    return await function(*args, **kwargs)
+def {name}(seconds, function, /, *args, **kwargs):
+    \"\"\"A coroutine that calls an async function after some time, counted from now.\"\"\"
+
+    async def run():
+        await start
+        return await function(*args, **kwargs)
+
+    loop = {@asyncio}.get_running_loop()
+    start = loop.create_future()
+    loop.call_later(seconds, lambda: start.done() or start.set_result(None))
+    return run()
 ",
     },
     Helper {

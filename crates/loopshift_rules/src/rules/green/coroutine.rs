@@ -1,0 +1,248 @@
+//! What a task runs: the coroutine of a function that is handed to what starts it.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::Place;
+use loopshift_engine::facts::Colour;
+use loopshift_engine::flow::Target;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::graph::callees;
+use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::edit::Piece;
+use loopshift_python::stdlib::is_stdlib;
+use loopshift_python::{Ranged, TextRange};
+
+use super::{awaits, helper, waits};
+use crate::catalog::Api;
+use crate::context::{Context, View};
+use crate::recipe::root;
+use crate::rules::arguments::inside;
+use crate::rules::rows;
+
+/// The coroutine that the task runs: `f(x)` for `spawn(f, x)`. Where `is_later`, the first argument is a time, after
+/// which it is called.
+///
+/// # Errors
+/// Why there is none, in words for the user.
+pub(crate) fn coroutine(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    is_later: bool,
+) -> Result<Vec<Piece>, String> {
+    if !is_later {
+        return coroutine_from(cx, view, call, 0);
+    }
+    let (function, rest) = arguments(call, 1)?;
+    let is_async = match of_library(cx, view, call, 1) {
+        Some(Counterpart::Function { is_async }) => is_async,
+        _ => becomes_async(cx, view, function)?,
+    };
+    plain(function, is_async)?;
+    let mut out = vec![
+        Piece::Helper(helper("later").ok_or("a helper is missing")?),
+        "(".into(),
+        Piece::Source(call.arguments.args[0].range()),
+        ", ".into(),
+    ];
+    if !is_async {
+        let call = helper("call").ok_or("a helper is missing")?;
+        out.extend([Piece::Helper(call), ", ".into()]);
+    }
+    out.push(Piece::Source(function.range()));
+    out.extend(
+        rest.into_iter()
+            .flat_map(|rest| [", ".into(), Piece::Source(rest)]),
+    );
+    out.push(")".into());
+    Ok(out)
+}
+
+/// The coroutine of the function that is argument `skip` of a call, with the arguments behind it.
+///
+/// # Errors
+/// Why there is none, in words for the user.
+pub(crate) fn coroutine_from(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    skip: usize,
+) -> Result<Vec<Piece>, String> {
+    let (function, rest) = arguments(call, skip)?;
+    let is_async = match of_library(cx, view, call, skip) {
+        Some(Counterpart::Call(text)) => return Ok(text),
+        Some(Counterpart::Function { is_async }) => is_async,
+        None => becomes_async(cx, view, function)?,
+    };
+    plain(function, is_async)?;
+    let mut out = Vec::new();
+    if is_async {
+        out.extend([Piece::Source(function.range()), "(".into()]);
+    } else {
+        let call = helper("call").ok_or("a helper is missing")?;
+        out.extend([
+            Piece::Helper(call),
+            "(".into(),
+            Piece::Source(function.range()),
+        ]);
+        out.extend(rest.map(|_| ", ".into()));
+    }
+    out.extend(rest.map(Piece::Source));
+    out.push(")".into());
+    Ok(out)
+}
+
+fn plain(function: &Expr, is_async: bool) -> Result<(), String> {
+    match function {
+        Expr::Lambda(_) if is_async => Err("a lambda can't be async".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// The function that is argument `skip` of a call, and what is written behind it.
+fn arguments(call: &ExprCall, skip: usize) -> Result<(&Expr, Option<TextRange>), String> {
+    let arguments = &call.arguments;
+    let function = arguments
+        .args
+        .get(skip)
+        .filter(|_| !arguments.args[..=skip].iter().any(Expr::is_starred_expr))
+        .ok_or("the function is not its plain argument")?;
+    let next = arguments
+        .args
+        .get(skip + 1)
+        .map(Ranged::start)
+        .into_iter()
+        .chain(arguments.keywords.iter().map(Ranged::start))
+        .min();
+    let rest = next.map(|start| TextRange::new(start, inside(call).end()));
+    Ok((function, rest.filter(|rest| !rest.is_empty())))
+}
+
+/// What becomes of a function or method of a library that is moved, where it is handed over to be run.
+enum Counterpart {
+    /// It keeps its name.
+    Function { is_async: bool },
+    /// The coroutine of its call: `asyncio.sleep(1)`.
+    Call(Vec<Piece>),
+}
+
+fn of_library(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    skip: usize,
+) -> Option<Counterpart> {
+    let function = call.arguments.args.get(skip)?;
+    let place = view.place(function);
+    let use_ = cx
+        .uses
+        .iter()
+        .find(|use_| use_.place == place && use_.only)?;
+    let api = cx
+        .catalog
+        .get(&use_.api)
+        .filter(|_| cx.recipe.moves(&use_.api))?;
+    let receiver = match function {
+        Expr::Attribute(it) if use_.member => Some(it),
+        _ => None,
+    };
+    let object = receiver.map(|it| it.value.range());
+    let mut text = rows::called_later(cx, api, object, call, skip + 1)?;
+    let is_async = awaits(&text);
+    if let Some(Piece::Text(first)) = text.first_mut() {
+        *first = first.trim_start_matches("await ").to_owned().into();
+    }
+    let name = receiver.map(|it| format!(".{}(", it.attr));
+    let keeps_name = text.iter().find_map(|piece| match piece {
+        Piece::Text(text) if !text.is_empty() => Some(Some(text.as_ref()) == name.as_deref()),
+        _ => None,
+    });
+    if keeps_name == Some(true) {
+        return Some(Counterpart::Function { is_async });
+    }
+    is_async.then_some(Counterpart::Call(text))
+}
+
+/// The place of the function that a call is handed to run, for the change that speaks for it.
+pub(crate) fn handed(view: &View<'_>, call: &ExprCall, is_later: bool) -> Option<Place> {
+    let function = call.arguments.args.get(usize::from(is_later))?;
+    Some(view.place(function))
+}
+
+/// Whether what is run is async after the migration.
+///
+/// # Errors
+/// Where it is not known what is run, or where it is some of both, in words for the user.
+pub(crate) fn becomes_async(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    function: &Expr,
+) -> Result<bool, String> {
+    let mut answers = BTreeSet::new();
+    let mut values: Vec<Value> = cx.program.values_at(view.place(function)).collect();
+    while let Some(value) = values.pop() {
+        let unknown = || "it is not known which function it runs".to_owned();
+        let targets = match value {
+            Value::Partial(call) => {
+                let call = &cx.program.flow.linked.calls[call.0 as usize];
+                let first = call.args.first().ok_or_else(unknown)?;
+                values.extend(cx.program.flow.values_of(first.node));
+                continue;
+            }
+            _ => callees(&cx.program.flow, value),
+        };
+        if targets.is_empty() && !matches!(value, Value::Class(_)) {
+            return Err(unknown());
+        }
+        answers.extend(targets.is_empty().then_some(false));
+        for target in targets {
+            answers.insert(match target {
+                Target::Func(func) => match cx.facts().colour(func) {
+                    Colour::Async | Colour::Becomes(_) => true,
+                    Colour::Sync => false,
+                    Colour::Unknown(reason) => {
+                        let name = cx.program.qualified_name(func);
+                        return Err(format!("`{name}` would have to be async: {reason}"));
+                    }
+                },
+                Target::External(sym) => {
+                    let name = cx.program.flow.text(sym);
+                    // What takes its place is a coroutine function.
+                    if cx.catalog.get(name).is_some_and(becomes_coroutine) {
+                        answers.insert(true);
+                        continue;
+                    }
+                    if may_wait(cx, name) {
+                        return Err(format!(
+                            "it runs `{name}`, which is no function of the program"
+                        ));
+                    }
+                    false
+                }
+            });
+        }
+    }
+    match answers.into_iter().collect::<Vec<_>>()[..] {
+        [one] => Ok(one),
+        [] => Err("it is not known which function it runs".to_owned()),
+        _ => Err("it runs functions of which some wait and some don't".to_owned()),
+    }
+}
+
+/// Whether a function of a library may wait, or is moved itself. What the standard library has without a row does not.
+fn may_wait(cx: &Context<'_>, name: &str) -> bool {
+    match cx.catalog.get(name) {
+        Some(api) => api.suspends || api.blocks || cx.recipe.moves(name),
+        None => !name.starts_with("<builtin>.") && !is_stdlib(root(name)),
+    }
+}
+
+/// Whether the rules of sockets and servers put an async function in the place of the API.
+fn becomes_coroutine(api: &Api) -> bool {
+    let rules = ["green-server", "green-socket", "green-wsgi"];
+    waits(api)
+        && api
+            .rule
+            .as_deref()
+            .is_some_and(|rule| rules.contains(&rule))
+}

@@ -1,0 +1,25 @@
+//! What a program does with green threads of eventlet that decides how all of them are written.
+
+use crate::context::Context;
+
+/// Whether the program links functions to green threads, or takes them back before they have begun: then their tasks
+/// are of a class of their own.
+pub(crate) fn are_followed(cx: &Context<'_>) -> bool {
+    const NAMES: &[&str] = &[
+        "eventlet.greenthread.GreenThread.link",
+        "eventlet.greenthread.GreenThread.unlink",
+        "eventlet.greenthread.GreenThread.cancel",
+        "eventlet.greenthread.cancel",
+        "eventlet.greenthread.spawn_after_local",
+    ];
+    cx.uses.iter().any(|use_| NAMES.contains(&&*use_.api))
+}
+
+/// Whether a wait may be cut short: by a timeout, or because who waits is killed.
+pub(crate) fn are_cut_short(cx: &Context<'_>) -> bool {
+    cx.uses.iter().any(|use_| {
+        let last = use_.api.rsplit('.').next().unwrap_or_default();
+        let ends = ["kill", "killall", "cancel", "throw", "exc_after"].contains(&last);
+        ends || use_.api.to_ascii_lowercase().contains("timeout")
+    })
+}

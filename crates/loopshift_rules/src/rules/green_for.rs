@@ -1,0 +1,253 @@
+//! Iterating over what waits for its next item: `for` becomes `async for`, and builtins get what it gave.
+
+use loopshift_engine::change::Change;
+use loopshift_engine::flow::value::Value;
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::{Ranged, TextRange, TextSize};
+
+use super::code::own;
+use super::green::{anchor, awaited, helper, is_coloured};
+use crate::context::{Context, View};
+
+const RULE: &str = "green-for";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for view in cx.views() {
+        for expr in view.tree.exprs() {
+            let Some(items) = items(cx, view, expr) else {
+                continue;
+            };
+            let Some(place) = consumer(cx, view, expr) else {
+                continue;
+            };
+            changes.push(
+                moved(cx, view, expr, &items, &place).unwrap_or_else(|reason| {
+                    Change::declined(RULE, view.place(expr), &*items.api, reason)
+                }),
+            );
+        }
+    }
+}
+
+/// An object whose items are waited for.
+struct Items {
+    api: String,
+    /// Whether it can't be anything else.
+    only: bool,
+}
+
+fn items(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Items> {
+    let mut api = None;
+    let mut only = true;
+    for value in cx.program.values_at(view.place(expr)) {
+        let found = match value {
+            Value::Object(class, _) => {
+                let class = cx.program.flow.text(class);
+                let row = cx.catalog.member(class, "__next__");
+                let waits = cx.recipe.moves(class) && row.is_some_and(|row| row.suspends);
+                waits.then(|| format!("{class}.__next__"))
+            }
+            _ => None,
+        };
+        only &= found.is_some();
+        api = api.or(found);
+    }
+    api.map(|api| Items { api, only })
+}
+
+/// What goes through an iterable.
+enum Consumer<'v> {
+    /// `for x in …`, by the place of its `for`.
+    For(TextSize),
+    /// `for x in …` of a comprehension, by the place of its `for`.
+    Comprehension(TextSize, AnyNodeRef<'v>),
+    /// `list(…)`.
+    List(&'v ExprCall),
+    /// A call that takes all items: `sorted(…)`. Also `*…`.
+    All,
+    /// `enumerate(…)` or `zip(…)`, by the helper that does the same, and by what goes through that.
+    Pairs(&'v ExprCall, &'static str, Box<Consumer<'v>>),
+    /// `next(…)`.
+    Next(&'v ExprCall),
+    /// Something else, in words.
+    Other(String),
+}
+
+fn consumer<'v>(cx: &Context<'_>, view: &View<'v>, expr: &'v Expr) -> Option<Consumer<'v>> {
+    let range = expr.range();
+    Some(match view.tree.parent(expr)? {
+        AnyNodeRef::StmtFor(it) if it.iter.range() == range && !it.is_async => {
+            Consumer::For(it.start())
+        }
+        AnyNodeRef::Comprehension(it) if it.iter.range() == range && !it.is_async => {
+            Consumer::Comprehension(it.start(), view.tree.parent(it)?)
+        }
+        AnyNodeRef::ExprStarred(_) => Consumer::All,
+        AnyNodeRef::ExprYieldFrom(_) => {
+            Consumer::Other("`yield from` can't wait for items".to_owned())
+        }
+        AnyNodeRef::Arguments(arguments) => {
+            let AnyNodeRef::ExprCall(call) = view.tree.parent(arguments)? else {
+                return None;
+            };
+            return of_call(cx, view, call, expr);
+        }
+        AnyNodeRef::ExprCall(call) if call.func.range() != range => {
+            return of_call(cx, view, call, expr);
+        }
+        _ => return None,
+    })
+}
+
+/// What a call does with an iterable that it is given; none where it only hands it on.
+fn of_call<'v>(
+    cx: &Context<'_>,
+    view: &View<'v>,
+    call: &'v ExprCall,
+    given: &'v Expr,
+) -> Option<Consumer<'v>> {
+    let name = cx.api_of(view, &call.func)?.strip_prefix("<builtin>.")?;
+    let single = call.arguments.args.len() == 1;
+    Some(match name {
+        "list" if single => Consumer::List(call),
+        "tuple" | "set" | "frozenset" | "sorted" | "sum" | "dict" | "min" | "max" if single => {
+            Consumer::All
+        }
+        "sum" => Consumer::All,
+        "next" => Consumer::Next(call),
+        "enumerate" | "zip" => {
+            let mut before = call
+                .arguments
+                .args
+                .iter()
+                .take_while(|it| it.range() != given.range());
+            if before.any(|it| items(cx, view, it).is_some()) {
+                // The first of them speaks for all.
+                return None;
+            }
+            let helper = if name == "zip" {
+                "zip_waiting"
+            } else {
+                "enumerate_waiting"
+            };
+            match view
+                .tree
+                .expr_at(call.range())
+                .and_then(|it| consumer(cx, view, it))
+            {
+                Some(outer @ (Consumer::For(_) | Consumer::Comprehension(..))) => {
+                    Consumer::Pairs(call, helper, Box::new(outer))
+                }
+                _ => Consumer::Other(format!("the pairs of `{name}` are not gone through here")),
+            }
+        }
+        "iter" | "map" | "filter" | "reversed" | "any" | "all" => {
+            Consumer::Other(format!("`{name}` can't wait for items"))
+        }
+        _ if name.ends_with(".join") || name.ends_with(".extend") => Consumer::All,
+        _ => return None,
+    })
+}
+
+fn moved(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    expr: &Expr,
+    items: &Items,
+    consumer: &Consumer<'_>,
+) -> Result<Change, String> {
+    if !items.only {
+        return Err("it may be something else that is gone through there".to_owned());
+    }
+    let place = view.place(expr);
+    let owner = cx.program.function_at(place);
+    if !is_coloured(cx, owner) {
+        return Err("the function around it does not become async".to_owned());
+    }
+    let message = "items are waited for";
+    let mut change = Change::new(RULE, place, &*items.api, message);
+    change.requires.push(anchor(cx, owner));
+    write(cx, view, expr, consumer, &mut change)?;
+    Ok(change)
+}
+
+fn write(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    expr: &Expr,
+    consumer: &Consumer<'_>,
+    change: &mut Change,
+) -> Result<(), String> {
+    match consumer {
+        Consumer::For(at) => change.edit(Edit::insert(*at, "async ", &[])),
+        Consumer::Comprehension(at, around) => {
+            if around.is_expr_generator() {
+                return Err("a generator expression would have to be async".to_owned());
+            }
+            change.edit(Edit::insert(*at, "async ", &[]));
+        }
+        Consumer::List(call) => change.edit(Edit::Replace {
+            range: call.range(),
+            pieces: pieces(
+                "[item async for item in {0}]",
+                &[Piece::Source(expr.range())],
+            ),
+        }),
+        Consumer::All => {
+            change.edit(Edit::insert(expr.start(), "[item async for item in ", &[]));
+            change.edit(Edit::insert(expr.end(), "]", &[]));
+        }
+        Consumer::Pairs(call, name, outer) => {
+            let helper = helper(name).ok_or("a helper is missing")?;
+            change.edit(Edit::Replace {
+                range: call.func.range(),
+                pieces: vec![Piece::Helper(helper)],
+            });
+            write(cx, view, expr, outer, change)?;
+        }
+        Consumer::Next(call) => {
+            if !cx.settings.python_has(3, 10) {
+                return Err("`anext` needs Python 3.10".to_owned());
+            }
+            if call.arguments.args.len() == 1 && cx.mentions("StopIteration") {
+                let caught = end_caught(view, call)
+                    .ok_or("its end is a `StopIteration`, whose handler was not found around it")?;
+                change.edit(Edit::replace(caught, "StopAsyncIteration", &[]));
+            }
+            let whole = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+            let text = pieces("await anext{0}", &[Piece::Source(call.arguments.range())]);
+            change.edit(Edit::Replace {
+                range: call.range(),
+                pieces: awaited(view, whole, text)?,
+            });
+        }
+        Consumer::Other(reason) => return Err(reason.clone()),
+    }
+    Ok(())
+}
+
+/// The name `StopIteration` of the handler around a call of `next` that is the only one in its `try`.
+fn end_caught(view: &View<'_>, call: &ExprCall) -> Option<TextRange> {
+    let around = view.tree.around(call.range()).find_map(|node| match node {
+        AnyNodeRef::StmtTry(it) => Some(it),
+        _ => None,
+    })?;
+    let body = own(&around.body);
+    let is_next = |node: &AnyNodeRef<'_>| match node {
+        AnyNodeRef::ExprCall(it) => it.func.as_name_expr().is_some_and(|it| it.id == "next"),
+        AnyNodeRef::ExprName(it) => it.id == "StopIteration",
+        _ => false,
+    };
+    let mut ends = body.into_iter().filter(is_next);
+    if ends.next()?.range() != call.range() || ends.next().is_some() {
+        return None;
+    }
+    around.handlers.iter().find_map(|handler| {
+        let ExceptHandler::ExceptHandler(handler) = handler;
+        match handler.type_.as_deref()? {
+            Expr::Name(name) if name.id == "StopIteration" => Some(name.range()),
+            _ => None,
+        }
+    })
+}

@@ -1,0 +1,224 @@
+//! `GreenPool` and `GreenPile` become small classes that start tasks: what they spawn is a coroutine, and who spawns
+//! waits for a place.
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use rustc_hash::FxHashMap;
+
+use super::green::{
+    Needs, anchor, are_followed, awaited, becomes_async, coroutine, handed, helper, named, owners,
+};
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "green-greenpool";
+
+/// The class of the pools.
+const POOL: &str = "eventlet.GreenPool";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let uses: Vec<_> = cx.uses_for(RULE).collect();
+    // Looking through the whole program takes long.
+    if uses.is_empty() {
+        return;
+    }
+    let state = State {
+        cx,
+        needs: Needs::new(cx),
+        owners: owners(cx),
+    };
+    for (use_, api, view) in uses {
+        changes.push(
+            moved(&state, use_, api, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+struct State<'s> {
+    cx: &'s Context<'s>,
+    needs: Needs,
+    owners: FxHashMap<Place, FuncId>,
+}
+
+fn moved<'c>(
+    state: &State<'c>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    let State { cx, owners, .. } = state;
+    let method = api.name.rsplit('.').next().unwrap_or_default();
+    match method {
+        "spawn" | "spawn_n" => {
+            let (call, owner) = called(state, use_, view)?;
+            let mut text: Vec<Piece> = vec!["await ".into()];
+            text.push(Piece::Source(receiver(call)?));
+            text.push(format!(".{method}(").into());
+            text.extend(coroutine(cx, view, call, false)?);
+            text.push(")".into());
+            let mut change = change(use_, view, call, text)?;
+            change.requires.push(anchor(cx, owner));
+            change.covers.extend(handed(view, call, false));
+            Ok(change)
+        }
+        "imap" | "starmap" => {
+            let (call, _) = called(state, use_, view)?;
+            let text = mapped(cx, view, call, method == "imap")?;
+            change(use_, view, call, text)
+        }
+        "GreenPool" if are_followed(cx) && view.call_of(use_.place.range).is_some() => {
+            let (call, bound) = cx.direct_call(use_, api, view)?;
+            let size = bound.get("size");
+            let mut text = vec![
+                Piece::Helper(helper("LinkedPool").ok_or("a helper is missing")?),
+                "(".into(),
+            ];
+            text.push(size.map_or_else(|| "1000".into(), |size| Piece::Source(size.range())));
+            text.push(", ".into());
+            text.push(Piece::Helper(
+                helper("GreenThread").ok_or("a helper is missing")?,
+            ));
+            text.push(")".into());
+            change(use_, view, call, text)
+        }
+        "GreenPile" => {
+            let (call, bound) = cx.direct_call(use_, api, view)?;
+            let text = pile(cx, view, bound.get("size_or_pool"))?;
+            change(use_, view, call, text)
+        }
+        _ => named(cx, owners, use_, api, view, RULE),
+    }
+}
+
+/// The call of a method that starts tasks, and who makes it.
+fn called<'v>(
+    state: &State<'_>,
+    use_: &Use,
+    view: &'v View<'v>,
+) -> Result<(&'v ExprCall, FuncId), String> {
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function")?;
+    if !use_.only {
+        return Err("it is called through a variable that may hold something else".to_owned());
+    }
+    let owner = *state
+        .owners
+        .get(&view.place(call))
+        .ok_or("the function around it was not found")?;
+    state.needs.entries(state.cx, owner)?;
+    Ok((call, owner))
+}
+
+/// The expression before the name of a method.
+fn receiver(call: &ExprCall) -> Result<loopshift_python::TextRange, String> {
+    match &*call.func {
+        Expr::Attribute(attribute) => Ok(attribute.value.range()),
+        _ => Err("it is called through a variable".to_owned()),
+    }
+}
+
+fn change(
+    use_: &Use,
+    view: &View<'_>,
+    call: &ExprCall,
+    text: Vec<Piece>,
+) -> Result<Change, String> {
+    let message = format!("`{}` starts tasks", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+    let pieces = match text.first() {
+        Some(Piece::Text(first)) if first.starts_with("await ") => awaited(view, expr, text)?,
+        _ => text,
+    };
+    change.edit(Edit::Replace {
+        range: call.range(),
+        pieces,
+    });
+    Ok(change)
+}
+
+/// `imap(f, xs, ys)` and `starmap(f, rows)`.
+fn mapped(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    zips: bool,
+) -> Result<Vec<Piece>, String> {
+    let arguments = &call.arguments;
+    let plain = arguments.keywords.is_empty() && !arguments.args.iter().any(Expr::is_starred_expr);
+    let (Some((function, iterables)), true) = (arguments.args.split_first(), plain) else {
+        return Err("its arguments are not written out".to_owned());
+    };
+    let is_async = becomes_async(cx, view, function)?;
+    if is_async && function.is_lambda_expr() {
+        return Err("a lambda can't be async".to_owned());
+    }
+    if view.scopes.is_bound_anywhere("zip") {
+        return Err("the module has a `zip` of its own".to_owned());
+    }
+    let mut out = vec![
+        Piece::Helper(helper("GreenMap").ok_or("a helper is missing")?),
+        "(".into(),
+        Piece::Source(receiver(call)?),
+        ".size, ".into(),
+    ];
+    if is_async {
+        out.push(Piece::Source(function.range()));
+    } else {
+        let run = helper("call").ok_or("a helper is missing")?;
+        out.extend(pieces(
+            "{@functools}.partial({0}, {1})",
+            &[Piece::Helper(run), Piece::Source(function.range())],
+        ));
+    }
+    out.push(if zips { ", zip(" } else { ", " }.into());
+    for (index, iterable) in iterables.iter().enumerate() {
+        if index > 0 {
+            out.push(", ".into());
+        }
+        out.push(Piece::Source(iterable.range()));
+    }
+    out.push(if zips { "))" } else { ")" }.into());
+    Ok(out)
+}
+
+/// A pile of a pool, or of a pool of its own that has that size.
+fn pile(cx: &Context<'_>, view: &View<'_>, given: Option<&Expr>) -> Result<Vec<Piece>, String> {
+    let pile = Piece::Helper(helper("GreenPile").ok_or("a helper is missing")?);
+    let (pool, rest) = if are_followed(cx) {
+        let thread = Piece::Helper(helper("GreenThread").ok_or("a helper is missing")?);
+        ("LinkedPool", vec![", ".into(), thread, "))".into()])
+    } else {
+        ("GreenPool", vec!["))".into()])
+    };
+    let pool = Piece::Helper(helper(pool).ok_or("a helper is missing")?);
+    let Some(given) = given else {
+        let size = vec![pile, "(".into(), pool, "(1000".into()];
+        return Ok([size, rest].concat());
+    };
+    let text = Piece::Source(given.range());
+    let is_pool = |value: Value| match value {
+        Value::Object(class, _) => cx.program.flow.text(class) == POOL,
+        _ => false,
+    };
+    let values: Vec<Value> = cx.program.values_at(view.place(given)).collect();
+    if !values.is_empty() && values.iter().all(|value| is_pool(*value)) {
+        return Ok(vec![pile, "(".into(), text, ")".into()]);
+    }
+    let none = !cx.uses.iter().any(|use_| use_.api == POOL);
+    let is_size = given.is_number_literal_expr()
+        || none
+        || (!values.is_empty() && values.iter().all(|value| matches!(value, Value::Int(_))));
+    if !is_size {
+        return Err("it is not known whether it is given a size or a pool".to_owned());
+    }
+    let size = vec![pile, "(".into(), pool, "(".into(), text];
+    Ok([size, rest].concat())
+}

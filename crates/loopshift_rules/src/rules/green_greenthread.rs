@@ -1,0 +1,162 @@
+//! What is done with green threads of eventlet: waiting, killing, linking.
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::facts::Cause;
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt, StmtTry};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
+
+use super::code::{definition, own};
+use super::green::{anchor, are_cut_short, are_followed, awaited, named, owners};
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "green-greenthread";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let uses: Vec<_> = cx.uses_for(RULE).collect();
+    if uses.is_empty() {
+        return;
+    }
+    let state = State {
+        cx,
+        owners: owners(cx),
+        followed: are_followed(cx),
+        cut_short: are_cut_short(cx),
+    };
+    for (use_, api, view) in uses {
+        changes.push(
+            moved(&state, use_, api, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+struct State<'s> {
+    cx: &'s Context<'s>,
+    owners: FxHashMap<Place, FuncId>,
+    /// Whether tasks are of a class of their own.
+    followed: bool,
+    /// Whether a wait may be cut short.
+    cut_short: bool,
+}
+
+fn moved<'c>(
+    state: &State<'c>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    let State { cx, owners, .. } = state;
+    let method = api.name.rsplit('.').next().unwrap_or_default();
+    match method {
+        "wait" => {
+            let call = view
+                .call_of(use_.place.range)
+                .ok_or("it is passed on as a function")?;
+            let Expr::Attribute(attribute) = &*call.func else {
+                return Err("it is called through a variable".to_owned());
+            };
+            if !use_.only {
+                return Err("it may be something else that is waited for there".to_owned());
+            }
+            let task = Piece::Source(attribute.value.range());
+            let text = match (state.followed, state.cut_short) {
+                (true, _) => pieces("await {0}.wait()", &[task]),
+                (false, true) => pieces("await {@asyncio}.shield({0})", &[task]),
+                (false, false) => pieces("await {0}", &[task]),
+            };
+            replaced(state, use_, view, call, text)
+        }
+        "kill" => {
+            let mut change = named(cx, owners, use_, api, view, RULE)?;
+            if handlers_wait(cx) {
+                change.caveat("a green thread whose handlers wait goes on in the background, a task is waited for");
+            }
+            Ok(change)
+        }
+        _ => named(cx, owners, use_, api, view, RULE),
+    }
+}
+
+fn replaced(
+    state: &State<'_>,
+    use_: &Use,
+    view: &View<'_>,
+    call: &ExprCall,
+    text: Vec<Piece>,
+) -> Result<Change, String> {
+    let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+    let owner = state
+        .owners
+        .get(&view.place(call))
+        .ok_or("the function that waits was not found")?;
+    let message = format!("`{}` is awaited", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    change.edit(Edit::Replace {
+        range: call.range(),
+        pieces: awaited(view, expr, text)?,
+    });
+    change.requires.push(anchor(state.cx, *owner));
+    Ok(change)
+}
+
+/// Whether some handler that runs when a green thread is killed waits, or the function goes on behind it.
+fn handlers_wait(cx: &Context<'_>) -> bool {
+    cx.program.functions().any(|func| {
+        let waits: Vec<TextRange> = cx
+            .facts()
+            .causes(func)
+            .iter()
+            .filter_map(|cause| match cause {
+                Cause::Api { place, .. } | Cause::Call { place, .. } => Some(place.range),
+                _ => None,
+            })
+            .collect();
+        let Some((_, def)) = definition(cx, func).filter(|_| !waits.is_empty()) else {
+            return false;
+        };
+        let called = || {
+            cx.callers
+                .of(func)
+                .iter()
+                .any(|site| site.owner != FuncId::NONE)
+        };
+        own(&def.body).into_iter().any(|node| {
+            let AnyNodeRef::StmtTry(it) = node else {
+                return false;
+            };
+            let inside = |range: TextRange| waits.iter().any(|wait| range.contains_range(*wait));
+            it.finalbody.iter().any(|stmt| inside(stmt.range()))
+                || ends(it).any(|body| {
+                    body.iter().any(|stmt| inside(stmt.range()))
+                        || match body.last() {
+                            Some(Stmt::Raise(_)) => false,
+                            Some(Stmt::Return(_)) => called(),
+                            _ => true,
+                        }
+                })
+        })
+    })
+}
+
+/// The bodies of handlers that see the end of a green thread.
+fn ends(stmt: &StmtTry) -> impl Iterator<Item = &[Stmt]> {
+    stmt.handlers.iter().filter_map(|handler| {
+        let ExceptHandler::ExceptHandler(handler) = handler;
+        let names = |expr: &Expr| match expr {
+            Expr::Name(name) => ["BaseException", "GreenletExit"].contains(&name.id.as_str()),
+            Expr::Attribute(name) => name.attr.as_str() == "GreenletExit",
+            _ => false,
+        };
+        let sees = match handler.type_.as_deref() {
+            None => true,
+            Some(Expr::Tuple(types)) => types.elts.iter().any(names),
+            Some(other) => names(other),
+        };
+        sees.then_some(&handler.body[..])
+    })
+}

@@ -1,0 +1,81 @@
+//! Pools of anything: a small class that lends items, where who asks for one waits.
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::AnyNodeRef;
+use loopshift_python::edit::Edit;
+use rustc_hash::FxHashMap;
+
+use super::green::{anchor, becomes_async, named, owners};
+use super::timeouts::item_of;
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "green-itempool";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let uses: Vec<_> = cx.uses_for(RULE).collect();
+    if uses.is_empty() {
+        return;
+    }
+    let owners = owners(cx);
+    for (use_, api, view) in uses {
+        changes.push(
+            moved(cx, &owners, use_, api, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+fn moved<'c>(
+    cx: &Context<'c>,
+    owners: &FxHashMap<Place, FuncId>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    if api.name.ends_with(".item") {
+        return entered(cx, owners, use_, view);
+    }
+    if let Some(call) = view.call_of(use_.place.range).filter(|_| !use_.member) {
+        let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+        if let Some(create) = bound.get("create")
+            && becomes_async(cx, view, create) == Ok(true)
+        {
+            return Err("what makes its items would have to be async".to_owned());
+        }
+    }
+    named(cx, owners, use_, api, view, RULE)
+}
+
+/// `with pool.item() as x` becomes `async with`.
+fn entered(
+    cx: &Context<'_>,
+    owners: &FxHashMap<Place, FuncId>,
+    use_: &Use,
+    view: &View<'_>,
+) -> Result<Change, String> {
+    let call = view
+        .call_of(use_.place.range)
+        .filter(|_| use_.only)
+        .ok_or("it is passed on as a function, or may be something else")?;
+    let (with, _) = item_of(view, call).ok_or("it is not entered where it is called")?;
+    if with.items.len() > 1 {
+        return Err("it is entered together with something else".to_owned());
+    }
+    let owner = owners
+        .get(&view.place(call))
+        .ok_or("the function that waits was not found")?;
+    let mut change = Change::new(RULE, use_.place, &*use_.api, "`with` becomes `async with`");
+    change.requires.push(anchor(cx, *owner));
+    debug_assert!(matches!(
+        view.tree.parent(call),
+        Some(AnyNodeRef::WithItem(_))
+    ));
+    if !with.is_async {
+        change.edit(Edit::insert(with.start(), "async ", &[]));
+    }
+    Ok(change)
+}

@@ -1,0 +1,120 @@
+//! What runs in the threads of eventlet's thread pool runs in those of the event loop.
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::facts::Colour;
+use loopshift_engine::flow::Target;
+use loopshift_engine::graph::callees;
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use rustc_hash::FxHashMap;
+
+use super::green::{anchor, awaited, named, owners};
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "green-tpool";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let uses: Vec<_> = cx.uses_for(RULE).collect();
+    if uses.is_empty() {
+        return;
+    }
+    let owners = owners(cx);
+    for (use_, api, view) in uses {
+        changes.push(
+            moved(cx, &owners, use_, api, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+fn moved(
+    cx: &Context<'_>,
+    owners: &FxHashMap<Place, FuncId>,
+    use_: &Use,
+    api: &Api,
+    view: &View<'_>,
+) -> Result<Change, String> {
+    if api.name.starts_with("eventlet.tpool.Proxy.") {
+        return method(cx, owners, use_, view);
+    }
+    match api.name.rsplit('.').next().unwrap_or_default() {
+        "killall" | "set_num_threads" => gone(use_, view),
+        "execute" => {
+            let call = view.call_of(use_.place.range);
+            let function = call.and_then(|call| call.arguments.args.first());
+            if function.is_some_and(|it| waits(cx, view, it)) {
+                return Err("what runs in a thread would have to be async".to_owned());
+            }
+            named(cx, owners, use_, api, view, RULE)
+        }
+        _ => named(cx, owners, use_, api, view, RULE),
+    }
+}
+
+/// Whether some function that the expression may be becomes async.
+fn waits(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> bool {
+    let mut values = cx.program.values_at(view.place(function));
+    values.any(|value| {
+        callees(&cx.program.flow, value)
+            .into_iter()
+            .any(|target| match target {
+                Target::Func(func) => *cx.facts().colour(func) != Colour::Sync,
+                Target::External(_) => false,
+            })
+    })
+}
+
+/// The threads of an event loop come and go by themselves.
+fn gone(use_: &Use, view: &View<'_>) -> Result<Change, String> {
+    let statement = view
+        .call_of(use_.place.range)
+        .and_then(|call| match view.tree.parent(call) {
+            Some(AnyNodeRef::StmtExpr(stmt)) => Some(stmt),
+            _ => None,
+        });
+    let statement = statement
+        .filter(|_| use_.only)
+        .ok_or("it is no statement of its own")?;
+    let mut change = Change::new(RULE, use_.place, &*use_.api, format!("`{}` goes", use_.api));
+    if use_.api.ends_with("set_num_threads") {
+        change.caveat("the event loop has as many threads as its executor is made with");
+    }
+    change.edit(Edit::DeleteStatement {
+        range: statement.range(),
+    });
+    Ok(change)
+}
+
+/// A method of an object whose methods run in threads.
+fn method(
+    cx: &Context<'_>,
+    owners: &FxHashMap<Place, FuncId>,
+    use_: &Use,
+    view: &View<'_>,
+) -> Result<Change, String> {
+    let mut change = Change::new(RULE, use_.place, &*use_.api, "it runs in a thread");
+    let Some(call) = view.call_of(use_.place.range) else {
+        return Err("an attribute of it is read, or a method passed on".to_owned());
+    };
+    if !use_.only {
+        return Err("it may be a method of something else".to_owned());
+    }
+    let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+    let owner = owners
+        .get(&view.place(call))
+        .ok_or("the function that waits was not found")?;
+    change.requires.push(anchor(cx, *owner));
+    let source = [
+        Piece::Source(call.func.range()),
+        Piece::Source(call.arguments.range()),
+    ];
+    change.edit(Edit::Replace {
+        range: call.range(),
+        pieces: awaited(view, expr, pieces("await {0}{1}", &source))?,
+    });
+    Ok(change)
+}
