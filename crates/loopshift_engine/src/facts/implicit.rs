@@ -71,7 +71,8 @@ fn consumes(program: &Program<'_>, call: &Call) -> bool {
         Target::External(sym) => {
             let name = program.flow.text(*sym).strip_prefix("<builtin>.");
             name.is_some_and(|name| {
-                CONSUMERS.contains(&name) || name.ends_with(".join") || name.ends_with(".extend")
+                let method = name.rsplit_once('.').map(|(_, method)| method);
+                CONSUMERS.contains(&name) || matches!(method, Some("join" | "extend"))
             })
         }
         Target::Func(_) => false,

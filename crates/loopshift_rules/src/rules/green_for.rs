@@ -145,8 +145,10 @@ fn of_call<'v>(
         "iter" | "map" | "filter" | "reversed" | "any" | "all" => {
             Consumer::Other(format!("`{name}` can't wait for items"))
         }
-        _ if name.ends_with(".join") || name.ends_with(".extend") => Consumer::All,
-        _ => return None,
+        _ => match name.rsplit_once('.') {
+            Some((_, "join" | "extend")) => Consumer::All,
+            _ => return None,
+        },
     })
 }
 

@@ -45,7 +45,9 @@ fn rule_page(path: &Path) -> datatest_stable::Result<()> {
 /// Checks a guide: all its examples.
 fn guide(path: &Path) -> datatest_stable::Result<()> {
     let text = std::fs::read_to_string(path)?;
-    check_all(path, &page::Page::parse_guide(&text).map_err(Failures)?)
+    let to_asyncio = path.ends_with("from-eventlet-to-asyncio.md");
+    let page = page::Page::parse_guide(&text, to_asyncio).map_err(Failures)?;
+    check_all(path, &page)
 }
 
 fn check_all(path: &Path, page: &page::Page) -> datatest_stable::Result<()> {

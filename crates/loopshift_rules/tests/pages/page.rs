@@ -86,9 +86,13 @@ impl Page {
         Ok(page)
     }
 
-    /// Reads a guide: examples under any headings.
-    pub(crate) fn parse_guide(text: &str) -> Result<Page, String> {
-        Page::read(text).map(|(page, _)| page)
+    /// Reads a guide: examples under any headings. `to_asyncio` says where it leads to.
+    pub(crate) fn parse_guide(text: &str, to_asyncio: bool) -> Result<Page, String> {
+        let (mut page, _) = Page::read(text)?;
+        for example in &mut page.examples {
+            example.options.to_asyncio = to_asyncio;
+        }
+        Ok(page)
     }
 
     /// The examples of a text, and its headings.

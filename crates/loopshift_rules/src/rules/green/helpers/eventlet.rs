@@ -82,13 +82,14 @@ class {name}({@asyncio}.Task):
         self._outcome = None
         self._links = []
         self._asker = asker
+        self._coroutine = coroutine
         if seconds is not None:
             loop = {@asyncio}.get_running_loop()
             begin = self._begin = loop.create_future()
             loop.call_later(seconds, lambda: begin.done() or begin.set_result(None))
-        super().__init__(self._run(coroutine))
+        super().__init__(self._run())
         self.alive.add(self)
-        self.add_done_callback(self.alive.discard)
+        self.add_done_callback(self._end)
 
     async def wait(self):
         if self._outcome is None:
@@ -116,19 +117,22 @@ class {name}({@asyncio}.Task):
             return False
         return True
 
-    async def _run(self, coroutine):
+    def _end(self, task):
+        self.alive.discard(self)
+        self._coroutine.close()
+
+    async def _run(self):
         try:
             if self._begin is not None:
                 await self._begin
             if self._asker is not None and self._asker.done():
                 return None
             self._begun = True
-            self._outcome = (await coroutine, None)
+            self._outcome = (await self._coroutine, None)
         except BaseException as error:
             self._outcome = (None, error)
             raise
         finally:
-            coroutine.close()
             await self._call_links()
         return self._outcome[0]
 
