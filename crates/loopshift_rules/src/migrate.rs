@@ -10,7 +10,7 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::parse::{parse_module, with_deep_stack};
 use loopshift_python::{ModModule, Parsed};
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::beside;
 use crate::catalog::{Catalog, Kind, Target};
@@ -170,6 +170,7 @@ fn migrate_once(
         })
         .collect();
     give_way(&mut changes);
+    once(&mut changes);
     patched::decline(&program, catalog, &moving, &mut changes);
     changes.extend(unhandled(recipe, &context, &changes, options));
     changes.extend(staying.iter().map(|it| beside::stays(recipe, catalog, it)));
@@ -356,6 +357,22 @@ fn give_way(changes: &mut Vec<Change>) {
         .flat_map(|change| change.covers.iter().copied().chain([change.place]))
         .collect();
     changes.retain(|change| change.declined.is_none() || !moved.contains(&change.place));
+}
+
+/// Keeps one of the changes that do the same in the same place: what is a method of one class or of another has two.
+fn once(changes: &mut Vec<Change>) {
+    let mut seen: FxHashMap<Place, usize> = FxHashMap::default();
+    let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
+    for change in changes.drain(..) {
+        let same = seen
+            .get(&change.place)
+            .is_some_and(|at| !change.edits.is_empty() && kept[*at].edits == change.edits);
+        if !same {
+            seen.entry(change.place).or_insert(kept.len());
+            kept.push(change);
+        }
+    }
+    *changes = kept;
 }
 
 /// Whether the use is an attribute that every exception has, of an exception of a library.

@@ -210,6 +210,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-greenthread.md"),
     },
     Rule {
+        name: "green-hub",
+        plan: rules::green_hub::plan,
+        page: include_str!("../../../docs/rules/green-hub.md"),
+    },
+    Rule {
         name: "green-itempool",
         plan: rules::green_itempool::plan,
         page: include_str!("../../../docs/rules/green-itempool.md"),
@@ -218,6 +223,11 @@ pub const RULES: &[Rule] = &[
         name: "green-names",
         plan: rules::green_names::plan,
         page: include_str!("../../../docs/rules/green-names.md"),
+    },
+    Rule {
+        name: "green-original",
+        plan: rules::green_original::plan,
+        page: include_str!("../../../docs/rules/green-original.md"),
     },
     Rule {
         name: "green-patch",

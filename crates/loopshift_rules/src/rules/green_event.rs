@@ -9,7 +9,7 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::{Edit, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::green::{awaited, named, owners};
+use super::green::{Escaped, awaited, named, owners};
 use super::objects::Family;
 use super::shared::is_statement;
 use crate::context::{Context, View};
@@ -26,11 +26,14 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
     let owners = owners(cx);
     let plain = plain(cx);
+    let escaped = Escaped::new(cx, &[EVENT]);
     for (use_, api, view) in uses {
         let place = (view.call_of(use_.place.range))
             .filter(|_| !use_.member)
             .map_or(use_.place, |call| view.place(call));
-        let mut change = match named(cx, &owners, use_, api, view, RULE) {
+        let seen = escaped.check(place);
+        let named = seen.and_then(|()| named(cx, &owners, use_, api, view, RULE));
+        let mut change = match named {
             Ok(change) => change,
             Err(reason) => {
                 changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));

@@ -2,7 +2,9 @@
 //! waits for a place.
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
+use loopshift_engine::graph::callees;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -10,9 +12,13 @@ use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
+use super::code::Reach;
 use super::green::{
-    Needs, anchor, are_followed, awaited, becomes_async, coroutine, handed, helper, named, owners,
+    Escaped, Needs, anchor, are_followed, awaited, becomes_async, coroutine, handed, helper,
+    is_coloured, named, owners,
 };
+use super::green_spawn::runs_at_end;
+use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -31,6 +37,12 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         cx,
         needs: Needs::new(cx),
         owners: owners(cx),
+        escaped: Escaped::new(cx, &[POOL, "eventlet.GreenPile"]),
+        waited_for: cx
+            .uses
+            .iter()
+            .any(|use_| use_.api == "eventlet.GreenPool.waitall"),
+        reach: Reach::new(cx),
     };
     for (use_, api, view) in uses {
         changes.push(
@@ -44,6 +56,10 @@ struct State<'s> {
     cx: &'s Context<'s>,
     needs: Needs,
     owners: FxHashMap<Place, FuncId>,
+    escaped: Escaped,
+    /// Whether the program waits for all of some pool.
+    waited_for: bool,
+    reach: Reach,
 }
 
 fn moved<'c>(
@@ -53,6 +69,9 @@ fn moved<'c>(
     view: &'c View<'c>,
 ) -> Result<Change, String> {
     let State { cx, owners, .. } = state;
+    if let Some(call) = view.call_of(use_.place.range) {
+        state.escaped.check(view.place(call))?;
+    }
     let method = api.name.rsplit('.').next().unwrap_or_default();
     match method {
         "spawn" | "spawn_n" => {
@@ -65,6 +84,9 @@ fn moved<'c>(
             let mut change = change(use_, view, call, text)?;
             change.requires.push(anchor(cx, owner));
             change.covers.extend(handed(view, call, false));
+            if !state.waited_for && is_statement(view, call) && runs_handlers(state, view, call) {
+                change.caveat("if it still runs at the end of the program, its handlers run then; those of a green thread don't");
+            }
             Ok(change)
         }
         "imap" | "starmap" => {
@@ -94,6 +116,22 @@ fn moved<'c>(
         }
         _ => named(cx, owners, use_, api, view, RULE),
     }
+}
+
+/// Whether something that the call starts has handlers that run when it is cancelled.
+fn runs_handlers(state: &State<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    let State { cx, reach, .. } = state;
+    let function = call.arguments.args.first();
+    let values = function.into_iter().flat_map(|function| {
+        let values = cx.program.values_at(view.place(function));
+        values.flat_map(|value| callees(&cx.program.flow, value))
+    });
+    let functions = values.filter_map(|target| match target {
+        Target::Func(func) => Some(func),
+        Target::External(_) => None,
+    });
+    let reached = reach.from(functions);
+    reached.into_iter().any(|func| runs_at_end(cx, func))
 }
 
 /// The call of a method that starts tasks, and who makes it.

@@ -8,7 +8,7 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::Edit;
 use rustc_hash::FxHashMap;
 
-use super::green::{anchor, becomes_async, named, owners};
+use super::green::{Escaped, anchor, becomes_async, named, owners};
 use super::timeouts::item_of;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -21,9 +21,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         return;
     }
     let owners = owners(cx);
+    let escaped = Escaped::new(cx, &["eventlet.pools.Pool", "eventlet.pools.TokenPool"]);
     for (use_, api, view) in uses {
         changes.push(
-            moved(cx, &owners, use_, api, view)
+            moved(cx, &owners, &escaped, use_, api, view)
                 .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
         );
     }
@@ -32,6 +33,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 fn moved<'c>(
     cx: &Context<'c>,
     owners: &FxHashMap<Place, FuncId>,
+    escaped: &Escaped,
     use_: &Use,
     api: &'c Api,
     view: &'c View<'c>,
@@ -40,6 +42,7 @@ fn moved<'c>(
         return entered(cx, owners, use_, view);
     }
     if let Some(call) = view.call_of(use_.place.range).filter(|_| !use_.member) {
+        escaped.check(view.place(call))?;
         let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
         if let Some(create) = bound.get("create")
             && becomes_async(cx, view, create) == Ok(true)

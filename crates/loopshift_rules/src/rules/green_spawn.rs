@@ -180,33 +180,52 @@ fn left_at_the_end(
         Target::Func(func) => Some(func),
         Target::External(_) => None,
     });
-    let handles = state.reach.from(functions).into_iter().any(|func| {
-        definition(cx, func).is_some_and(|(_, def)| own(&def.body).into_iter().any(handles_end))
-    });
+    let reached = state.reach.from(functions);
+    let handles = reached.into_iter().any(|func| runs_at_end(cx, func));
     if handles {
         change.caveat(
             "if it still runs at the end of the program, its handlers run then; those of a green thread don't",
         );
     }
+    if may_end_first(cx, owner, view.place(call), &mut BTreeSet::new()) {
+        change.caveat("if the program ends before it starts, its first step runs all the same");
+    }
+}
+
+/// Whether the program may end before anything waits behind a place: neither its function waits there, nor who calls it.
+fn may_end_first(
+    cx: &Context<'_>,
+    owner: FuncId,
+    place: Place,
+    seen: &mut BTreeSet<FuncId>,
+) -> bool {
+    let Some(view) = cx.view(place.file).filter(|_| seen.insert(owner)) else {
+        return false;
+    };
     let waits_after = cx.facts().causes(owner).iter().any(|cause| match cause {
-        Cause::Api { place, .. } | Cause::Call { place, .. } => {
-            place.file == view.file && place.range.start() >= call.end()
+        Cause::Api { place: wait, .. } | Cause::Call { place: wait, .. } => {
+            wait.file == place.file && wait.range.start() >= place.range.end()
         }
         _ => false,
     });
     let in_loop = view
         .tree
-        .around(call.range())
+        .around(place.range)
         .any(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
-    let called = cx
-        .callers
-        .of(owner)
-        .iter()
-        .any(|site| site.owner != FuncId::NONE);
-    let is_entry = cx.program.function(owner).kind == FunctionKind::Module || called;
-    if is_entry && !waits_after && !in_loop {
-        change.caveat("if the program ends before it starts, its first step runs all the same");
+    if waits_after || in_loop {
+        return false;
     }
+    let is_module = cx.program.function(owner).kind == FunctionKind::Module;
+    let mut sites = cx.callers.of(owner).iter();
+    is_module
+        || sites.any(|site| {
+            site.owner != FuncId::NONE && may_end_first(cx, site.owner, site.place, seen)
+        })
+}
+
+/// Whether something in the function runs when its task is cancelled.
+pub(super) fn runs_at_end(cx: &Context<'_>, func: FuncId) -> bool {
+    definition(cx, func).is_some_and(|(_, def)| own(&def.body).into_iter().any(handles_end))
 }
 
 /// Whether the statement runs when its task is cancelled.

@@ -11,7 +11,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
-use super::green::{anchor, awaited, named, owners};
+use super::green::{anchor, awaited, named, owners, task_of};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -97,12 +97,21 @@ fn method(
     view: &View<'_>,
 ) -> Result<Change, String> {
     let mut change = Change::new(RULE, use_.place, &*use_.api, "it runs in a thread");
-    let Some(call) = view.call_of(use_.place.range) else {
-        return Err("an attribute of it is read, or a method passed on".to_owned());
-    };
-    if !use_.only {
+    let attribute = view.tree.expr_at(use_.place.range);
+    let Some(Expr::Attribute(attribute)) = attribute.filter(|_| use_.only) else {
         return Err("it may be a method of something else".to_owned());
-    }
+    };
+    let Some(call) = view.call_of(use_.place.range) else {
+        if matches!(view.tree.parent(attribute), Some(AnyNodeRef::Arguments(_)))
+            && task_of(cx, view, attribute).is_some()
+        {
+            return Err("a method of it is passed on".to_owned());
+        }
+        // What is no method is read as before.
+        let name = attribute.attr.range();
+        change.edit(Edit::replace(name, "{0}", &[name.into()]));
+        return Ok(change);
+    };
     let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
     let owner = owners
         .get(&view.place(call))

@@ -1,6 +1,7 @@
 //! Replacing a use by what the catalog's row says.
 
 use loopshift_engine::change::Change;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece};
@@ -56,7 +57,8 @@ pub(crate) fn replace(
         Expr::Attribute(it) if use_.member => Some(it.value.range()),
         _ => None,
     };
-    if !use_.only || (receiver.is_none() && !view.is_direct(expr)) {
+    let only = use_.only || are_alike(cx, view, expr, &form.template);
+    if !only || (receiver.is_none() && !view.is_direct(expr)) {
         return Err("it is used through a variable that may hold something else".to_owned());
     }
     let written = |arguments: Option<TextRange>, parameters, argument: &dyn Fn(usize) -> _| {
@@ -106,6 +108,19 @@ pub(crate) fn replace(
         return Err("it is passed on as a function".to_owned());
     }
     Ok(change)
+}
+
+/// Whether all that the expression may be has the same replacement: a method of one class or of another.
+fn are_alike(cx: &Context<'_>, view: &View<'_>, expr: &Expr, template: &Template) -> bool {
+    let mut values = cx.program.values_at(view.place(expr));
+    values.all(|value| match value {
+        Value::External(sym) | Value::ExternalBound(sym, _) => {
+            let row = cx.catalog.get(cx.program.flow.text(sym));
+            let form = row.and_then(|api| api.replacement(cx.recipe.target, cx.oldest_target()));
+            form.is_some_and(|form| form.template == *template)
+        }
+        _ => false,
+    })
 }
 
 /// What a call of the API would become that gets the arguments of `call` from the one at `skip` on. None where the row

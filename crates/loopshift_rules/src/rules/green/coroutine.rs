@@ -147,6 +147,15 @@ fn of_library(
         _ => None,
     };
     let object = receiver.map(|it| it.value.range());
+    if let (Some(pool), "eventlet.GreenPool.spawn" | "eventlet.GreenPool.spawn_n") =
+        (object, &*api.name)
+    {
+        let method = api.name.rsplit('.').next()?;
+        let mut text = vec![Piece::Source(pool), format!(".{method}(").into()];
+        text.extend(coroutine_from(cx, view, call, skip + 1).ok()?);
+        text.push(")".into());
+        return Some(Counterpart::Call(text));
+    }
     let mut text = rows::called_later(cx, api, object, call, skip + 1)?;
     let is_async = awaits(&text);
     if let Some(Piece::Text(first)) = text.first_mut() {

@@ -2,6 +2,7 @@
 
 mod coroutine;
 mod entry;
+mod escaped;
 mod helpers;
 mod kept;
 mod links;
@@ -18,6 +19,7 @@ use rustc_hash::FxHashMap;
 
 pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
 pub(crate) use entry::entry;
+pub(crate) use escaped::Escaped;
 pub(crate) use helpers::{helper, with_needs};
 pub(crate) use kept::{kept, only_of, task_of, waits};
 pub(crate) use links::{are_cut_short, are_followed};

@@ -1,0 +1,58 @@
+//! Modules that were asked for unpatched are the plain ones.
+
+use loopshift_engine::change::Change;
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::edit::{Edit, Import, Piece};
+
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "green-original";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for (use_, api, view) in cx.uses_for(RULE) {
+        changes.push(
+            plain(cx, use_, api, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+fn plain<'c>(
+    cx: &Context<'c>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    let (call, bound) = cx.direct_call(use_, api, view)?;
+    let module = match bound.get("modname") {
+        Some(Expr::StringLiteral(text)) => text.value.to_str().to_owned(),
+        _ => return Err("it is not written here which module it gives".to_owned()),
+    };
+    let message = format!("`{module}` is imported");
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    if let Some(AnyNodeRef::StmtAssign(assign)) = view.tree.parent(call)
+        && let [Expr::Name(name)] = &assign.targets[..]
+    {
+        let text = if name.id == module {
+            format!("import {module}")
+        } else {
+            format!("import {module} as {}", name.id)
+        };
+        change.edit(Edit::Replace {
+            range: assign.range(),
+            pieces: vec![text.into()],
+        });
+        return Ok(change);
+    }
+    change.edit(Edit::Replace {
+        range: call.range(),
+        pieces: vec![Piece::Import(Import {
+            module: module.into(),
+            name: None,
+        })],
+    });
+    Ok(change)
+}
