@@ -14,8 +14,8 @@ use rustc_hash::FxHashMap;
 
 use super::code::Reach;
 use super::green::{
-    Escaped, Needs, anchor, are_followed, awaited, becomes_async, coroutine, handed, helper,
-    is_coloured, named, owners,
+    Escaped, Needs, anchor, are_followed, awaited, becomes_async, coroutine, handed, helper, named,
+    owners,
 };
 use super::green_spawn::runs_at_end;
 use super::shared::is_statement;
