@@ -15,6 +15,8 @@ pub struct CatalogExternals<'c> {
     apis: FxHashMap<Box<str>, Api>,
     /// Whether a name of asyncio's written with AnyIO before it is taken for what was meant.
     forgives: bool,
+    /// The library that has put its own into the standard library.
+    patched: Option<&'static str>,
 }
 
 impl<'c> CatalogExternals<'c> {
@@ -29,6 +31,15 @@ impl<'c> CatalogExternals<'c> {
             catalog,
             apis,
             forgives: true,
+            patched: None,
+        }
+    }
+
+    /// The same, for a program in which a library has put its own into the standard library.
+    pub fn patched(self, library: Option<&'static str>) -> Self {
+        CatalogExternals {
+            patched: library,
+            ..self
         }
     }
 
@@ -64,12 +75,44 @@ impl Externals for CatalogExternals<'_> {
                 return Cow::Owned(self.catalog.canonical(&meant).into_owned());
             }
         }
+        if let Some(put) = self.patched.and_then(|library| put_in_place(library, name)) {
+            return Cow::Owned(self.catalog.canonical(&put).into_owned());
+        }
         self.catalog.canonical(name)
     }
 
     fn is_module(&self, name: &str) -> bool {
         matches!(name, "asyncio" | "anyio")
     }
+}
+
+/// What stands in the place of a name of the standard library once a library has patched it.
+fn put_in_place(library: &str, name: &str) -> Option<String> {
+    let (module, rest) = name.split_once('.')?;
+    let (class, _) = rest.split_once('.').unwrap_or((rest, ""));
+    let home = match (library, module, class) {
+        ("gevent", "threading", "Event") => "gevent.event",
+        ("gevent", "threading", "RLock" | "Semaphore" | "BoundedSemaphore") => "gevent.lock",
+        ("gevent", "threading", "local") => "gevent.local",
+        ("gevent", "queue", "Queue" | "LifoQueue" | "PriorityQueue" | "SimpleQueue") => {
+            "gevent.queue"
+        }
+        ("gevent", "queue", "Empty" | "Full") => "gevent.queue",
+        ("gevent", "threading", "Lock" | "Condition" | "Thread" | "current_thread") => {
+            "gevent.patched"
+        }
+        ("eventlet", "threading", "local") => "eventlet.corolocal",
+        ("eventlet", "queue", "Queue" | "LifoQueue" | "PriorityQueue") => "eventlet.green.Queue",
+        ("eventlet", "queue", "Empty" | "Full") => "eventlet.queue",
+        (
+            "eventlet",
+            "threading",
+            "Lock" | "RLock" | "Semaphore" | "BoundedSemaphore" | "Event" | "Condition" | "Thread"
+            | "current_thread",
+        ) => "eventlet.patched",
+        _ => return None,
+    };
+    Some(format!("{home}.{rest}"))
 }
 
 /// Whether the row says more of values than what is taken for granted of unknown code.

@@ -99,6 +99,20 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
     migration
 }
 
+/// The library that puts its own locks, queues and threads into the standard library, where the program asks for that.
+fn patched_by(files: &[Input]) -> Option<&'static str> {
+    let calls = |library: &str, name: &str| {
+        files.par_iter().any(|file| {
+            let names = file.text.contains(library) && file.text.contains(name);
+            names && !file.text.contains("thread=False") && !file.text.contains("Event=False")
+        })
+    };
+    if calls("gevent", "patch_all(") || calls("gevent", "patch_thread(") {
+        return Some("gevent");
+    }
+    calls("eventlet", "monkey_patch(").then_some("eventlet")
+}
+
 /// One round of a migration.
 fn migrate_once(
     recipe: &'static Recipe,
@@ -106,7 +120,8 @@ fn migrate_once(
     catalog: &Catalog,
     options: &Options,
 ) -> Migration {
-    let externals = CatalogExternals::new(catalog);
+    let patched_by = recipe.colours.then(|| patched_by(files)).flatten();
+    let externals = CatalogExternals::new(catalog).patched(patched_by);
     let mut words = mentions(recipe, files);
     words.extend(catalog.own_libraries());
     let mut program = analyse_for(files, options.settings.python, &externals, &words);

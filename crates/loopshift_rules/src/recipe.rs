@@ -68,7 +68,7 @@ const RECIPES: &[Recipe] = &[
         beside: &[],
         mentions: GREEN,
         testing: &[],
-        left: GREEN,
+        left: &["gevent", "eventlet", "greenlet", "queue", "threading"],
         verified: "asyncio",
         colours: true,
         names: "green-names",

@@ -220,6 +220,16 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-itempool.md"),
     },
     Rule {
+        name: "green-local",
+        plan: rules::green_local::plan,
+        page: include_str!("../../../docs/rules/green-local.md"),
+    },
+    Rule {
+        name: "green-lock",
+        plan: rules::green_lock::plan,
+        page: include_str!("../../../docs/rules/green-lock.md"),
+    },
+    Rule {
         name: "green-names",
         plan: rules::green_names::plan,
         page: include_str!("../../../docs/rules/green-names.md"),
@@ -253,6 +263,11 @@ pub const RULES: &[Rule] = &[
         name: "green-spawn",
         plan: rules::green_spawn::plan,
         page: include_str!("../../../docs/rules/green-spawn.md"),
+    },
+    Rule {
+        name: "green-thread",
+        plan: rules::green_thread::plan,
+        page: include_str!("../../../docs/rules/green-thread.md"),
     },
     Rule {
         name: "green-timeout",

@@ -52,7 +52,7 @@ pub(crate) fn bind(program: &Program<'_>, changes: &mut [Change]) {
 }
 
 /// The part that each file belongs to: files that hold code of each other belong to one.
-fn parts(program: &Program<'_>) -> Vec<usize> {
+pub(crate) fn parts(program: &Program<'_>) -> Vec<usize> {
     let linked = &program.flow.linked;
     let mut parents: Vec<usize> = (0..linked.modules.len()).collect();
     for (index, module) in linked.modules.iter().enumerate() {

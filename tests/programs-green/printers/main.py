@@ -1,4 +1,4 @@
-# moves: with --unsafe
+# moves: fully
 """Two printers that share a tray."""
 
 import eventlet

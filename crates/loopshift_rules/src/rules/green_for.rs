@@ -8,6 +8,7 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::code::own;
 use super::green::{anchor, awaited, helper, is_coloured};
+use crate::catalog::Api;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-for";
@@ -45,7 +46,10 @@ fn items(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Items> {
             Value::Object(class, _) => {
                 let class = cx.program.flow.text(class);
                 let row = cx.catalog.member(class, "__next__");
-                let waits = cx.recipe.moves(class) && row.is_some_and(|row| row.suspends);
+                // Queues of asyncio can't be iterated over: what takes their items has a rule of its own.
+                let is_queue = |row: &Api| row.rule.as_deref() == Some("green-queue");
+                let waits =
+                    cx.recipe.moves(class) && row.is_some_and(|row| row.suspends && !is_queue(row));
                 waits.then(|| format!("{class}.__next__"))
             }
             _ => None,

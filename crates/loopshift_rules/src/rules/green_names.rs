@@ -1,14 +1,15 @@
 //! APIs of green threads that have a counterpart in asyncio one to one, by the rows of the catalog.
 
-use loopshift_engine::change::Change;
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::facts::Cause;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Alias, AnyNodeRef, Stmt};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::green::{named, owners};
+use super::green::{made_in_loop, named, owners};
 use super::shared::number;
-use crate::catalog::{Api, Kind, Target};
+use crate::catalog::{Api, Kind, Part, Target};
 use crate::context::{Context, View};
 use crate::registry::rule;
 
@@ -36,7 +37,12 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         if spoken || api.forms(Target::Asyncio).is_empty() {
             continue;
         }
-        let mut change = match named(cx, &owners, use_, api, view, RULE) {
+        let early = match api.kind {
+            Kind::Class if is_of_asyncio(api) => made_in_loop(cx, use_.place).err(),
+            _ => None,
+        };
+        let replaced = early.map_or_else(|| named(cx, &owners, use_, api, view, RULE), Err);
+        let mut change = match replaced {
             Ok(change) => change,
             Err(reason) => {
                 changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
@@ -51,11 +57,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                     .first()
                     .is_none_or(|it| number(it) == Some(0.0))
             });
-        let in_loop = view
-            .tree
-            .around(use_.place.range)
-            .any(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
-        if yields && in_loop {
+        if yields && polls(cx, view, use_.place) {
             change.caveat("a loop that only gives way lets what waits for input go on at each turn; green threads do so less often");
         }
         changes.push(change);
@@ -122,4 +124,49 @@ fn imports(cx: &Context<'_>, changes: &mut Vec<Change>) {
             changes.push(change);
         }
     }
+}
+
+/// Whether a loop gives way again and again until something happens.
+fn polls(cx: &Context<'_>, view: &View<'_>, place: Place) -> bool {
+    let innermost = view.tree.around(place.range).find_map(|node| match node {
+        AnyNodeRef::StmtFor(_) => Some((node, false)),
+        AnyNodeRef::StmtWhile(_) => Some((node, true)),
+        _ => None,
+    });
+    let Some((node, is_while)) = innermost else {
+        return false;
+    };
+    let func = cx.program.function_at(place);
+    let waits_besides = cx.facts().causes(func).iter().any(|cause| match cause {
+        Cause::Api { place: at, .. } | Cause::Call { place: at, .. } => {
+            at.file == place.file
+                && node.range().contains_range(at.range)
+                && !at.range.contains_range(place.range)
+        }
+        _ => false,
+    });
+    (is_while && !waits_besides) || waits_for_input(cx)
+}
+
+/// Whether the program may wait for input at all.
+fn waits_for_input(cx: &Context<'_>) -> bool {
+    let words = [
+        "socket",
+        "select",
+        "subprocess",
+        "server",
+        "pywsgi",
+        "wsgi",
+        "listen",
+        "urllib",
+        "requests",
+        "http",
+    ];
+    words.iter().any(|word| cx.mentions(word))
+}
+
+/// Whether what takes its place is asyncio's own.
+fn is_of_asyncio(api: &Api) -> bool {
+    let first = api.forms(Target::Asyncio).first();
+    first.is_some_and(|form| matches!(form.template.parts.first(), Some(Part::Import { .. })))
 }

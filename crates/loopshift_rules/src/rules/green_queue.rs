@@ -1,66 +1,301 @@
 //! Queues of green threads become queues of asyncio, whose size `None` is no size, and whose size 0 is no limit.
 
-use loopshift_engine::change::Change;
-use loopshift_engine::uses::Use;
-use loopshift_python::Ranged;
-use loopshift_python::ast::Expr;
-use loopshift_python::edit::{Edit, Piece};
+mod exceptions;
+mod iteration;
 
-use super::shared::number;
-use crate::catalog::Api;
-use crate::context::{Context, View};
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
+
+use super::green::{anchor, bracketed, helper, helper_for, made_in_loop, owners};
+use super::objects::{Mention, mention, receiver};
+use super::shared::{is_statement, number};
+use crate::catalog::{Api, Kind};
+use crate::context::{Bound, Context, View};
 
 const RULE: &str = "green-queue";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let owners = owners(cx);
     for (use_, api, view) in cx.uses_for(RULE) {
         changes.push(
-            queue(cx, use_, api, view)
+            moved(cx, &owners, use_, api, view)
                 .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
         );
     }
+    iteration::plan(cx, changes);
+    exceptions::plan(cx, changes);
 }
 
-fn queue<'c>(
+fn moved<'c>(
+    cx: &Context<'c>,
+    owners: &FxHashMap<Place, FuncId>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    match api.kind {
+        Kind::Class => class(cx, use_, api, view),
+        Kind::Exception => exceptions::named(use_, view),
+        _ => member(cx, owners, use_, api, view),
+    }
+}
+
+/// Whether objects of a class are queues that are moved.
+fn is_queue(cx: &Context<'_>, class: &str) -> bool {
+    let row = cx.catalog.get(class);
+    row.is_some_and(|row| row.rule.as_deref() == Some(RULE) && row.kind == Kind::Class)
+}
+
+/// The name of the class in asyncio. A channel has none.
+fn counterpart(api: &str) -> Option<&'static str> {
+    match api.rsplit('.').next()? {
+        "Channel" => None,
+        "PriorityQueue" => Some("PriorityQueue"),
+        "LifoQueue" => Some("LifoQueue"),
+        _ => Some("Queue"),
+    }
+}
+
+fn class<'c>(
     cx: &Context<'c>,
     use_: &Use,
     api: &'c Api,
     view: &'c View<'c>,
 ) -> Result<Change, String> {
-    let (call, bound) = cx.direct_call(use_, api, view)?;
-    if !bound.only(&["maxsize"]) {
-        return Err("it is given more than a size: a queue of asyncio starts empty".to_owned());
-    }
-    let eventlet = use_.api.starts_with("eventlet.");
-    let unbounded = |size: f64| size < 0.0 || (size == 0.0 && !eventlet);
-    let size: Vec<Piece> = match bound.get("maxsize") {
-        None | Some(Expr::NoneLiteral(_)) => Vec::new(),
-        Some(size) => match number(size) {
-            Some(size) if unbounded(size) => Vec::new(),
-            Some(0.0) => {
-                return Err(
-                    "its size 0 means that `put` waits for a `get`; in asyncio it means no limit"
-                        .to_owned(),
-                );
-            }
-            Some(_) => vec![Piece::Source(size.range())],
-            None if eventlet => {
-                return Err(
-                    "its size is not written here: 0 would mean that `put` waits for a `get`"
-                        .to_owned(),
-                );
-            }
-            None => vec!["(".into(), Piece::Source(size.range()), ") or 0".into()],
-        },
+    let channel = helper("Channel").ok_or("a helper is missing")?;
+    let name: Vec<Piece> = match counterpart(&use_.api) {
+        Some(name) => vec![asyncio(), format!(".{name}").into()],
+        None => vec![Piece::Helper(channel)],
     };
-    let message = format!("`{}` becomes `asyncio.Queue`", use_.api);
+    let message = match counterpart(&use_.api) {
+        Some(name) => format!("`{}` becomes `asyncio.{name}`", use_.api),
+        None => format!("`{}` becomes a class of the module", use_.api),
+    };
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
-    let mut text = loopshift_python::edit::pieces("{@asyncio}.Queue(", &[]);
-    text.extend(size);
-    text.push(")".into());
+    match mention(cx, view, use_.place.range) {
+        Mention::Call(_) => {}
+        Mention::Annotation(_) | Mention::Test | Mention::Factory(_) if use_.only => {
+            let range = use_.place.range;
+            change.edit(Edit::Replace {
+                range,
+                pieces: name,
+            });
+            return Ok(change);
+        }
+        _ => return Err("the class is neither called nor named in an annotation".to_owned()),
+    }
+    let (call, bound) = cx.direct_call(use_, api, view)?;
+    made_in_loop(cx, use_.place)?;
+    let mut text = match size(cx, view, use_, &bound, &mut change)? {
+        Some(size) => [name, vec!["(".into()], size, vec![")".into()]].concat(),
+        None => vec![Piece::Helper(channel), "()".into()],
+    };
+    if let Some(items) = bound.get("items") {
+        if bound
+            .get("maxsize")
+            .is_some_and(|it| !it.is_none_literal_expr())
+        {
+            return Err("it has a size and items to begin with, which may not fit".to_owned());
+        }
+        let filled = helper("filled").ok_or("a helper is missing")?;
+        text.splice(0..0, [Piece::Helper(filled), "(".into()]);
+        text.extend([", ".into(), Piece::Source(items.range()), ")".into()]);
+    }
+    if bound.get("unfinished_tasks").is_some() {
+        return Err("a queue of asyncio counts its unfinished tasks itself".to_owned());
+    }
     change.edit(Edit::Replace {
         range: call.range(),
         pieces: text,
     });
     Ok(change)
+}
+
+fn asyncio() -> Piece {
+    pieces("{@asyncio}", &[]).remove(0)
+}
+
+/// What stands for the size. None where it makes a channel.
+fn size(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    use_: &Use,
+    bound: &Bound<'_>,
+    change: &mut Change,
+) -> Result<Option<Vec<Piece>>, String> {
+    if counterpart(&use_.api).is_none() {
+        return Ok(None);
+    }
+    // The queues of `eventlet.green.Queue` are those of the standard library.
+    let channels = use_.api.starts_with("eventlet.") && !use_.api.contains(".green.");
+    let Some(size) = bound.get("maxsize").filter(|it| !it.is_none_literal_expr()) else {
+        return Ok(Some(Vec::new()));
+    };
+    if let Some(size) = number(size)
+        && size <= 0.0
+    {
+        let channel = size == 0.0 && channels;
+        if channel && counterpart(&use_.api) != Some("Queue") {
+            return Err("its size 0 means that `put` waits for a `get`".to_owned());
+        }
+        return Ok((!channel).then(Vec::new));
+    }
+    let mut values = cx.program.values_at(view.place(size)).peekable();
+    let known = number(size).is_some()
+        || (values.peek().is_some() && values.all(|it| matches!(it, Value::Int(it) if it > 0)));
+    if known {
+        return Ok(Some(vec![Piece::Source(size.range())]));
+    }
+    if channels {
+        change.caveat(
+            "its size may be 0, with which `put` waits for a `get`; in asyncio it means no limit",
+        );
+    }
+    Ok(Some(vec![
+        "(".into(),
+        Piece::Source(size.range()),
+        ") or 0".into(),
+    ]))
+}
+
+/// The methods that are the same, and wait for nothing.
+const SAME: &[&str] = &[
+    "put_nowait",
+    "get_nowait",
+    "qsize",
+    "empty",
+    "full",
+    "task_done",
+];
+
+fn member<'c>(
+    cx: &Context<'c>,
+    owners: &FxHashMap<Place, FuncId>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    let method = use_.api.rsplit('.').next().unwrap_or_default();
+    if !use_.only && !is_of_queues(cx, use_.place, method) {
+        return Err("it is called on what may be something else".to_owned());
+    }
+    let queue = receiver(view, use_.place.range).ok_or("its queue was not found")?;
+    let message = format!("`{method}` of a queue");
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    if SAME.contains(&method) {
+        return Ok(change);
+    }
+    if method == "maxsize" {
+        let text = pieces("({0}.maxsize or None)", &[Piece::Source(queue.range())]);
+        change.edit(Edit::Replace {
+            range: use_.place.range,
+            pieces: text,
+        });
+        return Ok(change);
+    }
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function")?;
+    let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+    let text = match method {
+        "get" | "put" => transfer(cx, method, queue, &bound)?,
+        "join" => join(cx, view, call, queue, &bound)?,
+        _ => return Err("queues of asyncio have nothing like it".to_owned()),
+    };
+    if matches!(&text[0], Piece::Text(text) if text.starts_with("await ")) {
+        let owner = owners.get(&view.place(call));
+        let owner = owner.ok_or("the function that waits was not found")?;
+        change.requires.push(anchor(cx, *owner));
+    }
+    let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+    change.edit(Edit::Replace {
+        range: call.range(),
+        pieces: bracketed(view, expr, text),
+    });
+    Ok(change)
+}
+
+/// Whether all that stands there is this method of queues.
+fn is_of_queues(cx: &Context<'_>, place: Place, method: &str) -> bool {
+    cx.program.values_at(place).all(|value| match value {
+        Value::ExternalBound(sym, _) => {
+            let name = cx.program.flow.text(sym);
+            let class = name
+                .strip_suffix(method)
+                .and_then(|it| it.strip_suffix('.'));
+            class.is_some_and(|class| is_queue(cx, class))
+        }
+        _ => false,
+    })
+}
+
+/// `get` and `put`: with all their arguments a helper.
+fn transfer(
+    cx: &Context<'_>,
+    method: &str,
+    queue: &Expr,
+    bound: &Bound<'_>,
+) -> Result<Vec<Piece>, String> {
+    let item = bound.get("item").map(|item| Piece::Source(item.range()));
+    let blocks = match bound.get("block") {
+        None => Some(true),
+        Some(Expr::BooleanLiteral(it)) => Some(it.value),
+        Some(_) => None,
+    };
+    let timeout = bound.get("timeout").filter(|it| !it.is_none_literal_expr());
+    let plain = match (blocks, timeout) {
+        (Some(true), None) => Some(("await ", "")),
+        (Some(false), _) => Some(("", "_nowait")),
+        _ => None,
+    };
+    if let Some((before, after)) = plain {
+        let mut text: Vec<Piece> = vec![before.into(), Piece::Source(queue.range())];
+        text.push(format!(".{method}{after}(").into());
+        text.extend(item);
+        text.push(")".into());
+        return Ok(text);
+    }
+    let name = format!("queue_{method}");
+    let helper = helper_for(cx.settings, &name).ok_or("a helper is missing")?;
+    let mut text: Vec<Piece> = vec!["await ".into(), Piece::Helper(helper), "(".into()];
+    text.push(Piece::Source(queue.range()));
+    if let Some(item) = item {
+        text.extend([", ".into(), item]);
+    }
+    if let (None, Some(block)) = (blocks, bound.get("block")) {
+        text.extend([", ".into(), Piece::Source(block.range())]);
+    }
+    if let Some(timeout) = timeout {
+        text.extend([", timeout=".into(), Piece::Source(timeout.range())]);
+    }
+    text.push(")".into());
+    Ok(text)
+}
+
+/// `join`, which of gevent's queues says whether all was done in time.
+fn join(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    queue: &Expr,
+    bound: &Bound<'_>,
+) -> Result<Vec<Piece>, String> {
+    let source = Piece::Source(queue.range());
+    let timeout: Option<TextRange> = bound.get("timeout").map(Ranged::range);
+    if timeout.is_none() && is_statement(view, call) {
+        return Ok(vec!["await ".into(), source, ".join()".into()]);
+    }
+    let helper = helper_for(cx.settings, "queue_join").ok_or("a helper is missing")?;
+    let mut text: Vec<Piece> = vec!["await ".into(), Piece::Helper(helper), "(".into(), source];
+    if let Some(timeout) = timeout {
+        text.extend([", timeout=".into(), Piece::Source(timeout)]);
+    }
+    text.push(")".into());
+    Ok(text)
 }

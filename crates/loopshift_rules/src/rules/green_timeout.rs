@@ -1,59 +1,127 @@
-//! `with Timeout(seconds)` becomes `async with asyncio.timeout(seconds)`.
+//! Timeouts of green threads.
 //!
-//! The old timeout is raised where the code waits, and is no `Exception`; the new one is raised at the end of the block, and
-//! is the builtin `TimeoutError`, which other code raises, too. So its handler asks whether it was this timeout.
+//! A green thread's timeout is raised where the code waits, and is no `Exception`; that of asyncio is raised at the end of
+//! its block, and is the builtin `TimeoutError`, which other code raises, too. Where the program can't tell, a timeout
+//! becomes `asyncio.timeout`. Where it could, all timeouts of the program become objects of a class that is written into
+//! it, and that behaves as the old one.
 
-use loopshift_engine::change::Change;
+mod exact;
+mod home;
+mod inside;
+mod plain;
+
+use std::collections::BTreeMap;
+
+use loopshift_engine::change::{Change, Place};
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{
-    AnyNodeRef, CmpOp, ExceptHandler, ExceptHandlerExceptHandler, Expr, ExprCall, Stmt, StmtTry,
-    StmtWith,
-};
-use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::TextRange;
+use loopshift_python::ast::{AnyNodeRef, ExceptHandlerExceptHandler};
+use loopshift_python::edit::{Edit, Piece, pieces};
 
-use super::code::{Reach, called_within, definition, own};
-use super::green::is_coloured;
-use super::timeouts::item_of;
-use crate::catalog::Api;
+use super::code::{Reach, called_within};
+use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
+use crate::whole::parts;
 
 const RULE: &str = "green-timeout";
 
-/// The names that the scope may get.
-const NAMES: &[&str] = &["scope", "timeout_scope", "_scope"];
+/// A use that the rule speaks for.
+type Found<'c> = (&'c Use, &'c Api, &'c View<'c>);
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    let uses: Vec<_> = cx.uses_for(RULE).collect();
-    if uses.is_empty() {
+    let mut by_part: BTreeMap<usize, Vec<Found<'_>>> = BTreeMap::new();
+    let mut uses = cx.uses_for(RULE).peekable();
+    if uses.peek().is_none() {
         return;
     }
-    let reach = Reach::new(cx);
-    for (use_, api, view) in uses {
-        // What handlers catch moves with the block that they belong to.
-        if in_handler(view, use_) {
-            continue;
-        }
-        changes.push(
-            block(cx, &reach, use_, api, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
+    // What belongs together moves together, and so in one way.
+    let parts = parts(cx.program);
+    for found in uses {
+        let part = parts[found.0.place.file.0 as usize];
+        by_part.entry(part).or_default().push(found);
     }
-    let covered: Vec<_> = changes
-        .iter()
-        .filter(|change| change.rule == RULE && change.declined.is_none())
-        .flat_map(|change| change.covers.iter().copied())
-        .collect();
-    for (use_, _, view) in cx.uses_for(RULE) {
-        if in_handler(view, use_) && !covered.contains(&use_.place) {
-            let reason = "no timeout that it catches was found in its `try`";
-            changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
+    let reach = Reach::new(cx);
+    for (part, uses) in by_part {
+        let files = |file: usize| parts[file] == part;
+        let raising = raising(cx, &files);
+        match simple(cx, &reach, &uses, &raising) {
+            Ok(list) => changes.extend(list),
+            Err(_) => exact::plan(cx, &reach, &uses, &files, !raising.is_empty(), changes),
         }
     }
 }
 
-fn in_handler(view: &View<'_>, use_: &Use) -> bool {
-    handler_of(view, use_.place.range).is_some()
+/// All timeouts in the plain form.
+///
+/// # Errors
+/// Why one of them has none.
+fn simple(
+    cx: &Context<'_>,
+    reach: &Reach,
+    uses: &[Found<'_>],
+    raising: &[Place],
+) -> Result<Vec<Change>, String> {
+    let mut out = Vec::new();
+    let mut caught: Vec<Place> = Vec::new();
+    for (use_, api, view) in uses {
+        // What handlers catch moves with the block that they belong to.
+        if handler_of(view, use_.place.range).is_some() {
+            continue;
+        }
+        let change = match (api.kind, last(&use_.api)) {
+            (Kind::Exception, _) => {
+                let change = plain::block(cx, reach, use_, api, view)?;
+                let around = change.covers.iter().filter_map(|place| {
+                    let handler = handler_of(view, place.range)?;
+                    view.tree.parent(handler)
+                });
+                for node in around {
+                    reaches(cx, reach, view.place(node), raising)?;
+                }
+                change
+            }
+            (_, "with_timeout") => with_timeout(cx, use_, api, view, None)?,
+            (_, "is_timeout") => is_timeout(use_, view, None)?,
+            _ => return Err("it is a method of a timeout".to_owned()),
+        };
+        caught.extend(change.covers.iter().copied());
+        out.push(change);
+    }
+    for (use_, _, view) in uses {
+        let Some(handler) = handler_of(view, use_.place.range) else {
+            continue;
+        };
+        if caught.contains(&use_.place) {
+            continue;
+        }
+        // Nothing but what waits for a while raises it, and then asyncio's own.
+        if raising.is_empty() || view.tree.expr_at(use_.place.range).is_none() {
+            return Err("no timeout that it catches was found in its `try`".to_owned());
+        }
+        first_to_catch(view, handler)?;
+        let message = format!("`{}` becomes `TimeoutError`", use_.api);
+        let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+        change.edit(Edit::Replace {
+            range: use_.place.range,
+            pieces: timeout_error(cx),
+        });
+        out.push(change);
+    }
+    Ok(out)
+}
+
+/// The last part of a name.
+fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// The exception of asyncio's own timeouts.
+fn timeout_error(cx: &Context<'_>) -> Vec<Piece> {
+    if cx.settings.python_has(3, 11) {
+        vec!["TimeoutError".into()]
+    } else {
+        pieces("{@asyncio}.TimeoutError", &[])
+    }
 }
 
 /// The handler whose type stands at a range.
@@ -69,352 +137,63 @@ fn handler_of<'v>(view: &View<'v>, range: TextRange) -> Option<&'v ExceptHandler
     }
 }
 
-/// What happens when the time is over.
-enum Expiry<'v> {
-    /// The timeout itself is raised.
-    Raises,
-    /// Nothing: the block ends.
-    Silent,
-    /// Another exception is raised.
-    Other(&'v Expr),
-}
-
-fn block<'c>(
-    cx: &Context<'c>,
-    reach: &Reach,
-    use_: &Use,
-    api: &'c Api,
-    view: &'c View<'c>,
-) -> Result<Change, String> {
-    if !cx.settings.python_has(3, 11) {
-        return Err("`asyncio.timeout` needs Python 3.11".to_owned());
-    }
-    let (call, bound) = cx.direct_call(use_, api, view)?;
-    let with = with_of(view, call)
-        .ok_or("it is made apart from the `with` that enters it, or is one of several there")?;
-    let owner = cx.program.function_at(use_.place);
-    if !is_coloured(cx, owner) {
-        return Err("nothing in its function waits, so that it never ends a wait".to_owned());
-    }
-    let expiry = match bound.get("exception") {
-        None => Expiry::Raises,
-        Some(Expr::BooleanLiteral(it)) if !it.value => Expiry::Silent,
-        Some(Expr::NoneLiteral(_)) => Expiry::Raises,
-        Some(expr @ (Expr::Name(_) | Expr::Attribute(_) | Expr::Call(_))) => Expiry::Other(expr),
-        Some(_) => return Err("its text would be lost with it".to_owned()),
+/// A `TimeoutError` is an `Exception`: no handler before this one may catch it.
+fn first_to_catch(view: &View<'_>, handler: &ExceptHandlerExceptHandler) -> Result<(), String> {
+    let Some(AnyNodeRef::StmtTry(it)) = view.tree.parent(handler) else {
+        return Ok(());
     };
-    let other = matches!(expiry, Expiry::Other(_));
-    catches_inside(cx, reach, view, with, other)?;
-    let message = format!("`{}` becomes `asyncio.timeout`", use_.api);
-    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
-    let handling = match expiry {
-        Expiry::Raises => handling(cx, view, with, &mut change)?,
-        Expiry::Silent | Expiry::Other(_) => None,
-    };
-    if matches!(expiry, Expiry::Raises) && handling.is_none() {
-        return Err(
-            "its handler was not found around it, and what catches it elsewhere catches another exception then"
-                .to_owned(),
-        );
-    }
-    let name = scope_name(view, with)?;
-    let seconds = bound.get("seconds").map(Ranged::range);
-    let head = TextRange::new(with.start(), call.start());
-    change.edit(Edit::replace(head, "async with ", &[]));
-    let limit = seconds.map_or(Piece::from("None"), Piece::Source);
-    change.edit(Edit::replace(
-        call.range(),
-        "{@asyncio}.timeout({0})",
-        &[limit],
-    ));
-    if with.items[0].optional_vars.is_none() {
-        let alias = format!(" as {name}");
-        change.edit(Edit::insert(call.end(), "{0}", &[alias.into()]));
-    }
-    let asks = format!("    if not {name}.expired():");
-    match (expiry, handling) {
-        (Expiry::Raises, Some(handling)) => ask(view, &name, handling, &mut change)?,
-        (Expiry::Raises, None) => {}
-        (Expiry::Silent, _) => around(view, with, vec![asks.into()], &mut change)?,
-        (Expiry::Other(expr), _) => {
-            let mut raise: Vec<Piece> = vec!["    raise ".into()];
-            raise.extend([Piece::Source(expr.range()), " from None".into()]);
-            let lines = vec![asks.into()];
-            around_raising(view, with, lines, raise, &mut change)?;
-        }
-    }
-    Ok(change)
-}
-
-/// The `with` whose only item is the call.
-fn with_of<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<&'v StmtWith> {
-    let (with, _) = item_of(view, call)?;
-    (with.items.len() == 1 && !with.is_async).then_some(with)
-}
-
-/// The name of the scope: that of the old timeout, or a fresh one.
-fn scope_name(view: &View<'_>, with: &StmtWith) -> Result<String, String> {
-    match with.items[0].optional_vars.as_deref() {
-        Some(Expr::Name(name)) => Ok(name.id.to_string()),
-        Some(_) => Err("it is bound to more than a name".to_owned()),
-        None => NAMES
-            .iter()
-            .find(|name| view.is_fresh(name))
-            .map(|name| (*name).to_owned())
-            .ok_or_else(|| "all names for its scope are taken".to_owned()),
-    }
-}
-
-/// Handlers inside of the block, in the functions that it calls too, would have caught the timeout, and don't any more.
-fn catches_inside(
-    cx: &Context<'_>,
-    reach: &Reach,
-    view: &View<'_>,
-    with: &StmtWith,
-    other: bool,
-) -> Result<(), String> {
-    // An exception of the program's own may be what any handler is for.
-    let catches = |view: &View<'_>, node: AnyNodeRef<'_>| {
-        (other && node.is_except_handler_except_handler()) || catches(cx, view, node)
-    };
-    let here = own(&with.body).into_iter().any(|node| catches(view, node));
-    let called = reach.from(called_within(cx, view.place(with)));
-    let there = called.into_iter().any(|func| {
-        definition(cx, func)
-            .is_some_and(|(view, def)| own(&def.body).into_iter().any(|node| catches(view, node)))
+    let mut before = it.handlers.iter().take_while(|other| {
+        let loopshift_python::ast::ExceptHandler::ExceptHandler(other) = other;
+        other.range != handler.range
     });
-    if here || there {
-        return Err(
-            "a handler inside of the block catches timeouts, which come at its end then".to_owned(),
-        );
+    if before.any(plain::may_catch_timeout_error) {
+        return Err("a handler before it would catch `TimeoutError`".to_owned());
     }
     Ok(())
 }
 
-fn catches(cx: &Context<'_>, view: &View<'_>, node: AnyNodeRef<'_>) -> bool {
-    let AnyNodeRef::ExceptHandlerExceptHandler(handler) = node else {
-        return false;
-    };
-    let Some(types) = handler.type_.as_deref() else {
-        return false;
-    };
-    let names = |expr: &Expr| {
-        let api = cx.api_of(view, expr);
-        api.is_some_and(|api| {
-            cx.catalog
-                .get(api)
-                .is_some_and(|row| row.rule.as_deref() == Some(RULE))
-        })
-    };
-    match types {
-        Expr::Tuple(tuple) => tuple.elts.iter().any(names),
-        expr => names(expr),
-    }
-}
+/// What waits for a while and raises a timeout of the library where that is over.
+const RAISING: &[&str] = &[
+    "gevent.Greenlet.get",
+    "gevent.event.AsyncResult.get",
+    "gevent.event.AsyncResult.get_nowait",
+    "gevent.event.AsyncResult.result",
+    "gevent.killall",
+];
 
-/// The handler of the `try` around a block that catches its timeout.
-fn handling<'v>(
-    cx: &Context<'_>,
-    view: &View<'v>,
-    with: &StmtWith,
-    change: &mut Change,
-) -> Result<Option<&'v ExceptHandlerExceptHandler>, String> {
-    let Some(around) = try_around(view, with) else {
-        return Ok(None);
-    };
-    let mut found = None;
-    for handler in &around.handlers {
-        let ExceptHandler::ExceptHandler(handler) = handler;
-        let Some(types) = handler.type_.as_deref() else {
+/// The calls of it.
+fn raising(cx: &Context<'_>, files: &impl Fn(usize) -> bool) -> Vec<Place> {
+    let mut out = Vec::new();
+    for use_ in cx.uses.iter().filter(|use_| RAISING.contains(&&*use_.api)) {
+        let view = cx
+            .view(use_.place.file)
+            .filter(|view| files(view.file.0 as usize));
+        let Some((view, api)) = view.zip(cx.catalog.get(&use_.api)) else {
             continue;
         };
-        if catches(cx, view, AnyNodeRef::ExceptHandlerExceptHandler(handler)) {
-            if types.is_tuple_expr() {
-                return Err("its handler catches other exceptions as well".to_owned());
-            }
-            change.covers.push(view.place(types));
-            found = Some(handler);
-        }
-    }
-    let Some(handler) = found else {
-        return Ok(None);
-    };
-    if around.handlers.len() > 1 {
-        let before = around
-            .handlers
-            .iter()
-            .any(|other| other.start() < handler.start() && may_catch_timeout_error(other));
-        if before {
-            return Err("a handler before its own would catch `TimeoutError`".to_owned());
-        }
-        if around.handlers.iter().any(may_catch_timeout_error) {
-            change.caveat(
-                "a `TimeoutError` that the block raises itself is not caught by the handlers beside any more",
-            );
-        }
-    }
-    let mut timeouts = own(&around.body).into_iter().filter(|node| {
-        let AnyNodeRef::StmtWith(it) = node else {
-            return false;
+        let Some(call) = view.call_of(use_.place.range) else {
+            continue;
         };
-        it.items.iter().any(|item| {
-            matches!(&item.context_expr, Expr::Call(call) if cx.api_of(view, &call.func)
-                .and_then(|api| cx.catalog.get(api))
-                .is_some_and(|row| row.rule.as_deref() == Some(RULE)))
-        })
-    });
-    if timeouts.nth(1).is_some() {
-        return Err("its handler is that of several timeouts".to_owned());
-    }
-    Ok(Some(handler))
-}
-
-/// Whether a handler may catch the builtin `TimeoutError`, by its name.
-fn may_catch_timeout_error(handler: &ExceptHandler) -> bool {
-    let ExceptHandler::ExceptHandler(handler) = handler;
-    let catches = |expr: &Expr| match expr {
-        Expr::Name(name) => matches!(
-            name.id.as_str(),
-            "Exception"
-                | "BaseException"
-                | "OSError"
-                | "IOError"
-                | "EnvironmentError"
-                | "TimeoutError"
-        ),
-        Expr::Attribute(it) => matches!(it.attr.as_str(), "error" | "timeout"),
-        _ => true,
-    };
-    match handler.type_.as_deref() {
-        None => true,
-        Some(Expr::Tuple(tuple)) => tuple.elts.iter().any(catches),
-        Some(expr) => catches(expr),
-    }
-}
-
-/// The innermost `try` whose body holds the statement.
-fn try_around<'v>(view: &View<'v>, with: &StmtWith) -> Option<&'v StmtTry> {
-    for node in view.tree.around(with.range()) {
-        match node {
-            AnyNodeRef::StmtTry(it) => {
-                let body = it
-                    .body
-                    .iter()
-                    .any(|stmt| stmt.range().contains_range(with.range()));
-                if body && !it.handlers.is_empty() {
-                    return Some(it);
-                }
-            }
-            AnyNodeRef::StmtFunctionDef(_) => return None,
-            _ => {}
+        let given = cx
+            .bind(api, call)
+            .is_ok_and(|bound| bound.get("timeout").is_some() || bound.get("block").is_some());
+        if given || use_.api.ends_with("_nowait") {
+            out.push(view.place(call));
         }
     }
-    None
+    out
 }
 
-/// Makes a handler ask whether it was this timeout.
-fn ask(
-    view: &View<'_>,
-    name: &str,
-    handler: &ExceptHandlerExceptHandler,
-    change: &mut Change,
-) -> Result<(), String> {
-    let (Some(types), Some(first)) = (handler.type_.as_deref(), handler.body.first()) else {
-        return Err("its handler has no type".to_owned());
-    };
-    let test = format!("{name}.expired()");
-    let mut end = types.end();
-    if let Some(alias) = &handler.name {
-        let asked = identity_test(first, alias.as_str(), name)
-            .ok_or("its handler looks at the exception, which is another one then")?;
-        let uses = own(&handler.body).into_iter().filter(
-            |node| matches!(node, AnyNodeRef::ExprName(it) if it.id.as_str() == alias.as_str()),
-        );
-        if uses.count() > 1 {
-            return Err("its handler looks at the exception, which is another one then".to_owned());
-        }
-        end = alias.end();
-        change.edit(Edit::replace(asked, "not {0}", &[test.into()]));
-    } else {
-        begins_line(view, first)?;
-        let text = format!("if not {test}:\n    raise\n");
-        change.edit(Edit::insert(first.start(), "{0}", &[text.into()]));
+/// A handler of a timeout that asks whose it was can't be that of such calls as well.
+fn reaches(cx: &Context<'_>, reach: &Reach, place: Place, raising: &[Place]) -> Result<(), String> {
+    let within =
+        |other: &Place| other.file == place.file && place.range.contains_range(other.range);
+    let called = reach.from(called_within(cx, place));
+    let there = |other: &Place| called.contains(&cx.program.function_at(*other));
+    if raising.iter().any(|other| within(other) || there(other)) {
+        return Err("its handler catches what other calls raise, too".to_owned());
     }
-    let range = TextRange::new(types.start(), end);
-    change.edit(Edit::replace(range, "TimeoutError", &[]));
     Ok(())
 }
 
-/// The test of `if caught is not timeout: raise`.
-fn identity_test(stmt: &Stmt, caught: &str, timeout: &str) -> Option<TextRange> {
-    let Stmt::If(it) = stmt else { return None };
-    let Expr::Compare(compare) = &*it.test else {
-        return None;
-    };
-    let is_name =
-        |expr: &Expr, name: &str| matches!(expr, Expr::Name(it) if it.id.as_str() == name);
-    let [right] = &compare.comparators[..] else {
-        return None;
-    };
-    let both = (is_name(&compare.left, caught) && is_name(right, timeout))
-        || (is_name(&compare.left, timeout) && is_name(right, caught));
-    let raises = matches!(&it.body[..], [Stmt::Raise(raise)] if raise.exc.is_none());
-    let plain = it.elif_else_clauses.is_empty() && compare.ops[..] == [CmpOp::IsNot];
-    (both && raises && plain).then(|| compare.range())
-}
-
-/// A statement behind the colon of its handler has no line of its own.
-fn begins_line(view: &View<'_>, stmt: &Stmt) -> Result<(), &'static str> {
-    let start = stmt.start().to_usize();
-    let line = view.source[..start].rfind('\n').map_or(0, |at| at + 1);
-    if view.source[line..start].trim().is_empty() {
-        Ok(())
-    } else {
-        Err("its handler stands on one line")
-    }
-}
-
-/// A `try` around the block, whose handler asks whether it was this timeout.
-fn around(
-    view: &View<'_>,
-    with: &StmtWith,
-    asks: Vec<Piece>,
-    change: &mut Change,
-) -> Result<(), String> {
-    wrap(view, with, vec![asks, vec!["        raise".into()]], change)
-}
-
-/// The same, and another exception is raised in its place.
-fn around_raising(
-    view: &View<'_>,
-    with: &StmtWith,
-    asks: Vec<Piece>,
-    raise: Vec<Piece>,
-    change: &mut Change,
-) -> Result<(), String> {
-    wrap(
-        view,
-        with,
-        vec![asks, vec!["        raise".into()], raise],
-        change,
-    )
-}
-
-fn wrap(
-    view: &View<'_>,
-    with: &StmtWith,
-    lines: Vec<Vec<Piece>>,
-    change: &mut Change,
-) -> Result<(), String> {
-    view.can_wrap(with.range())?;
-    let mut after = vec![pieces("except TimeoutError:", &[])];
-    after.extend(lines);
-    change.edit(Edit::Wrap(Wrap {
-        range: with.range(),
-        before: Vec::new(),
-        header: pieces("try:", &[]),
-        last: Vec::new(),
-        after,
-    }));
-    Ok(())
-}
+use exact::{is_timeout, with_timeout};

@@ -73,9 +73,6 @@ fn moved(
         return Err("the function around it does not become async".to_owned());
     }
     let mut change = Change::new(RULE, place, api, "`with` becomes `async with`");
-    change.caveat(
-        "waiters get the lock in the order in which they asked; a green thread that asks again at once gets it before them",
-    );
     let at: TextSize = with.start();
     change.edit(Edit::insert(at, "async ", &[]));
     Ok(change)

@@ -8,9 +8,9 @@ use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::arguments::inside;
-use super::green::helper;
+use super::green::helper_for;
 use crate::catalog::{Api, Form, Parameter, Part, Safety, Target, Template};
-use crate::context::{Bound, Context, View};
+use crate::context::{Bound, Context, Settings, View};
 
 /// The change of a use that the row of its API replaces; of a call its only edit replaces the whole call.
 ///
@@ -63,6 +63,7 @@ pub(crate) fn replace(
     }
     let written = |arguments: Option<TextRange>, parameters, argument: &dyn Fn(usize) -> _| {
         let source = Source {
+            settings: cx.settings,
             receiver,
             arguments,
             parameters,
@@ -98,7 +99,7 @@ pub(crate) fn replace(
             range: call.range(),
             pieces: written(Some(inside(call)), parameters, &argument)?,
         });
-    } else if let Some(name) = plain_name(&form.template) {
+    } else if let Some(name) = plain_name(&form.template, receiver, cx.settings) {
         // Passed on as a function: the same function under its new name.
         change.edit(Edit::Replace {
             range: use_.place.range,
@@ -147,6 +148,7 @@ pub(crate) fn called_later(
         _ => TextRange::empty(call.arguments.end()),
     };
     let source = Source {
+        settings: cx.settings,
         receiver,
         arguments: Some(rest),
         parameters,
@@ -174,6 +176,7 @@ fn dropped<'c>(api: &'c Api, bound: &Bound<'_>) -> Option<&'c str> {
 
 /// What the parts of a template stand for.
 struct Source<'s> {
+    settings: Settings,
     receiver: Option<TextRange>,
     arguments: Option<TextRange>,
     parameters: &'s [Parameter],
@@ -207,7 +210,7 @@ fn pieces(template: &Template, source: &Source<'_>) -> Option<Vec<Piece>> {
             }),
             Part::Receiver => Piece::Source(source.receiver?),
             Part::Arguments => Piece::Source(source.arguments?),
-            Part::Helper(name) => Piece::Helper(helper(name)?),
+            Part::Helper(name) => Piece::Helper(helper_for(source.settings, name)?),
             Part::Given(_) => return None,
         });
     }
@@ -215,12 +218,18 @@ fn pieces(template: &Template, source: &Source<'_>) -> Option<Vec<Piece>> {
 }
 
 /// The pieces before the brackets of a template that hands on its parameters as they come.
-fn plain_name(template: &Template) -> Option<Vec<Piece>> {
+fn plain_name(
+    template: &Template,
+    receiver: Option<TextRange>,
+    settings: Settings,
+) -> Option<Vec<Piece>> {
     let mut out = Vec::new();
     for part in &template.parts {
         match part {
+            // What is awaited is another function.
+            Part::Text(text) if text.starts_with("await ") => return None,
             Part::Text(text) => match text.split_once('(') {
-                Some((head, "")) => {
+                Some((head, "" | ")")) => {
                     out.push(Piece::from(head.to_owned()));
                     return Some(out);
                 }
@@ -231,7 +240,8 @@ fn plain_name(template: &Template) -> Option<Vec<Piece>> {
                 module: module.to_string().into(),
                 name: name.as_ref().map(|name| name.to_string().into()),
             })),
-            Part::Helper(name) => out.push(Piece::Helper(helper(name)?)),
+            Part::Receiver => out.push(Piece::Source(receiver?)),
+            Part::Helper(name) => out.push(Piece::Helper(helper_for(settings, name)?)),
             _ => return None,
         }
     }

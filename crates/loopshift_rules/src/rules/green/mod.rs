@@ -9,9 +9,13 @@ mod links;
 mod named;
 mod needs;
 
+use std::collections::BTreeSet;
+
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::facts::Colour;
-use loopshift_engine::ir::{FuncId, FunctionKind};
+use loopshift_engine::flow::MroEntry;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::{ClassId, FuncId, FunctionKind};
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::Piece;
 use loopshift_python::{Ranged, TextRange, TextSize};
@@ -20,7 +24,7 @@ use rustc_hash::FxHashMap;
 pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
 pub(crate) use entry::entry;
 pub(crate) use escaped::Escaped;
-pub(crate) use helpers::{helper, with_needs};
+pub(crate) use helpers::{helper, helper_for, timeouts, with_needs};
 pub(crate) use kept::{kept, only_of, task_of, waits};
 pub(crate) use links::{are_cut_short, are_followed};
 pub(crate) use named::{awaited, named};
@@ -45,6 +49,59 @@ pub(crate) fn anchor(cx: &Context<'_>, func: FuncId) -> Place {
 pub(crate) fn is_coloured(cx: &Context<'_>, func: FuncId) -> bool {
     let facts = cx.facts();
     matches!(facts.colour(func), Colour::Becomes(_)) || !facts.causes(func).is_empty()
+}
+
+/// What belongs to the event loop that there is when it is made, as all of asyncio's own did before Python 3.10, must be
+/// made inside of one.
+///
+/// # Errors
+/// Where it is not.
+pub(crate) fn made_in_loop(cx: &Context<'_>, place: Place) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    if cx.settings.python_has(3, 10) || runs_in_loop(cx, cx.program.function_at(place), &mut seen) {
+        return Ok(());
+    }
+    Err("before Python 3.10 it belongs to the event loop that there is when it is made, and there is none yet".to_owned())
+}
+
+fn runs_in_loop(cx: &Context<'_>, func: FuncId, seen: &mut BTreeSet<FuncId>) -> bool {
+    if cx.program.function(func).kind == FunctionKind::Module {
+        return false;
+    }
+    if is_coloured(cx, func) || !seen.insert(func) {
+        return true;
+    }
+    let sites = cx.callers.of(func).iter().map(|site| site.owner);
+    let mut owners: Vec<FuncId> = sites.collect();
+    if let Some(class) = cx.program.function(func).class
+        && cx.program.qualified_name(func).ends_with(".__init__")
+    {
+        owners.extend(makers(cx, class));
+    }
+    !owners.is_empty()
+        && owners
+            .into_iter()
+            .all(|owner| owner != FuncId::NONE && runs_in_loop(cx, owner, seen))
+}
+
+/// The functions that make objects of a class, or of one that derives from it.
+fn makers(cx: &Context<'_>, class: ClassId) -> Vec<FuncId> {
+    let flow = &cx.program.flow;
+    let makes = |value: Value| match value {
+        Value::Class(made) => {
+            let bases = &flow.mro[made.0 as usize];
+            made == class
+                || bases
+                    .iter()
+                    .any(|it| matches!(it, MroEntry::Class(it) if *it == class))
+        }
+        _ => false,
+    };
+    let calls = cx.program.calls().map(|(_, call)| call);
+    calls
+        .filter(|call| flow.values_of(call.callee).any(makes))
+        .map(|call| call.owner)
+        .collect()
 }
 
 /// Who makes each call.

@@ -1,8 +1,92 @@
-//! Events.
+//! Events, and results for many.
 
 use loopshift_python::edit::Helper;
 
-pub(super) const HELPERS: &[Helper] = &[Helper {
+pub(super) const HELPERS: &[Helper] = &[
+    Helper {
+        name: "_event_wait",
+        source: "\
+async def {name}(event, timeout=None):
+    \"\"\"Wait for an event; whether it was set in time.\"\"\"
+    try:
+        async with {@asyncio}.timeout(timeout):
+            return await event.wait()
+    except TimeoutError:
+        return False
+",
+    },
+    Helper {
+        name: "_AsyncResult",
+        source: "\
+class {name}:
+    \"\"\"A value or an error for all who wait for it. It may be set again.\"\"\"
+
+    def __init__(self):
+        self.value = None
+        self.exception = None
+        self._successful = False
+        self._waiters = []
+
+    def ready(self):
+        return self._successful or self.exception is not None
+
+    def successful(self):
+        return self._successful
+
+    def set(self, value=None):
+        self.value = value
+        self._successful = True
+        self._wake(self._waiters)
+
+    def set_exception(self, exception, exc_info=None):
+        self.exception = exception
+        self._wake(self._waiters)
+
+    def __call__(self, task):
+        if task.cancelled() or task.exception() is None:
+            self.set(None if task.cancelled() else task.result())
+        else:
+            self.set_exception(task.exception())
+
+    def _wake(self, waiters):
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait(self, timeout=None):
+        if not self.ready():
+            loop = {@asyncio}.get_running_loop()
+            waiter = loop.create_future()
+            self._waiters.append(waiter)
+            timer = None if timeout is None else loop.call_later(timeout, self._wake, [waiter])
+            try:
+                await waiter
+            finally:
+                self._waiters.remove(waiter)
+                if timer is not None:
+                    timer.cancel()
+        return self.value
+
+    async def get(self, block=True, timeout=None):
+        if block:
+            await self.wait(timeout)
+        if not self.ready():
+            plural = \"\" if timeout == 1 else \"s\"
+            raise {@asyncio}.TimeoutError(*[] if timeout is None else [f\"{{timeout}} second{{plural}}\"])
+        return self.get_nowait()
+
+    def get_nowait(self):
+        if self._successful:
+            return self.value
+        if self.exception is not None:
+            raise self.exception
+        raise {@asyncio}.TimeoutError
+",
+    },
+];
+
+/// The same where there is no `asyncio.timeout`.
+pub(super) const OLDER: &[Helper] = &[Helper {
     name: "_event_wait",
     source: "\
 async def {name}(event, timeout=None):

@@ -5,19 +5,33 @@
 mod eventlet;
 mod events;
 mod greenpools;
+mod local;
+mod locks;
+mod queues;
 mod servers;
 mod sockets;
 mod tasks;
+mod threads;
+pub(crate) mod timeouts;
 
 use loopshift_python::edit::{Helper, Piece};
 
+use crate::context::Settings;
+
 /// The helper of a name, as the catalog's templates write it.
 pub(crate) fn helper(name: &str) -> Option<&'static Helper> {
-    FAMILIES
-        .iter()
-        .copied()
-        .flatten()
-        .find(|helper| helper.name.trim_start_matches('_') == name)
+    find(FAMILIES, name)
+}
+
+/// The same, written for the oldest Python that the project allows.
+pub(crate) fn helper_for(settings: Settings, name: &str) -> Option<&'static Helper> {
+    let older = (!settings.python_has(3, 11)).then(|| find(OLDER, name));
+    older.flatten().or_else(|| helper(name))
+}
+
+fn find(families: &[&'static [Helper]], name: &str) -> Option<&'static Helper> {
+    let mut all = families.iter().copied().flatten();
+    all.find(|helper| helper.name.trim_start_matches('_') == name)
 }
 
 /// All helpers, one family a file.
@@ -25,10 +39,18 @@ const FAMILIES: &[&[Helper]] = &[
     eventlet::HELPERS,
     events::HELPERS,
     greenpools::HELPERS,
+    local::HELPERS,
+    locks::HELPERS,
+    queues::HELPERS,
     servers::HELPERS,
     sockets::HELPERS,
     tasks::HELPERS,
+    threads::HELPERS,
+    timeouts::HELPERS,
 ];
+
+/// Helpers for a Python without `asyncio.timeout`.
+const OLDER: &[&[Helper]] = &[events::OLDER, locks::OLDER, queues::OLDER];
 
 /// The pieces of a replacement, with all that its helpers name. `of_eventlet` says whose sockets these are.
 pub(crate) fn with_needs(pieces: Vec<Piece>, of_eventlet: bool) -> Vec<Piece> {

@@ -1,0 +1,212 @@
+//! Queues that are iterated over, up to the class `StopIteration`, and what else Python asks a queue itself.
+
+use loopshift_engine::change::Change;
+use loopshift_engine::flow::value::Value;
+use loopshift_python::ast::{AnyNodeRef, CmpOp, Comprehension, Expr, ExprCall, StmtFor};
+use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::{RULE, is_queue};
+use crate::context::{Context, View};
+use crate::rules::green::{anchor, helper};
+
+pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for view in cx.views() {
+        for expr in view.tree.exprs() {
+            let Some(asked) = asked(view, expr) else {
+                continue;
+            };
+            let mut any = false;
+            let mut only = true;
+            let mut api = String::new();
+            for value in cx.program.values_at(view.place(expr)) {
+                let class = match value {
+                    Value::Object(class, _) => cx.program.flow.text(class),
+                    _ => "",
+                };
+                if is_queue(cx, class) {
+                    any = true;
+                    class.clone_into(&mut api);
+                } else {
+                    only = false;
+                }
+            }
+            if any {
+                let api = format!("{api}.{}", asked.name());
+                changes.push(
+                    moved(cx, view, expr, &asked, only, &api).unwrap_or_else(|reason| {
+                        Change::declined(RULE, view.place(expr), api.as_str(), reason)
+                    }),
+                );
+            }
+        }
+    }
+}
+
+/// What is asked of a value itself.
+enum Asked<'v> {
+    For(&'v StmtFor),
+    Comprehension(&'v Comprehension),
+    Length(&'v ExprCall),
+    /// Something that an object of asyncio has no answer to.
+    Other(&'static str),
+}
+
+impl Asked<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Asked::Length(_) => "__len__",
+            _ => "__iter__",
+        }
+    }
+}
+
+/// The functions that take all items of what they are given.
+const TAKING: &[&str] = &[
+    "all",
+    "any",
+    "dict",
+    "enumerate",
+    "filter",
+    "iter",
+    "list",
+    "map",
+    "max",
+    "min",
+    "next",
+    "reversed",
+    "set",
+    "sorted",
+    "sum",
+    "tuple",
+    "zip",
+    "frozenset",
+];
+
+fn asked<'v>(view: &View<'v>, expr: &'v Expr) -> Option<Asked<'v>> {
+    let range = expr.range();
+    let call = |node: AnyNodeRef<'v>| match node {
+        AnyNodeRef::ExprCall(call) => Some(call),
+        _ => None,
+    };
+    match view.tree.parent(expr)? {
+        AnyNodeRef::StmtFor(it) if it.iter.range() == range => Some(Asked::For(it)),
+        AnyNodeRef::Comprehension(it) if it.iter.range() == range => Some(Asked::Comprehension(it)),
+        AnyNodeRef::ExprStarred(_) | AnyNodeRef::ExprYieldFrom(_) => {
+            Some(Asked::Other("all its items are taken at once"))
+        }
+        AnyNodeRef::ExprCompare(it) => {
+            let contained = it.ops.iter().zip(&it.comparators).any(|(op, right)| {
+                right.range() == range && matches!(op, CmpOp::In | CmpOp::NotIn)
+            });
+            contained.then_some(Asked::Other("it is searched"))
+        }
+        node => {
+            let call = call(node).or_else(|| view.tree.ancestors(expr).nth(1).and_then(call))?;
+            let Expr::Name(func) = &*call.func else {
+                return None;
+            };
+            let given = call.arguments.args.iter().any(|it| it.range() == range);
+            match func.id.as_str() {
+                "len" if given => Some(Asked::Length(call)),
+                name if given && TAKING.contains(&name) => Some(Asked::Other(
+                    "a function takes its items, and does not wait for them",
+                )),
+                _ => None,
+            }
+        }
+    }
+}
+
+fn moved(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    expr: &Expr,
+    asked: &Asked<'_>,
+    only: bool,
+    api: &str,
+) -> Result<Change, String> {
+    if !only {
+        return Err("it may be something else than a queue".to_owned());
+    }
+    let place = view.place(expr);
+    let mut change = Change::new(RULE, place, api, "a queue is asked by its methods");
+    let queue = Piece::Source(expr.range());
+    match asked {
+        Asked::Length(call) => {
+            change.edit(Edit::replace(call.range(), "{0}.qsize()", &[queue]));
+        }
+        Asked::Other(reason) => return Err((*reason).to_owned()),
+        Asked::For(it) => {
+            change
+                .requires
+                .push(anchor(cx, cx.program.function_at(place)));
+            if is_simple(view, it) {
+                let head = TextRange::new(it.start(), it.iter.end());
+                let target = Piece::Source(it.target.range());
+                let text = "while ({0} := await {1}.get()) is not StopIteration";
+                change.edit(Edit::replace(head, text, &[target, queue]));
+            } else {
+                iterate(&mut change, it.start(), expr)?;
+            }
+        }
+        Asked::Comprehension(it) => {
+            if let Some(AnyNodeRef::ExprGenerator(_)) = view.tree.comprehension_around(expr) {
+                return Err("a generator expression can't wait for its items".to_owned());
+            }
+            change
+                .requires
+                .push(anchor(cx, cx.program.function_at(place)));
+            iterate(&mut change, it.start(), expr)?;
+        }
+    }
+    Ok(change)
+}
+
+/// `async for` over the items.
+fn iterate(
+    change: &mut Change,
+    start: loopshift_python::TextSize,
+    expr: &Expr,
+) -> Result<(), String> {
+    let items = helper("queue_items").ok_or("a helper is missing")?;
+    change.edit(Edit::insert(start, "async ", &[]));
+    let mut text = vec![Piece::Helper(items)];
+    text.extend(pieces("({0})", &[Piece::Source(expr.range())]));
+    change.edit(Edit::Replace {
+        range: expr.range(),
+        pieces: text,
+    });
+    Ok(())
+}
+
+/// Whether the loop can ask the queue for each item itself: that has one name, and nobody looks at it afterwards.
+fn is_simple(view: &View<'_>, it: &StmtFor) -> bool {
+    let Expr::Name(target) = &*it.target else {
+        return false;
+    };
+    let mut head = &*it.iter;
+    while let Expr::Attribute(attribute) = head {
+        head = &attribute.value;
+    }
+    let Some(first) = it.body.first() else {
+        return false;
+    };
+    let colon = view.text(TextRange::new(it.iter.end(), first.start()));
+    let scope = view.scopes.at(target.start());
+    let read_after = view.scopes.references.iter().any(|reference| {
+        reference.name == target.id.as_str()
+            && reference.range.start() > it.end()
+            && view.scopes.resolve(reference.name, reference.scope)
+                == view.scopes.resolve(target.id.as_str(), scope)
+    });
+    let in_loop = view
+        .tree
+        .ancestors(it)
+        .any(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
+    let read_before = in_loop
+        && view.scopes.references.iter().any(|reference| {
+            reference.name == target.id.as_str() && reference.range.start() < it.start()
+        });
+    head.is_name_expr() && colon.starts_with(':') && !read_after && !read_before
+}

@@ -1,0 +1,214 @@
+//! Handlers that may see a timeout while its time runs: the cancellation by which it comes must be raised as what it is
+//! before they look at it.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::Place;
+use loopshift_engine::facts::Cause;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::flow::{MroEntry, Target};
+use loopshift_engine::graph::callees;
+use loopshift_engine::ir::{ClassId, FuncId};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry, StmtWith};
+use loopshift_python::{Ranged, TextRange};
+
+use super::{Found, RULE, last};
+use crate::catalog::Kind;
+use crate::context::{Context, View};
+use crate::rules::code::{Reach, called_within, is_yield, own};
+use crate::rules::green::is_coloured;
+use crate::rules::timeouts::item_of;
+
+/// The bodies of `try` statements that a timeout may cut short, and whose handlers may be for it.
+pub(super) fn bodies<'c>(
+    cx: &Context<'c>,
+    reach: &Reach,
+    uses: &[Found<'c>],
+    files: &impl Fn(usize) -> bool,
+) -> Vec<(&'c View<'c>, TextRange)> {
+    let extent = Extent::new(cx, reach, uses);
+    let own_exceptions = uses.iter().any(|(use_, api, view)| {
+        let call = view.call_of(use_.place.range);
+        let bound = call.and_then(|call| cx.bind(api, call).ok());
+        bound.is_some_and(|bound| {
+            let exception = bound.get("exception");
+            exception.is_some_and(|it| !it.is_none_literal_expr() && !it.is_boolean_literal_expr())
+        })
+    });
+    let mut out = Vec::new();
+    for view in cx.views().filter(|view| files(view.file.0 as usize)) {
+        for node in view.tree.nodes() {
+            let AnyNodeRef::StmtTry(it) = node else {
+                continue;
+            };
+            let place = view.place(it);
+            let func = cx.program.function_at(place);
+            let asks = it.handlers.iter().any(|handler| {
+                let ExceptHandler::ExceptHandler(handler) = handler;
+                own_exceptions || is_for_timeouts(cx, view, handler.type_.as_deref())
+            });
+            if asks
+                && is_coloured(cx, func)
+                && extent.holds(func, place)
+                && !is_covered(cx, view, it)
+                && may_wait(cx, view, func, it)
+                && let (Some(first), Some(last)) = (it.body.first(), it.body.last())
+            {
+                out.push((view, TextRange::new(first.start(), last.end())));
+            }
+        }
+    }
+    out
+}
+
+/// Where the time of a timeout may run.
+struct Extent {
+    blocks: Vec<Place>,
+    functions: BTreeSet<FuncId>,
+    everywhere: bool,
+}
+
+impl Extent {
+    fn new(cx: &Context<'_>, reach: &Reach, uses: &[Found<'_>]) -> Self {
+        let mut out = Extent {
+            blocks: Vec::new(),
+            functions: BTreeSet::new(),
+            everywhere: false,
+        };
+        for (use_, api, view) in uses {
+            let Some(call) = view.call_of(use_.place.range) else {
+                continue;
+            };
+            let starts = api.kind == Kind::Exception || last(&use_.api) == "start_new";
+            if last(&use_.api) == "with_timeout" {
+                let given = call.arguments.args.get(1).into_iter();
+                let run = given
+                    .flat_map(|it| cx.program.values_at(view.place(it)))
+                    .flat_map(|value| callees(&cx.program.flow, value))
+                    .filter_map(|target| match target {
+                        Target::Func(func) => Some(func),
+                        Target::External(_) => None,
+                    });
+                out.functions.extend(reach.from(run));
+            } else if starts && item_of(view, call).is_none() {
+                let owner = cx.program.function_at(use_.place);
+                out.functions.extend(reach.from([owner]));
+                out.everywhere |= !is_ended(view, use_.place.range);
+            }
+        }
+        for view in cx.views() {
+            for node in view.tree.nodes() {
+                if let AnyNodeRef::StmtWith(with) = node
+                    && enters_timeout(cx, view, with)
+                {
+                    let place = view.place(with);
+                    out.functions.extend(reach.from(called_within(cx, place)));
+                    out.blocks.push(place);
+                }
+            }
+        }
+        out
+    }
+
+    fn holds(&self, func: FuncId, place: Place) -> bool {
+        self.everywhere
+            || self.functions.contains(&func)
+            || self
+                .blocks
+                .iter()
+                .any(|block| block.file == place.file && block.range.contains_range(place.range))
+    }
+}
+
+/// Whether the function in which a timeout starts ends it.
+fn is_ended(view: &View<'_>, range: TextRange) -> bool {
+    let function = view.tree.around(range).find_map(|node| match node {
+        AnyNodeRef::StmtFunctionDef(def) => Some(def),
+        _ => None,
+    });
+    function.is_some_and(|def| {
+        own(&def.body).into_iter().any(|node| match node {
+            AnyNodeRef::ExprAttribute(it) => matches!(it.attr.as_str(), "cancel" | "close"),
+            _ => false,
+        })
+    })
+}
+
+/// Whether a `with` enters a timeout.
+fn enters_timeout(cx: &Context<'_>, view: &View<'_>, with: &StmtWith) -> bool {
+    with.items.iter().any(|item| {
+        cx.program
+            .values_at(view.place(&item.context_expr))
+            .any(|value| match value {
+                Value::Object(class, _) => {
+                    let row = cx.catalog.get(cx.program.flow.text(class));
+                    row.is_some_and(|row| row.rule.as_deref() == Some(RULE))
+                }
+                Value::Instance(class) => is_timeout(cx, class),
+                _ => false,
+            })
+    })
+}
+
+/// Whether what a handler catches may be a timeout, or what comes as a cancellation as well.
+fn is_for_timeouts(cx: &Context<'_>, view: &View<'_>, types: Option<&Expr>) -> bool {
+    let is = |expr: &Expr| {
+        let name = match expr {
+            Expr::Name(it) => it.id.as_str(),
+            Expr::Attribute(it) => it.attr.as_str(),
+            _ => return true,
+        };
+        let api = cx.api_of(view, expr).and_then(|api| cx.catalog.get(api));
+        matches!(name, "BaseException" | "GreenletExit" | "CancelledError")
+            || api.is_some_and(|row| row.rule.as_deref() == Some(RULE))
+            || cx
+                .program
+                .values_at(view.place(expr))
+                .any(|value| matches!(value, Value::Class(class) if is_timeout(cx, class)))
+    };
+    match types {
+        None => true,
+        Some(Expr::Tuple(tuple)) => tuple.elts.iter().any(is),
+        Some(expr) => is(expr),
+    }
+}
+
+/// Whether a class of the program derives from the timeout.
+fn is_timeout(cx: &Context<'_>, class: ClassId) -> bool {
+    let flow = &cx.program.flow;
+    flow.mro[class.0 as usize].iter().any(|entry| match entry {
+        MroEntry::External(sym) => {
+            let row = cx.catalog.get(flow.text(*sym));
+            row.is_some_and(|row| row.rule.as_deref() == Some(RULE))
+        }
+        MroEntry::Class(_) => false,
+    })
+}
+
+/// Whether the body is one `with` that enters a timeout, which raises there what comes.
+fn is_covered(cx: &Context<'_>, view: &View<'_>, it: &StmtTry) -> bool {
+    matches!(&it.body[..], [Stmt::With(with)] if enters_timeout(cx, view, with))
+}
+
+/// Whether the body of a `try` may wait.
+fn may_wait(cx: &Context<'_>, view: &View<'_>, func: FuncId, it: &StmtTry) -> bool {
+    let (Some(first), Some(last)) = (it.body.first(), it.body.last()) else {
+        return false;
+    };
+    let range = TextRange::new(first.start(), last.end());
+    let waits = cx.facts().causes(func).iter().any(|cause| match cause {
+        Cause::Api { place, .. } | Cause::Call { place, .. } | Cause::Sibling { place, .. } => {
+            place.file == view.file && range.contains_range(place.range)
+        }
+        Cause::Override(_) | Cause::Spawned { .. } => false,
+    });
+    waits
+        || own(&it.body).into_iter().any(|node| {
+            let hidden = match node {
+                AnyNodeRef::StmtWith(with) => !enters_timeout(cx, view, with),
+                AnyNodeRef::StmtFor(_) => true,
+                _ => false,
+            };
+            hidden || is_yield(node)
+        })
+}
