@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use loopshift_engine::change::FileId;
+use loopshift_python::ast::PythonVersion;
 use loopshift_rules::project::{FILES, Knowledge, ProjectFile, is_requirements, knowledge};
 
 use crate::apply::slashed;
@@ -27,6 +28,10 @@ pub struct Project {
 /// Finds the project's files and appends those to `sources` that are not among them.
 pub fn add(sources: &mut Vec<Source>, job: &Job) -> Project {
     let mut project = Project::default();
+    project.knowledge.python = job.target_version.map(|version| PythonVersion {
+        major: version.major,
+        minor: version.minor,
+    });
     let start = home::above_all(&job.paths).unwrap_or(&job.root);
     let Some(dir) = directory(start) else {
         return project;
@@ -63,7 +68,7 @@ pub fn add(sources: &mut Vec<Source>, job: &Job) -> Project {
         let source = sources.get(file.file.0 as usize)?;
         Some((file.name.as_str(), source.text.text.as_str()))
     });
-    project.knowledge = knowledge(texts);
+    project.knowledge = knowledge(texts, project.knowledge.python);
     project
 }
 

@@ -11,7 +11,7 @@ use loopshift_rules::catalog::{self, Catalog, Version};
 use loopshift_rules::context::Settings;
 use loopshift_rules::externals::CatalogExternals;
 use loopshift_rules::migrate::{Migration, ModuleState, Options, keeps, migrate};
-use loopshift_rules::project::NEWEST_ANYIO;
+use loopshift_rules::project::newest_anyio;
 use loopshift_rules::recipe::{self, is_green};
 use loopshift_rules::registry::{self, RULES};
 use rustc_hash::FxHashMap;
@@ -59,14 +59,7 @@ fn options(job: &Job, project: Project) -> Result<Options, Problem> {
         }
     }
     let knowledge = project.knowledge;
-    let python = job
-        .target_version
-        .map(|version| PythonVersion {
-            major: version.major,
-            minor: version.minor,
-        })
-        .or(knowledge.python)
-        .unwrap_or(PythonVersion::PY311);
+    let python = knowledge.python.unwrap_or(PythonVersion::PY311);
     let anyio = job
         .anyio_version
         .map(|version| {
@@ -74,7 +67,7 @@ fn options(job: &Job, project: Project) -> Result<Options, Problem> {
             Version::new(number(version.major), number(version.minor))
         })
         .or(knowledge.anyio)
-        .unwrap_or(NEWEST_ANYIO);
+        .unwrap_or_else(|| newest_anyio(python));
     let target = match job.to {
         Target::Asyncio => catalog::Target::Asyncio,
         Target::Anyio => catalog::Target::Anyio,

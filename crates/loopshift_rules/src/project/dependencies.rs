@@ -4,26 +4,17 @@ use std::collections::BTreeMap;
 
 use loopshift_engine::change::{Change, FileId, Outcome, Place, Plan};
 use loopshift_engine::externals::Externals;
-use loopshift_engine::program::{Input, analyse};
-use loopshift_engine::uses::uses;
+use loopshift_engine::program::Input;
 use loopshift_python::{PythonVersion, TextRange, TextSize};
 
 use super::list::{Entry, List, Patch, Role, Shape, patched};
-use super::version::{Constraint, OLDEST_ANYIO, short};
-use super::{Found, ProjectFile, is_requirements, read, text_of};
-use crate::catalog::{Catalog, Version};
+use super::need::{Need, need};
+use super::version::{Constraint, NEWEST_ANYIO, short};
+use super::{Found, ProjectFile, is_requirements, plugin, read, text_of};
+use crate::catalog::Catalog;
 
 /// The rule under whose name the changes stand.
 pub(crate) const RULE: &str = "anyio-dependencies";
-
-/// What the migrated code needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Need {
-    /// The oldest `AnyIO`.
-    version: Version,
-    /// Whether only tests need it.
-    only_tests: bool,
-}
 
 /// Adds `anyio` to the dependency files of the project where the plan brings it into the program.
 pub(crate) fn add(
@@ -42,7 +33,7 @@ pub(crate) fn add(
     };
     // What the plan already makes of these files.
     let mut texts: BTreeMap<FileId, String> = std::mem::take(&mut plan.texts).into_iter().collect();
-    let project: Vec<(&ProjectFile, String)> = project
+    let known: Vec<(&ProjectFile, String)> = project
         .iter()
         .map(|file| {
             let text = texts.get(&file.file).map(String::as_str);
@@ -52,8 +43,8 @@ pub(crate) fn add(
             )
         })
         .collect();
-    for (index, result) in additions(&project, need) {
-        let (file, text) = &project[index];
+    for (index, result) in additions(&known, need) {
+        let (file, text) = &known[index];
         let bound = format!("anyio>={}", need.version);
         let at = |offset: usize| Place {
             file: file.file,
@@ -81,78 +72,7 @@ pub(crate) fn add(
         }
     }
     plan.texts = texts.into_iter().collect();
-}
-
-/// What the new texts need; `None` where they bring no `anyio` in.
-fn need(
-    files: &[Input],
-    plan: &Plan,
-    python: PythonVersion,
-    externals: &dyn Externals,
-    catalog: &Catalog,
-) -> Option<Need> {
-    let inputs: Vec<Input> = plan
-        .texts
-        .iter()
-        .filter(|(file, _)| files[file.0 as usize].is_python())
-        .map(|(file, text)| Input {
-            text: text.clone(),
-            ..files[file.0 as usize].clone()
-        })
-        .collect();
-    let program = analyse(&inputs, python, externals);
-    let mut version = OLDEST_ANYIO;
-    let mut only_tests = true;
-    let mut any = false;
-    for use_ in uses(&program, |root| root == "anyio") {
-        any = true;
-        let since = catalog.get(&use_.api).and_then(|api| api.since);
-        version = version.max(since.unwrap_or(version));
-        only_tests &= is_test(&inputs[use_.place.file.0 as usize].path);
-    }
-    // Parameters that came later than their functions.
-    for (file, call) in program.calls() {
-        let keyword = call.args.iter().any(|arg| match arg.kind {
-            loopshift_engine::ir::ArgKind::Keyword(name) => {
-                program.flow.text(name) == "fast_acquire"
-            }
-            _ => false,
-        });
-        if keyword {
-            version = version.max(Version::new(4, 5));
-            let place = Place {
-                file,
-                range: call.range,
-            };
-            only_tests &= is_test(&program.file(place.file).path);
-        }
-    }
-    let mut plugin = false;
-    for (change, outcome) in &plan.changes {
-        if change.rule != crate::rules::anyio_tests::RULE || *outcome != Outcome::Applied {
-            continue;
-        }
-        plugin = true;
-        // `anyio_mode` in a file of the project.
-        let is_setting = |(file, _): &(FileId, _)| !files[file.0 as usize].is_python();
-        if change.edits.iter().any(is_setting) {
-            version = version.max(Version::new(4, 13));
-        }
-    }
-    (any || plugin).then_some(Need {
-        version,
-        only_tests,
-    })
-}
-
-/// Whether a path is that of a test.
-fn is_test(path: &str) -> bool {
-    let mut parts = path.rsplit('/');
-    let name = parts.next().unwrap_or_default();
-    name.starts_with("test_")
-        || name.ends_with("_test.py")
-        || name == "conftest.py"
-        || parts.any(|part| part == "tests" || part == "test")
+    plugin::remove(files, project, plan);
 }
 
 type Result<T> = std::result::Result<T, String>;
@@ -288,13 +208,15 @@ fn ensure(list: &List, text: &str, need: Need) -> Option<Result<Vec<Patch>>> {
         Some(Constraint::Elsewhere) => None,
         Some(constraint @ Constraint::Versions(specifiers)) => match constraint.lower() {
             Some(lower) if short(&lower) >= need.version => None,
-            Some(_) if constraint.anyio().is_none() => decline("it allows AnyIO before 4.0 only"),
+            Some(_) if constraint.anyio(NEWEST_ANYIO).is_none() => {
+                decline("it allows AnyIO before 4.0 only")
+            }
             Some(_) => match raised(entry, text, &bound) {
                 Some(patch) => Some(Ok(vec![patch])),
                 None => decline("it allows an older AnyIO"),
             },
             None if constraint
-                .anyio()
+                .anyio(NEWEST_ANYIO)
                 .is_none_or(|newest| newest < need.version) =>
             {
                 decline("it allows older AnyIO only")

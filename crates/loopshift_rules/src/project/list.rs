@@ -116,6 +116,36 @@ impl List {
         }
     }
 
+    /// The replacement that takes an entry out of the list, with the comment on its line.
+    pub(crate) fn remove(&self, text: &str, name: &str) -> Option<Patch> {
+        let index = self.entries.iter().position(|entry| entry.name == name)?;
+        let entry = &self.entries[index];
+        let (start, end) = (entry.range.start, entry.range.end);
+        let line_end = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
+        let line = line_start(text, start)..line_end;
+        let Shape::Array(open, close) = self.shape else {
+            return Some((line, String::new()));
+        };
+        let alone = text[line.start..start].trim().is_empty() && line.start > open;
+        let rest = text[end..line.end].trim_start();
+        let rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+        if alone && line.end <= close && (rest.is_empty() || rest.starts_with('#')) {
+            return Some((line, String::new()));
+        }
+        let plain = |from: usize, to: usize| !text[from..to].contains(['#', '\n']);
+        let before = index.checked_sub(1).map(|at| self.entries[at].range.end);
+        let after = self.entries.get(index + 1).map(|it| it.range.start);
+        let range = match (before, after) {
+            (Some(before), _) if plain(before, start) => before..end,
+            (_, Some(after)) if plain(end, after) => start..after,
+            _ => {
+                let comma = text[end..close].starts_with(',');
+                start..end + usize::from(comma)
+            }
+        };
+        Some((range, String::new()))
+    }
+
     fn add_to_array(
         &self,
         text: &str,
@@ -236,4 +266,58 @@ pub(crate) fn patched(text: &str, mut patches: Vec<Patch>) -> String {
     }
     out.push_str(text.get(at..).unwrap_or_default());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read;
+    use super::patched;
+
+    fn without(name: &str, text: &str) -> String {
+        let found = read(name, text);
+        let removed = |list: &super::List| list.remove(text, "pytest-asyncio");
+        patched(text, found.lists.iter().filter_map(removed).collect())
+    }
+
+    #[test]
+    fn an_entry_goes_with_its_line_or_comma() {
+        let group = |list: &str| format!("[dependency-groups]\ntest = [{list}]\n");
+        for (before, after) in [
+            ("\"pytest\", \"pytest-asyncio>=1\"", "\"pytest\""),
+            ("\"pytest-asyncio\", \"pytest\"", "\"pytest\""),
+            ("\"a\", \"pytest-asyncio\", \"b\"", "\"a\", \"b\""),
+            ("\"pytest-asyncio\"", ""),
+            (
+                "\n  \"pytest\",  # all\n  \"pytest-asyncio\",  # loops\n  # more\n  \"x\",\n",
+                "\n  \"pytest\",  # all\n  # more\n  \"x\",\n",
+            ),
+            (
+                "\n  \"pytest\",\n  \"pytest-asyncio\"]  # end",
+                "\n  \"pytest\",\n  ]  # end",
+            ),
+        ] {
+            assert_eq!(without("pyproject.toml", &group(before)), group(after));
+        }
+        assert_eq!(
+            without(
+                "requirements-dev.txt",
+                "pytest\nPytest_Asyncio==1.0  # x\nruff\n"
+            ),
+            "pytest\nruff\n"
+        );
+        assert_eq!(
+            without(
+                "tox.ini",
+                "[testenv]\ndeps =\n    pytest\n    pytest-asyncio\ncommands = pytest\n"
+            ),
+            "[testenv]\ndeps =\n    pytest\ncommands = pytest\n"
+        );
+        assert_eq!(
+            without(
+                "pyproject.toml",
+                "[tool.poetry.group.dev.dependencies]\npytest-asyncio = \"^1\"\npytest = \"*\"\n"
+            ),
+            "[tool.poetry.group.dev.dependencies]\npytest = \"*\"\n"
+        );
+    }
 }

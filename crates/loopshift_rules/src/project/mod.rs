@@ -5,6 +5,8 @@
 pub(crate) mod dependencies;
 pub(crate) mod ini;
 mod list;
+mod need;
+mod plugin;
 mod setup_py;
 mod text_lists;
 mod toml_lists;
@@ -16,7 +18,7 @@ use loopshift_python::PythonVersion;
 
 use crate::catalog::Version;
 use list::{List, Role};
-pub use version::NEWEST_ANYIO;
+pub use version::newest_anyio;
 
 /// A file of the project, among the files of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,9 +72,15 @@ pub fn is_requirements(name: &str) -> bool {
     name.contains("requirements") && extension.is_some_and(|it| it == "txt" || it == "in")
 }
 
-/// Reads the project's files.
-pub fn knowledge<'t>(files: impl IntoIterator<Item = (&'t str, &'t str)>) -> Knowledge {
-    let mut out = Knowledge::default();
+/// Reads the project's files. `python` is the oldest Python where something else than they says it.
+pub fn knowledge<'t>(
+    files: impl IntoIterator<Item = (&'t str, &'t str)>,
+    python: Option<PythonVersion>,
+) -> Knowledge {
+    let mut out = Knowledge {
+        python,
+        anyio: None,
+    };
     let mut by_role = [None::<Version>; 2];
     // The order of `FILES` is that of their weight.
     let mut read: Vec<(usize, Found)> = files
@@ -82,11 +90,14 @@ pub fn knowledge<'t>(files: impl IntoIterator<Item = (&'t str, &'t str)>) -> Kno
     read.sort_by_key(|(weight, _)| *weight);
     for (_, found) in &read {
         out.python = out.python.or(found.python);
+    }
+    let newest = out.python.map_or(version::NEWEST_ANYIO, newest_anyio);
+    for (_, found) in &read {
         for list in &found.lists {
             let Some(constraint) = list.get("anyio").and_then(|it| it.constraint.as_ref()) else {
                 continue;
             };
-            let floor = constraint.anyio().unwrap_or(version::OLDEST_ANYIO);
+            let floor = constraint.anyio(newest).unwrap_or(version::OLDEST_ANYIO);
             let slot = &mut by_role[usize::from(list.role != Role::Runtime)];
             *slot = Some(slot.map_or(floor, |known| known.min(floor)));
         }
@@ -108,6 +119,7 @@ fn read(name: &str, text: &str) -> Found {
         "Pipfile" => toml_lists::pipfile(text),
         "setup.cfg" => text_lists::setup_cfg(text),
         "setup.py" => setup_py::setup_py(text),
+        "tox.ini" => text_lists::tox(text),
         _ if is_requirements(name) => {
             let role = if is_runtime_requirements(name) {
                 Role::Runtime

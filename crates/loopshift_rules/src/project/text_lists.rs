@@ -61,6 +61,32 @@ fn entry(written: &str, range: std::ops::Range<usize>) -> Entry {
     }
 }
 
+/// What `tox.ini` holds: the requirements of its environments that stand on a line each.
+pub(super) fn tox(text: &str) -> Found {
+    let mut found = Found::default();
+    for setting in ini::settings(text) {
+        let is_list = setting.section.starts_with("testenv") && setting.key == "deps";
+        if is_list && setting.value.is_empty() {
+            found.lists.push(of_lines(text, &setting, Role::Other));
+        }
+    }
+    found
+}
+
+/// The list of an option with a requirement a line.
+fn of_lines(text: &str, setting: &ini::Setting, role: Role) -> List {
+    let entries = setting.lines.iter().map(|range| {
+        let line = text.get(range.clone()).unwrap_or_default();
+        let written = line.split(" #").next().unwrap_or_default().trim_end();
+        entry(written, range.start..range.start + written.len())
+    });
+    List {
+        role,
+        shape: Shape::Lines(text.len()),
+        entries: entries.collect(),
+    }
+}
+
 /// What `setup.cfg` holds.
 pub(super) fn setup_cfg(text: &str) -> Found {
     let mut found = Found::default();
@@ -89,20 +115,7 @@ pub(super) fn setup_cfg(text: &str) -> Found {
                     }
                     continue;
                 }
-                let entries = setting
-                    .lines
-                    .iter()
-                    .map(|range| {
-                        let line = text.get(range.clone()).unwrap_or_default();
-                        let written = line.split(" #").next().unwrap_or_default().trim_end();
-                        entry(written, range.start..range.start + written.len())
-                    })
-                    .collect();
-                found.lists.push(List {
-                    role,
-                    shape: Shape::Lines(text.len()),
-                    entries,
-                });
+                found.lists.push(of_lines(text, &setting, role));
             }
             _ => {}
         }

@@ -9,10 +9,19 @@ use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
 use crate::catalog::Version;
 
 /// The newest `AnyIO` that the catalog describes.
-pub const NEWEST_ANYIO: Version = Version {
+pub(crate) const NEWEST_ANYIO: Version = Version {
     major: 4,
     minor: 16,
 };
+
+/// The newest `AnyIO` that the catalog describes and that can be installed on a Python.
+pub fn newest_anyio(python: PythonVersion) -> Version {
+    match (python.major, python.minor) {
+        (..=3, ..=8) => Version::new(4, 5),
+        (..=3, 9) => Version::new(4, 12),
+        _ => NEWEST_ANYIO,
+    }
+}
 
 /// The oldest `AnyIO` that loopshift writes for.
 pub(crate) const OLDEST_ANYIO: Version = Version { major: 4, minor: 0 };
@@ -73,14 +82,14 @@ impl Constraint {
         specifiers.iter().filter_map(lower).max()
     }
 
-    /// The oldest `AnyIO` of those that loopshift knows: the lower bound, or the newest that is allowed where there is none.
-    /// `None` where no version from 4.0 on is allowed.
-    pub(crate) fn anyio(&self) -> Option<Version> {
+    /// The oldest `AnyIO` of those that loopshift knows: the lower bound, or the newest that is allowed where there is none,
+    /// up to `newest`. `None` where no version from 4.0 on is allowed.
+    pub(crate) fn anyio(&self, newest: Version) -> Option<Version> {
         let Constraint::Versions(specifiers) = self else {
-            return Some(NEWEST_ANYIO);
+            return Some(newest);
         };
         let Some(lower) = self.lower() else {
-            let minors = (0..=NEWEST_ANYIO.minor).rev();
+            let minors = (0..=newest.minor).rev();
             return minors.map(|minor| Version::new(4, minor)).find(|version| {
                 specifiers.contains(&Pep440::new([
                     u64::from(version.major),
@@ -157,11 +166,12 @@ pub(crate) fn normalised(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Constraint, requirement};
+    use super::{Constraint, NEWEST_ANYIO, newest_anyio, requirement};
     use crate::catalog::Version;
+    use loopshift_python::PythonVersion;
 
     fn anyio(text: &str) -> Option<Version> {
-        requirement(text).and_then(|(_, constraint)| constraint.anyio())
+        requirement(text).and_then(|(_, constraint)| constraint.anyio(NEWEST_ANYIO))
     }
 
     #[test]
@@ -177,8 +187,21 @@ mod tests {
     }
 
     #[test]
+    fn an_old_python_has_an_old_anyio() {
+        let anyio = |text: &str, minor: u8| {
+            let newest = newest_anyio(PythonVersion { major: 3, minor });
+            requirement(text).and_then(|(_, constraint)| constraint.anyio(newest))
+        };
+        assert_eq!(anyio("anyio", 8), Some(Version::new(4, 5)));
+        assert_eq!(anyio("anyio<5", 9), Some(Version::new(4, 12)));
+        assert_eq!(anyio("anyio<4.10", 9), Some(Version::new(4, 9)));
+        assert_eq!(anyio("anyio>=4.2", 8), Some(Version::new(4, 2)));
+        assert_eq!(anyio("anyio", 10), Some(NEWEST_ANYIO));
+    }
+
+    #[test]
     fn poetry_has_signs_of_its_own() {
-        let anyio = |text: &str| Constraint::poetry(text).and_then(|it| it.anyio());
+        let anyio = |text: &str| Constraint::poetry(text).and_then(|it| it.anyio(NEWEST_ANYIO));
         assert_eq!(anyio("^4.14"), Some(Version::new(4, 14)));
         assert_eq!(anyio("~4.2"), Some(Version::new(4, 2)));
         assert_eq!(anyio("*"), Some(Version::new(4, 16)));
