@@ -9,7 +9,9 @@ use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::arguments::inside;
+use super::gather_helpers::{FIRST_ERROR, FIRST_ERROR_310};
 use super::leaving::first_exit;
+use super::raising::Raising;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-signals";
@@ -145,10 +147,26 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
             pieces: before,
         });
     }
+    let range = TextRange::new(start.start(), last.end());
+    // A group raises groups, also of what is raised beside its tasks.
+    if Raising::new(cx).function(cx.program.function_at(first.place)) {
+        let helper = if cx.settings.python_has(3, 11) {
+            &FIRST_ERROR
+        } else {
+            &FIRST_ERROR_310
+        };
+        change.edit(Edit::Wrap(Wrap {
+            range,
+            before: Vec::new(),
+            header: vec!["with ".into(), Piece::Helper(helper), "():".into()],
+            last: Vec::new(),
+            after: Vec::new(),
+        }));
+    }
     let mut header = pieces("async with {@anyio}.create_task_group() as ", &[]);
     header.push(format!("{group}:").into());
     change.edit(Edit::Wrap(Wrap {
-        range: TextRange::new(start.start(), last.end()),
+        range,
         before: Vec::new(),
         header,
         last: lines,
