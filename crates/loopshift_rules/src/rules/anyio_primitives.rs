@@ -20,11 +20,31 @@ use crate::context::{Context, View};
 
 const RULE: &str = "anyio-primitives";
 
+const SEEN: &str = "acquiring it lets other tasks run in AnyIO even where it is free, which can be seen; `fast_acquire` needs AnyIO 4.5";
+
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let locks = Family::new(cx, "asyncio.Lock");
+    let conditions = Family::new(cx, "asyncio.Condition");
+    let fast = cx.settings.anyio_has(4, 5);
+    let order = (!fast || !conditions.clusters.is_empty()).then(|| Order::new(cx));
+    let is_seen = |moving: &Moving<'_>| {
+        let order = order.as_ref();
+        order.is_some_and(|order| order.is_seen(entered(cx, moving)))
+    };
+    // Before 4.5 nothing can be told to go on where it is free.
+    let slow = |moving: &Moving<'_>| {
+        if fast || !is_seen(moving) {
+            return Ok(());
+        }
+        Err(Obstacle {
+            at: None,
+            reason: SEEN.to_owned(),
+        })
+    };
     // A condition may share its lock: which form that takes must be known there.
     let mut plain_locks = vec![true; locks.clusters.len()];
     plan_family(cx, changes, RULE, &locks, |moving, change| {
+        slow(moving)?;
         let (form, plain) = lock(cx, moving, change)?;
         plain_locks[moving.index] = plain;
         Ok(form)
@@ -32,16 +52,13 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for ty in ["asyncio.Semaphore", "asyncio.BoundedSemaphore"] {
         let family = Family::new(cx, ty);
         plan_family(cx, changes, RULE, &family, |moving, change| {
+            slow(moving)?;
             semaphore(cx, moving, change, ty == "asyncio.BoundedSemaphore")
         });
     }
-    let conditions = Family::new(cx, "asyncio.Condition");
-    let order = (!conditions.clusters.is_empty()).then(|| Order::new(cx));
     plan_family(cx, changes, RULE, &conditions, |moving, change| {
-        let seen = order
-            .as_ref()
-            .is_some_and(|order| order.is_seen(entered(cx, moving)));
-        condition(cx, moving, change, &locks, &plain_locks, seen)
+        slow(moving)?;
+        condition(cx, moving, change, &locks, &plain_locks, is_seen(moving))
     });
 }
 
@@ -109,14 +126,14 @@ fn lock<'v>(
             name => return Err(unknown_member(member, name, "lock")),
         }
     }
-    slow(change, fast);
+    is_slow(change, fast);
     let mut form = Form::anyio(name);
     form.factory = factory(name, if owned { "" } else { "1" }, fast);
     Ok((form, owned))
 }
 
 /// Says what differs where `AnyIO` can't be told to go on at once.
-fn slow(change: &mut Change, fast: bool) {
+fn is_slow(change: &mut Change, fast: bool) {
     if !fast {
         change.caveat(
             "acquiring it lets other tasks run even where it is free (`fast_acquire` needs AnyIO 4.5)",
@@ -301,7 +318,7 @@ fn semaphore<'v>(
             name => return Err(unknown_member(member, name, "semaphore")),
         }
     }
-    slow(change, fast);
+    is_slow(change, fast);
     let mut form = Form::anyio("Semaphore");
     form.factory = factory("Semaphore", "1", fast);
     Ok(form)
@@ -328,9 +345,6 @@ fn condition<'v>(
     seen: bool,
 ) -> Result<Form, Obstacle> {
     let fast = cx.settings.anyio_has(4, 5);
-    if seen {
-        slow(change, fast);
-    }
     for site in &moving.sites {
         let Some(call) = site.call else { continue };
         let place = site.use_.place;
