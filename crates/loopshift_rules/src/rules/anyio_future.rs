@@ -1,6 +1,7 @@
 //! `loop.create_future()` and `asyncio.Future()` become `anyio.Future()`.
 //!
-//! Its results are properties, and waiting for a failed one raises `FutureFailed` from the error.
+//! Its results are properties, and waiting for a failed one raises `FutureFailed` from the error. Where the oldest `AnyIO`
+//! has none, a class in the module takes its place, with the methods of asyncio's.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::objects::{Cluster, Member};
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, UnaryOp};
-use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
+use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_event::view;
@@ -22,6 +23,54 @@ const RULE: &str = "anyio-future";
 
 /// What makes futures beside the class.
 const MAKERS: &[&str] = &["asyncio.AbstractEventLoop.create_future"];
+
+/// A future of the module's own.
+static FUTURE: Helper = Helper {
+    name: "_Future",
+    source: "class {name}:
+    \"\"\"A value that is there later.\"\"\"
+
+    class InvalidStateError(Exception):
+        pass
+
+    def __init__(self):
+        self._event = {@anyio}.Event()
+        self._value = self._error = None
+
+    def __class_getitem__(cls, item):
+        return cls
+
+    def __await__(self):
+        if not self.done():
+            yield from self._event.wait().__await__()
+        return self.result()
+
+    def done(self):
+        return self._event.is_set()
+
+    def exception(self):
+        if not self.done():
+            raise self.InvalidStateError(\"the future has not finished yet\")
+        return self._error
+
+    def result(self):
+        if self.exception() is not None:
+            raise self._error
+        return self._value
+
+    def set_result(self, value):
+        self._finish(value, None)
+
+    def set_exception(self, error):
+        self._finish(None, error() if isinstance(error, type) else error)
+
+    def _finish(self, value, error):
+        if self.done():
+            raise self.InvalidStateError(\"the future has finished already\")
+        self._value, self._error = value, error
+        self._event.set()
+",
+};
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let family = Family::new(cx, "asyncio.Future");
@@ -39,13 +88,6 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 }
 
 fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<Form, Obstacle> {
-    if !cx.settings.anyio_has(4, 15) {
-        return Err(Obstacle {
-            at: None,
-            reason: "`anyio.Future` needs AnyIO 4.15; with an older one, an event and an attribute do the same"
-                .to_owned(),
-        });
-    }
     if moving.cluster.from_outside && !moving.cluster.members.is_empty() {
         return Err(Obstacle {
             at: None,
@@ -63,6 +105,13 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
         }
     }
     let members = &moving.cluster.members;
+    if !are_there(cx) {
+        own(cx, moving, change)?;
+        return Ok(Form {
+            class: vec![Piece::Helper(&FUTURE)],
+            factory: None,
+        });
+    }
     let fails = members
         .iter()
         .any(|member| method(member) == "set_exception");
@@ -82,6 +131,60 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
         waits(cx, view, held.place.range, fails, &mut wrapped, change)?;
     }
     Ok(Form::anyio("Future"))
+}
+
+/// Whether the oldest `AnyIO` has futures.
+fn are_there(cx: &Context<'_>) -> bool {
+    cx.settings.anyio_has(4, 15)
+}
+
+/// Whether a class of the module can take the place of the futures: it has their methods.
+fn own(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<(), Obstacle> {
+    let cluster = moving.cluster;
+    let file = moving.sites.first().map(|site| site.view.file);
+    let places = cluster.places.iter().map(|held| held.place);
+    let members = cluster.members.iter().map(|member| member.place);
+    if let Some(place) = places.chain(members).find(|it| Some(it.file) != file) {
+        return Err(Obstacle::new(
+            place,
+            "the future is used in another module: `anyio.Future` needs AnyIO 4.15, and the project allows an older one",
+        ));
+    }
+    for member in &cluster.members {
+        if !matches!(
+            method(member),
+            "set_result" | "set_exception" | "result" | "exception" | "done"
+        ) {
+            return Err(lacks(member));
+        }
+    }
+    for held in &cluster.places {
+        let view = view(cx, held.place)?;
+        waits(
+            cx,
+            view,
+            held.place.range,
+            false,
+            &mut BTreeSet::new(),
+            change,
+        )?;
+    }
+    Ok(())
+}
+
+/// Why a member has no counterpart.
+fn lacks(member: &Member) -> Obstacle {
+    let name = method(member);
+    let reason = match name {
+        "cancel" | "cancelled" => format!(
+            "`{name}` is used, and whoever waits for a cancelled future of AnyIO gets an error instead of being cancelled"
+        ),
+        "add_done_callback" | "remove_done_callback" => {
+            format!("`{name}` is used, and AnyIO's futures have no callbacks")
+        }
+        _ => format!("`{name}` is used, which AnyIO's future does not have"),
+    };
+    Obstacle::new(member.place, reason)
 }
 
 /// The edits at one member.
@@ -189,21 +292,7 @@ fn write(
             }
             replace(change, view, tail, text);
         }
-        "cancel" | "cancelled" => {
-            return Err(refuse(format!(
-                "`{name}` is used, and whoever waits for a cancelled future of AnyIO gets an error instead of being cancelled"
-            )));
-        }
-        "add_done_callback" | "remove_done_callback" => {
-            return Err(refuse(format!(
-                "`{name}` is used, and AnyIO's futures have no callbacks"
-            )));
-        }
-        _ => {
-            return Err(refuse(format!(
-                "`{name}` is used, which AnyIO's future does not have"
-            )));
-        }
+        _ => return Err(lacks(member)),
     }
     Ok(())
 }
@@ -306,7 +395,7 @@ fn unpack(
             last: Vec::new(),
             after: vec![
                 except,
-                vec![format!("    raise {name}.__cause__ from None").into()],
+                vec![format!("    raise {name}.__cause__ from {name}.__cause__.__cause__").into()],
             ],
         }),
     ));
@@ -379,10 +468,11 @@ fn invalid_state(cx: &Context<'_>, raisers: &[(usize, &Cluster)], planned: &mut 
             }
             continue;
         }
-        let text = match (sets, reads) {
-            (true, false) => "{@anyio}.FutureAlreadyFinished",
-            (false, _) => "{@anyio}.FutureNotFinished",
-            (true, true) => "({@anyio}.FutureAlreadyFinished, {@anyio}.FutureNotFinished)",
+        let text = match (are_there(cx), sets, reads) {
+            (false, _, _) => "{0}.InvalidStateError",
+            (true, true, false) => "{@anyio}.FutureAlreadyFinished",
+            (true, false, _) => "{@anyio}.FutureNotFinished",
+            (true, true, true) => "({@anyio}.FutureAlreadyFinished, {@anyio}.FutureNotFinished)",
         };
         let mut change = Change::new(
             RULE,
@@ -390,7 +480,11 @@ fn invalid_state(cx: &Context<'_>, raisers: &[(usize, &Cluster)], planned: &mut 
             API,
             "`asyncio.InvalidStateError` becomes what AnyIO's future raises",
         );
-        change.edit(Edit::replace(use_.place.range, text, &[]));
+        change.edit(Edit::replace(
+            use_.place.range,
+            text,
+            &[Piece::Helper(&FUTURE)],
+        ));
         for number in moving {
             change.requires.push(planned[number].place);
             planned[number].requires.push(use_.place);
