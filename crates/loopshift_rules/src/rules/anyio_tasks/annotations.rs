@@ -9,6 +9,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::RULE;
 use super::family::{Model, held};
+use super::handles;
 use crate::context::{Context, View};
 
 pub(super) fn plan(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change>) {
@@ -48,6 +49,14 @@ pub(super) fn plan(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change
             changes.push(decline("no task is known to which the annotation belongs"));
             continue;
         }
+        // One that is made in a way that is not known has no call to go with.
+        let stays = families
+            .iter()
+            .find_map(|index| model.families[*index].refusal.as_deref());
+        if let Some(reason) = stays {
+            changes.push(decline(&format!("its task stays: {reason}")));
+            continue;
+        }
         for index in families {
             for spawn in &model.families[index].spawns {
                 change.requires.push(spawn.callee);
@@ -64,7 +73,10 @@ pub(super) fn plan(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change
         } else if scopes {
             Edit::replace(use_.place.range, "{@anyio}.CancelScope", &[])
         } else {
-            Edit::replace(use_.place.range, "{@anyio}.TaskHandle", &[])
+            Edit::Replace {
+                range: use_.place.range,
+                pieces: handles::class(cx),
+            }
         });
         changes.push(change);
     }

@@ -12,7 +12,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::emit::Errors;
 use super::family::{Family, MemberUse, Spawn};
-use super::helpers;
+use super::{handles, helpers};
 use crate::context::{Context, View};
 use crate::rules::code::{is_switch, own, own_of};
 use crate::rules::shared::is_statement;
@@ -271,6 +271,7 @@ fn is_asked(cx: &Context<'_>, place: Place) -> bool {
 
 /// Lets the task call back when its coroutine has ended; tells whether it has callbacks.
 pub(super) fn edit_spawn(
+    cx: &Context<'_>,
     change: &mut Change,
     spawn: &Spawn<'_>,
     family: &Family<'_>,
@@ -283,10 +284,13 @@ pub(super) fn edit_spawn(
         return false;
     }
     let file = spawn.view.file;
-    let group = Piece::from(group.to_owned());
+    let (maker, mut front) = handles::maker(cx, group);
     change.edits.push((
         file,
-        Edit::replace(spawn.call.func.range(), "{0}.create_task", &[group]),
+        Edit::Replace {
+            range: spawn.call.func.range(),
+            pieces: maker,
+        },
     ));
     let ended = Piece::Helper(&ENDED);
     let kept = match errors {
@@ -294,7 +298,6 @@ pub(super) fn edit_spawn(
         Errors::Logged => Some(Piece::Helper(&helpers::LOG_ERRORS)),
         Errors::None | Errors::Leave => None,
     };
-    let mut front: Vec<Piece> = Vec::new();
     let mut back: Vec<Piece> = Vec::new();
     for callback in callbacks {
         back.push(", ".into());

@@ -30,6 +30,49 @@ pub(super) fn is_cancelled(family: &Family<'_>) -> bool {
     family.members.iter().any(|member| member.name == "cancel")
 }
 
+/// Whether the program does something when a task of the family ends because it was told to stop.
+pub(super) fn end_is_seen(cx: &Context<'_>, family: &Family<'_>) -> bool {
+    let of_program = |place: Place| {
+        let mut values = cx.program.values_at(place).peekable();
+        values.peek().is_some() && values.all(|value| matches!(value, Value::Coroutine(_)))
+    };
+    let of_library = |view: &View<'_>, coro: &Expr| {
+        let call = coro.as_call_expr();
+        let api = call.and_then(|call| cx.api_of(view, &call.func));
+        api.is_some_and(|api| api.starts_with("asyncio."))
+    };
+    let coros = family
+        .spawns
+        .iter()
+        .map(|spawn| (spawn.view, spawn.coro))
+        .collect::<Vec<_>>();
+    let known =
+        |(view, coro): &(&View<'_>, &Expr)| of_program(view.place(*coro)) || of_library(view, coro);
+    if !family.callbacks.all.is_empty() || !coros.iter().all(known) {
+        return true;
+    }
+    let places: Vec<Place> = coros.iter().map(|(view, coro)| view.place(*coro)).collect();
+    functions(cx, &places)
+        .into_iter()
+        .any(|function| match definition(cx, function) {
+            Some((_, def)) => cleans_up(&def.body),
+            None => true,
+        })
+}
+
+/// Whether something is done on the way out of a wait among the statements.
+fn cleans_up(stmts: &[Stmt]) -> bool {
+    let mut found = false;
+    each(stmts, &mut |stmt| {
+        found |= match stmt {
+            Stmt::Try(try_) => waits(&try_.body),
+            Stmt::With(with) => with.is_async || waits(&with.body),
+            _ => false,
+        };
+    });
+    found
+}
+
 /// Whether the results of a family with cancelled tasks are used together with the errors, where asyncio gives a
 /// `CancelledError`.
 pub(super) fn is_result(model: &Model<'_>, index: usize) -> bool {

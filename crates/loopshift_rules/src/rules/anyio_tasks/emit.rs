@@ -15,7 +15,7 @@ use super::region::{Region, waits_of};
 use super::rename::{rename_cancelled, rename_state};
 use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
-use super::{callbacks, helpers, host, members, offload, timers};
+use super::{callbacks, handles, helpers, host, members, offload, timers};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
 
@@ -231,7 +231,7 @@ fn change(
             deleted: Vec::new(),
             last: Vec::new(),
         };
-        if let Err(reason) = edit_wait(&mut change, &mut out, wait, guarded) {
+        if let Err(reason) = edit_wait(cx, &mut change, &mut out, wait, guarded) {
             return decline(&reason);
         }
         deleted.extend(out.deleted);
@@ -247,7 +247,7 @@ fn change(
                 timers::edit_member(&mut change, member);
                 continue;
             }
-            members::edit(&mut change, member, kept(index));
+            members::edit(cx, &mut change, member, kept(index));
             if matches!(member.name.as_str(), "result" | "exception") {
                 rename_state(cx, &mut change, member.view, member.attribute.range());
             }
@@ -274,7 +274,7 @@ fn change(
         let (family, waits) = (&model.families[*index], waits_of(model, *index));
         if let Some(timer) = spawn.timer {
             timers::edit(cx, &mut change, spawn, timer, family, group);
-        } else if callbacks::edit_spawn(&mut change, spawn, family, errors[index], group) {
+        } else if callbacks::edit_spawn(cx, &mut change, spawn, family, errors[index], group) {
         } else if spawn.offloaded {
             let errors = errors[index];
             if let Err(reason) = offload::edit(cx, &mut change, spawn, family, waits, errors, group)
@@ -299,8 +299,11 @@ fn change(
         let group = groups[&region.function].clone();
         stop(&mut change, region, &group, &mut last);
         observed |= wrap(cx, &mut change, region, &group, last);
-        let tasks = |index: &usize| !model.families[*index].is_of_timers();
-        if region.lingers && region.families.iter().any(tasks) {
+        let seen = |index: &usize| {
+            let family = &model.families[*index];
+            !family.is_of_timers() && super::cancelled::end_is_seen(cx, family)
+        };
+        if region.lingers && region.families.iter().any(seen) {
             change.caveat("the function waits until a task that it told to stop has ended");
         }
     }
@@ -439,12 +442,14 @@ fn wrap(
     let observed = is_observed(cx, place);
     let header = |template: &'static str| pieces(template, &[Piece::from(group.to_owned())]);
     if observed {
+        let own = handles::are_written(change, region.view.file);
+        let first_error = helpers::first_error(cx, own);
         change.edits.push((
             region.view.file,
             Edit::Wrap(Wrap {
                 range,
                 before: Vec::new(),
-                header: pieces("with {0}():", &[Piece::Helper(&helpers::FIRST_ERROR)]),
+                header: pieces("with {0}():", &[Piece::Helper(first_error)]),
                 last: Vec::new(),
                 after: Vec::new(),
             }),

@@ -6,7 +6,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Wait, WaitKind};
-use super::{helpers, waits};
+use super::{handles, helpers, waits};
 use crate::context::Context;
 use crate::rules::shared::is_statement;
 
@@ -42,6 +42,7 @@ impl Out {
 /// # Errors
 /// Why it has no form.
 pub(super) fn edit_wait(
+    cx: &Context<'_>,
     change: &mut Change,
     out: &mut Out,
     wait: &Wait<'_>,
@@ -50,7 +51,7 @@ pub(super) fn edit_wait(
     match wait.kind {
         WaitKind::Await => edit_await(change, out, wait, guarded),
         WaitKind::Gather { exceptions } => {
-            if !edit_gather(change, out, wait, guarded, exceptions) {
+            if !edit_gather(cx, change, out, wait, guarded, exceptions) {
                 return Err("it is gathered with something that has no form as a task".to_owned());
             }
         }
@@ -140,6 +141,7 @@ pub(super) fn under_timeout(cx: &Context<'_>, wait: &Wait<'_>) -> bool {
 }
 
 fn edit_gather(
+    cx: &Context<'_>,
     change: &mut Change,
     out: &mut Out,
     wait: &Wait<'_>,
@@ -162,15 +164,15 @@ fn edit_gather(
                 };
                 let name = fresh_task(wait, extras);
                 extras += 1;
-                let make = pieces(
-                    "{0} = {1}.create_task({2})",
-                    &[
-                        Piece::from(name.clone()),
-                        Piece::from(group),
-                        call.range().into(),
-                    ],
-                );
-                let make = if guarded { return false } else { make };
+                if guarded {
+                    return false;
+                }
+                let (maker, front) = handles::maker(cx, &group);
+                let mut make = vec![Piece::from(name.clone()), " = ".into()];
+                make.extend(maker);
+                make.push("(".into());
+                make.extend(front);
+                make.extend([call.range().into(), ")".into()]);
                 if is_tail {
                     out.last.push(make);
                 } else {
@@ -237,7 +239,7 @@ fn edit_gather(
         match (guarded, exceptions, is_tail) {
             (true, true, _) => {
                 text.push("await ".into());
-                text.push(Piece::Helper(&helpers::VALUE_OR_ERROR));
+                text.push(Piece::Helper(helpers::value_or_error(cx)));
                 text.push("(".into());
                 text.extend(operand);
                 text.push(")".into());

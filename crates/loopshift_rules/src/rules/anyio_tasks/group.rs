@@ -11,7 +11,7 @@ use loopshift_python::edit::Edit;
 use super::family::{Model, Spawn};
 use super::forms::{Out, edit_wait};
 use super::rename::{rename_cancelled, rename_state};
-use super::{family, members};
+use super::{family, handles, members};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
 
@@ -142,7 +142,7 @@ fn change(
         let family = &model.families[*index];
         for member in &family.members {
             change.covers.push(member.view.place(member.attribute));
-            members::edit(&mut change, member, false);
+            members::edit(cx, &mut change, member, false);
             if matches!(member.name.as_str(), "result" | "exception") {
                 rename_state(cx, &mut change, member.view, member.attribute.range());
             }
@@ -160,7 +160,7 @@ fn change(
         }
         change.covers.extend(&wait.uses);
         let mut out = Out::inside();
-        edit_wait(&mut change, &mut out, wait, false)?;
+        edit_wait(cx, &mut change, &mut out, wait, false)?;
         rename_cancelled(cx, model, &mut change, wait);
         let fails = families.iter().any(|index| {
             model.families[*index]
@@ -181,9 +181,14 @@ fn change(
     for spawn in &spawns {
         change.covers.push(spawn.callee);
     }
-    if !cx.settings.anyio_has(4, 14) {
+    if !handles::are_there(cx) {
+        for index in families {
+            if let Some(reason) = handles::refusal(model, *index) {
+                return Err(reason);
+            }
+        }
         for spawn in &spawns {
-            super::spawning::as_started(cx, &mut change, spawn)?;
+            super::spawning::edit_member(cx, &mut change, spawn)?;
         }
     }
     let coros: Vec<Place> = spawns

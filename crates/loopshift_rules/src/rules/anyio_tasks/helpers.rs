@@ -2,6 +2,10 @@
 
 use loopshift_python::edit::Helper;
 
+use super::handles;
+use crate::context::Context;
+use crate::rules::gather_helpers;
+
 /// Keeps the error of a task out of its group.
 pub(super) static OUTCOME: Helper = Helper {
     name: "_outcome",
@@ -27,17 +31,37 @@ pub(super) static VALUE: Helper = Helper {
 };
 
 /// What `gather(return_exceptions=True)` has for a task.
-pub(super) static VALUE_OR_ERROR: Helper = Helper {
-    name: "_value_or_error",
-    source: "async def {name}(task):
+macro_rules! value_or_error {
+    ($cancelled:literal) => {
+        Helper {
+            name: "_value_or_error",
+            source: concat!(
+                "async def {name}(task):
     \"\"\"The value of a task, or its error.\"\"\"
     try:
         value, error = await task
-    except {@anyio}.TaskCancelled as exc:
+    except ",
+                $cancelled,
+                " as exc:
         return exc
     return value if error is None else error
-",
-};
+"
+            ),
+        }
+    };
+}
+
+static VALUE_OR_ERROR: Helper = value_or_error!("{@anyio}.TaskCancelled");
+static VALUE_OR_ERROR_40: Helper = value_or_error!("task.Cancelled");
+
+/// What `gather(return_exceptions=True)` has for a task.
+pub(super) fn value_or_error(cx: &Context<'_>) -> &'static Helper {
+    if handles::are_there(cx) {
+        &VALUE_OR_ERROR
+    } else {
+        &VALUE_OR_ERROR_40
+    }
+}
 
 /// What asyncio does with the error of a task that nobody waits for.
 pub(super) static LOG_ERRORS: Helper = Helper {
@@ -56,27 +80,67 @@ pub(super) static IS_DONE: Helper = Helper {
     name: "_is_done",
     source: "def {name}(task):
     \"\"\"Whether the task has ended.\"\"\"
-    status = {@anyio}.TaskHandle.Status
-    return task.status not in (status.PENDING, status.CANCELLING)
+    return task.status not in (task.Status.PENDING, task.Status.CANCELLING)
 ",
 };
 
-/// Gives callers the error itself in place of the group around it.
-pub(super) static FIRST_ERROR: Helper = Helper {
-    name: "_first_error",
-    source: "@{@contextlib:contextmanager}
+/// Gives callers the error itself in place of the group around it: `$failed` is beside it where the task is awaited.
+macro_rules! first_error {
+    ($imports:literal, $failed:literal) => {
+        Helper {
+            name: "_first_error",
+            source: concat!(
+                $imports,
+                "@{@contextlib:contextmanager}
 def {name}():
     \"\"\"Raise the first error of a task group in place of the group.\"\"\"
     try:
         yield
     except BaseExceptionGroup as group:
-        _, rest = group.split({@anyio}.TaskFailed)
+        _, rest = group.split(",
+                $failed,
+                ")
         exc = rest or group
         while isinstance(exc, BaseExceptionGroup):
             exc = exc.exceptions[0]
         raise exc from exc.__cause__
+"
+            ),
+        }
+    };
+}
+
+/// [`first_error`] before Python 3.11.
+macro_rules! first_error_310 {
+    ($failed:literal) => {
+        first_error!(
+            "if {@sys}.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
+
 ",
-};
+            $failed
+        )
+    };
+}
+
+static FIRST_ERROR: Helper = first_error!("", "{@anyio}.TaskFailed");
+static FIRST_ERROR_310: Helper = first_error_310!("{@anyio}.TaskFailed");
+static FIRST_ERROR_40: Helper = first_error!("", "{#TaskHandle}.Failed");
+static FIRST_ERROR_40_310: Helper = first_error_310!("{#TaskHandle}.Failed");
+
+/// What gives callers the error itself; `own` says that the module has a class of handles.
+pub(super) fn first_error(cx: &Context<'_>, own: bool) -> &'static Helper {
+    let groups = cx.settings.python_has(3, 11);
+    match (handles::are_there(cx), own, groups) {
+        (true, _, true) => &FIRST_ERROR,
+        (true, _, false) => &FIRST_ERROR_310,
+        (false, true, true) => &FIRST_ERROR_40,
+        (false, true, false) => &FIRST_ERROR_40_310,
+        (false, false, true) => &gather_helpers::FIRST_ERROR,
+        (false, false, false) => &gather_helpers::FIRST_ERROR_310,
+    }
+}
 
 /// `await task` of asyncio: who is cancelled there cancels the task.
 pub(super) static JOINED: Helper = Helper {
@@ -108,8 +172,7 @@ pub(super) static WAIT_FIRST: Helper = Helper {
         async with {@anyio}.create_task_group() as tg:
             for task in tasks:
                 tg.start_soon(watch, task)
-    status = {@anyio}.TaskHandle.Status
-    pending = {{task for task in tasks if task.status in (status.PENDING, status.CANCELLING)}}
+    pending = {{task for task in tasks if task.status in (task.Status.PENDING, task.Status.CANCELLING)}}
     return tasks - pending, pending
 ",
 };
@@ -120,18 +183,17 @@ pub(super) static WAIT_FIRST_ERROR: Helper = Helper {
     source: "async def {name}(tasks, timeout=None):
     \"\"\"The tasks that are done when one fails or all are done, and the others.\"\"\"
     tasks = set(tasks)
-    status = {@anyio}.TaskHandle.Status
 
     async def watch(task):
         await task.wait()
-        if task.status is status.FINISHED and task.return_value[1] is not None:
+        if task.status is task.Status.FINISHED and task.return_value[1] is not None:
             tg.cancel_scope.cancel()
 
     with {@anyio}.move_on_after(timeout):
         async with {@anyio}.create_task_group() as tg:
             for task in tasks:
                 tg.start_soon(watch, task)
-    pending = {{task for task in tasks if task.status in (status.PENDING, status.CANCELLING)}}
+    pending = {{task for task in tasks if task.status in (task.Status.PENDING, task.Status.CANCELLING)}}
     return tasks - pending, pending
 ",
 };
@@ -145,8 +207,7 @@ pub(super) static WAIT_ALL: Helper = Helper {
     with {@anyio}.move_on_after(timeout):
         for task in tasks:
             await task.wait()
-    status = {@anyio}.TaskHandle.Status
-    pending = {{task for task in tasks if task.status in (status.PENDING, status.CANCELLING)}}
+    pending = {{task for task in tasks if task.status in (task.Status.PENDING, task.Status.CANCELLING)}}
     return tasks - pending, pending
 ",
 };

@@ -6,7 +6,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{MemberUse, Model};
-use super::{callbacks, helpers, keep, mistaken};
+use super::{callbacks, handles, helpers, keep, mistaken};
 use crate::context::Context;
 use crate::rules::shared::is_statement;
 
@@ -86,7 +86,7 @@ fn refusal(member: &MemberUse<'_>) -> Option<String> {
 }
 
 /// Whether tasks of the family keep their errors in their values.
-pub(super) fn edit(change: &mut Change, member: &MemberUse<'_>, guarded: bool) {
+pub(super) fn edit(cx: &Context<'_>, change: &mut Change, member: &MemberUse<'_>, guarded: bool) {
     let file = member.view.file;
     let Some(call) = member.call else { return };
     let attribute = member.attribute;
@@ -128,20 +128,17 @@ pub(super) fn edit(change: &mut Change, member: &MemberUse<'_>, guarded: bool) {
                         | AnyNodeRef::ExprAwait(_)
                 )
             );
-            if bare {
-                change.edits.push((
-                    file,
-                    text(".status is {@anyio}.TaskHandle.Status.CANCELLED"),
-                ));
-            } else {
+            let mut pieces = vec![".status is ".into()];
+            pieces.extend(handles::class(cx));
+            pieces.push(".Status.CANCELLED".into());
+            if !bare {
                 change
                     .edits
                     .push((file, Edit::insert(receiver.start(), "(", &[])));
-                change.edits.push((
-                    file,
-                    text(".status is {@anyio}.TaskHandle.Status.CANCELLED)"),
-                ));
+                pieces.push(")".into());
             }
+            let range = behind;
+            change.edits.push((file, Edit::Replace { range, pieces }));
         }
         _ => {}
     }

@@ -13,6 +13,7 @@ mod failure;
 mod family;
 mod forms;
 mod group;
+mod handles;
 mod helpers;
 mod host;
 mod identity;
@@ -86,12 +87,12 @@ fn plan_for(cx: &Context<'_>, rule: &str, changes: &mut Vec<Change>) {
 fn plan_all<'c>(cx: &Context<'c>, changes: &mut Vec<Change>) -> Model<'c> {
     let mut model = family::model(cx);
     members::check(cx, &mut model);
-    if !cx.settings.anyio_has(4, 14) {
-        let families = model.families.iter_mut();
-        for family in families.filter(|it| !it.is_of_timers()) {
-            family.refusal.get_or_insert_with(|| {
-                "handles of tasks need AnyIO 4.14, and the project allows an older one".to_owned()
-            });
+    if !handles::are_there(cx) {
+        for index in 0..model.families.len() {
+            let family = &model.families[index];
+            if !family.is_of_timers() && family.refusal.is_none() {
+                model.families[index].refusal = handles::refusal(&model, index);
+            }
         }
     }
     spread(&mut model);

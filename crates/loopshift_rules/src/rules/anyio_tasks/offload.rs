@@ -7,7 +7,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 
 use super::emit::Errors;
 use super::family::{Family, Spawn, Wait, WaitKind};
-use super::helpers;
+use super::{handles, helpers};
 use crate::context::Context;
 use crate::rules::anyio_to_thread::{Pool, arguments_of, is_awaited_at_once};
 
@@ -79,8 +79,9 @@ pub(super) fn edit<'w, 'c: 'w>(
     group: &str,
 ) -> Result<(), String> {
     let (file, call) = (spawn.view.file, spawn.call);
-    let group = Piece::from(group.to_owned());
-    let mut text = pieces("{0}.create_task(", std::slice::from_ref(&group));
+    let (mut text, front) = handles::maker(cx, group);
+    text.push("(".into());
+    text.extend(front);
     let kept = match errors {
         Errors::Kept => Some(&helpers::OUTCOME),
         Errors::Logged => Some(&helpers::LOG_ERRORS),

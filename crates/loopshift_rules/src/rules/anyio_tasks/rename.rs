@@ -6,6 +6,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::failure::handlers;
 use super::family::{Model, Wait};
+use super::handles;
 use crate::context::{Context, View};
 
 /// `asyncio.CancelledError` in a handler around the wait for a task that was told to stop.
@@ -50,14 +51,15 @@ pub(super) fn rename_state(
 fn rename(cx: &Context<'_>, change: &mut Change, view: &View<'_>, range: TextRange, api: &str) {
     for (_, _, named) in handlers(cx, view, range).into_iter().take(1) {
         for it in named.into_iter().filter(|it| it.api == api) {
-            let name = if api == "asyncio.CancelledError" {
-                "{@anyio}.TaskCancelled"
+            let range = it.place.range;
+            let pieces = if api == "asyncio.CancelledError" {
+                handles::cancelled(cx)
             } else {
-                "{@anyio}.TaskNotFinished"
+                handles::not_finished(cx)
             };
             change
                 .edits
-                .push((view.file, Edit::replace(it.place.range, name, &[])));
+                .push((view.file, Edit::Replace { range, pieces }));
             change.covers.push(it.place);
         }
     }

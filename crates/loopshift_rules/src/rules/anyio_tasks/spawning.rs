@@ -7,35 +7,47 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::emit::Errors;
 use super::family::Spawn;
-use super::helpers;
+use super::{handles, helpers};
 use crate::context::{Context, View};
 use crate::rules::shared::is_statement;
 
-/// `tg.create_task(f(x))` of a group as `tg.start_soon(f, x)`, for versions whose groups give no handles.
+/// `tg.create_task(f(x))` of a group as `tg.start_soon(f, x)`, or as a handle of the module's own class, for versions
+/// whose groups give none.
 ///
 /// # Errors
 /// Why it can't be written so.
-pub(super) fn as_started(
+pub(super) fn edit_member(
     cx: &Context<'_>,
     change: &mut Change,
     spawn: &Spawn<'_>,
 ) -> Result<(), String> {
-    let why = "the handle of a task needs AnyIO 4.14, and the project allows an older one";
     let Expr::Attribute(callee) = &*spawn.call.func else {
-        return Err(why.to_owned());
+        return Err("the method of the group is not called in place".to_owned());
     };
-    if !is_statement(spawn.view, spawn.call) || !spawn.call.arguments.keywords.is_empty() {
-        return Err(why.to_owned());
-    }
-    let edits = as_function(cx, spawn.view, spawn.coro)
-        .ok_or("the coroutine of the task is not a plain call")?;
     let file = spawn.view.file;
-    change
-        .edits
-        .push((file, Edit::replace(callee.attr.range(), "start_soon", &[])));
-    change
-        .edits
-        .extend(edits.into_iter().map(|edit| (file, edit)));
+    if is_statement(spawn.view, spawn.call)
+        && let Some(edits) = as_function(cx, spawn.view, spawn.coro)
+    {
+        change
+            .edits
+            .push((file, Edit::replace(callee.attr.range(), "start_soon", &[])));
+        change
+            .edits
+            .extend(edits.into_iter().map(|edit| (file, edit)));
+        return Ok(());
+    }
+    if !callee.value.is_name_expr() {
+        return Err("the group is computed where the task is made".to_owned());
+    }
+    let group = spawn.view.text(callee.value.range()).to_owned();
+    let (callee, front) = handles::maker(cx, &group);
+    let range = spawn.call.func.range();
+    for (range, pieces) in [
+        (range, callee),
+        (TextRange::empty(spawn.coro.start()), front),
+    ] {
+        change.edits.push((file, Edit::Replace { range, pieces }));
+    }
     Ok(())
 }
 
@@ -50,7 +62,8 @@ pub(super) fn edit_spawn(
 ) {
     let file = spawn.view.file;
     let view = spawn.view;
-    let group = Piece::from(group.to_owned());
+    let (maker, mut front) = handles::maker(cx, group);
+    let start_soon = vec![Piece::from(group.to_owned()), ".start_soon".into()];
     let mut unused = is_statement(view, spawn.call);
     // `t = …`, where nothing reads `t` any more.
     if let Some(AnyNodeRef::StmtAssign(assign)) = view.tree.parent(spawn.call)
@@ -61,8 +74,11 @@ pub(super) fn edit_spawn(
         let target = TextRange::new(assign.start(), spawn.call.start());
         change.edits.push((file, Edit::delete(target)));
     }
-    let plain_arguments = spawn.call.arguments.keywords.is_empty();
-    let callee = spawn.call.func.range();
+    // A handle that nobody needs is not worth a class of its own.
+    let keywords = &spawn.call.arguments.keywords;
+    let plain_arguments = keywords.is_empty() || unused && !handles::are_there(cx);
+    let range = spawn.call.func.range();
+    let replace = |range, pieces| (file, Edit::Replace { range, pieces });
     match errors {
         Errors::Kept | Errors::Logged => {
             let helper = Piece::Helper(if errors == Errors::Kept {
@@ -70,20 +86,14 @@ pub(super) fn edit_spawn(
             } else {
                 &helpers::LOG_ERRORS
             });
+            let at = TextRange::empty(spawn.coro.start());
             if unused && plain_arguments {
-                change
-                    .edits
-                    .push((file, Edit::replace(callee, "{0}.start_soon", &[group])));
-                change
-                    .edits
-                    .push((file, Edit::insert(spawn.coro.start(), "{0}, ", &[helper])));
+                change.edits.push(replace(range, start_soon));
+                change.edits.push(replace(at, vec![helper, ", ".into()]));
             } else {
-                change
-                    .edits
-                    .push((file, Edit::replace(callee, "{0}.create_task", &[group])));
-                change
-                    .edits
-                    .push((file, Edit::insert(spawn.coro.start(), "{0}(", &[helper])));
+                front.extend([helper, "(".into()]);
+                change.edits.push(replace(range, maker));
+                change.edits.push(replace(at, front));
                 change
                     .edits
                     .push((file, Edit::insert(spawn.coro.end(), ")", &[])));
@@ -91,16 +101,16 @@ pub(super) fn edit_spawn(
         }
         Errors::None | Errors::Leave => {
             if unused && let Some(edits) = as_function(cx, view, spawn.coro) {
-                change
-                    .edits
-                    .push((file, Edit::replace(callee, "{0}.start_soon", &[group])));
+                change.edits.push(replace(range, start_soon));
                 change
                     .edits
                     .extend(edits.into_iter().map(|edit| (file, edit)));
             } else {
-                change
-                    .edits
-                    .push((file, Edit::replace(callee, "{0}.create_task", &[group])));
+                let at = TextRange::empty(spawn.coro.start());
+                change.edits.push(replace(range, maker));
+                if !front.is_empty() {
+                    change.edits.push(replace(at, front));
+                }
             }
         }
     }
