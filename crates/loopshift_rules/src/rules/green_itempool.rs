@@ -1,6 +1,7 @@
 //! Pools of anything: a small class that lends items, where who asks for one waits.
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -8,7 +9,7 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::Edit;
 use rustc_hash::FxHashMap;
 
-use super::green::{Escaped, anchor, becomes_async, named, owners};
+use super::green::{Escaped, anchor, becomes_async, is_coloured, named, owners};
 use super::timeouts::item_of;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -50,7 +51,36 @@ fn moved<'c>(
             return Err("what makes its items would have to be async".to_owned());
         }
     }
+    if let Some(AnyNodeRef::StmtClassDef(class)) = view
+        .tree
+        .around(use_.place.range)
+        .find(|node| node.is_statement())
+    {
+        lends_what_waits(cx, view.place(class))?;
+    }
     named(cx, owners, use_, api, view, RULE)
+}
+
+/// Items of a class of the program that derives from a pool are not followed: their methods must not have to be awaited.
+fn lends_what_waits(cx: &Context<'_>, class: Place) -> Result<(), String> {
+    let made = cx.program.functions().filter(|func| {
+        let function = cx.program.function(*func);
+        cx.program.function_file(*func) == class.file
+            && class.range.contains_range(function.range)
+            && function.qualname.ends_with(".create")
+    });
+    let waits = |func: FuncId| is_coloured(cx, func);
+    for value in made.flat_map(|func| cx.program.flow.values_of(cx.program.function(func).ret)) {
+        let known = match value {
+            Value::Instance(item) => !cx.program.methods(item).into_iter().any(waits),
+            Value::Unknown(_) => false,
+            _ => true,
+        };
+        if !known {
+            return Err("a class derives from it whose items may have to be waited for".to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// `with pool.item() as x` becomes `async with`.

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::facts::Colour;
-use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
+use loopshift_engine::flow::{MroEntry, Target};
 use loopshift_engine::graph::callees;
+use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::Piece;
 use loopshift_python::stdlib::is_stdlib;
@@ -198,6 +199,7 @@ pub(crate) fn becomes_async(
                 values.extend(cx.program.flow.values_of(first.node));
                 continue;
             }
+            Value::Instance(class) => called(cx, class).into_iter().map(Target::Func).collect(),
             _ => callees(&cx.program.flow, value),
         };
         if targets.is_empty() && !matches!(value, Value::Class(_)) {
@@ -254,4 +256,17 @@ fn becomes_coroutine(api: &Api) -> bool {
             .rule
             .as_deref()
             .is_some_and(|rule| rules.contains(&rule))
+}
+
+/// The method `__call__` of a class of the program.
+fn called(cx: &Context<'_>, class: ClassId) -> Option<FuncId> {
+    let bases = cx.program.flow.mro.get(class.0 as usize)?;
+    bases.iter().find_map(|entry| match entry {
+        MroEntry::Class(base) => cx
+            .program
+            .methods(*base)
+            .into_iter()
+            .find(|func| cx.program.function(*func).qualname.ends_with(".__call__")),
+        MroEntry::External(_) => None,
+    })
 }
