@@ -101,7 +101,7 @@ class {name}({@asyncio}.Task):
 
     async def take_back(self):
         \"\"\"Cancel it unless it has begun.\"\"\"
-        if not (self._begun or self.done()) and (self._begin is None or not self._begin.done()):
+        if not (self._begun or self.done()):
             self.cancel()
             await {@asyncio}.wait([self])
 
