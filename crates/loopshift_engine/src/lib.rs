@@ -15,5 +15,6 @@ pub mod objects;
 pub mod plan;
 pub mod program;
 mod relevance;
+pub mod sharing;
 pub mod uses;
 pub mod verify;

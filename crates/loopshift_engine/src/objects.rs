@@ -3,6 +3,8 @@
 //! An `asyncio.Queue` that becomes two stream ends must do so everywhere at once: where it is made, kept,
 //! passed and used. Objects that may meet in one expression belong together: a [`Cluster`].
 
+mod unseen;
+
 use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -143,7 +145,8 @@ fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool)
             ));
         }
     }
-    let escapes = escapes(program, &holds, &containers);
+    let mut escapes = escapes(program, &holds, &containers);
+    escapes.extend(unseen::members(program, &holds));
     let hidden = hidden(program, &containers);
     let mut clusters: BTreeMap<ValueId, Cluster> = BTreeMap::new();
     for id in groups.all() {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_python::edit::{Edit, Piece};
-use loopshift_python::imports::unused_imports;
 use loopshift_python::parse::parse_module;
 use loopshift_python::render::render;
 use loopshift_python::{ModModule, Parsed, PythonVersion};
@@ -12,6 +11,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::change::{Change, FileId, Outcome, Place, Plan, Safety};
 use crate::program::{Input, Lines};
+use crate::sharing::Taking;
+
+mod tidy;
+
+use tidy::{Text, tidy};
 
 /// What a plan is made with.
 pub struct Planning<'p> {
@@ -25,8 +29,8 @@ pub struct Planning<'p> {
     pub left: &'p [&'p str],
     /// The packages that are left: their imports go with the last use, even those that nothing needed before.
     pub from: &'p [&'p str],
-    /// Files whose imports stay, because other files reach through them: `jobs.asyncio.sleep`.
-    pub kept: &'p [FileId],
+    /// What modules take from each other of the packages: the imports behind it stay while somebody needs them.
+    pub takings: &'p [Taking],
     /// Checks the new texts.
     pub verify: &'p Verify<'p>,
 }
@@ -192,8 +196,8 @@ fn edits_by_file<'c>(
 
 type Losers = Vec<(usize, String)>;
 
-/// The new texts so far, each with the changes it was rendered from.
-type Rendered = FxHashMap<FileId, (Vec<usize>, String)>;
+/// The new texts so far.
+type Rendered = BTreeMap<FileId, Text>;
 
 /// Renders every file with edits, as far as it was not from the same changes; or names the changes that stand in the way.
 fn render_all(
@@ -211,7 +215,7 @@ fn render_all(
         .iter()
         .filter(|(file, edits)| {
             let rendered = known.get(file);
-            rendered.is_none_or(|(from, _)| *from != behind(edits))
+            rendered.is_none_or(|text| text.from != behind(edits))
         })
         .collect();
     let results: Vec<(FileId, Vec<usize>, Result<String, Losers>)> = new
@@ -224,8 +228,13 @@ fn render_all(
     let mut losers = Vec::new();
     for (file, from, text) in results {
         match text {
-            Ok(text) => {
-                known.insert(file, (from, text));
+            Ok(raw) => {
+                let text = Text {
+                    from,
+                    raw,
+                    ..Text::default()
+                };
+                known.insert(file, text);
             }
             Err(list) => losers.extend(list),
         }
@@ -233,10 +242,9 @@ fn render_all(
     if !losers.is_empty() {
         return Err(losers);
     }
-    let texts = by_file.keys().filter_map(|file| {
-        let (_, text) = known.get(file)?;
-        Some((*file, text.clone()))
-    });
+    known.retain(|file, _| by_file.contains_key(file));
+    tidy(planning, changes, outcomes, known);
+    let texts = known.iter().map(|(file, text)| (*file, text.tidy.clone()));
     Ok(texts.collect())
 }
 
@@ -285,19 +293,10 @@ fn render_one(
         );
         vec![(lose, reason)]
     })?;
-    let Ok(after) = parse_module(&text, planning.python) else {
+    if parse_module(&text, planning.python).is_err() {
         return Err(vec![spoiler(planning, &before, input, edits)]);
-    };
-    if planning.kept.contains(&file) {
-        return Ok(text);
     }
-    // What a package imports is there for others, too.
-    let finished = if input.is_package { &[] } else { planning.from };
-    let removals = unused_imports(&input.text, &before, &text, &after, planning.left, finished);
-    if removals.is_empty() {
-        return Ok(text);
-    }
-    Ok(render(&text, &after, &removals).unwrap_or(text))
+    Ok(text)
 }
 
 /// The change of a file without which, and all that come behind it, the text would be valid Python, with the reason.

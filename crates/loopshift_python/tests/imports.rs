@@ -3,8 +3,9 @@
 
 mod support;
 
+use loopshift_python::{TextRange, TextSize};
 use loopshift_python::edit::{Edit, Helper};
-use loopshift_python::imports::unused_imports;
+use loopshift_python::imports::{Removable, still_imports, unused_imports};
 use support::*;
 
 fn check(source: &str, edits: &[Edit], expected: &str) {
@@ -348,8 +349,10 @@ fn tidy(before: &str, after: &str) -> String {
         &parse(before),
         after,
         &parse(after),
-        &["asyncio"],
-        &[],
+        &Removable {
+            packages: &["asyncio"],
+            ..Removable::default()
+        },
     );
     apply(after, &edits)
 }
@@ -359,14 +362,16 @@ fn what_was_unused_goes_with_the_last_use() {
     let before = "import asyncio\nfrom asyncio import Queue\n\nasyncio.run(x)\n";
     let tidy = |after: &str| {
         let parsed = parse(after);
-        let modules = ["asyncio"];
         let edits = unused_imports(
             before,
             &parse(before),
             after,
             &parsed,
-            &modules,
-            &["asyncio"],
+            &Removable {
+                packages: &["asyncio"],
+                finished: &["asyncio"],
+                ..Removable::default()
+            },
         );
         apply(after, &edits)
     };
@@ -489,4 +494,34 @@ fn imports_that_serve_someone_stay() {
     assert_eq!(tidy(source, source), source, "unused before");
     let noqa_for_other = "import asyncio  # noqa: E402\n";
     assert_eq!(tidy("import asyncio\nasyncio\n", noqa_for_other), "");
+}
+
+#[test]
+fn what_others_take_stays_and_what_was_passed_on_goes() {
+    let before =
+        "from asyncio import Lock, Queue\nfrom .helpers import Event\n\nLock, Queue, Event\n";
+    let moved = "from asyncio import Lock, Queue\nfrom .helpers import Event\n\nx\n";
+    let parsed = parse(before);
+    let tidy = |passed_on: &[TextRange], wanted: &[&str]| {
+        let which = Removable {
+            packages: &["asyncio"],
+            passed_on,
+            wanted,
+            ..Removable::default()
+        };
+        let after = parse(moved);
+        apply(
+            moved,
+            &unused_imports(before, &parsed, moved, &after, &which),
+        )
+    };
+    assert_eq!(
+        tidy(&[], &["Queue"]),
+        "from asyncio import Queue\nfrom .helpers import Event\n\nx\n"
+    );
+    let line = at(before, "import Event");
+    let alias = TextRange::new(line.end() - TextSize::of("Event"), line.end());
+    assert_eq!(tidy(&[alias], &[]), "x\n");
+    assert!(still_imports(&parsed, alias, &parse(moved)));
+    assert!(!still_imports(&parsed, alias, &parse("x\n")));
 }

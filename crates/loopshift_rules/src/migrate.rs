@@ -4,6 +4,7 @@ use loopshift_engine::change::{Change, FileId, Outcome, Place, Plan};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::plan::{Planning, plan};
 use loopshift_engine::program::{Input, Program, Unreadable, analyse_for};
+use loopshift_engine::sharing::takings;
 use loopshift_engine::uses::{Use, property_uses, uses};
 use loopshift_engine::verify::{Verification, verify};
 use loopshift_python::ast::AnyNodeRef;
@@ -205,7 +206,7 @@ fn migrate_once(
         allow_unsafe: options.allow_unsafe,
         left: recipe.left,
         from: recipe.from,
-        kept: &patched::reached_through(&program, recipe.left),
+        takings: &takings(&program, recipe.left),
         verify: &|texts| verify(&verification, texts),
     };
     let mut planned = plan(&planning, changes);

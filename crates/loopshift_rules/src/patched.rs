@@ -137,35 +137,6 @@ fn find(program: &Program<'_>, catalog: &Catalog) -> Vec<Patch> {
     patches
 }
 
-/// The files through whose import of one of `packages` other code reaches it: `jobs.asyncio`, or the string
-/// `"app.jobs.asyncio"` for a patch.
-pub(crate) fn reached_through(program: &Program<'_>, packages: &[&str]) -> Vec<FileId> {
-    let flow = &program.flow;
-    let mut found = Vec::new();
-    for load in &flow.linked.loads {
-        if !packages.contains(&flow.text(load.attr)) {
-            continue;
-        }
-        found.extend(flow.values_of(load.base).filter_map(|value| match value {
-            Value::Module(file) => Some(FileId(file)),
-            _ => None,
-        }));
-    }
-    for (index, module) in flow.linked.modules.iter().enumerate() {
-        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-        let named = packages.iter().any(|package| {
-            let full = format!("{}.{package}", module.name);
-            flow.linked.symbols.find(&full).is_some()
-        });
-        if named {
-            found.push(file);
-        }
-    }
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
 /// The short strings that a positional argument of the call may be.
 fn strings<'p>(program: &'p Program<'_>, call: &Call, place: usize) -> Vec<&'p str> {
     let flow = &program.flow;

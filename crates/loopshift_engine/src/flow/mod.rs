@@ -263,6 +263,14 @@ impl<'a> Flow<'a> {
         node
     }
 
+    /// The attributes that classes of ours set on their instances, with their nodes.
+    pub(crate) fn instance_fields(&self) -> impl Iterator<Item = (Sym, Node)> + '_ {
+        let fields = self.fields.iter();
+        fields.filter_map(|((owner, attr), node)| {
+            matches!(owner, FieldOwner::Class(_)).then_some((*attr, *node))
+        })
+    }
+
     /// The node of an attribute that a class of ours sets on its instances, if any does.
     pub fn instance_field(&self, class: ClassId, attr: Sym) -> Option<Node> {
         self.fields.get(&(FieldOwner::Class(class), attr)).copied()

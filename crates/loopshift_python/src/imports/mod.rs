@@ -5,7 +5,7 @@ mod place;
 mod strings;
 mod unused;
 
-pub use unused::unused_imports;
+pub use unused::{Removable, still_imports, unused_imports};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ruff_python_ast::token::TokenKind;
-use ruff_python_ast::{Alias, AnyNodeRef, ExceptHandler, Expr, ModModule, Stmt};
+use ruff_python_ast::{Alias, AnyNodeRef, ExceptHandler, Expr, ModModule, Stmt, StmtImportFrom};
 use ruff_python_parser::Parsed;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
@@ -20,9 +20,25 @@ struct Site<'a> {
     index: usize,
     local: &'a str,
     scope: ScopeId,
-    /// The package.
+    /// The package; empty where a module of the program passes the name on.
     root: &'a str,
 }
+
+/// Which imports may go.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Removable<'a> {
+    /// The packages whose imports go with their last use.
+    pub packages: &'a [&'a str],
+    /// Those of them whose imports go, too, where nothing used them before, as soon as nothing of the package is used.
+    pub finished: &'a [&'a str],
+    /// The aliases in the text before that have a name of the packages from a module of the program.
+    pub passed_on: &'a [TextRange],
+    /// The names of the module that other modules take from it.
+    pub wanted: &'a [&'a str],
+}
+
+/// An alias of a `from` import, wherever it stands: dots, module, name.
+type Key<'a> = (u32, &'a str, &'a str);
 
 /// What of a module is used.
 struct Usage<'a> {
@@ -34,36 +50,38 @@ struct Usage<'a> {
     sites: Vec<Site<'a>>,
 }
 
-/// The removal of those imports of the packages `modules` (`asyncio`) that were used in `before` and are not in `after`, as
+/// The removal of those imports of the packages of `which` (`asyncio`) that were used in `before` and are not in `after`, as
 /// edits of `after_source`. Names are looked up in their scopes; names in string annotations, `# type:` comments and
-/// `__all__` are used. What was unused before stays, and so does what others may see or rely on: `import a as a`, `from a
-/// import b as b`, `from a import *`, imports in class bodies or with other bindings of the same name, those with a
-/// `# noqa` for them, and those in a `try` that catches the failure of an import.
-///
-/// Of the packages `finished`, what was unused before goes, too, where `after` uses nothing of them any more.
+/// `__all__` are used. What was unused before stays, and so does what others may see or rely on: names that other modules
+/// take from here, `import a as a`, `from a import b as b`, `from a import *`, imports in class bodies or with other
+/// bindings of the same name, those with a `# noqa` for them, and those in a `try` that catches the failure of an import.
 pub fn unused_imports(
     before_source: &str,
     before: &Parsed<ModModule>,
     after_source: &str,
     after: &Parsed<ModModule>,
-    modules: &[&str],
-    finished: &[&str],
+    which: &Removable<'_>,
 ) -> Vec<Edit> {
-    let old = Usage::new(before_source, before, modules);
+    let passed_on = passed_on(before, which.passed_on);
+    let old = Usage::new(before_source, before, which.packages, &passed_on);
     let used_before: BTreeSet<(String, &str)> = (old.sites.iter())
         .filter(|site| old.is_used(site))
         .map(|site| (old.path(site.scope), site.local))
         .collect();
-    let new = Usage::new(after_source, after, modules);
+    let new = Usage::new(after_source, after, which.packages, &passed_on);
+    let is_wanted = |site: &Site| {
+        new.scopes.scopes[site.scope].parent.is_none() && which.wanted.contains(&site.local)
+    };
     let is_finished = |package: &str| {
         let uses = |site: &Site| site.root == package && new.is_used(site);
-        finished.contains(&package) && !new.sites.iter().any(uses)
+        which.finished.contains(&package) && !new.sites.iter().any(uses)
     };
     let tree = Tree::new(after.syntax());
     let comments = comment_ranges(after);
     let mut gone: BTreeMap<TextSize, (&Stmt, BTreeSet<usize>)> = BTreeMap::new();
     for site in &new.sites {
         let removable = !new.is_used(site)
+            && !is_wanted(site)
             && (is_finished(site.root)
                 || used_before.contains(&(new.path(site.scope), site.local)))
             && !is_marked(after_source, &comments, site.stmt)
@@ -100,6 +118,46 @@ pub fn unused_imports(
         .collect()
 }
 
+/// Those of some aliases that import a name from a module.
+fn passed_on<'a>(parsed: &'a Parsed<ModModule>, aliases: &[TextRange]) -> BTreeSet<Key<'a>> {
+    if aliases.is_empty() {
+        return BTreeSet::new();
+    }
+    let blocks = Blocks::new(&parsed.syntax().body);
+    let stmts = blocks.iter().flat_map(|it| it.stmts);
+    stmts
+        .filter_map(Stmt::as_import_from_stmt)
+        .flat_map(|it| it.names.iter().map(move |alias| (it, alias)))
+        .filter(|(_, alias)| {
+            aliases
+                .iter()
+                .any(|it| it.contains_range(alias.name.range()))
+        })
+        .map(|(it, alias)| key(it, alias))
+        .collect()
+}
+
+/// Whether an import has the name `name` from the module under one of these `aliases` of `before`.
+pub fn still_imports(
+    before: &Parsed<ModModule>,
+    alias: TextRange,
+    after: &Parsed<ModModule>,
+) -> bool {
+    let wanted = passed_on(before, &[alias]);
+    let blocks = Blocks::new(&after.syntax().body);
+    let stmts = blocks.iter().flat_map(|it| it.stmts);
+    stmts.filter_map(Stmt::as_import_from_stmt).any(|it| {
+        it.names
+            .iter()
+            .any(|alias| wanted.contains(&key(it, alias)))
+    })
+}
+
+fn key<'a>(stmt: &'a StmtImportFrom, alias: &'a Alias) -> Key<'a> {
+    let module = stmt.module.as_ref().map_or("", |it| it.as_str());
+    (stmt.level, module, alias.name.as_str())
+}
+
 fn aliases(stmt: &Stmt) -> &[Alias] {
     match stmt {
         Stmt::Import(it) => &it.names,
@@ -109,7 +167,12 @@ fn aliases(stmt: &Stmt) -> &[Alias] {
 }
 
 impl<'a> Usage<'a> {
-    fn new(source: &str, parsed: &'a Parsed<ModModule>, modules: &[&str]) -> Self {
+    fn new(
+        source: &str,
+        parsed: &'a Parsed<ModModule>,
+        modules: &[&str],
+        passed_on: &BTreeSet<Key<'_>>,
+    ) -> Self {
         let module = parsed.syntax();
         let scopes = Scopes::new(module);
         let read = (scopes.references.iter())
@@ -128,13 +191,15 @@ impl<'a> Usage<'a> {
             let scope = scopes.at(stmt.start());
             let from = match stmt {
                 Stmt::Import(_) => None,
-                Stmt::ImportFrom(it) if it.level == 0 => it.module.as_ref(),
+                Stmt::ImportFrom(it) => Some(it),
                 _ => continue,
             };
             for (index, alias) in aliases(stmt).iter().enumerate() {
                 let imported = alias.name.as_str();
-                let root = from.map_or(imported, |it| it.as_str());
-                let root = root.split('.').next().unwrap_or(root);
+                let module = from.map_or(imported, |it| key(it, alias).1);
+                let root = module.split('.').next().unwrap_or(module);
+                let passed = from.is_some_and(|it| passed_on.contains(&key(it, alias)));
+                let ours = modules.contains(&root) && from.is_none_or(|it| it.level == 0);
                 let local = match &alias.asname {
                     // The alias that repeats the name says: for others to import.
                     Some(name) if name.as_str() == imported => continue,
@@ -143,14 +208,13 @@ impl<'a> Usage<'a> {
                     None => root,
                 };
                 let bound = scopes.scopes[scope].bindings.contains_key(local);
-                if modules.contains(&root) && bound && scopes.scopes[scope].kind != ScopeKind::Class
-                {
+                if (ours || passed) && bound && scopes.scopes[scope].kind != ScopeKind::Class {
                     sites.push(Site {
                         stmt,
                         index,
                         local,
                         scope,
-                        root,
+                        root: if ours { root } else { "" },
                     });
                 }
             }

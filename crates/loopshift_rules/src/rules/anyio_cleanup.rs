@@ -1,4 +1,4 @@
-//! What a `finally` waits for is shielded, in code that may be cancelled.
+//! What a `finally` or an `__aexit__` waits for is shielded, in code that may be cancelled.
 //!
 //! asyncio cancels once, so a cleanup after that runs to its end. In `AnyIO` the first wait of it would be cancelled.
 
@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, StmtTry};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
+use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
 use super::awaited::coroutines;
 use super::cancellation::{Role, role, shields};
-use super::code::{Reach, called_within, definition, own, switches};
+use super::code::{Reach, called_within, definition, is_yield, own, switches};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-cleanup";
@@ -39,13 +40,18 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         if !def.is_async {
             continue;
         }
+        if def.name.as_str() == "__aexit__" && cx.program.function(func).class.is_some() {
+            changes.extend(exit(cx, view, &def.body));
+            continue;
+        }
         let mut done: Vec<TextRange> = Vec::new();
         for node in own(&def.body) {
             let AnyNodeRef::StmtTry(stmt) = node else {
                 continue;
             };
-            if done.iter().any(|range| range.contains_range(stmt.range())) || !switches(&stmt.body)
-            {
+            // Where a generator yields, a cancellation of whoever uses it comes in.
+            let waits = switches(&stmt.body) || own(&stmt.body).into_iter().any(is_yield);
+            if done.iter().any(|range| range.contains_range(stmt.range())) || !waits {
                 continue;
             }
             if let Some(change) = moved(cx, view, stmt) {
@@ -89,6 +95,21 @@ fn moved<'v>(cx: &Context<'_>, view: &'v View<'v>, stmt: &'v StmtTry) -> Option<
             }
         }
     }
+    change(view, edits)
+}
+
+/// What an `__aexit__` waits for, which runs when its block was cancelled, too.
+fn exit<'v>(cx: &Context<'_>, view: &'v View<'v>, body: &'v [Stmt]) -> Option<Change> {
+    match shields(cx, view, body) {
+        Ok(edits) => change(view, edits),
+        Err(reason) => {
+            let place = view.place(body.first()?);
+            Some(Change::declined(RULE, place, API, reason))
+        }
+    }
+}
+
+fn change(view: &View<'_>, edits: Vec<Edit>) -> Option<Change> {
     let place = Place {
         file: view.file,
         range: edits.first()?.range(),

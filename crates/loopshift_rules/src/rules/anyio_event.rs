@@ -196,8 +196,15 @@ fn is_at_once(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
 fn unless_set(view: &View<'_>, member: &Member) -> Option<Edit> {
     let object = receiver(view, member.place.range)?;
     let mut plain = object;
-    while let Expr::Attribute(it) = plain {
-        plain = &it.value;
+    loop {
+        plain = match plain {
+            Expr::Attribute(it) => &it.value,
+            // It is read twice, which nobody sees where the key is plain.
+            Expr::Subscript(it) if it.slice.is_name_expr() || it.slice.is_literal_expr() => {
+                &it.value
+            }
+            _ => break,
+        };
     }
     let stmt = view.tree.enclosing_statement(member.place.range)?;
     let wraps = view.can_wrap(stmt.range()).is_ok();

@@ -181,12 +181,20 @@ fn needs_shield(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
     {
         return false;
     }
-    own(std::slice::from_ref(stmt))
-        .into_iter()
-        .any(|node| match node {
+    let nodes = own(std::slice::from_ref(stmt));
+    let leaves = |node: &AnyNodeRef<'_>| matches!(node, AnyNodeRef::ExprCall(call) if is_exit(cx, view, call));
+    !nodes.iter().any(leaves)
+        && nodes.into_iter().any(|node| match node {
             AnyNodeRef::ExprAwait(it) => !matches!(awaited(cx, view, &it.value), Awaited::Shield),
             other => is_switch(other),
         })
+}
+
+/// Whether the call leaves what was entered elsewhere: scopes and task groups among it could not be left inside of another
+/// scope.
+fn is_exit(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    matches!(&*call.func, Expr::Attribute(it) if it.attr.as_str() == "__aexit__")
+        || cx.api_of(view, &call.func) == Some("contextlib.AsyncExitStack.aclose")
 }
 
 /// How statements are left.
