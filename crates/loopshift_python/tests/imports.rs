@@ -3,9 +3,9 @@
 
 mod support;
 
-use loopshift_python::{TextRange, TextSize};
 use loopshift_python::edit::{Edit, Helper};
 use loopshift_python::imports::{Removable, still_imports, unused_imports};
+use loopshift_python::{TextRange, TextSize};
 use support::*;
 
 fn check(source: &str, edits: &[Edit], expected: &str) {

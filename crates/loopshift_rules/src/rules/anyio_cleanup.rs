@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::Target;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
 use loopshift_python::edit::Edit;
@@ -33,14 +35,23 @@ const CANCELLING: &[&str] = &[
 ];
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for func in cancellable(cx) {
+    let cancellable = cancellable(cx);
+    if cancellable.is_empty() {
+        return;
+    }
+    let mut exits = pushed(cx);
+    exits.extend(cancellable.iter().copied().filter(|func| {
+        let function = cx.program.function(*func);
+        function.class.is_some() && function.qualname.ends_with(".__aexit__")
+    }));
+    for func in exits.iter().chain(cancellable.difference(&exits)).copied() {
         let Some((view, def)) = definition(cx, func) else {
             continue;
         };
         if !def.is_async {
             continue;
         }
-        if def.name.as_str() == "__aexit__" && cx.program.function(func).class.is_some() {
+        if exits.contains(&func) {
             changes.extend(exit(cx, view, &def.body));
             continue;
         }
@@ -120,6 +131,28 @@ fn change(view: &View<'_>, edits: Vec<Edit>) -> Option<Change> {
         change.edit(edit);
     }
     Some(change)
+}
+
+/// The functions that an exit stack calls in the end.
+fn pushed(cx: &Context<'_>) -> BTreeSet<FuncId> {
+    let flow = &cx.program.flow;
+    let mut found = BTreeSet::new();
+    for (_, call) in cx.program.calls() {
+        let pushes = cx.program.callees(call).iter().any(|target| {
+            matches!(target, Target::External(sym)
+                if flow.text(*sym) == "contextlib.AsyncExitStack.push_async_callback")
+        });
+        if let (true, Some(callback)) = (pushes, call.args.first()) {
+            found.extend(
+                flow.values_of(callback.node)
+                    .filter_map(|value| match value {
+                        Value::Func(func) | Value::Bound(func, _) => Some(func),
+                        _ => None,
+                    }),
+            );
+        }
+    }
+    found
 }
 
 /// The functions that something may cancel: what runs in tasks, in groups and under timeouts.
