@@ -2,6 +2,7 @@
 
 mod bench;
 mod ecosystem;
+mod examples;
 mod generate;
 mod new_rule;
 mod picture;
@@ -40,6 +41,8 @@ enum Command {
     Bench(bench::Options),
     /// Migrate real programs and run their own tests before and after
     Ecosystem(ecosystem::Options),
+    /// Move the examples of gevent and eventlet to asyncio, and run those that have a client
+    Examples(examples::Options),
 }
 
 /// The root of the workspace.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Generate(options) => generate::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Ecosystem(options) => ecosystem::run(&options),
+        Command::Examples(options) => examples::run(&options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -67,6 +67,8 @@ pub(crate) struct Migration {
     pub anyio: Option<String>,
     /// `--target-version`.
     pub python: Option<String>,
+    /// `--to`, where that is not AnyIO.
+    pub to: Option<&'static str>,
 }
 
 /// What `migrate --output-format json` prints, as far as it is used here.
@@ -131,7 +133,7 @@ impl Report {
     }
 }
 
-/// Runs `loopshift migrate --to anyio` on a directory. An error if it fails or prints no report.
+/// Runs `loopshift migrate` on a directory. An error if it fails or prints no report.
 pub(crate) fn migrate(
     loopshift: &Path,
     directory: &Path,
@@ -139,10 +141,11 @@ pub(crate) fn migrate(
     limit: Duration,
 ) -> Result<Report> {
     let mut command = Command::new(loopshift);
+    let target = migration.to.unwrap_or("anyio");
     command.args([
         "migrate",
         "--to",
-        "anyio",
+        target,
         "--output-format",
         "json",
         "--no-cache",

@@ -229,6 +229,9 @@ fn migrate_once(
             catalog,
         );
     }
+    if recipe.target == Target::Asyncio {
+        dependencies::add_servers(files, &options.project, &mut plan);
+    }
     Migration {
         plan,
         uses: found,

@@ -91,6 +91,10 @@ fn read_calls(program: &Program<'_>, question: &Question<'_>) -> Calls {
             match target {
                 Target::External(sym) => {
                     let name = program.flow.text(sym);
+                    let api = program.flow.externals.api(name);
+                    if api.is_some_and(|api| api.awaits) {
+                        out.spawns.insert(place);
+                    }
                     if (question.spawns)(name) {
                         out.spawned_by(place, name, &handed(program, name, call));
                     }

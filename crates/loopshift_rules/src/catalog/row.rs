@@ -104,6 +104,8 @@ pub struct Api {
     pub escapes: bool,
     /// Whether it runs what it calls as a task of its own.
     pub spawns: bool,
+    /// Whether what it calls may become async: what takes its place awaits it then.
+    pub awaits: bool,
     /// The parameters that it calls.
     pub calls: Box<[Callback]>,
     /// The methods of a derived class that it calls, with the types of what it gives them.
@@ -296,6 +298,7 @@ impl Api {
             cooperative: boxed(row.cooperative),
             same_as: row.same_as.map(Into::into),
             spawns: row.spawns,
+            awaits: row.awaits,
             escapes: row.escapes,
             calls: calls?.into(),
             hooks: hooks?.into(),
@@ -331,6 +334,8 @@ pub(super) struct Row {
     same_as: Option<String>,
     #[serde(default)]
     spawns: bool,
+    #[serde(default)]
+    awaits: bool,
     #[serde(default = "yes")]
     escapes: bool,
     #[serde(default)]

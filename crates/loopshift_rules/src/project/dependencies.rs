@@ -1,4 +1,4 @@
-//! After a migration: `anyio` joins the dependencies of the project.
+//! After a migration: the packages that it brings in join the dependencies of the project.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::list::{Entry, List, Patch, Role, Shape, patched};
 use super::need::{Need, need};
 use super::version::{Constraint, NEWEST_ANYIO, short};
 use super::{Found, ProjectFile, is_requirements, plugin, read, text_of};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Version};
 
 /// The rule under whose name the changes stand.
 pub(crate) const RULE: &str = "anyio-dependencies";
@@ -31,6 +31,45 @@ pub(crate) fn add(
     let Some(need) = need(files, plan, python, externals, catalog) else {
         return;
     };
+    join(files, project, plan, need);
+    plugin::remove(files, project, plan);
+}
+
+/// The server of WSGI applications, and what runs them in threads.
+const SERVERS: &[(&str, Version)] = &[
+    ("uvicorn", Version::new(0, 30)),
+    ("a2wsgi", Version::new(1, 10)),
+];
+
+/// Adds what serves WSGI applications where the plan brings it into the program.
+pub(crate) fn add_servers(files: &[Input], project: &[ProjectFile], plan: &mut Plan) {
+    for (package, version) in SERVERS {
+        let imports = [
+            format!("import {package}"),
+            format!("from {package} import "),
+        ];
+        let has = |text: &str| {
+            text.lines()
+                .any(|line| imports.iter().any(|import| line.starts_with(import)))
+        };
+        let mut new = plan.texts.iter().filter(|(file, text)| {
+            let input = &files[file.0 as usize];
+            input.is_python() && has(text) && !has(&input.text)
+        });
+        if new.next().is_some() && !project.is_empty() {
+            let need = Need {
+                package,
+                rule: "green-wsgi",
+                version: *version,
+                only_tests: false,
+            };
+            join(files, project, plan, need);
+        }
+    }
+}
+
+/// Writes a package into the files that say what the project depends on.
+fn join(files: &[Input], project: &[ProjectFile], plan: &mut Plan, need: Need) {
     // What the plan already makes of these files.
     let mut texts: BTreeMap<FileId, String> = std::mem::take(&mut plan.texts).into_iter().collect();
     let known: Vec<(&ProjectFile, String)> = project
@@ -45,7 +84,7 @@ pub(crate) fn add(
         .collect();
     for (index, result) in additions(&known, need) {
         let (file, text) = &known[index];
-        let bound = format!("anyio>={}", need.version);
+        let bound = format!("{}>={}", need.package, need.version);
         let at = |offset: usize| Place {
             file: file.file,
             range: TextRange::empty(TextSize::try_from(offset).unwrap_or_default()),
@@ -61,18 +100,18 @@ pub(crate) fn add(
                 let offset = patches.first().map_or(0, |(range, _)| range.start);
                 let original = text_of(files, file).len();
                 let message = format!("`{bound}` joins the dependencies");
-                let change = Change::new(RULE, at(offset.min(original)), "anyio", message);
+                let change =
+                    Change::new(need.rule, at(offset.min(original)), need.package, message);
                 plan.changes.push((change, Outcome::Applied));
                 texts.insert(file.file, patched(text, patches));
             }
             Err(reason) => {
-                let change = Change::declined(RULE, at(0), "anyio", reason.clone());
+                let change = Change::declined(need.rule, at(0), need.package, reason.clone());
                 plan.changes.push((change, Outcome::Declined { reason }));
             }
         }
     }
     plan.texts = texts.into_iter().collect();
-    plugin::remove(files, project, plan);
 }
 
 type Result<T> = std::result::Result<T, String>;
@@ -110,8 +149,8 @@ fn additions(project: &[(&ProjectFile, String)], need: Need) -> Vec<(usize, Resu
                 None => out.push((
                     index,
                     Err(format!(
-                        "its dependencies stand in `{named}`, which was not read: add `anyio>={}` there",
-                        need.version
+                        "its dependencies stand in `{named}`, which was not read: add `{}>={}` there",
+                        need.package, need.version
                     )),
                 )),
             }
@@ -121,7 +160,7 @@ fn additions(project: &[(&ProjectFile, String)], need: Need) -> Vec<(usize, Resu
             out.extend(ensure(list, text, need).map(|result| (index, result)));
         }
         if let Some(reason) = &file.reason {
-            let reason = format!("{reason}: add `anyio>={}` to them", need.version);
+            let reason = format!("{reason}: add `{}>={}` to them", need.package, need.version);
             out.push((index, Err(reason)));
         }
     }
@@ -195,9 +234,12 @@ fn tests(
 /// What to write so that a list holds `anyio` in a version that is new enough; `None` where it does.
 fn ensure(list: &List, text: &str, need: Need) -> Option<Result<Vec<Patch>>> {
     let bound = format!(">={}", need.version);
-    let Some(entry) = list.get("anyio") else {
-        return Some(Ok(list.add(text, "anyio", &bound)));
+    let Some(entry) = list.get(need.package) else {
+        return Some(Ok(list.add(text, need.package, &bound)));
     };
+    if need.package != "anyio" {
+        return None;
+    }
     let decline = |what: &str| {
         Some(Err(format!(
             "{what}, and the new code needs `anyio{bound}`"
@@ -283,6 +325,8 @@ mod tests {
             .map(|(file, (_, text))| (file, (*text).to_owned()))
             .collect();
         let need = Need {
+            package: "anyio",
+            rule: super::RULE,
             version: Version::new(4, 15),
             only_tests,
         };

@@ -14,7 +14,11 @@ use crate::catalog::{Catalog, Version};
 /// What the migrated code needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Need {
-    /// The oldest `AnyIO`.
+    /// The package.
+    pub(super) package: &'static str,
+    /// The rule under whose name its changes stand.
+    pub(super) rule: &'static str,
+    /// Its oldest version.
     pub(super) version: Version,
     /// Whether only tests need it.
     pub(super) only_tests: bool,
@@ -66,6 +70,8 @@ pub(super) fn need(
         }
     }
     (any || plugin).then_some(Need {
+        package: "anyio",
+        rule: super::dependencies::RULE,
         version,
         only_tests,
     })

@@ -4,12 +4,13 @@
 
 use loopshift_engine::change::Change;
 use loopshift_engine::uses::Use;
-use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::ast::ExprCall;
+use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::green::{awaits, bracketed};
 use super::rows;
-use crate::catalog::{Api, Target};
+use crate::catalog::{Api, Kind, Target};
 use crate::context::{Context, View};
 use crate::recipe::is_cooperative;
 use crate::registry::rule;
@@ -21,8 +22,13 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         let (Some(api), Some(view)) = (cx.catalog.get(&use_.api), cx.view(use_.place.file)) else {
             continue;
         };
-        let spoken = api.rule.as_deref().is_some_and(|name| rule(name).is_some());
-        if cx.recipe.moves(&use_.api) || api.cooperative.is_empty() || spoken {
+        let spoken = api
+            .rule
+            .as_deref()
+            .is_some_and(|name| name != RULE && rule(name).is_some());
+        let counts =
+            is_copied(cx, api) || !(cx.recipe.moves(&use_.api) || api.cooperative.is_empty());
+        if spoken || !counts {
             continue;
         }
         changes.push(
@@ -32,13 +38,35 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
 }
 
+/// Whether it is what a module of the library has in place of a function or method of the standard library that blocks.
+fn is_copied(cx: &Context<'_>, api: &Api) -> bool {
+    let blocks = api.suspends && matches!(api.kind, Kind::Function | Kind::Method);
+    let plain = api.same_as.is_some() && api.forms(Target::Asyncio).is_empty();
+    cx.recipe.moves(&api.name) && blocks && plain
+}
+
+/// What runs in the thread: a function that the library has from the standard library is taken from there.
+fn function(cx: &Context<'_>, use_: &Use, call: &ExprCall) -> Vec<Piece> {
+    let same = cx.catalog.same_as(&use_.api).filter(|_| !use_.member);
+    match same.as_deref().and_then(|name| name.rsplit_once('.')) {
+        Some((module, name)) => vec![
+            Piece::Import(Import {
+                module: module.to_owned().into(),
+                name: None,
+            }),
+            format!(".{name}").into(),
+        ],
+        None => vec![Piece::Source(call.func.range())],
+    }
+}
+
 fn moved<'c>(
     cx: &Context<'c>,
     use_: &Use,
     api: &'c Api,
     view: &'c View<'c>,
 ) -> Result<Change, String> {
-    if !is_cooperative(api) {
+    if !is_copied(cx, api) && !is_cooperative(api) {
         return Err(
             "it lets green threads run because the standard library is patched, and would block all tasks then"
                 .to_owned(),
@@ -66,7 +94,7 @@ fn moved<'c>(
     let arguments = super::arguments::inside(call);
     let mut text = pieces("await {@asyncio}.to_thread(", &[]);
     debug_assert!(awaits(&text));
-    text.push(Piece::Source(call.func.range()));
+    text.extend(function(cx, use_, call));
     if !call.arguments.args.is_empty() || !call.arguments.keywords.is_empty() {
         text.push(", ".into());
         text.push(Piece::Source(TextRange::new(

@@ -1,10 +1,6 @@
 //! Servers of green threads: each connection is handled in a task of its own.
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::facts::Colour;
-use loopshift_engine::flow::Target;
-use loopshift_engine::flow::value::Value;
-use loopshift_engine::graph::callees;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{Expr, ExprCall};
@@ -13,7 +9,7 @@ use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use super::green::{
-    anchor, around_await, helper, is_of_eventlet, kept, owners, task_of, with_needs,
+    anchor, around_await, becomes_async, helper, is_of_eventlet, kept, owners, task_of, with_needs,
 };
 use super::shared::number;
 use crate::catalog::{Api, Kind};
@@ -137,6 +133,7 @@ fn spawns<'c>(
             let is_pool = cx.api_of(view, &call.func) == Some("gevent.pool.Pool");
             if let (true, Some(size)) = (is_pool, only_argument(call)) {
                 change.edit(Edit::replace(spawn.range(), "{0}", &[size.range().into()]));
+                change.covers.push(view.place(&*call.func));
                 return Ok(());
             }
         }
@@ -181,36 +178,4 @@ fn handler(
     });
     change.edit(Edit::insert(handle.end(), ")", &[]));
     Ok(())
-}
-
-/// Whether a handler is async after the migration.
-fn becomes_async(cx: &Context<'_>, view: &View<'_>, handle: &Expr) -> Result<bool, String> {
-    let unknown = "it is not known which function handles a connection";
-    let mut answers: Vec<bool> = Vec::new();
-    for value in cx.program.values_at(view.place(handle)) {
-        let targets = match value {
-            Value::Func(_) | Value::Bound(..) | Value::Partial(_) | Value::Instance(_) => {
-                callees(&cx.program.flow, value)
-            }
-            _ => return Err(unknown.to_owned()),
-        };
-        for target in targets {
-            let Target::Func(func) = target else {
-                return Err(unknown.to_owned());
-            };
-            answers.push(match cx.facts().colour(func) {
-                Colour::Async | Colour::Becomes(_) => true,
-                Colour::Sync => false,
-                Colour::Unknown(reason) => {
-                    let name = cx.program.qualified_name(func);
-                    return Err(format!("`{name}` would have to be async: {reason}"));
-                }
-            });
-        }
-    }
-    match answers.split_first() {
-        Some((first, rest)) if rest.iter().all(|it| it == first) => Ok(*first),
-        Some(_) => Err("some of its handlers wait, and some do not".to_owned()),
-        None => Err(unknown.to_owned()),
-    }
 }

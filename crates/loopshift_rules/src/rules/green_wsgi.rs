@@ -1,21 +1,29 @@
 //! Servers of WSGI applications become uvicorn, which runs the application in threads through a2wsgi.
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::Target;
+use loopshift_engine::graph::callees;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
-use loopshift_python::Ranged;
-use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::ast::{Expr, ExprCall, Identifier, Keyword};
 use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::green::{anchor, around_await, helper, is_of_eventlet, owners, task_of, with_needs};
+use super::green::{
+    anchor, around_await, becomes_async, helper, is_of_eventlet, owners, task_of, with_needs,
+};
 use super::shared::number;
 use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
 
 const RULE: &str = "green-wsgi";
 
-/// What every change of the rule tells.
+/// What may differ where the application runs in the event loop.
+const SERVER: &str =
+    "the server in its place logs and words its errors in its own way, and ends on signals";
+
+/// What may differ where it runs in threads.
 const THREADS: &str = "the application runs in threads: requests that run at the same time share its variables as threads do, and the server in its place logs and words its errors in its own way";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
@@ -89,7 +97,17 @@ fn server<'c>(
         "log",
         "error_log",
     ];
-    if !bound.only(&known) {
+    let tls: Vec<&Keyword> = (call.arguments.keywords.iter())
+        .filter(|keyword| !named(keyword).is_some_and(|name| known.contains(&name)))
+        .collect();
+    let is_file = |keyword: &&Keyword| matches!(named(keyword), Some("keyfile" | "certfile"));
+    let fits = tls.is_empty() || plain && tls.iter().all(is_file);
+    if !fits
+        || bound
+            .get("handler_class")
+            .or(bound.get("environ"))
+            .is_some()
+    {
         return Err("it is given what the server in its place has no setting for".to_owned());
     }
     let listener = bound.get("listener").ok_or("it has no address")?;
@@ -104,6 +122,9 @@ fn server<'c>(
     };
     let size: Piece = size.ok_or("how many requests it runs at once is not written here")?;
     let mut change = changed(use_);
+    if let Some(Expr::Call(pool)) = bound.get("spawn") {
+        change.covers.push(view.place(&*pool.func));
+    }
     let mut text = if plain {
         pieces("{@uvicorn}.Server({@uvicorn}.Config(", &[])
     } else {
@@ -112,14 +133,18 @@ fn server<'c>(
         text.extend(["(".into(), listener.range().into(), ", ".into()]);
         text
     };
-    text.extend(application_in_threads(application, size));
+    text.extend(asgi(cx, view, application, size, &mut change)?);
     match address(Some(listener)).filter(|_| plain) {
         Some((host, port)) => {
-            let settings = ", host={0}, port={1}, lifespan=\"off\", log_level=\"warning\"))";
+            let settings = ", host={0}, port={1}, lifespan=\"off\", log_level=\"warning\"";
             text.extend(pieces(
                 settings,
                 &[host.range().into(), port.range().into()],
             ));
+            for keyword in tls {
+                text.extend([", ssl_".into(), keyword.range().into()]);
+            }
+            text.push("))".into());
         }
         None => text.push(")".into()),
     }
@@ -130,17 +155,48 @@ fn server<'c>(
     Ok(change)
 }
 
-/// `WSGIMiddleware(application, workers=1000)`.
-fn application_in_threads(application: &Expr, size: Piece) -> Vec<Piece> {
-    let text = "{@a2wsgi:WSGIMiddleware}({0}, workers={1})";
-    pieces(text, &[application.range().into(), size])
+/// `WSGIMiddleware(application, workers=1000)`; one that becomes async runs in the event loop.
+///
+/// # Errors
+/// Where it can't run there, in words.
+fn asgi(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    application: &Expr,
+    size: Piece,
+    change: &mut Change,
+) -> Result<Vec<Piece>, String> {
+    if becomes_async(cx, view, application) != Ok(true) {
+        change.caveat(THREADS);
+        let text = "{@a2wsgi:WSGIMiddleware}({0}, workers={1})";
+        return Ok(pieces(text, &[application.range().into(), size]));
+    }
+    let yields = cx.program.values_at(view.place(application)).any(|value| {
+        callees(&cx.program.flow, value)
+            .into_iter()
+            .any(|target| match target {
+                Target::Func(func) => cx.program.function(func).is_generator,
+                Target::External(_) => false,
+            })
+    });
+    if yields {
+        return Err(
+            "the application gives its answer part by part, and waits between them".to_owned(),
+        );
+    }
+    change.caveat(SERVER);
+    let adapter = helper("asgi").ok_or("a helper is missing")?;
+    Ok(vec![
+        Piece::Helper(adapter),
+        "(".into(),
+        application.range().into(),
+        ")".into(),
+    ])
 }
 
 fn changed(use_: &Use) -> Change {
-    let message = format!("`{}` becomes uvicorn, with a2wsgi", use_.api);
-    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
-    change.caveat(THREADS);
-    change
+    let message = format!("`{}` becomes uvicorn", use_.api);
+    Change::new(RULE, use_.place, &*use_.api, message)
 }
 
 /// `server.serve_forever()`.
@@ -204,8 +260,8 @@ fn serve<'c>(
         return Err("it is called through a variable that may hold something else".to_owned());
     }
     let mut change = changed(use_);
-    let named = helper("serve_wsgi").ok_or("a helper is missing")?;
-    let mut name = with_needs(vec![Piece::Helper(named)], is_of_eventlet(cx, &api.name));
+    let served = helper("serve_wsgi").ok_or("a helper is missing")?;
+    let mut name = with_needs(vec![Piece::Helper(served)], is_of_eventlet(cx, &api.name));
     if let Some(call) = view.call_of(use_.place.range) {
         let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
         let size = settings(&bound)?;
@@ -213,7 +269,7 @@ fn serve<'c>(
             return Err("its socket or its application was not found".to_owned());
         };
         name.extend(["(".into(), sock.range().into(), ", ".into()]);
-        name.extend(application_in_threads(site, size));
+        name.extend(asgi(cx, view, site, size, &mut change)?);
         name.push(")".into());
         let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
         let (before, after) = around_await(view, expr)?;
@@ -233,13 +289,22 @@ fn serve<'c>(
     let [_, _, site] = &*task.arguments.args else {
         return Err("it is passed on with settings".to_owned());
     };
+    let logs = ["log", "log_output", "log_format", "debug"];
+    let keywords = &task.arguments.keywords;
+    if !(keywords.iter()).all(|it| named(it).is_some_and(|name| logs.contains(&name))) {
+        return Err("it is passed on with settings".to_owned());
+    }
+    if let Some(last) = keywords.last() {
+        change.edit(Edit::delete(TextRange::new(site.end(), last.end())));
+    }
     change.edit(Edit::Replace {
         range: expr.range(),
         pieces: name,
     });
+    let pieces = asgi(cx, view, site, "1024".into(), &mut change)?;
     change.edit(Edit::Replace {
         range: site.range(),
-        pieces: application_in_threads(site, "1024".into()),
+        pieces,
     });
     Ok(change)
 }
@@ -262,4 +327,9 @@ fn settings(bound: &Bound<'_>) -> Result<Piece, String> {
         None | Some(Expr::NoneLiteral(_)) => "1024".into(),
         Some(size) => size.range().into(),
     })
+}
+
+/// The name of a keyword argument.
+fn named(keyword: &Keyword) -> Option<&str> {
+    keyword.arg.as_ref().map(Identifier::as_str)
 }

@@ -19,8 +19,8 @@ class {name}:
         elif isinstance(listener, tuple):
             self.address = listener
         else:
-            host, _, port = str(listener).rpartition(\":\")
-            self.address = \"\" if host == \"*\" else host.strip(\"[]\"), int(port)
+            host, colon, port = str(listener).rpartition(\":\")
+            self.address = host.strip(\"[]*\") or colon and \"0.0.0.0\", int(port)
         if handle is not None:
             self.handle = handle
         if backlog is not None:
@@ -116,8 +116,8 @@ class {name}:
         elif isinstance(listener, tuple):
             self.address = listener
         else:
-            host, _, port = str(listener).rpartition(\":\")
-            self.address = \"\" if host == \"*\" else host.strip(\"[]\"), int(port)
+            host, colon, port = str(listener).rpartition(\":\")
+            self.address = host.strip(\"[]*\") or colon and \"0.0.0.0\", int(port)
         if handle is not None:
             self.handle = handle
 
@@ -298,6 +298,62 @@ async def {name}(sock, application):
     config = {@uvicorn}.Config(application, lifespan=\"off\", log_level=\"warning\", timeout_keep_alive=3600)
     own = {@socket}.fromfd(sock.fileno(), sock.family, sock.type)
     await {@uvicorn}.Server(config).serve(sockets=[own])
+",
+    },
+    Helper {
+        name: "_asgi",
+        source: "\
+def {name}(application):
+    \"\"\"A WSGI application that is awaited, for servers of asyncio.\"\"\"
+
+    async def run(scope, receive, send):
+        body, more = b\"\", True
+        while more:
+            message = await receive()
+            body += message.get(\"body\", b\"\")
+            more = message.get(\"more_body\", False)
+        environ = {{
+            \"REQUEST_METHOD\": scope[\"method\"],
+            \"SCRIPT_NAME\": \"\",
+            \"PATH_INFO\": scope[\"path\"].encode().decode(\"latin-1\"),
+            \"QUERY_STRING\": scope[\"query_string\"].decode(\"latin-1\"),
+            \"SERVER_NAME\": scope[\"server\"][0],
+            \"SERVER_PORT\": str(scope[\"server\"][1]),
+            \"SERVER_PROTOCOL\": \"HTTP/\" + scope[\"http_version\"],
+            \"wsgi.version\": (1, 0),
+            \"wsgi.url_scheme\": scope[\"scheme\"],
+            \"wsgi.input\": {@io}.BytesIO(body),
+            \"wsgi.errors\": {@sys}.stderr,
+            \"wsgi.multithread\": False,
+            \"wsgi.multiprocess\": False,
+            \"wsgi.run_once\": False,
+        }}
+        if scope.get(\"client\"):
+            environ[\"REMOTE_ADDR\"], environ[\"REMOTE_PORT\"] = map(str, scope[\"client\"])
+        for key, value in scope[\"headers\"]:
+            key, value = key.decode(\"latin-1\").upper().replace(\"-\", \"_\"), value.decode(\"latin-1\")
+            if key not in (\"CONTENT_TYPE\", \"CONTENT_LENGTH\"):
+                key = \"HTTP_\" + key
+            environ[key] = environ[key] + \",\" + value if key in environ else value
+        start = {{\"type\": \"http.response.start\"}}
+
+        def start_response(status, headers, exc_info=None):
+            start[\"status\"] = int(status[:3])
+            start[\"headers\"] = [
+                (key.lower().encode(\"latin-1\"), value.encode(\"latin-1\")) for key, value in headers
+            ]
+
+        answer = await application(environ, start_response)
+        try:
+            await send(start)
+            for data in answer:
+                await send({{\"type\": \"http.response.body\", \"body\": data, \"more_body\": True}})
+            await send({{\"type\": \"http.response.body\"}})
+        finally:
+            if hasattr(answer, \"close\"):
+                answer.close()
+
+    return run
 ",
     },
 ];

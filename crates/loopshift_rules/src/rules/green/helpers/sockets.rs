@@ -372,4 +372,65 @@ def {name}(addr, family={@socket}.AF_INET, backlog=50, reuse_addr=True, reuse_po
     return sock
 ",
     },
+    Helper {
+        name: "_wait_read",
+        source: "\
+async def {name}(fileno, timeout=None, timeout_exc={@socket}.timeout(\"timed out\")):
+    \"\"\"Wait until a file can be read.\"\"\"
+    loop = {@asyncio}.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(fileno, lambda: ready.done() or ready.set_result(None))
+    try:
+        await {@asyncio}.wait([ready], timeout=timeout)
+    finally:
+        loop.remove_reader(fileno)
+    if not ready.done():
+        raise timeout_exc
+",
+    },
+    Helper {
+        name: "_wait_write",
+        source: "\
+async def {name}(fileno, timeout=None, timeout_exc={@socket}.timeout(\"timed out\")):
+    \"\"\"Wait until a file can be written to.\"\"\"
+    loop = {@asyncio}.get_running_loop()
+    ready = loop.create_future()
+    loop.add_writer(fileno, lambda: ready.done() or ready.set_result(None))
+    try:
+        await {@asyncio}.wait([ready], timeout=timeout)
+    finally:
+        loop.remove_writer(fileno)
+    if not ready.done():
+        raise timeout_exc
+",
+    },
+    Helper {
+        name: "_select",
+        source: "\
+async def {name}(rlist, wlist, xlist, timeout=None):
+    \"\"\"Wait until some of the files are ready; those that are.\"\"\"
+    found = {@select}.select(rlist, wlist, xlist, 0)
+    if any(found) or timeout == 0:
+        return found
+    loop = {@asyncio}.get_running_loop()
+    ready = loop.create_future()
+
+    def wake():
+        if not ready.done():
+            ready.set_result(None)
+
+    for file in rlist:
+        loop.add_reader(file, wake)
+    for file in wlist:
+        loop.add_writer(file, wake)
+    try:
+        await {@asyncio}.wait([ready], timeout=timeout)
+    finally:
+        for file in rlist:
+            loop.remove_reader(file)
+        for file in wlist:
+            loop.remove_writer(file)
+    return {@select}.select(rlist, wlist, xlist, 0)
+",
+    },
 ];
