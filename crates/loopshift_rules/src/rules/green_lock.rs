@@ -14,7 +14,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::green::{anchor, bracketed, helper, helper_for, made_in_loop, owners};
+use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
 use super::held::attributes;
 use super::objects::{Mention, Obstacle, decline, mention, method, receiver};
 use super::shared::is_statement;
@@ -142,7 +142,11 @@ fn cluster_edits(
     for place in mentions(cx, cluster) {
         named(cx, place, form, change).map_err(|reason| Obstacle::new(place, reason))?;
     }
+    let threads = Threads::new(cx);
     for member in members {
+        threads
+            .allow(cx, member.place)
+            .map_err(|reason| Obstacle::new(member.place, reason))?;
         used(cx, owners, member, form, change)
             .map_err(|reason| Obstacle::new(member.place, reason))?;
     }

@@ -7,7 +7,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Alias, AnyNodeRef, Stmt};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::green::{made_in_loop, named, owners};
+use super::green::{Threads, made_in_loop, named, owners};
 use super::shared::number;
 use crate::catalog::{Api, Kind, Part, Target};
 use crate::context::{Context, View};
@@ -18,6 +18,7 @@ const RULE: &str = "green-names";
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     imports(cx, changes);
     let owners = owners(cx);
+    let threads = Threads::new(cx);
     for use_ in cx.uses {
         let Some(api) = cx.catalog.get(&use_.api) else {
             continue;
@@ -39,6 +40,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         }
         let early = match api.kind {
             Kind::Class if is_of_asyncio(api) => made_in_loop(cx, use_.place).err(),
+            // Events and results wake who waits for them, which only the loop's own thread may do.
+            Kind::Method if use_.api.starts_with("gevent.event.") => {
+                threads.allow(cx, use_.place).err()
+            }
             _ => None,
         };
         let replaced = early.map_or_else(|| named(cx, &owners, use_, api, view, RULE), Err);

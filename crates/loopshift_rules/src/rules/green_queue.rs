@@ -12,7 +12,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::green::{anchor, bracketed, helper, helper_for, made_in_loop, owners};
+use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
 use super::objects::{Mention, mention, receiver};
 use super::shared::{is_statement, number};
 use crate::catalog::{Api, Kind};
@@ -22,7 +22,14 @@ const RULE: &str = "green-queue";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let owners = owners(cx);
+    let threads = Threads::new(cx);
     for (use_, api, view) in cx.uses_for(RULE) {
+        if use_.member
+            && let Err(reason) = threads.allow(cx, use_.place)
+        {
+            changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
+            continue;
+        }
         changes.push(
             moved(cx, &owners, use_, api, view)
                 .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),

@@ -8,6 +8,7 @@ mod kept;
 mod links;
 mod named;
 mod needs;
+mod threads;
 
 use std::collections::BTreeSet;
 
@@ -29,6 +30,7 @@ pub(crate) use kept::{kept, only_of, task_of, waits};
 pub(crate) use links::{are_cut_short, are_followed};
 pub(crate) use named::{awaited, named};
 pub(crate) use needs::Needs;
+pub(crate) use threads::Threads;
 
 use crate::context::{Context, View};
 
