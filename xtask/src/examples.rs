@@ -75,12 +75,8 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             if !name.contains(&options.only) {
                 continue;
             }
-            let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
-            let library = if text.contains("eventlet") {
-                "eventlet"
-            } else {
-                "gevent"
-            };
+            let of_eventlet = directory.to_string_lossy().contains("eventlet");
+            let library = if of_eventlet { "eventlet" } else { "gevent" };
             let mut trials = trials.trial.iter();
             let trial = trials.find(|it| it.file == name && it.library == library);
             let row = example(&loopshift, &python, &file, trial);
