@@ -29,6 +29,7 @@ pub fn explain(
     file: FileId,
     line: usize,
 ) -> Result<String, Problem> {
+    let recipe = recipe::to(options.target);
     let externals = CatalogExternals::new(catalog);
     let program = analyse(inputs, options.settings.python, &externals);
     let input = program.file(file);
@@ -44,7 +45,7 @@ pub fn explain(
     };
     let func = function_on(&program, file, range);
     let callers = program.callers();
-    let facts = recipe::to(options.target).facts(&program, &callers, catalog);
+    let facts = recipe.facts(&program, &callers, catalog);
     let migration = migrate(inputs, catalog, options);
     let mut text = Text {
         out: String::new(),
@@ -127,6 +128,7 @@ impl Text<'_> {
                     count(*far, "call")
                 )
             }
+            Colour::Enters(_) => "sync: it runs an event loop for what it waits for".to_owned(),
             Colour::Unknown(reason) => format!("unknown: {reason}"),
         };
         self.line(&format!("colour: {colour}"));
@@ -149,6 +151,10 @@ impl Text<'_> {
                 Cause::Call { place, callee } => {
                     let callee = self.program.qualified_name(*callee);
                     format!("{who} calls {callee}  ({})", self.at(*place))
+                }
+                Cause::Operation(callee) => {
+                    let callee = self.program.qualified_name(*callee);
+                    format!("{who} runs {callee} by a `for`, a `with` or a property")
                 }
                 Cause::Override(other) => {
                     let other = self.program.qualified_name(*other);

@@ -5,13 +5,16 @@
 //! until nothing changes: on a cycle of calls too, each function keeps the shortest way down to a suspension.
 
 mod barrier;
+mod calls;
 mod implicit;
 mod infer;
+
+use std::collections::BTreeMap;
 
 use crate::change::Place;
 use crate::ir::FuncId;
 
-pub use barrier::barrier;
+pub use calls::{CALLERS, Called};
 pub use infer::infer;
 
 /// The colour of a function.
@@ -23,6 +26,8 @@ pub enum Colour {
     Async,
     /// It must become `async def`, so many calls away from what causes it.
     Becomes(usize),
+    /// It stays sync, and runs an event loop for what it waits for: the program starts with it.
+    Enters(usize),
     /// Something in it asks for `async`, and it can't be that, or it can't be known.
     Unknown(String),
 }
@@ -44,6 +49,8 @@ pub enum Cause {
         /// The function.
         callee: FuncId,
     },
+    /// A `for`, a `with`, a property or the like in it runs this function, which suspends.
+    Operation(FuncId),
     /// A method that it overrides, or that overrides it, is async.
     Override(FuncId),
     /// A call may reach it or this other function, which is async.
@@ -68,6 +75,14 @@ pub struct Question<'q> {
     pub suspends: &'q (dyn Fn(&str) -> bool + Sync),
     /// Whether a call of the external API, in a function that is sync now, is awaited in the target.
     pub converts: &'q (dyn Fn(&str) -> bool + Sync),
+    /// Whether code outside of the program starts it with this function, while no event loop runs.
+    pub enters: &'q (dyn Fn(FuncId) -> bool + Sync),
+    /// Whether code outside of the program calls this function, and waits for it in the target, where it can start tasks
+    /// only if it is async.
+    pub tested: &'q (dyn Fn(FuncId) -> bool + Sync),
+    /// Whether an external class, from which one of ours derives, does not call a method of this name, or awaits it in
+    /// the target.
+    pub leaves: &'q (dyn Fn(&str, &str) -> bool + Sync),
     /// Whether the external API runs the function it is given as a task of its own, so that it must be async.
     pub spawns: &'q (dyn Fn(&str) -> bool + Sync),
 }
@@ -79,9 +94,16 @@ pub struct Facts {
     causes: Vec<Vec<Cause>>,
     /// The calls from each function down to a suspension.
     distance: Vec<Option<usize>>,
+    called: BTreeMap<FuncId, BTreeMap<Place, Called>>,
 }
 
 impl Facts {
+    /// The calls that a function makes, with the functions that each of them runs.
+    pub fn called(&self, func: FuncId) -> impl Iterator<Item = (Place, &Called)> {
+        let calls = self.called.get(&func).into_iter().flatten();
+        calls.map(|(place, called)| (*place, called))
+    }
+
     /// The colour of a function.
     pub fn colour(&self, func: FuncId) -> &Colour {
         &self.colours[func.0 as usize]
@@ -103,6 +125,7 @@ impl Facts {
             match cause {
                 Cause::Api { .. } | Cause::Spawned { .. } => break,
                 Cause::Call { callee: next, .. }
+                | Cause::Operation(next)
                 | Cause::Override(next)
                 | Cause::Sibling { other: next, .. } => at = *next,
             }
@@ -117,6 +140,7 @@ impl Facts {
             .find(|cause| match cause {
                 Cause::Api { .. } | Cause::Spawned { .. } => own == 0,
                 Cause::Call { callee: next, .. }
+                | Cause::Operation(next)
                 | Cause::Override(next)
                 | Cause::Sibling { other: next, .. } => {
                     self.distance[next.0 as usize].is_some_and(|distance| distance < own)

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::change::{FileId, Place};
 use crate::externals::Externals;
+use crate::flow::library::passes_on;
 use crate::flow::value::Value;
 use crate::flow::{Flow, Target, solve};
 use crate::graph;
@@ -267,7 +268,7 @@ impl<'a> Program<'a> {
     }
 
     /// The calls that stand in the text, with their files, in the order of the files and, within one, of lowering.
-    pub fn calls(&self) -> impl Iterator<Item = (FileId, &Call)> {
+    pub fn calls(&self) -> impl ExactSizeIterator<Item = (FileId, &Call)> {
         let linked = &self.flow.linked;
         linked.call_files.iter().copied().zip(&linked.calls)
     }
@@ -346,7 +347,9 @@ impl<'a> Program<'a> {
 #[derive(Debug, Default)]
 pub struct Callers {
     by_function: Vec<Vec<CallSite>>,
-    handed_over: Vec<bool>,
+    unseen: Vec<bool>,
+    /// The functions in which the language calls each, as `with` calls `__enter__`.
+    language: Vec<Vec<FuncId>>,
 }
 
 /// A call of a function.
@@ -365,15 +368,19 @@ impl Callers {
         let flow = &program.flow;
         let count = flow.linked.functions.len();
         let mut by_function: Vec<Vec<CallSite>> = vec![Vec::new(); count];
-        let mut handed_over = vec![false; count];
+        let mut unseen = vec![false; count];
+        let mut language: Vec<Vec<FuncId>> = vec![Vec::new(); count];
         for (index, call) in flow.linked.calls.iter().enumerate() {
             let targets = program.callees(call);
             let index = crate::flow::value::CallId(u32::try_from(index).unwrap_or(u32::MAX));
             let written = flow.written(index).0 as usize;
             let Some(file) = flow.linked.call_files.get(written) else {
                 for target in targets {
-                    if let Target::Func(func) = target {
-                        handed_over[func.0 as usize] = true;
+                    let Target::Func(func) = target else { continue };
+                    if call.owner == FuncId::NONE {
+                        unseen[func.0 as usize] = true;
+                    } else {
+                        language[func.0 as usize].push(call.owner);
                     }
                 }
                 continue;
@@ -398,7 +405,7 @@ impl Callers {
                     let name = flow.text(sym);
                     // A partial is followed as a value of its own.
                     !name.starts_with("<builtin>.")
-                        && name != "functools.partial"
+                        && !passes_on(name)
                         && flow.externals.api(name).is_none_or(|api| api.escapes)
                 }
                 Value::Object(..) => true,
@@ -408,7 +415,7 @@ impl Callers {
                 for arg in &call.args {
                     for value in flow.values_of(arg.node) {
                         if let Value::Func(func) | Value::Bound(func, _) = value {
-                            handed_over[func.0 as usize] = true;
+                            unseen[func.0 as usize] = true;
                         }
                     }
                 }
@@ -418,9 +425,14 @@ impl Callers {
             sites.sort_unstable();
             sites.dedup();
         }
+        for owners in &mut language {
+            owners.sort_unstable();
+            owners.dedup();
+        }
         Callers {
             by_function,
-            handed_over,
+            unseen,
+            language,
         }
     }
 
@@ -429,9 +441,19 @@ impl Callers {
         &self.by_function[func.0 as usize]
     }
 
-    /// Whether code that we cannot see may call the function, too, because it was handed to it.
+    /// Whether code that we cannot see may call the function, too, because it was handed to it, or the language does.
     pub fn is_handed_over(&self, func: FuncId) -> bool {
-        self.handed_over[func.0 as usize]
+        self.is_unseen(func) || !self.by_language(func).is_empty()
+    }
+
+    /// Whether code that we cannot see may call the function because it was handed to it.
+    pub fn is_unseen(&self, func: FuncId) -> bool {
+        self.unseen[func.0 as usize]
+    }
+
+    /// The functions in which the language calls this one: by `with`, `for`, an operator, a property.
+    pub fn by_language(&self, func: FuncId) -> &[FuncId] {
+        &self.language[func.0 as usize]
     }
 }
 

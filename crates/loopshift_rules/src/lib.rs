@@ -5,6 +5,7 @@
 mod beside;
 pub mod catalog;
 pub mod context;
+mod entries;
 pub mod externals;
 pub mod migrate;
 mod patched;

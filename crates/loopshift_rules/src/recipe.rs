@@ -1,10 +1,14 @@
 //! Recipes: which libraries are moved to a target, and what tells that a program holds any of them.
 
+use std::collections::BTreeSet;
+
 use loopshift_engine::facts::{Facts, Question, infer};
-use loopshift_engine::flow::Target;
+use loopshift_engine::flow::{MroEntry, Target};
+use loopshift_engine::ir::FuncId;
 use loopshift_engine::program::{Callers, Program};
 
 use crate::catalog::{self, Api, Catalog, Kind};
+use crate::entries::entries;
 
 /// How a program is moved to a target.
 #[derive(Debug)]
@@ -68,7 +72,14 @@ const RECIPES: &[Recipe] = &[
         beside: &[],
         mentions: GREEN,
         testing: &[],
-        left: &["gevent", "eventlet", "greenlet", "queue", "threading"],
+        left: &[
+            "gevent",
+            "eventlet",
+            "greenlet",
+            "contextlib",
+            "queue",
+            "threading",
+        ],
         verified: "asyncio",
         colours: true,
         names: "green-names",
@@ -141,18 +152,67 @@ impl Recipe {
         let patched = self.colours && patches(program, catalog);
         // What leaves the colours as they are awaits what was awaited before.
         let moves = |name: &str| self.colours && self.moves(name);
+        let entries = if self.colours {
+            entries(program)
+        } else {
+            BTreeSet::new()
+        };
         let question = Question {
+            enters: &|func| entries.contains(&func),
             suspends: &|name| row(name).is_some_and(|api| api.suspends),
             converts: &|name| {
                 row(name).is_some_and(|api| {
                     (moves(name) && api.suspends) || (patched && is_cooperative(api))
                 })
             },
-            spawns: &|name| moves(name) && row(name).is_some_and(|api| api.spawns),
+            spawns: &|name| {
+                let is_thread = patched && name == "threading.Thread";
+                is_thread || (moves(name) && row(name).is_some_and(|api| api.spawns))
+            },
+            tested: &|func| self.colours && is_of_test_case(program, func),
+            leaves: &|base, method| self.colours && leaves(base, method, patched),
         };
         infer(program, callers, &question)
     }
 }
+
+/// Whether a class of a library leaves the method alone, or has a form that waits for it.
+fn leaves(base: &str, method: &str) -> bool {
+    is_test_case(base) && !UNAWAITED.contains(&method)
+}
+
+/// Whether unittest calls the method: a test, or what is done before and after one.
+pub(crate) fn is_of_test_case(program: &Program<'_>, func: FuncId) -> bool {
+    let function = program.function(func);
+    let name = function.qualname.rsplit('.').next().unwrap_or_default();
+    let is_called = name.starts_with("test") || matches!(name, "setUp" | "tearDown");
+    let bases = function
+        .class
+        .and_then(|class| program.flow.mro.get(class.0 as usize));
+    is_called
+        && bases.into_iter().flatten().any(|entry| match entry {
+            MroEntry::External(sym) => is_test_case(program.flow.text(*sym)),
+            MroEntry::Class(_) => false,
+        })
+}
+
+/// Whether it is the class of unittest's tests.
+pub(crate) fn is_test_case(class: &str) -> bool {
+    matches!(class, "unittest.TestCase" | "unittest.case.TestCase")
+}
+
+/// What a test case of unittest calls, and does not await.
+const UNAWAITED: &[&str] = &[
+    "setUpClass",
+    "tearDownClass",
+    "run",
+    "debug",
+    "id",
+    "shortDescription",
+    "countTestCases",
+    "doCleanups",
+    "defaultTestResult",
+];
 
 /// The package of an API; nothing where it is no name of a package.
 pub(crate) fn root(api: &str) -> &str {

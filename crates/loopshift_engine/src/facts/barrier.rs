@@ -1,44 +1,67 @@
 //! Why a function can't become async.
 
+use super::Question;
 use crate::flow::MroEntry;
 use crate::flow::value::Value;
 use crate::ir::FuncId;
 use crate::ir::{Function, FunctionKind};
 use crate::program::{Callers, Program};
 
+/// Special methods that can wait: those that are awaited where they are called, and those with a twin that is.
+const TWINS: &[&str] = &["__call__", "__enter__", "__exit__", "__iter__", "__next__"];
+
 /// Why a function can't become `async def`; `None` where it can.
-pub fn barrier(program: &Program<'_>, callers: &Callers, func: FuncId) -> Option<String> {
+pub(super) fn barrier(
+    program: &Program<'_>,
+    callers: &Callers,
+    question: &Question<'_>,
+    func: FuncId,
+) -> Option<String> {
     let function = program.function(func);
-    match function.kind {
-        FunctionKind::Module => return Some("it is the body of a module".to_owned()),
-        FunctionKind::Lambda => return Some("it is a lambda".to_owned()),
-        FunctionKind::Def => {}
+    if function.kind == FunctionKind::Module {
+        return Some("it is the body of a module".to_owned());
     }
     let name = last_name(function);
-    if function.class.is_some()
-        && name.starts_with("__")
-        && name.ends_with("__")
-        && name != "__call__"
-    {
+    let is_special = function.class.is_some() && name.starts_with("__") && name.ends_with("__");
+    let is_factory = name == "__init__" && has_plain_constructor(program, function);
+    if is_special && !is_factory && !TWINS.contains(&name) {
         return Some(format!(
             "the language calls `{name}`, and does not await it"
         ));
     }
-    if function.is_generator {
-        return Some("it is a generator".to_owned());
+    let is_operator = !callers.by_language(func).is_empty();
+    if is_operator && !is_special && !is_property(program, function) {
+        return Some("the language calls it, and does not await it".to_owned());
     }
-    if function.decorated && is_property(program, function) {
-        return Some("it is a property".to_owned());
-    }
-    if let Some(base) = foreign_base(program, function) {
+    if let Some(base) = foreign_base(program, question, function) {
         return Some(format!(
             "`{base}`, from which its class derives, may call it"
         ));
     }
-    if callers.is_handed_over(func) {
+    if callers.is_unseen(func) {
         return Some("code that can't be seen calls it".to_owned());
     }
     None
+}
+
+/// Whether nothing but `__init__` has a part in how objects of the class are made.
+fn has_plain_constructor(program: &Program<'_>, function: &Function) -> bool {
+    let flow = &program.flow;
+    let Some(class) = function.class else {
+        return false;
+    };
+    let index = class.0 as usize;
+    let has_new = |entry: &MroEntry| match entry {
+        MroEntry::Class(base) => {
+            let (_, base) = program.class(*base);
+            base.attrs
+                .iter()
+                .any(|(name, _)| flow.text(*name) == "__new__")
+        }
+        MroEntry::External(_) => false,
+    };
+    let mut bases = flow.mro.get(index).into_iter().flatten();
+    !flow.metaclasses.contains_key(&class) && !bases.any(has_new)
 }
 
 /// Whether the name of a method is that of a property in its class.
@@ -62,7 +85,11 @@ pub(super) fn last_name(function: &Function) -> &str {
 }
 
 /// A class outside of the program from which the class of a method derives, and which may call it.
-fn foreign_base<'p>(program: &'p Program<'_>, function: &Function) -> Option<&'p str> {
+fn foreign_base<'p>(
+    program: &'p Program<'_>,
+    question: &Question<'_>,
+    function: &Function,
+) -> Option<&'p str> {
     let bases = program.flow.mro.get(function.class?.0 as usize)?;
     bases.iter().find_map(|entry| match entry {
         MroEntry::Class(_) => None,
@@ -74,7 +101,9 @@ fn foreign_base<'p>(program: &'p Program<'_>, function: &Function) -> Option<&'p
                 last,
                 "object" | "ABC" | "Generic" | "Protocol" | "NamedTuple"
             );
-            (!plain && !leaves(program, name, last_name(function))).then_some(name)
+            let method = last_name(function);
+            let left = leaves(program, name, method) || (question.leaves)(name, method);
+            (!plain && !left).then_some(name)
         }
     })
 }

@@ -228,6 +228,11 @@ impl Flow<'_> {
     }
 
     fn load_object(&mut self, base: ValueId, ty: Sym, attr: Sym, to: Node) {
+        if self.text(ty) == super::library::NAMESPACE {
+            let field = self.field(FieldOwner::External(ty), attr);
+            self.edge(field, to);
+            return;
+        }
         let member = self.member(ty, attr);
         if self.stored.contains(&attr) {
             let field = self.field(FieldOwner::External(ty), attr);

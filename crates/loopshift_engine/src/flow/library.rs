@@ -6,6 +6,30 @@ use super::value::{CallId, Value, ValueId};
 use super::{FieldOwner, Flow};
 use crate::ir::{ContainerId, ContainerKind, FuncId, Key, Node, ProtocolKind, Sym};
 
+/// Whether the function neither calls nor keeps what it is given: all that is done with it is done by who gets the result.
+pub(crate) fn passes_on(name: &str) -> bool {
+    (name.starts_with("argparse.") && name.ends_with(".set_defaults"))
+        || matches!(
+            name,
+            "functools.partial"
+                | "functools.partialmethod"
+                | "functools.wraps"
+                | "functools.update_wrapper"
+                | "functools.cache"
+                | "functools.lru_cache"
+                | "functools.cached_property"
+                | "functools.total_ordering"
+                | "abc.abstractmethod"
+                | "typing.overload"
+                | "typing.final"
+                | "typing.cast"
+                | "typing.runtime_checkable"
+                | "dataclasses.dataclass"
+                | "contextlib.contextmanager"
+                | "contextlib.asynccontextmanager"
+        )
+}
+
 /// Functions of the standard library that only pass values on.
 pub(super) fn library_function(
     flow: &mut Flow<'_>,
@@ -19,6 +43,9 @@ pub(super) fn library_function(
         return true;
     }
     let a = args(flow, index);
+    if let Some(method) = name.strip_prefix("argparse.") {
+        return argument_parser(flow, method, &a);
+    }
     match name {
         "functools.partial" | "functools.partialmethod" => {
             flow.add(a.result, Value::Partial(CallId(index)));
@@ -144,6 +171,26 @@ pub(super) fn library_function(
     }
     true
 }
+
+/// What a parser of arguments is told to set, `args` has: `parser.set_defaults(func=command)`, `args.func(args)`.
+fn argument_parser(flow: &mut Flow<'_>, method: &str, a: &Args) -> bool {
+    let namespace = flow.sym(NAMESPACE);
+    if method.ends_with(".set_defaults") {
+        for (name, node) in &a.keywords {
+            let field = flow.field(FieldOwner::External(namespace), *name);
+            flow.edge(*node, field);
+        }
+        return true;
+    }
+    if method.ends_with(".parse_args") {
+        flow.add(a.result, Value::Object(namespace, CallId::NONE));
+        return true;
+    }
+    false
+}
+
+/// The class of what a parser of arguments gives.
+pub(super) const NAMESPACE: &str = "argparse.Namespace";
 
 /// `Pair(a, b)`, with `Pair = namedtuple("Pair", "x y")`: a tuple whose items have names.
 fn named_tuple(flow: &mut Flow<'_>, made: CallId, a: &Args) {

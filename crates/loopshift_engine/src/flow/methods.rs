@@ -81,12 +81,13 @@ pub(super) fn builtin_method(
     let Value::Container(container) = flow.values.get(receiver) else {
         return true;
     };
-    container_method(flow, name, container, receiver, &a);
+    container_method(flow, index, name, container, receiver, &a);
     true
 }
 
 fn container_method(
     flow: &mut Flow<'_>,
+    index: u32,
     name: &str,
     container: ContainerId,
     receiver: ValueId,
@@ -153,7 +154,7 @@ fn container_method(
                     node: item,
                 }]);
                 let scratch = Node::NONE;
-                flow.make_call(u32::MAX, key, list, scratch, a.owner);
+                flow.make_call(index, key, list, scratch, a.owner);
             } else {
                 let item = flow.new_node();
                 flow.contents(container, item);

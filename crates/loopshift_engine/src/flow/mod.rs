@@ -11,7 +11,7 @@ mod constraints;
 mod create;
 mod external;
 mod given;
-mod library;
+pub(crate) mod library;
 mod methods;
 mod names;
 mod narrow;

@@ -22,6 +22,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         let (Some(api), Some(view)) = (cx.catalog.get(&use_.api), cx.view(use_.place.file)) else {
             continue;
         };
+        // Where a rule of its own speaks for it, that decides.
         let spoken = api
             .rule
             .as_deref()
@@ -71,6 +72,9 @@ fn moved<'c>(
             "it lets green threads run because the standard library is patched, and would block all tasks then"
                 .to_owned(),
         );
+    }
+    if api.forms(Target::Asyncio).is_empty() && api.kind != Kind::Function {
+        return Err("what a thread runs can't be called apart from it".to_owned());
     }
     if !api.forms(Target::Asyncio).is_empty() {
         let mut change = rows::replace(cx, use_, api, view, RULE)?;

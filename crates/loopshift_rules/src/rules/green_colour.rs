@@ -3,35 +3,115 @@
 //! What calls each other falls or stands together: the functions, those that share a colour with them, their calls,
 //! and the place where the program starts.
 
+mod builtin;
+mod define;
+mod enter;
+mod entering;
+mod factory;
+mod generator;
+mod interrupt;
+mod iterate;
+mod lambda;
+mod methods;
+mod property;
+mod test_case;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use loopshift_engine::change::{Change, Place};
-use loopshift_engine::facts::{Cause, Colour};
-use loopshift_engine::flow::Target;
+use loopshift_engine::change::{Change, FileId, Place};
+use loopshift_engine::facts::{Called, Cause, Colour};
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::{Call, CallForm, FuncId, FunctionKind};
-use loopshift_python::ast::AnyNodeRef;
-use loopshift_python::edit::Edit;
-use loopshift_python::{Ranged, TextSize};
+use loopshift_engine::ir::{FuncId, FunctionKind};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::code::{definition, own};
-use super::green::{Needs, anchor, around_await, body_of, entry, is_coloured};
-use crate::context::Context;
+use super::green::{Needs, anchor, awaiting, body_of, entry, helper, is_coloured};
+use crate::context::{Context, View};
+use crate::entries;
+pub(crate) use lambda::{Lambda, becomes as becomes_of, lambda as lambda_of};
 
 const RULE: &str = "green-colour";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let needs = Needs::new(cx);
-    let calls = calls_by_owner(cx);
-    for members in components(cx, &needs) {
+    let components = components(cx, &needs);
+    if components.is_empty() {
+        return;
+    }
+    let all = All::new(cx, &needs);
+    for members in components {
         let mut change = named(cx, &members);
-        match edits(cx, &needs, &calls, &members, &mut change) {
+        match edits(&all, &members, &mut change) {
             Ok(()) => changes.push(change),
             Err((place, reason)) => {
                 let mut declined = Change::declined(RULE, place, change.api, reason);
                 declined.covers = change.covers;
                 changes.push(declined);
             }
+        }
+    }
+}
+
+/// What is found once for the whole program.
+struct All<'c> {
+    cx: &'c Context<'c>,
+    needs: &'c Needs,
+    /// What the language runs where.
+    operations: Vec<Operation>,
+    /// The properties that become methods.
+    getters: BTreeMap<FuncId, Option<&'static str>>,
+    /// The methods `__iter__` that are renamed.
+    renamed: Vec<(FuncId, iterate::Iterated)>,
+}
+
+impl<'c> All<'c> {
+    fn new(cx: &'c Context<'c>, needs: &'c Needs) -> Self {
+        let getters = property::getters(cx);
+        let renamed = iterate::renamed(cx);
+        let mut operations = Vec::new();
+        iterate::operations(cx, &mut operations);
+        enter::operations(cx, &mut operations);
+        property::operations(cx, &getters, &mut operations);
+        builtin::operations(cx, &mut operations);
+        methods::operations(cx, &renamed, &mut operations);
+        test_case::operations(cx, &mut operations);
+        All {
+            cx,
+            needs,
+            operations,
+            getters,
+            renamed,
+        }
+    }
+}
+
+/// A place where something else than a call runs functions that become async.
+struct Operation {
+    place: Place,
+    functions: BTreeSet<FuncId>,
+    edits: Vec<Edit>,
+    /// An expression that is awaited: its range, and what stands before and behind it.
+    around: Vec<(TextRange, String, String)>,
+    /// Why it has no form.
+    reason: Option<String>,
+    /// What may differ.
+    caveat: Option<&'static str>,
+    /// Whether something waits there.
+    waits: bool,
+}
+
+impl Operation {
+    fn new(place: Place, functions: BTreeSet<FuncId>) -> Self {
+        Operation {
+            place,
+            functions,
+            edits: Vec::new(),
+            around: Vec::new(),
+            reason: None,
+            caveat: None,
+            waits: true,
         }
     }
 }
@@ -78,6 +158,7 @@ fn components(cx: &Context<'_>, needs: &Needs) -> Vec<BTreeSet<FuncId>> {
         for cause in cx.facts().causes(*func) {
             let other = match cause {
                 Cause::Call { callee: other, .. }
+                | Cause::Operation(other)
                 | Cause::Override(other)
                 | Cause::Sibling { other, .. } => *other,
                 Cause::Api { .. } | Cause::Spawned { .. } => continue,
@@ -103,60 +184,468 @@ fn root(parents: &BTreeMap<FuncId, FuncId>, func: FuncId) -> FuncId {
     at
 }
 
-fn calls_by_owner<'c>(cx: &Context<'c>) -> BTreeMap<FuncId, Vec<(Place, &'c Call)>> {
-    let mut out: BTreeMap<FuncId, Vec<(Place, &Call)>> = BTreeMap::new();
-    for (file, call) in cx.program.calls() {
-        if call.owner != FuncId::NONE {
-            let range = call.range;
-            let place = Place { file, range };
-            out.entry(call.owner).or_default().push((place, call));
-        }
-    }
-    out
+/// The edits of a component while they are found.
+struct Work<'w, 'c> {
+    all: &'w All<'c>,
+    members: &'w BTreeSet<FuncId>,
+    edits: Vec<(FileId, Edit)>,
+    /// What is awaited: its place, and what stands before and behind it.
+    awaits: BTreeMap<Place, (String, String)>,
+    /// Places where something waits, by the function around them.
+    waits: BTreeMap<FuncId, BTreeSet<Place>>,
+    /// Generator expressions in which something waits.
+    generators: BTreeSet<Place>,
+    /// Lambdas that become functions, with their names.
+    taken: BTreeSet<(Place, &'static str)>,
 }
+
+type Failure = (Place, String);
 
 /// Adds the edits of a component to its change.
 ///
 /// # Errors
 /// The place that stands in the way, and why.
-fn edits(
-    cx: &Context<'_>,
-    needs: &Needs,
-    calls: &BTreeMap<FuncId, Vec<(Place, &Call)>>,
-    members: &BTreeSet<FuncId>,
-    change: &mut Change,
-) -> Result<(), (Place, String)> {
+fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Result<(), Failure> {
+    let cx = all.cx;
     if cx.mentions("SystemExit") {
         change.caveat("`SystemExit` of a task leaves the program; that of a green thread is raised where the program waits");
     }
+    let mut work = Work {
+        all,
+        members,
+        edits: Vec::new(),
+        awaits: BTreeMap::new(),
+        waits: BTreeMap::new(),
+        generators: BTreeSet::new(),
+        taken: BTreeSet::new(),
+    };
     for func in members {
+        define::can_be_async(cx, *func)?;
         holds_thread_lock(cx, *func)?;
-        let is_body = cx.program.function(*func).kind == FunctionKind::Module;
-        if !is_body {
-            make_async(cx, *func, change)?;
+    }
+    for func in members {
+        work.calls(*func)?;
+    }
+    work.operations()?;
+    for operation in &all.operations {
+        if let Some(caveat) = operation.caveat
+            && !operation.functions.is_disjoint(members)
+            && !change.caveats.iter().any(|known| known == caveat)
+        {
+            change.caveat(caveat);
         }
-        let mut waits = BTreeSet::new();
-        for (place, call) in calls.get(func).into_iter().flatten() {
-            if reaches_async(cx, members, *place, call)? {
-                waits.insert(*place);
+    }
+    work.renamed()?;
+    for func in members {
+        work.function(*func)?;
+        work.interrupts(*func, change)?;
+        if entries::is_at_exit(cx.program, *func) {
+            change
+                .caveat("it runs in an event loop of its own, when that of the program is closed");
+        }
+    }
+    work.find_generators();
+    work.write(change)
+}
+
+impl<'c> Work<'_, 'c> {
+    /// The calls that a function makes, where what they run becomes async.
+    fn calls(&mut self, func: FuncId) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        let lambda = lambda::lambda(cx, func);
+        let stays = lambda
+            .is_some_and(|(view, it)| matches!(lambda::becomes(cx, func, it, view), Lambda::Stays));
+        for (place, called) in cx.facts().called(func) {
+            let becomes = |func: &FuncId| matches!(cx.facts().colour(*func), Colour::Becomes(_));
+            if !called.functions.iter().any(becomes) {
+                continue;
+            }
+            if called.is_decorator {
+                return Err((place, "a decorator would have to be async".to_owned()));
+            }
+            let only = called.only && called.functions.iter().all(becomes);
+            self.call(func, place, called, only, stays)?;
+        }
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        func: FuncId,
+        place: Place,
+        called: &Called,
+        only: bool,
+        in_lambda: bool,
+    ) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        let (view, expr) = self.expr(place)?;
+        if let Expr::Call(call) = expr {
+            let functions = called.functions.iter().copied();
+            let made = factory::made(cx, view, call, functions);
+            let edit = made.map_err(|reason| (place, reason.to_owned()))?;
+            self.edits.extend(edit.map(|edit| (place.file, edit)));
+        }
+        if view.await_of(expr.range()).is_some() {
+            return Ok(());
+        }
+        if in_lambda {
+            if !only {
+                self.edits
+                    .extend(asked(expr).map(|edit| (place.file, edit)));
+            }
+            return Ok(());
+        }
+        let (before, after) = awaiting(view, expr);
+        if !only {
+            // What gives no coroutine is handed on.
+            self.edits
+                .extend(asked(expr).map(|edit| (place.file, edit)));
+        }
+        self.awaits
+            .insert(place, (before.to_owned(), after.to_owned()));
+        self.waits.entry(func).or_default().insert(place);
+        Ok(())
+    }
+
+    fn expr(&self, place: Place) -> Result<(&'c View<'c>, &'c Expr), Failure> {
+        let view = self.view(place)?;
+        let expr = view.tree.expr_at(place.range);
+        Ok((
+            view,
+            expr.ok_or((place, "the call was not found".to_owned()))?,
+        ))
+    }
+
+    fn view(&self, place: Place) -> Result<&'c View<'c>, Failure> {
+        let view = self.all.cx.view(place.file);
+        view.ok_or((place, "its file can't be edited".to_owned()))
+    }
+
+    /// What the language runs, and builtins do.
+    fn operations(&mut self) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        for operation in &self.all.operations {
+            if operation.functions.is_disjoint(self.members) {
+                continue;
+            }
+            let place = operation.place;
+            if let Some(reason) = &operation.reason {
+                return Err((place, reason.clone()));
+            }
+            if operation.edits.is_empty() && operation.around.is_empty() {
+                continue;
+            }
+            let file = place.file;
+            if !operation.waits {
+                let edits = operation.edits.iter();
+                self.edits.extend(edits.map(|edit| (file, edit.clone())));
+                continue;
+            }
+            let owner = cx.program.function_at(place);
+            if !self.members.contains(&owner) {
+                let name = cx.program.qualified_name(owner);
+                let reason = format!(
+                    "what waits there would make `{name}` async, and that can't be followed"
+                );
+                return Err((place, reason));
+            }
+            self.edits
+                .extend(operation.edits.iter().map(|edit| (file, edit.clone())));
+            for (range, before, after) in &operation.around {
+                let range = *range;
+                self.awaits
+                    .insert(Place { file, range }, (before.clone(), after.clone()));
+            }
+            self.waits.entry(owner).or_default().insert(place);
+            // A generator expression whose first loop waits.
+            let (view, expr) = self.expr(place)?;
+            if let Some(AnyNodeRef::Comprehension(clause)) = view.tree.parent(expr)
+                && let Some(AnyNodeRef::ExprGenerator(it)) = view.tree.parent(clause)
+            {
+                let place = view.place(it);
+                self.generators.insert(place);
             }
         }
-        let mut run = None;
-        if is_body {
-            let mut places: BTreeSet<Place> = needs.of(*func).collect();
-            places.extend(waits.iter().copied());
+        Ok(())
+    }
+
+    /// Methods `__iter__` that give what waits, and wait for nothing themselves.
+    fn renamed(&mut self) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        for (func, iterated) in &self.all.renamed {
+            if iterated.functions.is_disjoint(self.members) {
+                continue;
+            }
+            let place = anchor(cx, *func);
+            if iterated.plain {
+                let reason = "it gives an iterator that waits, or one that does not";
+                return Err((place, reason.to_owned()));
+            }
+            if let Some((view, def)) = definition(cx, *func) {
+                let edit = Edit::replace(def.name.range(), "__aiter__", &[]);
+                self.edits.push((view.file, edit));
+            }
+        }
+        Ok(())
+    }
+
+    /// The definition of a function, or the body of a module.
+    fn function(&mut self, func: FuncId) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        match cx.program.function(func).kind {
+            FunctionKind::Module => self.start(func),
+            FunctionKind::Lambda => self.lambda(func),
+            FunctionKind::Def => {
+                let getter = self.all.getters.get(&func);
+                let edits = define::edits(cx, func, getter)?;
+                self.edits.extend(edits);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ctrl-C where the function waits.
+    fn interrupts(&mut self, func: FuncId, change: &mut Change) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        if !cx.mentions("KeyboardInterrupt") {
+            return Ok(());
+        }
+        let place = anchor(cx, func);
+        let Some(view) = cx.view(place.file) else {
+            return Ok(());
+        };
+        let body = match cx.program.function(func).kind {
+            FunctionKind::Module => &view.parsed.syntax().body,
+            _ => match definition(cx, func) {
+                Some((_, def)) => &def.body,
+                None => return Ok(()),
+            },
+        };
+        let runs_alone = |cause: &Cause| matches!(cause, Cause::Spawned { .. });
+        if cx.facts().causes(func).iter().any(runs_alone) {
+            return Ok(());
+        }
+        let mut waits = self.waits.get(&func).cloned().unwrap_or_default();
+        // What `asyncio.run` gets raises behind it.
+        if cx.program.function(func).kind == FunctionKind::Module {
+            waits.retain(|place| self.awaits.contains_key(place));
+        }
+        waits.extend(
+            cx.facts()
+                .causes(func)
+                .iter()
+                .filter_map(|cause| match cause {
+                    Cause::Api { place, .. } => Some(*place),
+                    _ => None,
+                }),
+        );
+        let edits = interrupt::edits(body, &waits);
+        if edits.is_empty() {
+            return Ok(());
+        }
+        if !cx.settings.python_has(3, 11) {
+            let reason = "Ctrl-C cancels the main task only from Python 3.11 on";
+            return Err((place, reason.to_owned()));
+        }
+        if cx.mentions("kill") || cx.mentions("Timeout") || cx.mentions("cancel") {
+            change.caveat("what handles Ctrl-C handles every cancellation then");
+        }
+        self.edits
+            .extend(edits.into_iter().map(|edit| (place.file, edit)));
+        Ok(())
+    }
+
+    fn lambda(&mut self, func: FuncId) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        let place = anchor(cx, func);
+        let (view, it) = lambda::lambda(cx, func)
+            .ok_or_else(|| (place, "the lambda was not found".to_owned()))?;
+        if let Lambda::Function | Lambda::Calls = lambda::becomes(cx, func, it, view) {
+            let edits =
+                lambda::function(view, it, &mut self.taken).map_err(|reason| (place, reason))?;
+            self.edits
+                .extend(edits.into_iter().map(|edit| (place.file, edit)));
+        }
+        Ok(())
+    }
+
+    /// Puts the code of a module into an event loop.
+    fn start(&mut self, body: FuncId) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        let at = anchor(cx, body);
+        debug_assert_eq!(body, body_of(cx, at.file));
+        let waits = self.waits.get(&body).cloned().unwrap_or_default();
+        let mut places: BTreeSet<Place> = self.all.needs.of(body).collect();
+        places.extend(waits.iter().copied());
+        for cause in cx.facts().causes(body) {
+            if let Cause::Api { place, .. } = cause {
+                places.insert(*place);
+            }
+        }
+        let place = places.first().copied().unwrap_or(at);
+        let view = self.view(at).map_err(|(_, reason)| (place, reason))?;
+        let plain: BTreeSet<Place> = waits
+            .into_iter()
+            .filter(|place| self.awaits.contains_key(place))
+            .collect();
+        let entry = entry(view, &places, &plain).map_err(|reason| (place, reason))?;
+        let edits: Vec<_> = entry
+            .edits
+            .into_iter()
+            .map(|edit| (at.file, edit))
+            .collect();
+        self.edits.extend(edits);
+        // `asyncio.run` gets the coroutine.
+        if let Some(place) = entry.run {
+            self.awaits.remove(&place);
+        }
+        Ok(())
+    }
+
+    /// The generator expressions in whose lazy part something waits.
+    fn find_generators(&mut self) {
+        let cx = self.all.cx;
+        let mut places: BTreeSet<Place> = self.awaits.keys().copied().collect();
+        places.extend(self.waits.values().flatten().copied());
+        for func in self.members {
             for cause in cx.facts().causes(*func) {
                 if let Cause::Api { place, .. } = cause {
                     places.insert(*place);
                 }
             }
-            run = start(cx, *func, &places, &waits, change)?;
         }
-        for place in waits.into_iter().filter(|place| Some(*place) != run) {
-            await_at(cx, place, change)?;
+        for place in places {
+            if let Some(view) = cx.view(place.file)
+                && let Some(it) = generator::holds(view, place)
+            {
+                self.generators.insert(view.place(it));
+            }
         }
     }
-    Ok(())
+
+    /// All edits in the order in which those at one place follow each other.
+    fn write(self, change: &mut Change) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        let mut last = Vec::new();
+        for place in &self.generators {
+            let (view, expr) = self.expr(*place)?;
+            let Expr::Generator(it) = expr else { continue };
+            let edits = generator::edits(cx, view, it).map_err(|reason| (*place, reason))?;
+            for edit in edits {
+                let edit = (place.file, edit);
+                if edit.1.range().start() <= it.start() {
+                    change.edits.push(edit);
+                } else {
+                    last.push(edit);
+                }
+            }
+        }
+        let mut awaits: Vec<(Place, (String, String))> = self.awaits.into_iter().collect();
+        // Of those that begin at one place the outer one comes first.
+        awaits.sort_by_key(|(place, _)| {
+            (
+                place.file,
+                place.range.start(),
+                std::cmp::Reverse(place.range.end()),
+            )
+        });
+        let opens = awaits.iter().map(|(place, (before, _))| {
+            let at = (place.file, place.range.start());
+            (at, before.clone())
+        });
+        let opens: Vec<_> = joined(opens);
+        awaits.sort_by_key(|(place, _)| {
+            (
+                place.file,
+                place.range.end(),
+                std::cmp::Reverse(place.range.start()),
+            )
+        });
+        let closes = joined(awaits.into_iter().map(|(place, (_, after))| {
+            let at = (place.file, place.range.end());
+            (at, after)
+        }));
+        change.edits.extend(opens);
+        change.edits.extend(self.edits);
+        change.edits.extend(closes);
+        change.edits.extend(last);
+        Ok(())
+    }
+}
+
+/// Insertions, those at one place as one.
+fn joined(texts: impl Iterator<Item = ((FileId, TextSize), String)>) -> Vec<(FileId, Edit)> {
+    let mut out: Vec<((FileId, TextSize), String)> = Vec::new();
+    for (at, text) in texts.filter(|(_, text)| !text.is_empty()) {
+        match out.last_mut().filter(|(last, _)| *last == at) {
+            Some((_, known)) => known.push_str(&text),
+            None => out.push((at, text)),
+        }
+    }
+    let insert = |((file, at), text): (_, String)| (file, Edit::insert(at, "{0}", &[text.into()]));
+    out.into_iter().map(insert).collect()
+}
+
+/// A call that gives a coroutine or not: a helper waits for what it gives if it is one.
+fn asked(expr: &Expr) -> impl Iterator<Item = Edit> + use<> {
+    let helper = helper("awaited").map(Piece::Helper);
+    let range = expr.range();
+    helper.into_iter().map(move |helper| Edit::Replace {
+        range,
+        pieces: vec![helper, "(".into(), range.into(), ")".into()],
+    })
+}
+
+/// A name for what a loop goes through.
+fn fresh(view: &View<'_>) -> &'static str {
+    const NAMES: &[&str] = &["item", "each", "one", "_item", "_each"];
+    let mut names = NAMES.iter().copied();
+    names
+        .find(|name| view.is_fresh(name))
+        .unwrap_or("_one_item")
+}
+
+/// `await` before a call that another one takes the place of.
+fn awaited(view: &View<'_>, call: &ExprCall) -> (TextRange, String, String) {
+    let expr = view.tree.expr_at(call.range());
+    let (before, after) = expr.map_or(("await ", ""), |expr| awaiting(view, expr));
+    (call.range(), before.to_owned(), after.to_owned())
+}
+
+/// What catches the end of an iterator around the call.
+fn stop_iteration(view: &View<'_>, call: &ExprCall) -> Vec<Edit> {
+    let around = view.tree.around(call.range());
+    let mut out = Vec::new();
+    for node in around.take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_))) {
+        let AnyNodeRef::StmtTry(it) = node else {
+            continue;
+        };
+        if !it
+            .body
+            .iter()
+            .any(|stmt| stmt.range().contains_range(call.range()))
+        {
+            continue;
+        }
+        for handler in &it.handlers {
+            let loopshift_python::ast::ExceptHandler::ExceptHandler(handler) = handler;
+            let Some(type_) = handler.type_.as_deref() else {
+                continue;
+            };
+            let names = match type_ {
+                Expr::Tuple(it) => &it.elts[..],
+                one => std::slice::from_ref(one),
+            };
+            out.extend(names.iter().filter_map(ends));
+        }
+    }
+    out
+}
+
+/// `StopIteration` by the name of its twin.
+fn ends(expr: &Expr) -> Option<Edit> {
+    let is_end = matches!(expr, Expr::Name(name) if name.id.as_str() == "StopIteration");
+    is_end.then(|| Edit::replace(expr.range(), "StopAsyncIteration", &[]))
 }
 
 /// A lock of threads that is held over an `await` stops all tasks.
@@ -179,94 +668,6 @@ fn holds_thread_lock(cx: &Context<'_>, func: FuncId) -> Result<(), (Place, Strin
                 return Err((place, reason.to_owned()));
             }
         }
-    }
-    Ok(())
-}
-
-fn make_async(cx: &Context<'_>, func: FuncId, change: &mut Change) -> Result<(), (Place, String)> {
-    let place = anchor(cx, func);
-    if let Colour::Unknown(reason) = cx.facts().colour(func) {
-        let name = cx.program.qualified_name(func);
-        return Err((place, format!("`{name}` would have to be async: {reason}")));
-    }
-    let Some((view, def)) = definition(cx, func) else {
-        return Err((place, "its definition was not found".to_owned()));
-    };
-    let head = &view.source[..def.name.start().to_usize()];
-    let Some(at) = head.rfind("def") else {
-        return Err((place, "its definition was not found".to_owned()));
-    };
-    let at = TextSize::try_from(at).unwrap_or_default();
-    change
-        .edits
-        .push((place.file, Edit::insert(at, "async ", &[])));
-    Ok(())
-}
-
-/// Whether a call reaches functions that become async; it must not reach any other then.
-fn reaches_async(
-    cx: &Context<'_>,
-    members: &BTreeSet<FuncId>,
-    place: Place,
-    call: &Call,
-) -> Result<bool, (Place, String)> {
-    let targets = cx.program.callees(call);
-    let becomes = |target: &Target| match target {
-        Target::Func(func) => members.contains(func),
-        Target::External(_) => false,
-    };
-    if !targets.iter().any(becomes) {
-        return Ok(false);
-    }
-    if !targets.iter().all(becomes) {
-        let reason = "the call reaches functions that become async, and others";
-        return Err((place, reason.to_owned()));
-    }
-    if call.form == CallForm::Decorator {
-        let reason = "a decorator would have to be async";
-        return Err((place, reason.to_owned()));
-    }
-    Ok(true)
-}
-
-/// Puts the code of a module into an event loop. Gives the call that is handed to it.
-fn start(
-    cx: &Context<'_>,
-    body: FuncId,
-    places: &BTreeSet<Place>,
-    waits: &BTreeSet<Place>,
-    change: &mut Change,
-) -> Result<Option<Place>, (Place, String)> {
-    let at = anchor(cx, body);
-    let place = places.first().copied().unwrap_or(at);
-    let view = cx
-        .view(at.file)
-        .ok_or_else(|| (place, "its file can't be edited".to_owned()))?;
-    debug_assert_eq!(body, body_of(cx, at.file));
-    let entry = entry(view, places, waits).map_err(|reason| (place, reason))?;
-    change
-        .edits
-        .extend(entry.edits.into_iter().map(|edit| (at.file, edit)));
-    Ok(entry.run)
-}
-
-fn await_at(cx: &Context<'_>, place: Place, change: &mut Change) -> Result<(), (Place, String)> {
-    let at = |reason: &str| (place, reason.to_owned());
-    let view = cx
-        .view(place.file)
-        .ok_or_else(|| at("its file can't be edited"))?;
-    let call = view
-        .tree
-        .expr_at(place.range)
-        .ok_or_else(|| at("the call was not found"))?;
-    if view.await_of(call.range()).is_some() {
-        return Ok(());
-    }
-    let (before, after) = around_await(view, call).map_err(|reason| (place, reason))?;
-    let mut add = |edit| change.edits.push((place.file, edit));
-    add(Edit::insert(call.start(), before, &[]));
-    if !after.is_empty() {
-        add(Edit::insert(call.end(), after, &[]));
     }
     Ok(())
 }

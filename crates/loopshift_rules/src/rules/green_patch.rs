@@ -2,16 +2,30 @@
 
 use loopshift_engine::change::Change;
 use loopshift_python::Ranged;
-use loopshift_python::ast::AnyNodeRef;
+use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::Edit;
 
 use crate::context::Context;
 
 const RULE: &str = "green-patch";
 
+fn is_true(expr: &Expr) -> bool {
+    matches!(expr, Expr::BooleanLiteral(it) if it.value)
+}
+
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for (use_, _, view) in cx.uses_for(RULE) {
         let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
+        let all = view.call_of(use_.place.range).is_some_and(|call| {
+            let keywords = call.arguments.keywords.iter();
+            call.arguments.args.is_empty() && keywords.map(|it| &it.value).all(is_true)
+        });
+        if !all {
+            changes.push(decline(
+                "it leaves parts of the standard library as they are",
+            ));
+            continue;
+        }
         let statement =
             view.call_of(use_.place.range)
                 .and_then(|call| match view.tree.parent(call) {

@@ -13,11 +13,12 @@ use loopshift_python::edit::Piece;
 use loopshift_python::stdlib::is_stdlib;
 use loopshift_python::{Ranged, TextRange};
 
-use super::{awaits, helper, waits};
+use super::{awaits, helper, is_coloured, waits};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 use crate::recipe::root;
 use crate::rules::arguments::inside;
+use crate::rules::green_colour::{Lambda, becomes_of, lambda_of};
 use crate::rules::rows;
 
 /// The coroutine that the task runs: `f(x)` for `spawn(f, x)`. Where `is_later`, the first argument is a time, after
@@ -39,7 +40,6 @@ pub(crate) fn coroutine(
         Some(Counterpart::Function { is_async }) => is_async,
         _ => becomes_async(cx, view, function)?,
     };
-    plain(function, is_async)?;
     let mut out = vec![
         Piece::Helper(helper("later").ok_or("a helper is missing")?),
         "(".into(),
@@ -75,9 +75,10 @@ pub(crate) fn coroutine_from(
         Some(Counterpart::Function { is_async }) => is_async,
         None => becomes_async(cx, view, function)?,
     };
-    plain(function, is_async)?;
     let mut out = Vec::new();
-    if is_async {
+    if is_async && stays_lambda(cx, view, function) {
+        out.extend(["(".into(), Piece::Source(function.range()), ")(".into()]);
+    } else if is_async {
         out.extend([Piece::Source(function.range()), "(".into()]);
     } else {
         let call = helper("call").ok_or("a helper is missing")?;
@@ -93,11 +94,17 @@ pub(crate) fn coroutine_from(
     Ok(out)
 }
 
-fn plain(function: &Expr, is_async: bool) -> Result<(), String> {
-    match function {
-        Expr::Lambda(_) if is_async => Err("a lambda can't be async".to_owned()),
-        _ => Ok(()),
-    }
+/// Whether the function is a lambda that stays one.
+fn stays_lambda(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> bool {
+    let mut values = cx.program.values_at(view.place(function));
+    function.is_lambda_expr()
+        && values.any(|value| match value {
+            Value::Func(func) => lambda_of(cx, func).is_some_and(|(view, it)| {
+                let becomes = becomes_of(cx, func, it, view);
+                matches!(becomes, Lambda::Stays | Lambda::Calls)
+            }),
+            _ => false,
+        })
 }
 
 /// The function that is argument `skip` of a call, and what is written behind it.
@@ -208,9 +215,12 @@ pub(crate) fn becomes_async(
         answers.extend(targets.is_empty().then_some(false));
         for target in targets {
             answers.insert(match target {
+                Target::Func(func) if matches!(value, Value::Class(_)) && is_coloured(cx, func) => {
+                    return Err("it makes an object, which waits".to_owned());
+                }
                 Target::Func(func) => match cx.facts().colour(func) {
                     Colour::Async | Colour::Becomes(_) => true,
-                    Colour::Sync => false,
+                    Colour::Sync | Colour::Enters(_) => false,
                     Colour::Unknown(reason) => {
                         let name = cx.program.qualified_name(func);
                         return Err(format!("`{name}` would have to be async: {reason}"));

@@ -96,8 +96,15 @@ fn in_place(
     let (Some(place), 1, 1) = (waits.first(), waits.len(), places.len()) else {
         return None;
     };
-    let [stmt] = suite else { return None };
+    let [mut stmt] = suite.iter().collect::<Vec<_>>()[..] else {
+        return None;
+    };
     let call = view.tree.expr_at(place.range)?;
+    // What raises in the loop is raised behind it, too.
+    while let Stmt::Try(it) = stmt {
+        let mut holds = it.body.iter();
+        stmt = holds.find(|stmt| stmt.range().contains_range(call.range()))?;
+    }
     let value = match stmt {
         Stmt::Expr(it) => &*it.value,
         Stmt::Assign(it) => &*it.value,
@@ -118,23 +125,25 @@ fn in_place(
     })
 }
 
+/// A name for a main function.
+pub(crate) fn main_name(view: &View<'_>) -> Option<&'static str> {
+    NAMES.iter().copied().find(|name| view.is_fresh(name))
+}
+
 /// All statements into `async def main():`.
 fn wrap(view: &View<'_>, suite: &[Stmt]) -> Result<Entry, String> {
     let (Some(first), Some(last)) = (suite.first(), suite.last()) else {
         return Err("there is no statement to put into a function".to_owned());
     };
     let range = TextRange::new(first.start(), last.end());
-    let name = NAMES
-        .iter()
-        .find(|name| view.is_fresh(name))
-        .ok_or("all names for a main function are taken")?;
+    let name = main_name(view).ok_or("all names for a main function are taken")?;
     let shared = shared_names(view, range);
     let mut edits = vec![Edit::Wrap(Wrap {
         range,
         before: Vec::new(),
         header: vec![format!("async def {name}():").into()],
         last: Vec::new(),
-        after: vec![pieces("{@asyncio}.run({0}())", &[(*name).into()])],
+        after: vec![pieces("{@asyncio}.run({0}())", &[name.into()])],
     })];
     if !shared.is_empty() {
         let line = format!("global {}\n", shared.join(", "));

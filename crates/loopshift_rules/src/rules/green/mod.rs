@@ -23,7 +23,7 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
 pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
-pub(crate) use entry::entry;
+pub(crate) use entry::{entry, main_name};
 pub(crate) use escaped::Escaped;
 pub(crate) use helpers::{helper, helper_for, timeouts, with_needs};
 pub(crate) use kept::{kept, only_of, task_of, waits};
@@ -122,22 +122,22 @@ pub(crate) fn body_of(cx: &Context<'_>, file: FileId) -> FuncId {
     cx.program.flow.linked.modules[file.0 as usize].body
 }
 
-/// The pieces around an expression that is awaited where it stands. `(await f()).x` needs brackets.
-///
-/// # Errors
-/// Why it can't be awaited there.
+/// As [`awaiting`], for rules that may find that it can't be awaited there.
+#[allow(clippy::unnecessary_wraps, reason = "the callers pass on the reason")]
 pub(crate) fn around_await(
     view: &View<'_>,
     expr: &Expr,
 ) -> Result<(&'static str, &'static str), String> {
-    if let Some(AnyNodeRef::ExprGenerator(_)) = view.tree.comprehension_around(expr) {
-        return Err("it is called in a generator expression, which can't wait".to_owned());
-    }
-    Ok(if needs_brackets(view, expr) {
+    Ok(awaiting(view, expr))
+}
+
+/// The pieces around an expression that is awaited where it stands. `(await f()).x` needs brackets.
+pub(crate) fn awaiting(view: &View<'_>, expr: &Expr) -> (&'static str, &'static str) {
+    if needs_brackets(view, expr) {
         ("(await ", ")")
     } else {
         ("await ", "")
-    })
+    }
 }
 
 /// Whether an `await` in the place of the expression has to stand in brackets, and does not yet.

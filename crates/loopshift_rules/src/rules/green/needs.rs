@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::Target;
 use loopshift_engine::ir::{FuncId, FunctionKind};
+use loopshift_engine::program::CallSite;
 
 use super::is_coloured;
 use crate::catalog::{Api, Kind};
@@ -83,7 +84,7 @@ impl Needs {
                     .callers
                     .of(func)
                     .iter()
-                    .any(|site| site.owner == FuncId::NONE && !self.is_cause(site.place));
+                    .any(|site| is_of_library(cx, func, site) && !self.is_cause(site.place));
             if library {
                 let name = cx.program.qualified_name(func);
                 return Err(format!(
@@ -102,4 +103,11 @@ impl Needs {
     fn is_cause(&self, place: Place) -> bool {
         self.because.values().any(|places| places.contains(&place))
     }
+}
+
+/// Whether a library makes the call. What constructs an object stands in the text, and its `__init__` is called by nobody.
+fn is_of_library(cx: &Context<'_>, func: FuncId, site: &CallSite) -> bool {
+    let mut sites = cx.callers.of(func).iter();
+    site.owner == FuncId::NONE
+        && !sites.any(|other| other.place == site.place && other.owner != FuncId::NONE)
 }

@@ -7,6 +7,7 @@ mod events;
 mod greenpools;
 mod local;
 mod locks;
+mod loops;
 mod queues;
 mod servers;
 mod sockets;
@@ -39,6 +40,7 @@ const FAMILIES: &[&[Helper]] = &[
     eventlet::HELPERS,
     events::HELPERS,
     greenpools::HELPERS,
+    loops::HELPERS,
     local::HELPERS,
     locks::HELPERS,
     queues::HELPERS,

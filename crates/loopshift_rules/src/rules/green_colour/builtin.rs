@@ -1,0 +1,278 @@
+//! Builtins that call a function for each of some values: where that waits, the loop is written out.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::facts::CALLERS;
+use loopshift_engine::flow::Target;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::graph::callees;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprLambda};
+use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::{Ranged, TextRange};
+
+use super::super::arguments::inside;
+use super::super::green::{helper, is_coloured};
+use super::super::shared::is_statement;
+use super::iterate::{Consumer, consumer};
+use super::{Operation, fresh};
+use crate::context::{Context, View};
+
+/// All such calls of functions that become async.
+pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
+    for view in cx.views() {
+        for expr in view.tree.exprs() {
+            let Expr::Call(call) = expr else { continue };
+            let Some(name) = caller(cx, view, call) else {
+                continue;
+            };
+            let Some(function) = function(name, call) else {
+                continue;
+            };
+            let (functions, plain) = given(cx, view, function);
+            if functions.is_empty() {
+                continue;
+            }
+            let mut operation = Operation::new(view.place(expr), functions);
+            match edits(cx, view, call, name, function, plain, &mut operation) {
+                Ok(edits) => operation.edits = edits,
+                Err(reason) => operation.reason = Some(reason.to_owned()),
+            }
+            out.push(operation);
+        }
+    }
+}
+
+/// The builtin that is called, where it is one of those.
+fn caller<'c>(cx: &Context<'c>, view: &View<'_>, call: &ExprCall) -> Option<&'c str> {
+    let mut values = cx.program.values_at(view.place(&*call.func));
+    let (Some(Value::External(sym) | Value::ExternalBound(sym, _)), None) =
+        (values.next(), values.next())
+    else {
+        return None;
+    };
+    let name = cx.program.flow.text(sym);
+    CALLERS.contains(&name).then_some(name)
+}
+
+/// The function that it is given.
+fn function<'v>(name: &str, call: &'v ExprCall) -> Option<&'v Expr> {
+    if matches!(name, "<builtin>.map" | "<builtin>.filter") {
+        return call.arguments.args.first();
+    }
+    call.arguments.find_keyword("key").map(|it| &it.value)
+}
+
+/// The functions that become async which the expression may be, and whether it may be another one.
+fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet<FuncId>, bool) {
+    let mut functions = BTreeSet::new();
+    let mut plain = false;
+    for value in cx.program.values_at(view.place(expr)) {
+        let targets = callees(&cx.program.flow, value);
+        plain |= targets.is_empty();
+        for target in targets {
+            match target {
+                Target::Func(func) if is_coloured(cx, func) => {
+                    functions.insert(func);
+                }
+                _ => plain = true,
+            }
+        }
+    }
+    (functions, plain)
+}
+
+/// The lambda whose body is written out in a comprehension: `map(lambda x: f(x), xs)`.
+pub(super) fn is_written_out(cx: &Context<'_>, view: &View<'_>, lambda: &ExprLambda) -> bool {
+    let Some(expr) = view.tree.expr_at(lambda.range()) else {
+        return false;
+    };
+    let call = view.tree.ancestors(expr).nth(1);
+    let Some(AnyNodeRef::ExprCall(call)) = call else {
+        return false;
+    };
+    let maps = matches!(
+        caller(cx, view, call),
+        Some("<builtin>.map" | "<builtin>.filter")
+    );
+    let is_first = call.arguments.args.first().map(Ranged::range) == Some(lambda.range());
+    maps && is_first && call.arguments.args.len() == 2 && parameter(lambda).is_some()
+}
+
+/// The one plain parameter of a lambda.
+fn parameter(lambda: &ExprLambda) -> Option<&str> {
+    let parameters = lambda.parameters.as_deref()?;
+    match &parameters.args[..] {
+        [one] if parameters.len() == 1 && one.default.is_none() => {
+            Some(one.parameter.name.as_str())
+        }
+        _ => None,
+    }
+}
+
+const OTHER: &str = "it calls a function that waits, and what goes through the result can't wait";
+
+fn edits(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    name: &str,
+    function: &Expr,
+    plain: bool,
+    operation: &mut Operation,
+) -> Result<Vec<Edit>, &'static str> {
+    if plain {
+        return Err("it calls a function that waits, or another one");
+    }
+    let named = match name {
+        "<builtin>.map" | "<builtin>.filter" => {
+            return written_out(cx, view, call, name, function, operation);
+        }
+        "<builtin>.sorted" => "sorted",
+        "<builtin>.min" => "min",
+        "<builtin>.max" => "max",
+        _ => return sort(view, call),
+    };
+    let starred = call.arguments.args.iter().any(Expr::is_starred_expr);
+    if starred || (named != "sorted" && call.arguments.args.len() != 1) {
+        return Err("the values are not one plain argument");
+    }
+    let helper = helper(named).ok_or("a helper is missing")?;
+    operation.around.push(super::awaited(view, call));
+    Ok(vec![Edit::Replace {
+        range: call.func.range(),
+        pieces: vec![Piece::Helper(helper)],
+    }])
+}
+
+/// `values.sort(key=…)`, a statement of its own.
+fn sort(view: &View<'_>, call: &ExprCall) -> Result<Vec<Edit>, &'static str> {
+    let Expr::Attribute(method) = &*call.func else {
+        return Err(OTHER);
+    };
+    if !is_statement(view, call) || !is_plain(&method.value) {
+        return Err(OTHER);
+    }
+    let helper = helper("sorted").ok_or("a helper is missing")?;
+    let list = method.value.range();
+    Ok(vec![Edit::Replace {
+        range: call.range(),
+        pieces: vec![
+            list.into(),
+            "[:] = await ".into(),
+            Piece::Helper(helper),
+            "(".into(),
+            list.into(),
+            ", ".into(),
+            inside(call).into(),
+            ")".into(),
+        ],
+    }])
+}
+
+/// Whether looking at the expression again gives the same, and does nothing.
+fn is_plain(expr: &Expr) -> bool {
+    match expr {
+        Expr::Name(_) => true,
+        Expr::Attribute(it) => is_plain(&it.value),
+        _ => false,
+    }
+}
+
+/// `map` and `filter` as comprehensions.
+fn written_out(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    name: &str,
+    function: &Expr,
+    operation: &mut Operation,
+) -> Result<Vec<Edit>, &'static str> {
+    let [_, values] = &call.arguments.args[..] else {
+        return Err("it is given several rows of values");
+    };
+    if values.is_starred_expr() {
+        return Err("it is given several rows of values");
+    }
+    let lambda = match function {
+        Expr::Lambda(lambda) => Some(lambda),
+        _ => None,
+    };
+    let item = match lambda {
+        Some(lambda) => parameter(lambda).ok_or("its lambda has more than one parameter")?,
+        None if is_plain(function) => fresh(view),
+        None => return Err("the function is made where it is called"),
+    };
+    let waits: Vec<Piece> = match lambda {
+        Some(lambda) => vec![lambda.body.range().into()],
+        None => vec![
+            "await ".into(),
+            function.range().into(),
+            format!("({item})").into(),
+        ],
+    };
+    let mut text: Vec<Piece> = Vec::new();
+    if name == "<builtin>.map" {
+        text.extend(waits);
+        text.push(format!(" for {item} in ").into());
+        text.push(values.range().into());
+    } else {
+        text.push(format!("{item} for {item} in ").into());
+        text.push(values.range().into());
+        text.push(" if ".into());
+        text.extend(waits);
+    }
+    let between = |open: &'static str, close: &'static str| {
+        let mut pieces: Vec<Piece> = vec![open.into()];
+        pieces.extend(text.iter().cloned());
+        pieces.push(close.into());
+        pieces
+    };
+    let replace = |range: TextRange, pieces: Vec<Piece>| Edit::Replace { range, pieces };
+    let expr = view.tree.expr_at(call.range()).ok_or(OTHER)?;
+    match view.tree.parent(expr) {
+        Some(AnyNodeRef::StmtFor(it)) if it.iter.range() == call.range() => Ok(vec![
+            Edit::insert(it.start(), "async ", &[]),
+            replace(call.range(), between("(", ")")),
+        ]),
+        Some(AnyNodeRef::ExprStarred(_)) => Ok(vec![replace(call.range(), between("[", "]"))]),
+        Some(AnyNodeRef::StmtAssign(it))
+            if it
+                .targets
+                .iter()
+                .all(|it| it.is_tuple_expr() || it.is_list_expr()) =>
+        {
+            Ok(vec![replace(call.range(), between("[", "]"))])
+        }
+        Some(AnyNodeRef::Arguments(_)) => {
+            let outer = view.tree.ancestors(expr).find_map(|node| match node {
+                AnyNodeRef::ExprCall(outer) => Some(outer),
+                _ => None,
+            });
+            let outer = outer.ok_or(OTHER)?;
+            let first = outer.arguments.args.first().map(Ranged::range);
+            if first != Some(call.range()) {
+                return Err(OTHER);
+            }
+            let alone = outer.arguments.args.len() == 1 && outer.arguments.keywords.is_empty();
+            match consumer(cx, view, outer) {
+                Some(Consumer::Display(open, close)) if alone => {
+                    Ok(vec![replace(outer.range(), between(open, close))])
+                }
+                Some(Consumer::Display(..) | Consumer::AtOnce) => {
+                    Ok(vec![replace(call.range(), between("[", "]"))])
+                }
+                Some(Consumer::Helper(name)) => {
+                    let helper = helper(name).ok_or("a helper is missing")?;
+                    operation.around.push(super::awaited(view, outer));
+                    Ok(vec![
+                        replace(outer.func.range(), vec![Piece::Helper(helper)]),
+                        replace(call.range(), between("(", ")")),
+                    ])
+                }
+                _ => Err(OTHER),
+            }
+        }
+        _ => Err(OTHER),
+    }
+}

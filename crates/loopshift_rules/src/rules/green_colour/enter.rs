@@ -1,0 +1,157 @@
+//! What is entered and waits: `with` becomes `async with`.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::{AnyNodeRef, Expr, StmtWith, WithItem};
+use loopshift_python::edit::{Edit, Piece, Wrap};
+use loopshift_python::{Ranged, TextRange};
+
+use super::super::green::is_coloured;
+use super::Operation;
+use super::methods::method;
+use crate::context::{Context, View};
+
+/// All `with` over objects of the program whose entering or leaving waits.
+pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
+    let generators = cx.program.functions().filter(|func| {
+        let function = cx.program.function(*func);
+        function.is_generator && function.decorated && is_coloured(cx, *func)
+    });
+    let yields: Vec<_> = generators
+        .map(|func| (cx.program.function(func).yields, func))
+        .collect();
+    for view in cx.views() {
+        for node in view.tree.nodes() {
+            let AnyNodeRef::StmtWith(with) = node else {
+                continue;
+            };
+            if with.is_async {
+                continue;
+            }
+            let mut functions = BTreeSet::new();
+            let mut waits = Vec::new();
+            let mut mixed = false;
+            for item in &with.items {
+                let (entered, plain) = entered(cx, view, &item.context_expr, &yields);
+                mixed |= plain && !entered.is_empty();
+                waits.push(!entered.is_empty() || is_moved(cx, view, &item.context_expr));
+                functions.extend(entered);
+            }
+            if functions.is_empty() {
+                continue;
+            }
+            let mut operation = Operation::new(view.place(&with.items[0].context_expr), functions);
+            if mixed {
+                operation.reason =
+                    Some("what is entered there waits, or does not: it may be either".to_owned());
+            } else {
+                match edits(view, with, &waits) {
+                    Ok(edits) => operation.edits = edits,
+                    Err(reason) => operation.reason = Some(reason),
+                }
+            }
+            out.push(operation);
+        }
+    }
+}
+
+/// The functions that entering the expression runs and that wait, and whether it may be something else.
+fn entered(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    expr: &Expr,
+    generators: &[(loopshift_engine::ir::Node, FuncId)],
+) -> (BTreeSet<FuncId>, bool) {
+    let mut functions = BTreeSet::new();
+    let mut plain = false;
+    for value in cx.program.values_at(view.place(expr)) {
+        let before = functions.len();
+        match value {
+            Value::Instance(class) => {
+                let methods = ["__enter__", "__exit__"].map(|name| method(cx, class, name));
+                functions.extend(
+                    methods
+                        .into_iter()
+                        .flatten()
+                        .filter(|it| is_coloured(cx, *it)),
+                );
+            }
+            Value::Manager(node) => {
+                let made = generators.iter().find(|(yields, _)| *yields == node);
+                functions.extend(made.map(|(_, func)| *func));
+            }
+            _ => {}
+        }
+        plain |= functions.len() == before;
+    }
+    (functions, plain)
+}
+
+/// Whether it is an object of a library that is moved, which another rule speaks about.
+fn is_moved(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    cx.program
+        .values_at(view.place(expr))
+        .any(|value| match value {
+            Value::Object(class, _) => {
+                let class = cx.program.flow.text(class);
+                cx.recipe.moves(class)
+                    && cx
+                        .catalog
+                        .member(class, "__enter__")
+                        .is_some_and(|it| it.suspends)
+            }
+            _ => false,
+        })
+}
+
+/// `async with`, in the middle of what is entered without waiting a block of its own.
+fn edits(view: &View<'_>, with: &StmtWith, waits: &[bool]) -> Result<Vec<Edit>, String> {
+    if waits.iter().all(|waits| *waits) {
+        return Ok(vec![Edit::insert(with.start(), "async ", &[])]);
+    }
+    let range = with.range();
+    view.can_wrap(range)?;
+    let groups: Vec<&[WithItem]> = with
+        .items
+        .chunk_by(|a, b| {
+            let at = |item: &WithItem| with.items.iter().position(|it| it.range() == item.range());
+            at(a).map(|at| waits[at]) == at(b).map(|at| waits[at])
+        })
+        .collect();
+    let [outer, inner] = groups[..] else {
+        return Err("what waits is entered between what does not".to_owned());
+    };
+    let items = |group: &[WithItem]| {
+        let first = group.first().map_or(range, Ranged::range);
+        let last = group.last().map_or(range, Ranged::range);
+        TextRange::new(first.start(), last.end())
+    };
+    let (before, after) = if waits[0] {
+        ("async with ", "with ")
+    } else {
+        ("with ", "async with ")
+    };
+    let header: Vec<Piece> = vec![before.into(), items(outer).into(), ":".into()];
+    let first = with.body.first().ok_or("it has no body")?;
+    let head = TextRange::new(with.start(), items(inner).end());
+    let rest = view.text(TextRange::new(items(inner).end(), first.start()));
+    // Brackets around all of the items would be torn apart.
+    if rest.trim_start().starts_with([')', ',']) {
+        return Err("what is entered stands in brackets".to_owned());
+    }
+    Ok(vec![
+        Edit::Wrap(Wrap {
+            range,
+            before: Vec::new(),
+            header,
+            last: Vec::new(),
+            after: Vec::new(),
+        }),
+        Edit::Replace {
+            range: head,
+            pieces: vec![after.into(), items(inner).into()],
+        },
+    ])
+}

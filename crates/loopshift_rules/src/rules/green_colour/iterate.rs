@@ -1,0 +1,590 @@
+//! What goes through a generator, or an object, that becomes async: `for` becomes `async for`.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::{ClassId, FuncId};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
+use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
+use loopshift_python::{Ranged, TextRange};
+
+use super::super::arguments::inside;
+use super::super::code::{definition, own};
+use super::super::green::{helper, is_coloured};
+use super::super::shared::is_statement;
+use super::methods::{last_name, method};
+use super::{Operation, fresh};
+use crate::context::{Context, View};
+
+/// What iterating over an expression runs.
+#[derive(Default)]
+pub(super) struct Iterated {
+    /// The functions because of which it waits.
+    pub functions: BTreeSet<FuncId>,
+    /// Whether it may also be something that does not wait.
+    pub plain: bool,
+    /// Whether a generator is among them: it can't be used for anything else.
+    pub generator: bool,
+}
+
+/// The methods `__iter__` that are renamed, each with the functions because of which.
+pub(super) fn renamed(cx: &Context<'_>) -> Vec<(FuncId, Iterated)> {
+    let is_iter = |func: &FuncId| {
+        cx.program.function(*func).class.is_some() && last_name(cx, *func) == "__iter__"
+    };
+    cx.program
+        .functions()
+        .filter(is_iter)
+        .map(|func| (func, through(cx, func, cx.program.function(func).class)))
+        .filter(|(_, iterated)| !iterated.functions.is_empty())
+        .collect()
+}
+
+/// What iterating over what the method `__iter__` gives runs.
+fn through(cx: &Context<'_>, iter: FuncId, class: Option<ClassId>) -> Iterated {
+    let mut out = Iterated::default();
+    let function = cx.program.function(iter);
+    if function.is_generator {
+        if is_coloured(cx, iter) {
+            out.functions.insert(iter);
+        }
+        return out;
+    }
+    // `return self`
+    let own = (class.filter(|_| function.passes.contains(&0))).map(Value::Instance);
+    for value in cx.program.flow.values_of(function.ret).chain(own) {
+        match value {
+            Value::Generator(func) if is_coloured(cx, func) => {
+                out.functions.insert(func);
+            }
+            Value::Instance(class) => {
+                match method(cx, class, "__next__").filter(|next| is_coloured(cx, *next)) {
+                    Some(next) => {
+                        out.functions.insert(next);
+                    }
+                    None => out.plain = true,
+                }
+            }
+            _ => out.plain = true,
+        }
+    }
+    out
+}
+
+/// What iterating over the expression runs.
+pub(super) fn iterated(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Iterated {
+    let mut out = Iterated::default();
+    for value in cx.program.values_at(view.place(expr)) {
+        match value {
+            Value::Generator(func) if is_coloured(cx, func) => {
+                out.functions.insert(func);
+                out.generator = true;
+            }
+            Value::Instance(class) => {
+                let inner =
+                    method(cx, class, "__iter__").map(|iter| through(cx, iter, Some(class)));
+                let inner = inner.unwrap_or_default();
+                out.plain |= inner.plain || inner.functions.is_empty();
+                out.functions.extend(inner.functions);
+            }
+            _ => out.plain = true,
+        }
+    }
+    out
+}
+
+/// All places that go through what waits.
+pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
+    let waits = |func: FuncId| {
+        let name = last_name(cx, func);
+        let is_iterator = matches!(name, "__iter__" | "__next__");
+        is_coloured(cx, func) && (cx.program.function(func).is_generator || is_iterator)
+    };
+    if !cx.program.functions().any(waits) {
+        return;
+    }
+    for view in cx.views() {
+        for expr in view.tree.exprs() {
+            if !matches!(
+                expr,
+                Expr::Name(_) | Expr::Attribute(_) | Expr::Call(_) | Expr::Subscript(_)
+            ) {
+                continue;
+            }
+            let iterated = iterated(cx, view, expr);
+            if iterated.functions.is_empty() {
+                continue;
+            }
+            let Some(form) = form(view, expr, iterated.generator) else {
+                continue;
+            };
+            let mut operation = Operation::new(view.place(expr), iterated.functions.clone());
+            match edits(cx, view, expr, &iterated, form, &mut operation) {
+                Ok(edits) => operation.edits = edits,
+                Err(reason) => operation.reason = Some(reason),
+            }
+            out.push(operation);
+        }
+    }
+}
+
+/// How an expression is gone through.
+enum Form<'v> {
+    For(&'v loopshift_python::ast::StmtFor),
+    Clause(&'v loopshift_python::ast::Comprehension),
+    /// An argument of a builtin.
+    Given(&'v ExprCall),
+    Starred,
+    Unpacked,
+    From,
+    /// A method of the generator.
+    Method(&'v loopshift_python::ast::ExprAttribute),
+    /// It is not seen to be gone through in a way that has a form.
+    Other,
+}
+
+/// How the expression is gone through; none where it is only passed on.
+fn form<'v>(view: &View<'v>, expr: &'v Expr, generator: bool) -> Option<Form<'v>> {
+    let range = expr.range();
+    let other = generator.then_some(Form::Other);
+    match view.tree.parent(expr)? {
+        AnyNodeRef::StmtFor(it) if it.iter.range() == range => Some(Form::For(it)),
+        AnyNodeRef::Comprehension(it) if it.iter.range() == range => Some(Form::Clause(it)),
+        AnyNodeRef::ExprStarred(_) => Some(Form::Starred),
+        AnyNodeRef::ExprYieldFrom(_) => Some(Form::From),
+        AnyNodeRef::ExprAttribute(it) if generator => Some(Form::Method(it)),
+        AnyNodeRef::StmtAssign(it) => {
+            let unpacks = |target: &Expr| target.is_tuple_expr() || target.is_list_expr();
+            let unpacks = it.value.range() == range && it.targets.iter().any(unpacks);
+            unpacks.then_some(Form::Unpacked)
+        }
+        AnyNodeRef::Arguments(_) => {
+            let call = view.tree.ancestors(expr).find_map(|node| match node {
+                AnyNodeRef::ExprCall(call) => Some(call),
+                _ => None,
+            })?;
+            Some(Form::Given(call))
+        }
+        AnyNodeRef::ExprCompare(it) => {
+            let tested = it.ops.iter().any(|op| {
+                use loopshift_python::ast::CmpOp;
+                matches!(op, CmpOp::In | CmpOp::NotIn)
+            });
+            let right = it.left.range() != range;
+            if tested && right { other } else { None }
+        }
+        AnyNodeRef::ExprAwait(_) => other,
+        _ => None,
+    }
+}
+
+/// Builtins that go through all of an argument at once, so that a list takes its place.
+const AT_ONCE: &[&str] = &[
+    "<builtin>.tuple",
+    "<builtin>.frozenset",
+    "<builtin>.sorted",
+    "<builtin>.sum",
+    "<builtin>.min",
+    "<builtin>.max",
+    "<builtin>.dict",
+    "<builtin>.str.join",
+    "<builtin>.bytes.join",
+    "<builtin>.list.extend",
+    "<builtin>.set.update",
+    "<builtin>.dict.update",
+    "collections.deque",
+    "collections.Counter",
+    "collections.deque.extend",
+    "collections.Counter.update",
+];
+
+/// What becomes of an argument that waits, by the function that goes through it.
+pub(super) enum Consumer {
+    /// `list` or `set`: the brackets of a comprehension.
+    Display(&'static str, &'static str),
+    /// What goes through all of it.
+    AtOnce,
+    /// What stops early: a helper that waits.
+    Helper(&'static str),
+    /// What goes through it step by step: a helper that is an async generator.
+    Steps(&'static str),
+    /// `next`.
+    Next,
+    /// A function of the program gets it.
+    Ours,
+}
+
+/// Who goes through the argument of a call.
+pub(super) fn consumer(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Option<Consumer> {
+    let mut found = None;
+    for value in cx.program.values_at(view.place(&*call.func)) {
+        let name = match value {
+            Value::External(sym) | Value::ExternalBound(sym, _) => cx.program.flow.text(sym),
+            Value::Func(_) | Value::Bound(..) | Value::Class(_) | Value::Partial(_) => "ours",
+            _ => return None,
+        };
+        if found.is_some_and(|known| known != name) {
+            return None;
+        }
+        found = Some(name);
+    }
+    Some(match found? {
+        "ours" => Consumer::Ours,
+        "<builtin>.list" => Consumer::Display("[", "]"),
+        "<builtin>.set" => Consumer::Display("{", "}"),
+        "<builtin>.any" => Consumer::Helper("any"),
+        "<builtin>.all" => Consumer::Helper("all"),
+        "<builtin>.enumerate" => Consumer::Steps("enumerate"),
+        "itertools.islice" => Consumer::Steps("islice"),
+        "<builtin>.next" => Consumer::Next,
+        name if AT_ONCE.contains(&name) => Consumer::AtOnce,
+        _ => return None,
+    })
+}
+
+const LATER: &str = "a generator that is left before its end does what it does then a little later";
+
+const UNKNOWN: &str =
+    "it is a generator that waits, and what goes through it has no form that does";
+
+fn edits(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    expr: &Expr,
+    iterated: &Iterated,
+    form: Form<'_>,
+    operation: &mut Operation,
+) -> Result<Vec<Edit>, String> {
+    // What may be either is gone through by a helper that asks.
+    let source: Vec<Piece> = if iterated.plain && !matches!(form, Form::Method(_) | Form::Other) {
+        let each = helper("each").ok_or("a helper is missing")?;
+        vec![
+            Piece::Helper(each),
+            "(".into(),
+            expr.range().into(),
+            ")".into(),
+        ]
+    } else {
+        vec![expr.range().into()]
+    };
+    let replaced = |edits: &mut Vec<Edit>| {
+        if source.len() > 1 {
+            let range = expr.range();
+            let pieces = source.clone();
+            edits.push(Edit::Replace { range, pieces });
+        }
+    };
+    let mut out = Vec::new();
+    match form {
+        Form::For(it) => {
+            let closes = is_closed(cx, iterated);
+            if closes && !expr.is_call_expr() {
+                operation.caveat = Some(LATER);
+            }
+            out.extend(loop_over(view, it, expr, &source, closes)?);
+        }
+        Form::Clause(it) => {
+            replaced(&mut out);
+            if !it.is_async {
+                out.push(Edit::insert(it.start(), "async ", &[]));
+            }
+        }
+        Form::Starred | Form::Unpacked => out.push(listed(view, expr.range(), &source)),
+        Form::From => out.push(delegated(view, expr, &source)?),
+        Form::Given(call) => {
+            let consumer = consumer(cx, view, call);
+            let first = call.arguments.args.first().map(Ranged::range);
+            let is_first = first == Some(expr.range());
+            match consumer {
+                Some(Consumer::Ours) => {}
+                None if !iterated.generator => {}
+                Some(consumer) if is_first => {
+                    let closes = is_closed(cx, iterated);
+                    out.extend(given(
+                        cx, view, call, expr, &source, &consumer, closes, operation,
+                    )?);
+                }
+                _ => return Err(UNKNOWN.to_owned()),
+            }
+        }
+        Form::Method(attribute) => out.extend(method_of_generator(view, attribute, operation)?),
+        Form::Other => return Err(UNKNOWN.to_owned()),
+    }
+    Ok(out)
+}
+
+/// `[item async for item in …]` in the place of the range.
+fn listed(view: &View<'_>, range: TextRange, source: &[Piece]) -> Edit {
+    let pieces = comprehension(view, source, "[", "]");
+    Edit::Replace { range, pieces }
+}
+
+fn comprehension(
+    view: &View<'_>,
+    source: &[Piece],
+    open: &'static str,
+    close: &'static str,
+) -> Vec<Piece> {
+    let item = fresh(view);
+    let mut text: Vec<Piece> = vec![format!("{open}{item} async for {item} in ").into()];
+    text.extend(source.iter().cloned());
+    text.push(close.into());
+    text
+}
+
+/// A loop over what waits. What is left early is closed where the program left it.
+fn loop_over(
+    view: &View<'_>,
+    it: &loopshift_python::ast::StmtFor,
+    expr: &Expr,
+    source: &[Piece],
+    closes: bool,
+) -> Result<Vec<Edit>, String> {
+    let mut out = Vec::new();
+    if !it.is_async {
+        out.push(Edit::insert(it.start(), "async ", &[]));
+    }
+    if let (true, [_], Expr::Call(made)) = (closes, source, expr) {
+        let range = it.range();
+        view.can_wrap(range)?;
+        let name = fresh_of(view, &["items", "_items", "steps", "_steps"])
+            .ok_or("all names for what is gone through are taken")?;
+        let mut header = pieces("async with {@contextlib}.aclosing(", &[]);
+        // Not the whole expression: in its place stands the name.
+        header.extend([
+            made.func.range().into(),
+            "(".into(),
+            inside(made).into(),
+            format!(")) as {name}:").into(),
+        ]);
+        out.push(Edit::Wrap(Wrap {
+            range,
+            before: Vec::new(),
+            header,
+            last: Vec::new(),
+            after: Vec::new(),
+        }));
+        out.push(Edit::replace(expr.range(), "{0}", &[name.into()]));
+    } else if source.len() > 1 {
+        let range = expr.range();
+        let pieces = source.to_vec();
+        out.push(Edit::Replace { range, pieces });
+    }
+    Ok(out)
+}
+
+fn fresh_of(view: &View<'_>, names: &[&'static str]) -> Option<&'static str> {
+    names.iter().copied().find(|name| view.is_fresh(name))
+}
+
+/// Whether one of the generators does something when it is closed.
+fn is_closed(cx: &Context<'_>, iterated: &Iterated) -> bool {
+    iterated.generator
+        && iterated.functions.iter().any(|func| {
+            definition(cx, *func).is_some_and(|(_, def)| {
+                own(&def.body)
+                    .into_iter()
+                    .any(|node| matches!(node, AnyNodeRef::StmtTry(_) | AnyNodeRef::StmtWith(_)))
+            })
+        })
+}
+
+/// `yield from` in a generator that waits.
+pub(super) fn delegated(view: &View<'_>, expr: &Expr, source: &[Piece]) -> Result<Edit, String> {
+    let yields = view.tree.parent(expr).ok_or("it can't be found")?;
+    let AnyNodeRef::ExprYieldFrom(whole) = yields else {
+        return Err("it can't be found".to_owned());
+    };
+    if !is_statement(view, whole) {
+        return Err("an async generator can't hand on what another one returns".to_owned());
+    }
+    let item = fresh(view);
+    let mut text: Vec<Piece> = vec![format!("async for {item} in ").into()];
+    text.extend(source.iter().cloned());
+    text.push(format!(":\n    yield {item}").into());
+    Ok(Edit::Replace {
+        range: whole.range(),
+        pieces: text,
+    })
+}
+
+#[allow(clippy::too_many_arguments, reason = "what stands where")]
+fn given(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    expr: &Expr,
+    source: &[Piece],
+    consumer: &Consumer,
+    closes: bool,
+    operation: &mut Operation,
+) -> Result<Vec<Edit>, String> {
+    let alone = call.arguments.args.len() == 1 && call.arguments.keywords.is_empty();
+    let around = |text: &'static str| Edit::Replace {
+        range: call.func.range(),
+        pieces: vec![text.into()],
+    };
+    let named = |name: &str| -> Result<Edit, String> {
+        let helper = helper(name).ok_or("a helper is missing")?;
+        Ok(Edit::Replace {
+            range: call.func.range(),
+            pieces: vec![Piece::Helper(helper)],
+        })
+    };
+    let mut out = Vec::new();
+    match consumer {
+        Consumer::Display(open, close) if alone => {
+            let pieces = comprehension(view, source, open, close);
+            let range = call.range();
+            out.push(Edit::Replace { range, pieces });
+        }
+        Consumer::Display(..) | Consumer::AtOnce => {
+            out.push(listed(view, expr.range(), source));
+        }
+        Consumer::Helper(name) => {
+            out.push(named(name)?);
+            operation.around.push(super::awaited(view, call));
+        }
+        Consumer::Next => {
+            if !cx.settings.python_has(3, 10) {
+                return Err("`anext` came with Python 3.10".to_owned());
+            }
+            out.push(around("anext"));
+            operation.around.push(super::awaited(view, call));
+            out.extend(super::stop_iteration(view, call));
+            if closes && expr.is_call_expr() {
+                operation.caveat = Some(LATER);
+            }
+        }
+        Consumer::Steps(name) => {
+            let parent = view
+                .tree
+                .expr_at(call.range())
+                .and_then(|it| view.tree.parent(it));
+            match parent {
+                Some(AnyNodeRef::StmtFor(it)) if it.iter.range() == call.range() => {
+                    out.push(Edit::insert(it.start(), "async ", &[]));
+                }
+                Some(AnyNodeRef::Comprehension(it)) if it.iter.range() == call.range() => {
+                    out.push(Edit::insert(it.start(), "async ", &[]));
+                }
+                Some(AnyNodeRef::Arguments(_)) => {
+                    out.extend(steps_within(cx, view, call)?);
+                }
+                _ => return Err(UNKNOWN.to_owned()),
+            }
+            out.push(named(name)?);
+        }
+        Consumer::Ours => {}
+    }
+    if source.len() > 1 && !matches!(consumer, Consumer::Display(..) | Consumer::AtOnce) {
+        let range = expr.range();
+        let pieces = source.to_vec();
+        out.push(Edit::Replace { range, pieces });
+    }
+    Ok(out)
+}
+
+/// `list(islice(…))`, where the inner call waits.
+fn steps_within(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Result<Vec<Edit>, String> {
+    let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+    let outer = view.tree.ancestors(expr).find_map(|node| match node {
+        AnyNodeRef::ExprCall(outer) => Some(outer),
+        _ => None,
+    });
+    let outer = outer.ok_or(UNKNOWN)?;
+    let is_first = outer.arguments.args.first().map(Ranged::range) == Some(call.range());
+    let alone = outer.arguments.args.len() == 1 && outer.arguments.keywords.is_empty();
+    let item = fresh(view);
+    match consumer(cx, view, outer) {
+        Some(Consumer::Display(open, close)) if is_first && alone => {
+            let head = TextRange::new(outer.start(), call.start());
+            let tail = TextRange::new(call.end(), outer.end());
+            let open = format!("{open}{item} async for {item} in ");
+            Ok(vec![
+                Edit::replace(head, "{0}", &[open.into()]),
+                Edit::replace(tail, "{0}", &[close.into()]),
+            ])
+        }
+        Some(Consumer::AtOnce) if is_first => {
+            let open = format!("[{item} async for {item} in ");
+            Ok(vec![
+                Edit::insert(call.start(), "{0}", &[open.into()]),
+                Edit::insert(call.end(), "]", &[]),
+            ])
+        }
+        _ => Err(UNKNOWN.to_owned()),
+    }
+}
+
+/// `gen.close()`, `gen.send(…)` and `gen.throw(…)` have twins that wait.
+fn method_of_generator(
+    view: &View<'_>,
+    attribute: &loopshift_python::ast::ExprAttribute,
+    operation: &mut Operation,
+) -> Result<Vec<Edit>, String> {
+    let twin = match attribute.attr.as_str() {
+        "close" => "aclose",
+        "send" => "asend",
+        "throw" => "athrow",
+        "__next__" => "__anext__",
+        other => return Err(format!("`{other}` of a generator that waits has no twin")),
+    };
+    let call = view
+        .call_of(attribute.range())
+        .ok_or("it is passed on as a function")?;
+    let mut out = vec![Edit::replace(attribute.attr.range(), "{0}", &[twin.into()])];
+    operation.around.push(super::awaited(view, call));
+    out.extend(super::stop_iteration(view, call));
+    Ok(out)
+}
+
+/// What is left of a generator that becomes async: it can't return a value, nor hand on a plain iterable.
+pub(super) fn generator(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    body: &[Stmt],
+) -> Result<Vec<Edit>, String> {
+    let mut out = Vec::new();
+    for node in own(body) {
+        match node {
+            AnyNodeRef::StmtReturn(it) => {
+                if it
+                    .value
+                    .as_ref()
+                    .is_some_and(|value| !value.is_none_literal_expr())
+                {
+                    return Err("an async generator can't return a value".to_owned());
+                }
+                if let Some(value) = &it.value {
+                    out.push(Edit::delete(TextRange::new(
+                        it.start() + loopshift_python::TextSize::of("return"),
+                        value.end(),
+                    )));
+                }
+            }
+            AnyNodeRef::ExprYieldFrom(it) => {
+                if !iterated(cx, view, &it.value).functions.is_empty() {
+                    continue;
+                }
+                if !is_statement(view, it) {
+                    return Err(
+                        "an async generator can't hand on what another one returns".to_owned()
+                    );
+                }
+                let item = fresh(view);
+                let text = format!("for {item} in ");
+                out.push(Edit::Replace {
+                    range: it.range(),
+                    pieces: vec![
+                        text.into(),
+                        it.value.range().into(),
+                        format!(":\n    yield {item}").into(),
+                    ],
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(out)
+}

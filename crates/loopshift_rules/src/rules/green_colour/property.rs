@@ -1,0 +1,137 @@
+//! Properties that wait become methods, with all their uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::{ArgKind, FuncId};
+use loopshift_python::Ranged;
+use loopshift_python::ast::Expr;
+
+use super::super::green::{awaiting, is_coloured};
+use super::Operation;
+use super::methods::{attribute, last_name};
+use crate::context::{Context, View};
+
+/// The getters of properties that become async, with the reason why one can't.
+pub(super) fn getters(cx: &Context<'_>) -> BTreeMap<FuncId, Option<&'static str>> {
+    let mut out = BTreeMap::new();
+    for class in &cx.program.flow.linked.classes {
+        for (_, node) in &class.attrs {
+            for value in cx.program.flow.values_of(*node) {
+                let Value::Property(getter, setter) = value else {
+                    continue;
+                };
+                for value in cx.program.flow.values_of(getter) {
+                    let Value::Func(func) = value else { continue };
+                    if !is_coloured(cx, func) {
+                        continue;
+                    }
+                    let reason = setter
+                        .is_some()
+                        .then_some("it is a property that is written to, too");
+                    let known = out.entry(func).or_insert(reason);
+                    *known = known.or(reason);
+                }
+            }
+        }
+    }
+    for (func, reason) in &mut out {
+        if is_named(cx, last_name(cx, *func)) {
+            *reason = Some("it is a property that is read by name");
+        }
+    }
+    out
+}
+
+/// Whether `getattr` gets this name.
+fn is_named(cx: &Context<'_>, name: &str) -> bool {
+    let flow = &cx.program.flow;
+    cx.program.calls().any(|(_, call)| {
+        let reads = flow.values_of(call.callee).any(|value| match value {
+            Value::External(sym) => {
+                matches!(flow.text(sym), "<builtin>.getattr" | "operator.attrgetter")
+            }
+            _ => false,
+        });
+        reads
+            && call.args.iter().any(|arg| {
+                arg.kind == ArgKind::Positional
+                    && flow
+                        .values_of(arg.node)
+                        .any(|value| matches!(value, Value::Str(sym) if flow.text(sym) == name))
+            })
+    })
+}
+
+/// All reads of properties that become methods.
+pub(super) fn operations(
+    cx: &Context<'_>,
+    getters: &BTreeMap<FuncId, Option<&'static str>>,
+    out: &mut Vec<Operation>,
+) {
+    if getters.is_empty() {
+        return;
+    }
+    let names: BTreeSet<&str> = getters.keys().map(|func| last_name(cx, *func)).collect();
+    for view in cx.views() {
+        for expr in view.tree.exprs() {
+            let Expr::Attribute(read) = expr else {
+                continue;
+            };
+            if !names.contains(read.attr.as_str()) {
+                continue;
+            }
+            let (functions, other) = behind(cx, view, read);
+            if functions.is_empty() {
+                continue;
+            }
+            let mut operation = Operation::new(view.place(expr), functions);
+            if other || !read.ctx.is_load() {
+                operation.reason = Some(
+                    "a property that waits is read, or something else of this name".to_owned(),
+                );
+            } else {
+                let (before, after) = awaiting(view, expr);
+                let after = format!("(){after}");
+                let around = (expr.range(), before.to_owned(), after);
+                operation.around.push(around);
+            }
+            out.push(operation);
+        }
+    }
+}
+
+/// The getters that wait behind an attribute, and whether it may be something else.
+fn behind(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    read: &loopshift_python::ast::ExprAttribute,
+) -> (BTreeSet<FuncId>, bool) {
+    let mut functions = BTreeSet::new();
+    let mut other = false;
+    for value in cx.program.values_at(view.place(&*read.value)) {
+        let class = match value {
+            Value::Instance(class) => class,
+            Value::Super(..) => {
+                other = true;
+                continue;
+            }
+            _ => continue,
+        };
+        let mut found = false;
+        for value in attribute(cx, class, read.attr.as_str()) {
+            if let Value::Property(getter, _) = value {
+                for value in cx.program.flow.values_of(getter) {
+                    if let Value::Func(func) = value
+                        && is_coloured(cx, func)
+                    {
+                        functions.insert(func);
+                        found = true;
+                    }
+                }
+            }
+        }
+        other |= !found;
+    }
+    (functions, other)
+}
