@@ -397,7 +397,12 @@ impl<'c> Work<'_, 'c> {
             FunctionKind::Lambda => self.lambda(func),
             FunctionKind::Def => {
                 let getter = self.all.getters.get(&func);
-                let edits = define::edits(cx, func, getter)?;
+                if let Some(Some(reason)) = getter {
+                    let name = cx.program.qualified_name(func);
+                    let reason = format!("`{name}` would have to be async: {reason}");
+                    return Err((anchor(cx, func), reason));
+                }
+                let edits = define::edits(cx, func, getter.is_some())?;
                 self.edits.extend(edits);
                 Ok(())
             }

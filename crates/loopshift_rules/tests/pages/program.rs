@@ -134,9 +134,10 @@ fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) 
     let changed = after
         .iter()
         .filter(|(name, text)| before.get(*name) != Some(text));
-    changed
+    let texts: Vec<String> = changed
         .map(|(name, text)| format!("--- {name}\n{text}"))
-        .collect()
+        .collect();
+    texts.concat()
 }
 
 /// Adds the files under a directory, by their paths from `root`.

@@ -31,14 +31,14 @@ pub(super) fn can_be_async(cx: &Context<'_>, func: FuncId) -> Result<(), (Place,
     }
 }
 
-/// The edits of a definition. `getter` says that it is that of a property, and why it can't become a method.
+/// The edits of a definition. `is_getter` says that it is that of a property.
 ///
 /// # Errors
 /// The place that stands in the way, and why.
 pub(super) fn edits(
     cx: &Context<'_>,
     func: FuncId,
-    getter: Option<&Option<&'static str>>,
+    is_getter: bool,
 ) -> Result<Vec<(FileId, Edit)>, (Place, String)> {
     let place = anchor(cx, func);
     let name = cx.program.qualified_name(func);
@@ -72,7 +72,7 @@ pub(super) fn edits(
     if function.is_generator {
         out.extend(generator(cx, view, &def.body).map_err(|reason| at(&reason))?);
     }
-    out.extend(decorators(cx, view, def, keyword, getter).map_err(|reason| at(reason))?);
+    out.extend(decorators(cx, view, def, keyword, is_getter).map_err(at)?);
     Ok(out.into_iter().map(|edit| (view.file, edit)).collect())
 }
 
@@ -99,11 +99,8 @@ fn decorators(
     view: &View<'_>,
     def: &StmtFunctionDef,
     keyword: TextSize,
-    getter: Option<&Option<&'static str>>,
+    is_getter: bool,
 ) -> Result<Vec<Edit>, &'static str> {
-    if let Some(Some(reason)) = getter {
-        return Err(reason);
-    }
     let mut out = Vec::new();
     let mut was_property = false;
     for (index, decorator) in def.decorator_list.iter().enumerate() {
@@ -126,7 +123,7 @@ fn decorators(
             _ => {}
         }
     }
-    if getter.is_some() && !was_property {
+    if is_getter && !was_property {
         return Err("it is made a property in a way that is not followed");
     }
     Ok(out)

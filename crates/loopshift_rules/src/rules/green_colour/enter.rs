@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, Expr, StmtWith, WithItem};
+use loopshift_engine::ir::{FuncId, Node};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtWith, WithItem};
 use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
@@ -24,6 +24,10 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
         .collect();
     for view in cx.views() {
         for node in view.tree.nodes() {
+            if let AnyNodeRef::ExprCall(call) = node {
+                out.extend(by_stack(cx, view, call, &yields));
+                continue;
+            }
             let AnyNodeRef::StmtWith(with) = node else {
                 continue;
             };
@@ -57,12 +61,34 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
     }
 }
 
+/// What an `ExitStack` is given to enter.
+fn by_stack(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    generators: &[(Node, FuncId)],
+) -> Option<Operation> {
+    let Expr::Attribute(method) = &*call.func else {
+        return None;
+    };
+    let enters = matches!(method.attr.as_str(), "enter_context" | "push");
+    let given = call.arguments.args.first().filter(|_| enters)?;
+    let (functions, _) = entered(cx, view, given, generators);
+    if functions.is_empty() {
+        return None;
+    }
+    let mut operation = Operation::new(view.place(given), functions);
+    let reason = "what is entered there waits, and an `ExitStack` does not";
+    operation.reason = Some(reason.to_owned());
+    Some(operation)
+}
+
 /// The functions that entering the expression runs and that wait, and whether it may be something else.
 fn entered(
     cx: &Context<'_>,
     view: &View<'_>,
     expr: &Expr,
-    generators: &[(loopshift_engine::ir::Node, FuncId)],
+    generators: &[(Node, FuncId)],
 ) -> (BTreeSet<FuncId>, bool) {
     let mut functions = BTreeSet::new();
     let mut plain = false;

@@ -119,7 +119,7 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
                 continue;
             };
             let mut operation = Operation::new(view.place(expr), iterated.functions.clone());
-            match edits(cx, view, expr, &iterated, form, &mut operation) {
+            match edits(cx, view, expr, &iterated, &form, &mut operation) {
                 Ok(edits) => operation.edits = edits,
                 Err(reason) => operation.reason = Some(reason),
             }
@@ -252,7 +252,7 @@ fn edits(
     view: &View<'_>,
     expr: &Expr,
     iterated: &Iterated,
-    form: Form<'_>,
+    form: &Form<'_>,
     operation: &mut Operation,
 ) -> Result<Vec<Edit>, String> {
     // What may be either is gone through by a helper that asks.

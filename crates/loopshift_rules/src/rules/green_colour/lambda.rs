@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::facts::Cause;
 use loopshift_engine::ir::{FuncId, FunctionKind};
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprLambda, Stmt};
+use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprLambda, Stmt};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
@@ -74,7 +74,7 @@ pub(crate) fn becomes(
 fn has_defaults(lambda: &ExprLambda) -> bool {
     let parameters = lambda.parameters.as_deref().into_iter();
     parameters
-        .flat_map(|it| it.iter_non_variadic_params())
+        .flat_map(ast::Parameters::iter_non_variadic_params)
         .any(|it| it.default.is_some())
 }
 
