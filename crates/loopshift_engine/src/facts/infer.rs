@@ -6,7 +6,7 @@ use super::barrier::barrier;
 use super::calls::{Calls, read};
 use super::{Cause, Colour, Facts, Question};
 use crate::change::Place;
-use crate::ir::FuncId;
+use crate::ir::{FuncId, FunctionKind};
 use crate::program::{Callers, Program};
 
 /// Finds the facts.
@@ -83,7 +83,9 @@ impl Inference<'_, '_> {
                 let mut sites = self.callers.of(func).iter();
                 sites.any(|site| site.owner != FuncId::NONE)
             });
-            let free = !called && self.barrier(func).is_none();
+            // A lambda that waits for nothing is called as a task as it is.
+            let is_lambda = self.program.function(func).kind == FunctionKind::Lambda;
+            let free = !called && !is_lambda && self.barrier(func).is_none();
             if free && self.facts.colours[index] == Colour::Sync {
                 self.add(func, Cause::Spawned { place, name }, 0);
             }

@@ -8,7 +8,7 @@ class Order:
 
 
 class Shop:
-    pace = 0.03
+    pace = 0.2
 
     def __init__(self, name):
         self.name = name
@@ -32,7 +32,7 @@ class Shop:
 
 
 class Express(Shop):
-    pace = 0.013
+    pace = 0.05
 
     def deliver(self, order):
         return super().deliver(order).upper() + "!"
