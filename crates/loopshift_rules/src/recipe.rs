@@ -165,12 +165,9 @@ impl Recipe {
                     (moves(name) && api.suspends) || (patched && is_cooperative(api))
                 })
             },
-            spawns: &|name| {
-                let is_thread = patched && name == "threading.Thread";
-                is_thread || (moves(name) && row(name).is_some_and(|api| api.spawns))
-            },
+            spawns: &|name| moves(name) && row(name).is_some_and(|api| api.spawns),
             tested: &|func| self.colours && is_of_test_case(program, func),
-            leaves: &|base, method| self.colours && leaves(base, method, patched),
+            leaves: &|base, method| self.colours && leaves(base, method),
         };
         infer(program, callers, &question)
     }

@@ -48,6 +48,8 @@ fn waits_within(cx: &Context<'_>, place: Place) -> bool {
         | Cause::Sibling { place: at, .. } => {
             at.file == place.file && at.range != place.range && place.range.contains_range(at.range)
         }
+        // Where that is does not stand there.
+        Cause::Operation(_) => true,
         Cause::Override(_) | Cause::Spawned { .. } => false,
     });
     let entered = cx.view(place.file).is_none_or(|view| {

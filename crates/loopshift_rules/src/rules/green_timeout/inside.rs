@@ -200,6 +200,8 @@ fn may_wait(cx: &Context<'_>, view: &View<'_>, func: FuncId, it: &StmtTry) -> bo
         Cause::Api { place, .. } | Cause::Call { place, .. } | Cause::Sibling { place, .. } => {
             place.file == view.file && range.contains_range(place.range)
         }
+        // Where that is does not stand there.
+        Cause::Operation(_) => true,
         Cause::Override(_) | Cause::Spawned { .. } => false,
     });
     waits
