@@ -165,6 +165,9 @@ impl Calls {
             match target {
                 Target::External(sym) => {
                     let name = flow.text(sym);
+                    if flow.externals.api(name).is_some_and(|api| api.awaits) {
+                        self.spawns.insert(place);
+                    }
                     if (question.spawns)(name) {
                         self.spawned_by(place, name, &handed(program, name, call));
                     }
