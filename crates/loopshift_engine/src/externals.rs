@@ -56,8 +56,6 @@ pub struct Api {
     pub returns: Option<ApiType>,
     /// Which parameters it calls, and with what.
     pub calls: Vec<Callback>,
-    /// Whether what it calls may become async: it is awaited where it is.
-    pub awaits: bool,
     /// Whether its arguments may be kept or handed to code we cannot see.
     pub escapes: bool,
     /// The classes it inherits members from.

@@ -85,6 +85,8 @@ pub struct Question<'q> {
     pub leaves: &'q (dyn Fn(&str, &str) -> bool + Sync),
     /// Whether the external API runs the function it is given as a task of its own, so that it must be async.
     pub spawns: &'q (dyn Fn(&str) -> bool + Sync),
+    /// Whether the external API awaits what the function gives that it calls, so that it may be async.
+    pub awaits: &'q (dyn Fn(&str) -> bool + Sync),
 }
 
 /// The facts about all functions of a program.

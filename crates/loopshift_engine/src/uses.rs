@@ -1,11 +1,12 @@
 //! Uses: the places that refer to an API of a library, found by value and never by text.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::change::{FileId, Place};
 use crate::externals::ApiKind;
+use crate::flow::Flow;
 use crate::flow::value::{Value, ValueId};
-use crate::ir::Node;
+use crate::ir::{Node, Sym};
 use crate::program::Program;
 
 /// A place that refers to an API.
@@ -55,7 +56,7 @@ pub fn uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
                         range: *range,
                     },
                     api: name.to_owned(),
-                    only: set.len() == 1,
+                    only: set.iter().all(|id| is_member(flow, *id, sym)),
                     member,
                 });
             }
@@ -64,6 +65,14 @@ pub fn uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
     found.sort_by(|a, b| (a.place, &a.api).cmp(&(b.place, &b.api)));
     found.dedup();
     found
+}
+
+/// Whether a value is the symbol: by its name, or as a member, of whatever object.
+fn is_member(flow: &Flow<'_>, id: ValueId, sym: Sym) -> bool {
+    match flow.values.get(id) {
+        Value::External(other) | Value::ExternalBound(other, _) => other == sym,
+        _ => false,
+    }
 }
 
 /// Whether the receiver of a member is of a class of the program, or a member of such an object itself.
@@ -83,18 +92,28 @@ fn is_ours(program: &Program<'_>, receiver: ValueId) -> bool {
 pub fn property_uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
     let flow = &program.flow;
     let mut read: FxHashMap<Node, (String, bool)> = FxHashMap::default();
+    // What the program gives its objects by that name is the program's own.
+    let given: FxHashSet<Sym> = (flow.linked.stores.iter())
+        .filter(|store| {
+            flow.values_of(store.base)
+                .any(|base| matches!(base, Value::Instance(_)))
+        })
+        .map(|store| store.attr)
+        .collect();
     for load in &flow.linked.loads {
         let set = flow.set(load.base);
         let full = |class| format!("{}.{}", flow.text(class), flow.text(load.attr));
         let api = set.iter().find_map(|id| match flow.values.get(*id) {
             Value::Object(class, _) if wanted(root(flow.text(class))) => Some(full(class)),
             // What an object of the program has from a base of a library.
-            Value::Instance(class) => match flow.class_attr(class, load.attr) {
-                Err(Some(base)) if wanted(root(flow.text(base))) => {
-                    Some(full(base)).filter(|name| flow.externals.api(name).is_some())
+            Value::Instance(class) if !given.contains(&load.attr) => {
+                match flow.class_attr(class, load.attr) {
+                    Err(Some(base)) if wanted(root(flow.text(base))) => {
+                        Some(full(base)).filter(|name| flow.externals.api(name).is_some())
+                    }
+                    _ => None,
                 }
-                _ => None,
-            },
+            }
             _ => None,
         });
         let Some(api) = api.filter(|api| is_property(program, api)) else {

@@ -166,7 +166,6 @@ fn convert(row: &catalog::Api) -> Api {
                     .collect(),
             })
             .collect(),
-        awaits: row.awaits,
         escapes: row.escapes,
         bases: row.bases.iter().map(ToString::to_string).collect(),
         hooks: row

@@ -168,6 +168,7 @@ impl Recipe {
             spawns: &|name| moves(name) && row(name).is_some_and(|api| api.spawns),
             tested: &|func| self.colours && is_of_test_case(program, func),
             leaves: &|base, method| self.colours && leaves(base, method),
+            awaits: &|name| moves(name) && row(name).is_some_and(|api| api.awaits),
         };
         infer(program, callers, &question)
     }

@@ -200,6 +200,16 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-for.md"),
     },
     Rule {
+        name: "green-geventhub",
+        plan: rules::green_geventhub::plan,
+        page: include_str!("../../../docs/rules/green-geventhub.md"),
+    },
+    Rule {
+        name: "green-greenlet",
+        plan: rules::green_greenlet::plan,
+        page: include_str!("../../../docs/rules/green-greenlet.md"),
+    },
+    Rule {
         name: "green-greenpool",
         plan: rules::green_greenpool::plan,
         page: include_str!("../../../docs/rules/green-greenpool.md"),
@@ -245,6 +255,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-patch.md"),
     },
     Rule {
+        name: "green-pool",
+        plan: rules::green_pool::plan,
+        page: include_str!("../../../docs/rules/green-pool.md"),
+    },
+    Rule {
         name: "green-queue",
         plan: rules::green_queue::plan,
         page: include_str!("../../../docs/rules/green-queue.md"),
@@ -278,6 +293,11 @@ pub const RULES: &[Rule] = &[
         name: "green-tpool",
         plan: rules::green_tpool::plan,
         page: include_str!("../../../docs/rules/green-tpool.md"),
+    },
+    Rule {
+        name: "green-wait",
+        plan: rules::green_wait::plan,
+        page: include_str!("../../../docs/rules/green-wait.md"),
     },
     Rule {
         name: "green-with",

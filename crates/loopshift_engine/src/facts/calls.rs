@@ -165,7 +165,7 @@ impl Calls {
             match target {
                 Target::External(sym) => {
                     let name = flow.text(sym);
-                    if flow.externals.api(name).is_some_and(|api| api.awaits) {
+                    if (question.awaits)(name) {
                         self.spawns.insert(place);
                     }
                     if (question.spawns)(name) {

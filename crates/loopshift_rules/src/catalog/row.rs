@@ -104,7 +104,7 @@ pub struct Api {
     pub escapes: bool,
     /// Whether it runs what it calls as a task of its own.
     pub spawns: bool,
-    /// Whether what it calls may become async: what takes its place awaits it then.
+    /// Whether it awaits what the functions that it calls give, where these are async; they may be both.
     pub awaits: bool,
     /// The parameters that it calls.
     pub calls: Box<[Callback]>,

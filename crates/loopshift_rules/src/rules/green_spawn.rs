@@ -8,12 +8,11 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::Target;
-use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::callees;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, UnaryOp};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
@@ -35,7 +34,6 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let owners = owners(cx);
     let waits = waiting(cx, &owners);
     let reach = Reach::new(cx);
-    let is_tested = is_tested(cx);
     for (use_, api, view) in uses {
         let state = State {
             cx,
@@ -44,7 +42,6 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             owners: &owners,
             waits: &waits,
             reach: &reach,
-            is_tested,
         };
         changes.push(
             spawn(&state, use_, api)
@@ -60,8 +57,6 @@ struct State<'s> {
     owners: &'s FxHashMap<Place, FuncId>,
     waits: &'s BTreeSet<FuncId>,
     reach: &'s Reach,
-    /// Whether the program tests a green thread itself.
-    is_tested: bool,
 }
 
 /// The functions that wait for green threads themselves.
@@ -69,7 +64,7 @@ fn waiting(cx: &Context<'_>, owners: &FxHashMap<Place, FuncId>) -> BTreeSet<Func
     let mut out = BTreeSet::new();
     for use_ in cx.uses {
         let waits = cx.catalog.get(&use_.api).is_some_and(|api| api.suspends)
-            && ["join", "get", "wait"]
+            && ["join", "get", "wait", "kill"]
                 .iter()
                 .any(|word| use_.api.contains(word));
         let Some(view) = cx.view(use_.place.file).filter(|_| waits) else {
@@ -99,9 +94,6 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         .get(&name)
         .ok_or("the function around it was not found")?;
     state.needs.entries(cx, owner)?;
-    if state.is_tested {
-        return Err("the program asks whether a green thread is true, which says whether it runs; a task always is".to_owned());
-    }
     // `spawn_later(seconds, function, …)`
     let is_later = api
         .signature
@@ -243,43 +235,6 @@ fn handles_end(node: AnyNodeRef<'_>) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether somebody tests a green thread itself.
-fn is_tested(cx: &Context<'_>) -> bool {
-    let tests = |expr: &Expr, view: &View<'_>| {
-        cx.program
-            .values_at(view.place(expr))
-            .any(|value| match value {
-                Value::Object(class, _) => {
-                    let class = cx.program.flow.text(class);
-                    cx.recipe.moves(class) && cx.catalog.member(class, "__bool__").is_some()
-                }
-                _ => false,
-            })
-    };
-    cx.views().any(|view| {
-        view.tree.exprs().any(|expr| {
-            let tested = match view.tree.parent(expr) {
-                Some(AnyNodeRef::StmtIf(it)) => it.test.range() == expr.range(),
-                Some(AnyNodeRef::StmtWhile(it)) => it.test.range() == expr.range(),
-                Some(AnyNodeRef::ExprIf(it)) => it.test.range() == expr.range(),
-                Some(AnyNodeRef::ElifElseClause(_) | AnyNodeRef::ExprBoolOp(_)) => true,
-                Some(AnyNodeRef::ExprUnaryOp(it)) => it.op == UnaryOp::Not,
-                Some(AnyNodeRef::Comprehension(it)) => it.ifs.iter().any(|it| it.range() == expr.range()),
-                Some(AnyNodeRef::Arguments(_)) => view.tree.parent(expr).is_some_and(|node| {
-                    let call = view.tree.ancestors(node).find_map(|node| match node {
-                        AnyNodeRef::ExprCall(call) => Some(call),
-                        _ => None,
-                    });
-                    call.is_some_and(|call| matches!(&*call.func, Expr::Name(name) if name.id.as_str() == "bool"))
-                }),
-                Some(AnyNodeRef::ExprCall(call)) => matches!(&*call.func, Expr::Name(name) if name.id.as_str() == "bool"),
-                _ => false,
-            };
-            tested && tests(expr, view)
-        })
-    })
 }
 
 /// Whether something else than the event loop holds the task for as long as it runs.

@@ -3,7 +3,7 @@
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange};
 
@@ -99,7 +99,12 @@ pub(crate) fn replace(
             range: call.range(),
             pieces: written(Some(inside(call)), parameters, &argument)?,
         });
-    } else if let Some(name) = plain_name(&form.template, receiver, cx.settings) {
+    } else if let Some(name) = plain_name(
+        &form.template,
+        receiver,
+        cx.settings,
+        is_run(cx, view, expr),
+    ) {
         // Passed on as a function: the same function under its new name.
         change.edit(Edit::Replace {
             range: use_.place.range,
@@ -222,12 +227,18 @@ fn plain_name(
     template: &Template,
     receiver: Option<TextRange>,
     settings: Settings,
+    is_run: bool,
 ) -> Option<Vec<Piece>> {
     let mut out = Vec::new();
     for part in &template.parts {
         match part {
-            // What is awaited is another function.
-            Part::Text(text) if text.starts_with("await ") => return None,
+            // What is awaited is another function, but for what awaits it.
+            Part::Text(text) if out.is_empty() && text.starts_with("await ") => {
+                if !is_run {
+                    return None;
+                }
+                out.push(Piece::from(text["await ".len()..].to_owned()));
+            }
             Part::Text(text) => match text.split_once('(') {
                 Some((head, "" | ")")) => {
                     out.push(Piece::from(head.to_owned()));
@@ -246,4 +257,18 @@ fn plain_name(
         }
     }
     None
+}
+
+/// Whether the expression is a function that is handed to what awaits what it gives.
+fn is_run(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    let call = view.tree.ancestors(expr).find_map(|node| match node {
+        AnyNodeRef::ExprCall(call) => Some(Some(call)),
+        AnyNodeRef::Arguments(_) | AnyNodeRef::Keyword(_) => None,
+        _ => Some(None),
+    });
+    let row = call
+        .flatten()
+        .and_then(|call| cx.api_of(view, &call.func))
+        .and_then(|name| cx.catalog.get(name));
+    row.is_some_and(|row| row.awaits)
 }

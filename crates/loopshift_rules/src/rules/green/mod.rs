@@ -1,8 +1,10 @@
 //! What the rules for green threads share: where `await` may stand, and what needs a running event loop.
 
+mod calls;
 mod coroutine;
 mod entry;
 mod escaped;
+mod greenlets;
 mod helpers;
 mod kept;
 mod links;
@@ -22,10 +24,18 @@ use loopshift_python::edit::Piece;
 use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
+pub(crate) use calls::replace_call;
 pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
 pub(crate) use entry::{entry, main_name};
 pub(crate) use escaped::Escaped;
-pub(crate) use helpers::{helper, helper_for, timeouts, with_needs};
+pub(crate) use greenlets::{
+    GREENLET as GREENLET_CLASS, are_interrupted, are_killed, has_rested, is_greenlet, items,
+    starts_later,
+};
+pub(crate) use helpers::{
+    GET, GREENLET, GROUP, KILL, POOL, THREADS, VALUE, assembled, helper, helper_for, timeouts,
+    with_needs,
+};
 pub(crate) use kept::{kept, only_of, task_of, waits};
 pub(crate) use links::{are_cut_short, are_followed};
 pub(crate) use named::{awaited, named};

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::Target;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::program::CallSite;
 
-use super::is_coloured;
+use super::{GREENLET_CLASS, is_coloured, is_greenlet};
 use crate::catalog::{Api, Kind};
 use crate::context::Context;
 
@@ -15,6 +16,8 @@ use crate::context::Context;
 pub(crate) struct Needs {
     /// The calls because of which each of them does.
     because: BTreeMap<FuncId, BTreeSet<Place>>,
+    /// The calls that start tasks.
+    starts: BTreeSet<Place>,
 }
 
 impl Needs {
@@ -22,20 +25,39 @@ impl Needs {
     pub(crate) fn new(cx: &Context<'_>) -> Self {
         let mut because: BTreeMap<FuncId, BTreeSet<Place>> = BTreeMap::new();
         let mut work = Vec::new();
+        let mut starts = BTreeSet::new();
         for (file, call) in cx.program.calls() {
             let spawns = cx.program.callees(call).iter().any(|target| match target {
                 Target::External(sym) => {
                     let name = cx.program.flow.text(*sym);
                     let row = cx.catalog.get(name);
-                    // Making an object starts nothing yet.
-                    let starts = |api: &Api| api.spawns && api.kind != Kind::Class;
+                    // Making an object starts nothing yet, but a task that waits for its start is one.
+                    let starts = |api: &Api| {
+                        (api.awaits || api.spawns)
+                            && (api.kind != Kind::Class || name == GREENLET_CLASS)
+                    };
                     cx.recipe.moves(name) && row.is_some_and(starts)
                 }
                 Target::Func(_) => false,
             });
+            let makes_one = cx
+                .program
+                .flow
+                .values_of(call.callee)
+                .any(|callee| match callee {
+                    Value::Class(class) => is_greenlet(cx, Value::Instance(class)),
+                    _ => false,
+                });
+            let spawns = spawns || makes_one;
+            let place = Place {
+                file,
+                range: call.range,
+            };
+            if spawns {
+                starts.insert(place);
+            }
             if spawns && call.owner != FuncId::NONE {
-                let range = call.range;
-                work.push((call.owner, Place { file, range }));
+                work.push((call.owner, place));
             }
         }
         while let Some((func, place)) = work.pop() {
@@ -55,7 +77,7 @@ impl Needs {
                 );
             }
         }
-        Needs { because }
+        Needs { because, starts }
     }
 
     /// The calls in the function that need a running loop.
@@ -84,7 +106,7 @@ impl Needs {
                     .callers
                     .of(func)
                     .iter()
-                    .any(|site| is_of_library(cx, func, site) && !self.is_cause(site.place));
+                    .any(|site| is_of_library(cx, func, site) && !self.starts.contains(&site.place));
             if library {
                 let name = cx.program.qualified_name(func);
                 return Err(format!(
@@ -98,10 +120,6 @@ impl Needs {
             }
         }
         Ok(out)
-    }
-
-    fn is_cause(&self, place: Place) -> bool {
-        self.because.values().any(|places| places.contains(&place))
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Their meaning, and programs that show it, are in the rules' pages.
 
+mod assembled;
 mod eventlet;
 mod events;
 mod greenpools;
 mod local;
 mod locks;
 mod loops;
+mod pools;
 mod queues;
 mod servers;
 mod sockets;
@@ -18,6 +20,9 @@ pub(crate) mod timeouts;
 use loopshift_python::edit::{Helper, Piece};
 
 use crate::context::Settings;
+pub(crate) use assembled::assembled;
+pub(crate) use pools::{GROUP, POOL, THREADS};
+pub(crate) use tasks::{GET, GREENLET, KILL, VALUE};
 
 /// The helper of a name, as the catalog's templates write it.
 pub(crate) fn helper(name: &str) -> Option<&'static Helper> {

@@ -101,6 +101,88 @@ def {name}(task):
 ",
     },
     Helper {
+        name: "_wait",
+        source: "\
+async def {name}(tasks, timeout=None, count=None, raise_error=False):
+    \"\"\"Wait until tasks are done, or so many of them; those that are, in the order in which they ended.\"\"\"
+    tasks = list(tasks)
+    done = {@asyncio}.Queue()
+    for task in tasks:
+        task.add_done_callback(done.put_nowait)
+    loop = {@asyncio}.get_running_loop()
+    timer = None if timeout is None else loop.call_later(timeout, done.put_nowait, None)
+    ended = []
+    try:
+        for _ in tasks[:count]:
+            task = await done.get()
+            if task is None:
+                break
+            if raise_error and not task.cancelled() and task.exception():
+                raise task.exception()
+            ended.append(task)
+    finally:
+        if timer:
+            timer.cancel()
+        for task in tasks:
+            task.remove_done_callback(done.put_nowait)
+    return ended
+",
+    },
+    Helper {
+        name: "_iwait",
+        source: "\
+async def {name}(tasks, timeout=None, count=None):
+    \"\"\"The tasks, or so many of them, as they end.\"\"\"
+    tasks = list(tasks)
+    done = {@asyncio}.Queue()
+    for task in tasks:
+        task.add_done_callback(done.put_nowait)
+    loop = {@asyncio}.get_running_loop()
+    timer = None if timeout is None else loop.call_later(timeout, done.put_nowait, None)
+    try:
+        for _ in tasks[:count]:
+            task = await done.get()
+            if task is None:
+                break
+            yield task
+    finally:
+        if timer:
+            timer.cancel()
+        for task in tasks:
+            task.remove_done_callback(done.put_nowait)
+",
+    },
+    Helper {
+        name: "_wait_all",
+        source: "\
+async def {name}(timeout=None):
+    \"\"\"Wait until no other task is left; whether that is so.\"\"\"
+    loop = {@asyncio}.get_running_loop()
+    end = None if timeout is None else loop.time() + timeout
+    while tasks := {@asyncio}.all_tasks() - {{{@asyncio}.current_task()}}:
+        left = None if end is None else end - loop.time()
+        if left is not None and left <= 0:
+            return False
+        await {@asyncio}.wait(tasks, timeout=left)
+    return True
+",
+    },
+    Helper {
+        name: "_link",
+        source: "\
+def {name}(task, callback, value=True, error=True, running=set()):
+    \"\"\"Call back when a task has ended, in a task of its own where the callback waits.\"\"\"
+    def call(task):
+        failed = not task.cancelled() and task.exception() is not None
+        result = callback(task) if (error if failed else value) else None
+        if {@inspect}.isawaitable(result):
+            result = {@asyncio}.ensure_future(result)
+            running.add(result)
+            result.add_done_callback(running.discard)
+    task.add_done_callback(call)
+",
+    },
+    Helper {
         name: "_kill",
         source: "\
 async def {name}(task):
@@ -113,13 +195,105 @@ async def {name}(task):
     Helper {
         name: "_killall",
         source: "\
-async def {name}(tasks):
+async def {name}(tasks, block=True, timeout=None):
     \"\"\"Cancel tasks and wait until all of them have ended.\"\"\"
-    pending = [task for task in tasks if not task.done()]
-    for task in pending:
+    tasks = [task for task in tasks if not task.done()]
+    for task in tasks:
         task.cancel()
-    if pending:
-        await {@asyncio}.wait(pending)
+    if block and tasks:
+        _, left = await {@asyncio}.wait(tasks, timeout=timeout)
+        if left:
+            raise {@asyncio}.TimeoutError
 ",
     },
 ];
+
+/// `kill` where it is said how long it waits.
+pub(crate) const KILL: Helper = Helper {
+    name: "_kill",
+    source: "\
+async def {name}(task, block=True, timeout=None):
+    \"\"\"Cancel a task and wait until it has ended.\"\"\"
+    if not task.done():
+        task.cancel()
+        if block:
+            await {@asyncio}.wait([task], timeout=timeout)
+",
+};
+
+/// `get` where tasks are cancelled, or the wait for one has a limit.
+pub(crate) const GET: Helper = Helper {
+    name: "_get",
+    source: "\
+async def {name}(task, timeout=None):
+    \"\"\"The result of a task, which goes on where the wait for it is cut short; how it ended, where it was cancelled.\"\"\"
+    if not task.done():
+        await {@asyncio}.wait([task], timeout=timeout)
+    if not task.done():
+        raise {@asyncio}.TimeoutError
+    if task.cancelled():
+        return type(\"GreenletExit\", ({@asyncio}.CancelledError,), {{}})()
+    return task.result()
+",
+};
+
+/// `value` where tasks are cancelled.
+pub(crate) const VALUE: Helper = Helper {
+    name: "_value",
+    source: "\
+def {name}(task):
+    \"\"\"The result of a task; None while it has none, and where it failed; how it ended, where it was cancelled.\"\"\"
+    if task.cancelled():
+        return type(\"GreenletExit\", ({@asyncio}.CancelledError,), {{}})()
+    return task.result() if task.done() and not task.exception() else None
+",
+};
+
+/// A green thread that is made before it is started, and what classes derive from.
+pub(crate) const GREENLET: Helper = Helper {
+    name: "_Greenlet",
+    source: "\
+class {name}({@asyncio}.Task):
+    \"\"\"A task that runs once it is started.\"\"\"
+
+    __all = set()
+
+    def __init__(self, function=None, /, *args, **kwargs):
+        self.__call = function, args, kwargs
+        self.__start = {@asyncio}.Event()
+        super().__init__(self.__main())
+
+    async def __main(self):
+        await self.__start.wait()
+        result = self._run()
+        return await result if {@inspect}.isawaitable(result) else result
+
+    def _run(self):
+        function, args, kwargs = self.__call
+        return function(*args, **kwargs)
+
+    @classmethod
+    def spawn(cls, *args, **kwargs):
+        task = cls(*args, **kwargs)
+        task.start()
+        return task
+
+    @classmethod
+    def spawn_later(cls, seconds, *args, **kwargs):
+        task = cls(*args, **kwargs)
+        task.start_later(seconds)
+        return task
+
+    def start(self):
+        self.__all.add(self)
+        self.add_done_callback(self.__all.discard)
+        self.__start.set()
+
+    def start_later(self, seconds):
+        {@asyncio}.get_running_loop().call_later(seconds, self.start)
+
+    @property
+    def started(self):
+        return self.__start.is_set() and not self.done()
+",
+};

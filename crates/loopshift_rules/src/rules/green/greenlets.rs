@@ -1,0 +1,151 @@
+//! Green threads as values: what may be one, what a list holds, and when one may be cancelled in the middle of things.
+
+use loopshift_engine::flow::MroEntry;
+use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::ir::Node;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{Expr, ExprCall, Stmt};
+
+use crate::context::{Context, View};
+use crate::rules::shared::number;
+
+/// The class of gevent's green threads.
+pub(crate) const GREENLET: &str = "gevent.Greenlet";
+
+/// Whether a value is a green thread of gevent, or of a class of the program that derives from it.
+pub(crate) fn is_greenlet(cx: &Context<'_>, value: Value) -> bool {
+    match value {
+        Value::Object(class, _) => cx.program.flow.text(class) == GREENLET,
+        Value::Instance(class) => {
+            let bases = cx.program.flow.mro.get(class.0 as usize);
+            bases.into_iter().flatten().any(|base| match base {
+                MroEntry::External(sym) => cx.program.flow.text(*sym) == GREENLET,
+                MroEntry::Class(_) => false,
+            })
+        }
+        _ => false,
+    }
+}
+
+/// Whether a green thread is made before it is started: the task that it becomes waits for its start.
+pub(crate) fn starts_later(cx: &Context<'_>, value: Value) -> bool {
+    let Value::Object(_, site) = value else {
+        return matches!(value, Value::Instance(_));
+    };
+    if site == CallId::NONE {
+        return false;
+    }
+    let flow = &cx.program.flow;
+    let call = &flow.linked.calls[flow.written(site).0 as usize];
+    flow.values_of(call.callee).any(|callee| match callee {
+        Value::External(sym) => flow.text(sym) == GREENLET,
+        _ => false,
+    })
+}
+
+/// What the containers and iterators hold that a node may be.
+pub(crate) fn items(cx: &Context<'_>, node: Node) -> Vec<Value> {
+    let flow = &cx.program.flow;
+    let mut out = Vec::new();
+    for value in flow.values_of(node) {
+        match value {
+            Value::Container(id) => {
+                let container = &flow.linked.containers[id.0 as usize];
+                let slots = container.items.iter().map(|(_, node)| *node);
+                for slot in slots.chain([container.elements]) {
+                    out.extend(flow.values_of(slot));
+                }
+            }
+            Value::Iterator(node) => out.extend(flow.values_of(node)),
+            Value::Generator(func) => out.extend(flow.values_of(cx.program.function(func).yields)),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Whether the program cancels green threads, so that one may end without a result.
+pub(crate) fn are_killed(cx: &Context<'_>) -> bool {
+    let words = ["kill", "killall", "killone", "GreenletExit", "throw"];
+    words.iter().any(|word| cx.mentions(word))
+}
+
+/// Whether a wait of the program may be cut short: by a kill, or by a time limit.
+pub(crate) fn are_interrupted(cx: &Context<'_>) -> bool {
+    let words = ["Timeout", "with_timeout", "timeout", "start_new"];
+    are_killed(cx) || words.iter().any(|word| cx.mentions(word))
+}
+
+/// Whether the green thread that makes the call has just waited for a time, so that no other one is about to run: all
+/// that stands between is plain.
+pub(crate) fn has_rested(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    let Some(mut stmt) = view.tree.enclosing_statement(call.range()) else {
+        return false;
+    };
+    // The body of a `for` whose only statement it is runs after what stands before the `for`.
+    while let Some((suite, at)) = view.tree.suite_of(stmt) {
+        for before in suite[..at].iter().rev() {
+            if rests(cx, view, before) {
+                return true;
+            }
+            if !is_plain(cx, view, before) {
+                return false;
+            }
+        }
+        let around = view.tree.ancestors(stmt).find_map(|node| match node {
+            loopshift_python::ast::AnyNodeRef::StmtFor(it) if it.body.len() == 1 => {
+                view.tree.enclosing_statement(it.range())
+            }
+            _ => None,
+        });
+        match around {
+            Some(outer)
+                if outer.range() != stmt.range() && outer.range().contains_range(stmt.range()) =>
+            {
+                stmt = outer;
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
+fn rests(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
+    let value = match stmt {
+        Stmt::Expr(it) => &*it.value,
+        Stmt::Assign(it) => &*it.value,
+        _ => return false,
+    };
+    let Expr::Call(call) = value else {
+        return false;
+    };
+    match cx.api_of(view, &call.func) {
+        Some("gevent.sleep" | "time.sleep") => {
+            let seconds = call.arguments.args.first();
+            seconds.is_some_and(|it| number(it).is_none_or(|seconds| seconds > 0.0))
+        }
+        Some("gevent.joinall" | "gevent.Greenlet.join" | "gevent.pool.Group.join") => {
+            call.arguments.find_keyword("timeout").is_some()
+        }
+        _ => false,
+    }
+}
+
+/// Whether a statement only prints, or gives a name to something that no call makes.
+fn is_plain(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
+    match stmt {
+        Stmt::Expr(it) => match &*it.value {
+            Expr::Call(call) => {
+                let name = cx.api_of(view, &call.func);
+                name.is_some_and(|name| {
+                    name == "<builtin>.print"
+                        || name.ends_with("Greenlet.kill")
+                        || name.starts_with("gevent.kill")
+                })
+            }
+            other => other.is_string_literal_expr(),
+        },
+        Stmt::Assign(it) => !it.value.is_call_expr() && !it.value.is_await_expr(),
+        _ => false,
+    }
+}

@@ -1,0 +1,139 @@
+//! Pools and groups of gevent become small classes of the module, which have what the program uses of them.
+//!
+//! Where their methods are called the catalog says what becomes of it.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::edit::{Edit, Helper, Piece};
+use rustc_hash::FxHashMap;
+
+use super::green::{GROUP, POOL, THREADS, assembled, has_rested, owners, replace_call};
+use super::green_wait::{KILLED, plain_exit};
+use crate::catalog::Api;
+use crate::context::{Context, View};
+
+const RULE: &str = "green-pool";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let uses: Vec<_> = cx.uses_for(RULE).collect();
+    if uses.is_empty() {
+        return;
+    }
+    let used = methods(cx);
+    let owners = owners(cx);
+    for (use_, api, view) in uses {
+        let method = use_.api.rsplit('.').next().unwrap_or_default();
+        if matches!(method, "kill" | "killone") {
+            changes.push(
+                kill(cx, &owners, use_, api, view).unwrap_or_else(|reason| {
+                    Change::declined(RULE, use_.place, &*use_.api, reason)
+                }),
+            );
+            continue;
+        }
+        let helper = match &*use_.api {
+            "gevent.pool.Pool" => assembled(&POOL, |name| used.contains(name)),
+            "gevent.pool.Group" => assembled(&GROUP, |name| used.contains(name)),
+            "gevent.threadpool.ThreadPool" => assembled(&THREADS, |name| used.contains(name)),
+            _ => continue,
+        };
+        changes.push(
+            class(cx, use_, view, helper)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+/// The methods of pools that the program uses anywhere: a pool may be made in one module and used in another.
+pub(crate) fn methods<'c>(cx: &Context<'c>) -> BTreeSet<&'c str> {
+    let names = cx.uses.iter().filter_map(|use_| {
+        if use_.api == "gevent.hub.Hub.threadpool" {
+            return Some("shared");
+        }
+        let (class, name) = use_.api.rsplit_once('.')?;
+        let is_pool = matches!(
+            class,
+            "gevent.pool.Group" | "gevent.pool.Pool" | "gevent.threadpool.ThreadPool"
+        );
+        is_pool.then_some(name)
+    });
+    names.collect()
+}
+
+/// The class itself: called, derived from, or written in an annotation.
+fn class(
+    cx: &Context<'_>,
+    use_: &Use,
+    view: &View<'_>,
+    helper: &'static Helper,
+) -> Result<Change, String> {
+    let expr = view
+        .tree
+        .expr_at(use_.place.range)
+        .ok_or("it can't be found")?;
+    if !use_.only || !view.is_direct(expr) {
+        return Err("it is used through a variable that may hold something else".to_owned());
+    }
+    if let Some(call) = view.call_of(expr.range()) {
+        let api = cx.catalog.get(&use_.api).ok_or("it is not known")?;
+        let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+        if !bound.only(&["args", "size", "maxsize"]) {
+            return Err("it is given more than a size".to_owned());
+        }
+    }
+    let message = format!("`{}` becomes a class of tasks", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    change.edit(Edit::Replace {
+        range: expr.range(),
+        pieces: vec![Piece::Helper(helper)],
+    });
+    Ok(change)
+}
+
+/// `kill` and `killone`, which raise nothing else than usual in a green thread.
+fn kill<'c>(
+    cx: &Context<'c>,
+    owners: &FxHashMap<Place, FuncId>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+) -> Result<Change, String> {
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function")?;
+    if !use_.only {
+        return Err("it may be asked of something else than a pool".to_owned());
+    }
+    let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+    plain_exit(cx, view, &bound)?;
+    let message = format!("`{}` cancels tasks", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    if !has_rested(cx, view, call) {
+        change.caveat(KILLED);
+    }
+    let mut text: Vec<Piece> = vec![
+        "await ".into(),
+        Piece::Source(call.func.range()),
+        "(".into(),
+    ];
+    let mut first = true;
+    for name in ["greenlet", "block", "timeout"] {
+        let Some(value) = bound.get(name) else {
+            continue;
+        };
+        if !std::mem::take(&mut first) {
+            text.push(", ".into());
+        }
+        if name != "greenlet" {
+            text.push(format!("{name}=").into());
+        }
+        text.push(Piece::Source(value.range()));
+    }
+    text.push(")".into());
+    replace_call(cx, owners, view, call, text, &mut change)?;
+    Ok(change)
+}

@@ -1,0 +1,217 @@
+//! Waiting for several green threads, or ending them, becomes the same for tasks.
+
+use loopshift_engine::change::Change;
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::edit::{Piece, pieces};
+
+use super::green::{has_rested, helper, is_greenlet, items, owners, replace_call};
+use super::shared::is_statement;
+use crate::catalog::Api;
+use crate::context::{Bound, Context, View};
+
+const RULE: &str = "green-wait";
+
+/// What may differ where a task is cancelled.
+pub(crate) const KILLED: &str =
+    "a green thread that is about to run goes on to its next wait, a task ends at this one";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let uses: Vec<_> = cx.uses_for(RULE).collect();
+    if uses.is_empty() {
+        return;
+    }
+    let owners = owners(cx);
+    for (use_, api, view) in uses {
+        let message = format!("`{}` is one of tasks", use_.api);
+        let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+        let moved = form(cx, use_, api, view, &mut change)
+            .and_then(|(call, text)| replace_call(cx, &owners, view, call, text, &mut change));
+        changes.push(match moved {
+            Ok(()) => change,
+            Err(reason) => Change::declined(RULE, use_.place, &*use_.api, reason),
+        });
+    }
+}
+
+fn form<'c>(
+    cx: &Context<'c>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+    change: &mut Change,
+) -> Result<(&'c ExprCall, Vec<Piece>), String> {
+    let (call, bound) = cx.direct_call(use_, api, view)?;
+    let text = match &*use_.api {
+        "gevent.joinall" => joinall(cx, view, call, &bound)?,
+        "gevent.wait" => match bound.get("objects") {
+            None => {
+                change.caveat(
+                    "it waits for what waits for ever; a program of green threads ends then",
+                );
+                with(vec!["await ".into()], "wait_all", &bound, &["timeout"])?
+            }
+            Some(objects) => {
+                only_greenlets(cx, view, objects)?;
+                with(
+                    vec!["await ".into()],
+                    "wait",
+                    &bound,
+                    &["objects", "timeout", "count"],
+                )?
+            }
+        },
+        "gevent.iwait" => {
+            let objects = bound.get("objects").ok_or("it is given nothing")?;
+            only_greenlets(cx, view, objects)?;
+            let arguments = ["objects", "timeout", "count"];
+            with(Vec::new(), "iwait", &bound, &arguments)?
+        }
+        "gevent.killall" => {
+            plain_exit(cx, view, &bound)?;
+            if !has_rested(cx, view, call) {
+                change.caveat(KILLED);
+            }
+            with(
+                vec!["await ".into()],
+                "killall",
+                &bound,
+                &["greenlets", "block", "timeout"],
+            )?
+        }
+        "gevent.kill" => {
+            plain_exit(cx, view, &bound)?;
+            if !has_rested(cx, view, call) {
+                change.caveat(KILLED);
+            }
+            let greenlet = bound.get("greenlet").ok_or("it is given nothing")?;
+            receiver(greenlet, ".cancel()")
+        }
+        _ => return Err("it has no counterpart".to_owned()),
+    };
+    Ok((call, text))
+}
+
+/// `joinall`: where nobody looks at the result, and one of the green threads has just been started, asyncio has it.
+fn joinall(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    bound: &Bound<'_>,
+) -> Result<Vec<Piece>, String> {
+    let greenlets = bound.get("greenlets").ok_or("it is given nothing")?;
+    if !bound.only(&["greenlets", "timeout"]) {
+        let arguments = ["greenlets", "timeout", "count", "raise_error"];
+        return with(vec!["await ".into()], "wait", bound, &arguments);
+    }
+    if is_statement(view, call) && starts_one(cx, view, greenlets) {
+        let mut text = pieces("await {@asyncio}.wait(", &[]);
+        text.extend(arguments(bound, &["greenlets", "timeout"]));
+        text.push(")".into());
+        return Ok(text);
+    }
+    with(
+        vec!["await ".into()],
+        "joinall",
+        bound,
+        &["greenlets", "timeout"],
+    )
+}
+
+/// Whether a list is written out there, and something in it starts a green thread.
+fn starts_one(cx: &Context<'_>, view: &View<'_>, list: &Expr) -> bool {
+    let Expr::List(list) = list else { return false };
+    list.elts.iter().any(|item| match item {
+        Expr::Call(call) => {
+            let row = cx
+                .api_of(view, &call.func)
+                .and_then(|name| cx.catalog.get(name));
+            row.is_some_and(|row| row.rule.as_deref() == Some("green-spawn"))
+        }
+        _ => false,
+    })
+}
+
+/// A call of a helper: the first argument by its place, the others by their names.
+fn with(
+    mut text: Vec<Piece>,
+    name: &str,
+    bound: &Bound<'_>,
+    names: &[&str],
+) -> Result<Vec<Piece>, String> {
+    text.push(Piece::Helper(helper(name).ok_or("a helper is missing")?));
+    text.push("(".into());
+    text.extend(arguments(bound, names));
+    text.push(")".into());
+    Ok(text)
+}
+
+fn arguments(bound: &Bound<'_>, names: &[&str]) -> Vec<Piece> {
+    let mut text: Vec<Piece> = Vec::new();
+    for name in names {
+        let Some(value) = bound.get(name) else {
+            continue;
+        };
+        if !text.is_empty() {
+            text.push(", ".into());
+        }
+        let is_list = matches!(*name, "greenlets" | "objects");
+        if !is_list {
+            text.push(format!("{name}=").into());
+        }
+        text.push(Piece::Source(value.range()));
+    }
+    text
+}
+
+/// A member of what an expression gives, in brackets where the expression needs them.
+pub(crate) fn receiver(expr: &Expr, member: &'static str) -> Vec<Piece> {
+    let is_primary = matches!(
+        expr,
+        Expr::Name(_) | Expr::Attribute(_) | Expr::Call(_) | Expr::Subscript(_)
+    );
+    if is_primary {
+        return vec![Piece::Source(expr.range()), member.into()];
+    }
+    vec![
+        "(".into(),
+        Piece::Source(expr.range()),
+        ")".into(),
+        member.into(),
+    ]
+}
+
+/// That nothing else than green threads is waited for.
+fn only_greenlets(cx: &Context<'_>, view: &View<'_>, objects: &Expr) -> Result<(), String> {
+    let items = items(cx, cx.program.node_at(view.place(objects)));
+    if items.is_empty() || !items.iter().all(|value| is_greenlet(cx, *value)) {
+        return Err("it may wait for something else than green threads".to_owned());
+    }
+    Ok(())
+}
+
+/// That a kill raises nothing else than usual: a task can only be cancelled.
+pub(crate) fn plain_exit(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    bound: &Bound<'_>,
+) -> Result<(), String> {
+    let Some(given) = bound.get("exception") else {
+        return Ok(());
+    };
+    let class = match given {
+        Expr::Call(call) => &*call.func,
+        other => other,
+    };
+    let name = cx
+        .api_of(view, class)
+        .map(|name| cx.catalog.canonical(name));
+    if name.is_some_and(|name| name.ends_with(".GreenletExit")) {
+        return Ok(());
+    }
+    Err(
+        "it raises an exception of its own in the green thread; a task can only be cancelled"
+            .to_owned(),
+    )
+}
