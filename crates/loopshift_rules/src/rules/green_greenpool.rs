@@ -14,8 +14,8 @@ use rustc_hash::FxHashMap;
 
 use super::code::Reach;
 use super::green::{
-    Escaped, Needs, anchor, are_followed, awaited, becomes_async, coroutine, handed, helper, named,
-    owners,
+    Escaped, Needs, anchor, are_followed, awaited, becomes_async, coroutine, handed, helper,
+    is_only, named, owners,
 };
 use super::green_spawn::runs_at_end;
 use super::shared::is_statement;
@@ -143,7 +143,7 @@ fn called<'v>(
     let call = view
         .call_of(use_.place.range)
         .ok_or("it is passed on as a function")?;
-    if !use_.only {
+    if !is_only(state.cx, use_) {
         return Err("it is called through a variable that may hold something else".to_owned());
     }
     let owner = *state

@@ -10,7 +10,7 @@ use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use super::code::{definition, own};
-use super::green::{anchor, are_cut_short, are_followed, awaited, named, owners};
+use super::green::{anchor, are_cut_short, are_followed, awaited, is_only, named, owners};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -60,7 +60,7 @@ fn moved<'c>(
             let Expr::Attribute(attribute) = &*call.func else {
                 return Err("it is called through a variable".to_owned());
             };
-            if !use_.only {
+            if !is_only(cx, use_) {
                 return Err("it may be something else that is waited for there".to_owned());
             }
             let task = Piece::Source(attribute.value.range());

@@ -9,7 +9,7 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::Edit;
 use rustc_hash::FxHashMap;
 
-use super::green::{Escaped, anchor, becomes_async, is_coloured, named, owners};
+use super::green::{Escaped, anchor, becomes_async, is_coloured, is_only, named, owners};
 use super::timeouts::item_of;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -92,7 +92,7 @@ fn entered(
 ) -> Result<Change, String> {
     let call = view
         .call_of(use_.place.range)
-        .filter(|_| use_.only)
+        .filter(|_| is_only(cx, use_))
         .ok_or("it is passed on as a function, or may be something else")?;
     let (with, _) = item_of(view, call).ok_or("it is not entered where it is called")?;
     if with.items.len() > 1 {

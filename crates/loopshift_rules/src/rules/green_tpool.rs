@@ -11,7 +11,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
-use super::green::{anchor, awaited, named, owners, task_of};
+use super::green::{anchor, awaited, is_only, named, owners, task_of};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -98,7 +98,7 @@ fn method(
 ) -> Result<Change, String> {
     let mut change = Change::new(RULE, use_.place, &*use_.api, "it runs in a thread");
     let attribute = view.tree.expr_at(use_.place.range);
-    let Some(Expr::Attribute(attribute)) = attribute.filter(|_| use_.only) else {
+    let Some(Expr::Attribute(attribute)) = attribute.filter(|_| is_only(cx, use_)) else {
         return Err("it may be a method of something else".to_owned());
     };
     let Some(call) = view.call_of(use_.place.range) else {

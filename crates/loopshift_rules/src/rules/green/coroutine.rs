@@ -13,7 +13,7 @@ use loopshift_python::edit::Piece;
 use loopshift_python::stdlib::is_stdlib;
 use loopshift_python::{Ranged, TextRange};
 
-use super::{awaits, helper, is_coloured, waits};
+use super::{awaits, helper, is_coloured, is_only, waits};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 use crate::recipe::root;
@@ -145,7 +145,7 @@ fn of_library(
     let use_ = cx
         .uses
         .iter()
-        .find(|use_| use_.place == place && use_.only)?;
+        .find(|use_| use_.place == place && is_only(cx, use_))?;
     let api = cx
         .catalog
         .get(&use_.api)

@@ -37,7 +37,7 @@ pub(crate) use helpers::{
     with_needs,
 };
 pub(crate) use kept::{kept, only_of, task_of, waits};
-pub(crate) use links::{are_cut_short, are_followed};
+pub(crate) use links::{are_cut_short, are_followed, is_only};
 pub(crate) use named::{awaited, named};
 pub(crate) use needs::Needs;
 pub(crate) use threads::Threads;
