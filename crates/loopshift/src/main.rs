@@ -12,6 +12,11 @@ use loopshift::cache::Cache;
 use loopshift::cli::{Cli, Color};
 use loopshift::session::Session;
 use loopshift::wiring::Wired;
+use mimalloc::MiMalloc;
+
+/// A run makes and drops many small pieces on all threads.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -30,10 +30,11 @@ use crate::scan_report::{Colour, Left, Module, Prospect, Scanned, Use};
 pub struct Wired;
 
 /// The files as the engine takes them, one for each source. A stub comes after its module, whose name it shares; the
-/// engine takes the first. Behind the first `python` ones are other files of the project.
-fn inputs(sources: &[Source], python: usize) -> Vec<Input> {
+/// engine takes the first. Behind the first `python` ones are other files of the project. The texts are moved: all of them
+/// twice would be most of the memory.
+fn inputs(sources: &mut [Source], python: usize) -> Vec<Input> {
     sources
-        .iter()
+        .iter_mut()
         .enumerate()
         .map(|(index, source)| Input {
             path: source.name.clone(),
@@ -46,9 +47,16 @@ fn inputs(sources: &[Source], python: usize) -> Vec<Input> {
                 .path
                 .file_stem()
                 .is_some_and(|stem| stem == "__init__"),
-            text: source.text.text.clone(),
+            text: std::mem::take(&mut source.text.text),
         })
         .collect()
+}
+
+/// Gives the sources their texts back.
+fn give_back(sources: &mut [Source], inputs: Vec<Input>) {
+    for (source, input) in sources.iter_mut().zip(inputs) {
+        source.text.text = input.text;
+    }
 }
 
 fn options(job: &Job, project: Project) -> Result<Options, Problem> {
@@ -116,8 +124,8 @@ fn prepare(mut sources: Vec<Source>, job: &Job) -> Result<Prepared, Problem> {
     let mut project = project::add(&mut sources, job);
     let problems = std::mem::take(&mut project.problems);
     Ok(Prepared {
-        inputs: inputs(&sources, python),
         options: options(job, project)?,
+        inputs: inputs(&mut sources, python),
         sources,
         problems,
     })
@@ -217,6 +225,7 @@ impl Engine for Wired {
             catalog_for(job)?.as_ref(),
             &prepared.options,
         );
+        give_back(&mut prepared.sources, prepared.inputs);
         let unparsed = unparsed(&prepared.sources, &migration.unreadable);
         prepared.problems.extend(unparsed);
         Ok(Planned {
@@ -236,6 +245,7 @@ impl Engine for Wired {
         let mut prepared = prepare(sources, job)?;
         let catalog = catalog_for(job)?;
         let migration = migrate(&prepared.inputs, &catalog, &prepared.options);
+        give_back(&mut prepared.sources, prepared.inputs);
         let unparsed = unparsed(&prepared.sources, &migration.unreadable);
         prepared.problems.extend(unparsed);
         Ok(Scanned {
@@ -254,9 +264,10 @@ impl Engine for Wired {
         })
     }
 
-    fn graph(&self, sources: Vec<Source>) -> Result<Graphed, Problem> {
+    fn graph(&self, mut sources: Vec<Source>) -> Result<Graphed, Problem> {
         let externals = CatalogExternals::new(Catalog::builtin());
-        let inputs = inputs(&sources, sources.len());
+        let python = sources.len();
+        let inputs = inputs(&mut sources, python);
         let program = analyse(&inputs, PythonVersion::latest(), &externals);
         let calls = call_graph(&program.flow).into_iter();
         Ok(Graphed {

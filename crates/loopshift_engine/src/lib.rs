@@ -12,6 +12,7 @@ pub mod ir;
 pub mod link;
 pub mod lower;
 pub mod objects;
+mod outline;
 pub mod plan;
 pub mod program;
 mod relevance;

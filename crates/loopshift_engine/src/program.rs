@@ -2,10 +2,12 @@
 
 use std::sync::OnceLock;
 
-use loopshift_python::ast::PythonVersion;
+use loopshift_python::ast::statement_visitor::{StatementVisitor, walk_stmt};
+use loopshift_python::ast::{PythonVersion, Stmt};
 use loopshift_python::forest::Forest;
 use loopshift_python::parse::{line_starts, parse_module};
 use loopshift_python::{TextRange, TextSize};
+use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::change::{FileId, Place};
@@ -17,6 +19,7 @@ use crate::graph;
 use crate::ir::{Call, ClassId, FuncId, Function, FunctionKind, ModuleIr, Node};
 use crate::link::{Unlinked, link};
 use crate::lower::{ModuleName, lower};
+use crate::outline::Outline;
 use crate::relevance::in_contact;
 
 /// A file as the engine takes it.
@@ -34,6 +37,13 @@ pub struct Input {
 }
 
 impl Input {
+    fn name(&self) -> ModuleName<'_> {
+        ModuleName {
+            name: &self.module,
+            is_package: self.is_package,
+        }
+    }
+
     /// Whether this is Python, and not another file of the project.
     pub fn is_python(&self) -> bool {
         !self.module.is_empty()
@@ -84,6 +94,10 @@ pub struct Program<'a> {
     /// The functions of each file.
     function_ranges: Vec<Forest>,
     lines: Lines<'a>,
+    /// The written calls, by file and start.
+    calls_by_start: OnceLock<Vec<u32>>,
+    /// The hidden calls, by who makes them.
+    hidden_by_owner: OnceLock<Vec<u32>>,
 }
 
 /// Numbers of functions.
@@ -95,15 +109,50 @@ pub struct Counts {
     pub async_functions: usize,
 }
 
-fn count_functions(modules: &[Unlinked]) -> Counts {
-    let mut counts = Counts::default();
-    for function in modules.iter().flat_map(|module| &module.ir.functions) {
-        if function.kind == FunctionKind::Def {
-            counts.functions += 1;
-            counts.async_functions += usize::from(function.is_async);
-        }
+impl Counts {
+    fn add(&mut self, is_async: bool) {
+        self.functions += 1;
+        self.async_functions += usize::from(is_async);
     }
-    counts
+
+    fn of_facts(ir: &ModuleIr) -> Self {
+        let mut counts = Counts::default();
+        for function in &ir.functions {
+            if function.kind == FunctionKind::Def {
+                counts.add(function.is_async);
+            }
+        }
+        counts
+    }
+}
+
+impl StatementVisitor<'_> for Counts {
+    fn visit_stmt(&mut self, stmt: &Stmt) {
+        if let Stmt::FunctionDef(def) = stmt {
+            self.add(def.is_async);
+        }
+        walk_stmt(self, stmt);
+    }
+}
+
+/// The libraries that a program is looked through for, by words without which a file can't name them.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'w> {
+    /// Values are followed in the files that name one of these, and in all that are in contact with one that does.
+    pub followed: &'w [&'w str],
+    /// Values are followed in the files that name one of these.
+    pub alone: &'w [&'w str],
+}
+
+impl Named<'_> {
+    /// Whether a text names a library, of the first kind and of the second.
+    fn mentions(&self, text: &str) -> (bool, bool) {
+        let has = |words: &[&str]| {
+            let mut words = words.iter();
+            words.any(|word| memmem::find(text.as_bytes(), word.as_bytes()).is_some())
+        };
+        (has(self.followed), has(self.alone))
+    }
 }
 
 /// Analyses the files. The order of `inputs` gives the file numbers; the result does not depend on threads.
@@ -115,13 +164,13 @@ pub fn analyse<'a>(
     analyse_near(inputs, version, externals, None)
 }
 
-/// As [`analyse`], but follows values only in modules that are in contact with one whose text names a library of
-/// `libraries`; see [`crate::relevance`]. The others are only parsed.
+/// As [`analyse`], but follows values only in modules that can have to do with the libraries; see [`crate::relevance`]. The
+/// others are only parsed.
 pub fn analyse_for<'a>(
     inputs: &'a [Input],
     version: PythonVersion,
     externals: &'a dyn Externals,
-    libraries: &[&str],
+    libraries: Named<'_>,
 ) -> Program<'a> {
     analyse_near(inputs, version, externals, Some(libraries))
 }
@@ -130,35 +179,66 @@ fn analyse_near<'a>(
     inputs: &'a [Input],
     version: PythonVersion,
     externals: &'a dyn Externals,
-    libraries: Option<&[&str]>,
+    libraries: Option<Named<'_>>,
 ) -> Program<'a> {
+    let mentions: Option<Vec<(bool, bool)>> = libraries.map(|libraries| {
+        let mentions = inputs.par_iter();
+        mentions
+            .map(|input| libraries.mentions(&input.text))
+            .collect()
+    });
+    let near = |outlines: &[Outline]| -> Option<Vec<bool>> {
+        let mentions = mentions.as_ref()?;
+        let names: Vec<&str> = inputs.iter().map(|input| &*input.module).collect();
+        let followed: Vec<bool> = mentions.iter().map(|it| it.0).collect();
+        let mut near = in_contact(&names, outlines, &followed);
+        for (near, (_, alone)) in near.iter_mut().zip(mentions) {
+            *near |= alone;
+        }
+        Some(near)
+    };
+    // First by what the texts seem to import, so that most need not be lowered.
+    let outlines = inputs.par_iter();
+    let outlines: Vec<Outline> = match libraries {
+        Some(_) => outlines.map(|it| rough_outline(it, version)).collect(),
+        None => Vec::new(),
+    };
+    let may_be_near = near(&outlines);
     let lowered: Vec<_> = inputs
         .par_iter()
-        .map(|input| {
+        .enumerate()
+        .map(|(index, input)| {
+            let is_wanted = may_be_near.as_ref().is_none_or(|near| near[index]);
             // Other files of the project hold no code.
             let text = if input.is_python() { &input.text } else { "" };
-            let (ir, error) = match parse_module(text, version) {
-                Ok(parsed) => {
-                    let name = ModuleName {
-                        name: &input.module,
-                        is_package: input.is_package,
-                    };
-                    (lower(parsed.syntax(), text, name), None)
+            let (ir, counts, error) = match parse_module(text, version) {
+                Ok(parsed) if is_wanted => {
+                    let ir = lower(parsed.syntax(), text, input.name());
+                    let counts = Counts::of_facts(&ir);
+                    (ir, counts, None)
                 }
-                Err(error) => (empty(), Some(error)),
+                Ok(parsed) => {
+                    let mut counts = Counts::default();
+                    counts.visit_body(&parsed.syntax().body);
+                    (empty(), counts, None)
+                }
+                Err(error) => (empty(), Counts::default(), Some(error)),
             };
             let unlinked = Unlinked {
                 name: input.module.clone(),
                 is_package: input.is_package,
                 ir,
             };
-            (unlinked, error)
+            (unlinked, counts, error)
         })
         .collect();
     let mut modules: Vec<Unlinked> = Vec::with_capacity(lowered.len());
     let mut unreadable = Vec::new();
-    for (index, (module, error)) in lowered.into_iter().enumerate() {
+    let mut counts = Counts::default();
+    for (index, (module, of_module, error)) in lowered.into_iter().enumerate() {
         modules.push(module);
+        counts.functions += of_module.functions;
+        counts.async_functions += of_module.async_functions;
         if let Some(error) = error {
             unreadable.push(Unreadable {
                 file: file_id(index),
@@ -166,13 +246,10 @@ fn analyse_near<'a>(
             });
         }
     }
-    let counts = count_functions(&modules);
-    if let Some(libraries) = libraries {
-        let mentioned: Vec<bool> = inputs
-            .par_iter()
-            .map(|input| libraries.iter().any(|library| input.text.contains(library)))
-            .collect();
-        let near = in_contact(&modules, &mentioned);
+    if may_be_near.is_some() {
+        let outlines = modules.par_iter();
+        let outlines: Vec<Outline> = outlines.map(|it| Outline::of_facts(&it.ir)).collect();
+        let near = near(&outlines).unwrap_or_default();
         for (module, near) in modules.iter_mut().zip(near) {
             if !near {
                 module.ir = empty();
@@ -185,9 +262,30 @@ fn analyse_near<'a>(
         counts,
         function_ranges: function_ranges(&flow),
         lines: Lines::new(inputs),
+        calls_by_start: OnceLock::new(),
+        hidden_by_owner: OnceLock::new(),
         flow,
         unreadable,
     }
+}
+
+/// A package whose text is longer is taken to bind something.
+const SMALL_PACKAGE: usize = 4096;
+
+/// What a file seems to import, and whether it binds anything.
+fn rough_outline(input: &Input, version: PythonVersion) -> Outline {
+    if !input.is_python() {
+        return Outline::default();
+    }
+    let is_small_package = input.is_package && input.text.len() <= SMALL_PACKAGE;
+    let rough = Outline::of_text(&input.text, input.name());
+    if let Some(rough) = rough.filter(|_| !is_small_package) {
+        return rough;
+    }
+    parse_module(&input.text, version).map_or_else(
+        |_| Outline::default(),
+        |parsed| Outline::of_facts(&lower(parsed.syntax(), &input.text, input.name())),
+    )
 }
 
 /// The functions of each file, by their ranges.
@@ -277,6 +375,43 @@ impl<'a> Program<'a> {
     pub fn hidden_calls(&self) -> impl Iterator<Item = &Call> {
         let linked = &self.flow.linked;
         linked.calls.iter().skip(linked.call_files.len())
+    }
+
+    /// The calls that stand within a place.
+    pub fn calls_within(&self, place: Place) -> impl Iterator<Item = &Call> {
+        let linked = &self.flow.linked;
+        let start = |index: &u32| {
+            let index = *index as usize;
+            (linked.call_files[index], linked.calls[index].range.start())
+        };
+        let by_start = self.calls_by_start.get_or_init(|| {
+            let mut list: Vec<u32> = (0..).take(linked.call_files.len()).collect();
+            list.sort_by_key(start);
+            list
+        });
+        let from = by_start.partition_point(|it| start(it) < (place.file, place.range.start()));
+        let to = by_start.partition_point(|it| start(it) <= (place.file, place.range.end()));
+        by_start[from..to]
+            .iter()
+            .map(|index| &linked.calls[*index as usize])
+            .filter(move |call| place.range.contains_range(call.range))
+    }
+
+    /// The hidden calls that a function makes.
+    pub fn hidden_calls_of(&self, owner: FuncId) -> impl Iterator<Item = &Call> {
+        let linked = &self.flow.linked;
+        let of_owner = |index: &u32| linked.calls[*index as usize].owner;
+        let by_owner = self.hidden_by_owner.get_or_init(|| {
+            let written = linked.call_files.len();
+            let mut list: Vec<u32> = (0..).take(linked.calls.len()).skip(written).collect();
+            list.sort_by_key(of_owner);
+            list
+        });
+        let from = by_owner.partition_point(|it| of_owner(it) < owner);
+        let to = by_owner.partition_point(|it| of_owner(it) <= owner);
+        by_owner[from..to]
+            .iter()
+            .map(|index| &linked.calls[*index as usize])
     }
 
     /// What the call may reach: functions of ours and external APIs.

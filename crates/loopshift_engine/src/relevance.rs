@@ -6,53 +6,39 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::link::Unlinked;
+use crate::outline::Outline;
 
-/// For each module, whether it is in contact with one that is `mentioned`.
-pub(crate) fn in_contact(modules: &[Unlinked], mentioned: &[bool]) -> Vec<bool> {
+/// For each module, by its name and outline, whether it is in contact with one that is `mentioned`.
+pub(crate) fn in_contact(names: &[&str], outlines: &[Outline], mentioned: &[bool]) -> Vec<bool> {
     let mut by_name: FxHashMap<&str, usize> = FxHashMap::default();
-    for (index, module) in modules.iter().enumerate() {
-        by_name.entry(&module.name).or_insert(index);
+    for (index, name) in names.iter().enumerate() {
+        by_name.entry(name).or_insert(index);
     }
-    let mut groups: Vec<usize> = (0..modules.len()).collect();
-    for (index, module) in modules.iter().enumerate() {
-        let text = |sym: crate::ir::Sym| &*module.ir.symbols[sym.0 as usize];
+    let mut groups: Vec<usize> = (0..names.len()).collect();
+    for (index, outline) in outlines.iter().enumerate() {
         // A package sees what its modules import, and they see it, if it holds anything at all.
-        if let Some((parent, _)) = module.name.rsplit_once('.') {
-            contact(&by_name, modules, &mut groups, index, parent);
+        if let Some((parent, _)) = names[index].rsplit_once('.') {
+            contact(&by_name, outlines, &mut groups, index, parent);
         }
-        for import in &module.ir.imports {
-            let target = text(import.module);
-            contact(&by_name, modules, &mut groups, index, target);
-            if let Some(name) = import.name {
-                contact(
-                    &by_name,
-                    modules,
-                    &mut groups,
-                    index,
-                    &format!("{target}.{}", text(name)),
-                );
-            }
-        }
-        for star in &module.ir.stars {
-            contact(&by_name, modules, &mut groups, index, text(*star));
+        for name in &outline.imports {
+            contact(&by_name, outlines, &mut groups, index, name);
         }
     }
-    let mut wanted = vec![false; modules.len()];
+    let mut wanted = vec![false; names.len()];
     for (index, mentioned) in mentioned.iter().enumerate() {
         if *mentioned {
             wanted[root(&mut groups, index)] = true;
         }
     }
-    (0..modules.len())
+    (0..names.len())
         .map(|index| wanted[root(&mut groups, index)])
         .collect()
 }
 
-/// Joins a module with the one of a dotted name, or with the nearest package above that name.
+/// Joins a module with the one of a dotted name, and with the packages above that name.
 fn contact(
     by_name: &FxHashMap<&str, usize>,
-    modules: &[Unlinked],
+    outlines: &[Outline],
     groups: &mut [usize],
     from: usize,
     name: &str,
@@ -60,7 +46,7 @@ fn contact(
     let mut name = name;
     loop {
         if let Some(to) = by_name.get(name)
-            && !modules[*to].ir.globals.is_empty()
+            && outlines[*to].binds
         {
             let (a, b) = (root(groups, from), root(groups, *to));
             groups[a.max(b)] = a.min(b);
@@ -89,31 +75,9 @@ mod tests {
     use super::*;
     use crate::lower::{ModuleName, lower};
 
-    fn modules(texts: &[(&str, &str)]) -> Vec<Unlinked> {
-        texts
-            .iter()
-            .map(|(name, text)| {
-                let parsed = parse_module(text, PythonVersion::PY311).unwrap();
-                let ir = lower(
-                    parsed.syntax(),
-                    text,
-                    ModuleName {
-                        name,
-                        is_package: false,
-                    },
-                );
-                Unlinked {
-                    name: (*name).to_owned(),
-                    is_package: false,
-                    ir,
-                }
-            })
-            .collect()
-    }
-
     #[test]
     fn contact_goes_over_imports_in_both_directions() {
-        let modules = modules(&[
+        let modules = [
             ("a", "import asyncio\n\n\ndef make(): ...\n"),
             ("b", "from a import make\n"),
             ("c", "import b\nx = 1\n"),
@@ -121,9 +85,20 @@ mod tests {
             ("other", "def thing(): ...\n"),
             ("p", ""),
             ("p.q", "z = 1\n"),
-        ]);
+        ];
+        let outline = |(name, text): &(&str, &str)| {
+            let parsed = parse_module(text, PythonVersion::PY311).unwrap();
+            let is_package = false;
+            Outline::of_facts(&lower(
+                parsed.syntax(),
+                text,
+                ModuleName { name, is_package },
+            ))
+        };
+        let outlines: Vec<Outline> = modules.iter().map(outline).collect();
+        let names: Vec<&str> = modules.iter().map(|it| it.0).collect();
         let mentioned = [true, false, false, false, false, false, false];
-        let found = in_contact(&modules, &mentioned);
+        let found = in_contact(&names, &outlines, &mentioned);
         assert_eq!(found, [true, true, true, false, false, false, false]);
     }
 }

@@ -102,6 +102,18 @@ impl<'a> Tree<'a> {
         self.nodes.iter().map(|it| it.node)
     }
 
+    /// The nodes within a range, outer before inner, by start.
+    pub fn nodes_within(&self, range: TextRange) -> impl Iterator<Item = AnyNodeRef<'a>> + '_ {
+        let from = self
+            .nodes
+            .partition_point(|it| it.node.start() < range.start());
+        self.nodes[from..]
+            .iter()
+            .map(|it| it.node)
+            .take_while(move |node| node.start() <= range.end())
+            .filter(move |node| range.contains_range(node.range()))
+    }
+
     /// The entries whose node has exactly this range, outermost first.
     fn at(&self, range: TextRange) -> &[Entry<'a>] {
         let from = self

@@ -3,7 +3,7 @@
 use loopshift_engine::change::{Change, FileId, Outcome, Place, Plan};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::plan::{Planning, plan};
-use loopshift_engine::program::{Input, Program, Unreadable, analyse_for};
+use loopshift_engine::program::{Input, Named, Program, Unreadable, analyse_for};
 use loopshift_engine::sharing::takings;
 use loopshift_engine::uses::{Use, property_uses, uses};
 use loopshift_engine::verify::{Verification, verify};
@@ -81,7 +81,10 @@ fn mentions<'m>(recipe: &Recipe, files: &[Input]) -> Vec<&'m str> {
     let mut words: Vec<&str> = recipe.mentions.to_vec();
     let by_plugin = |file: &Input| {
         let words = ["mark.asyncio", "pytest_asyncio", "asyncio_mode"];
-        words.iter().any(|word| file.text.contains(word))
+        let text = file.text.as_bytes();
+        words
+            .iter()
+            .any(|word| memchr::memmem::find(text, word.as_bytes()).is_some())
     };
     if files.par_iter().any(by_plugin) {
         words.push("pytest");
@@ -125,7 +128,11 @@ fn migrate_once(
     let externals = CatalogExternals::new(catalog).patched(patched_by);
     let mut words = mentions(recipe, files);
     words.extend(catalog.own_libraries());
-    let mut program = analyse_for(files, options.settings.python, &externals, &words);
+    let named = Named {
+        followed: &words,
+        alone: recipe.beside,
+    };
+    let mut program = analyse_for(files, options.settings.python, &externals, named);
     let unreadable = std::mem::take(&mut program.unreadable);
     let patched = recipe.colours && recipe::patches(&program, catalog);
     let was_cooperative = |api: &str| {
@@ -302,7 +309,8 @@ fn parse_views(
     for (index, module) in flow.linked.modules.iter().enumerate() {
         let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
         // Events of applications are no uses of a library that is looked at.
-        if program.files[index].text.contains(".on_event(") {
+        let text = program.files[index].text.as_bytes();
+        if memchr::memmem::find(text, b".on_event(").is_some() {
             wanted.insert(file);
         }
         let holds = |value: Value| match value {

@@ -19,7 +19,8 @@ pub struct Recipe {
     pub from: &'static [&'static str],
     /// The libraries whose uses are looked at: what is moved, and what earlier moves left.
     pub libraries: &'static [&'static str],
-    /// Libraries that no rule moves to the target: their uses are counted, and stay.
+    /// Libraries that no rule moves to the target: their uses are counted, and stay. Files that name none of them, and have
+    /// nothing to do with the others, are not looked through for their objects.
     pub beside: &'static [&'static str],
     /// Words without which a file, and all files in contact with it, can hold nothing for a rule.
     pub mentions: &'static [&'static str],
@@ -44,15 +45,7 @@ const RECIPES: &[Recipe] = &[
         from: &["asyncio"],
         libraries: &["asyncio", "anyio"],
         beside: GREEN,
-        mentions: &[
-            "asyncio",
-            "anyio",
-            "on_event",
-            "IsolatedAsyncio",
-            "gevent",
-            "eventlet",
-            "greenlet",
-        ],
+        mentions: &["asyncio", "anyio", ".on_event(", "IsolatedAsyncio"],
         testing: &["pytest", "pytest_asyncio", "unittest"],
         left: &[
             "asyncio",

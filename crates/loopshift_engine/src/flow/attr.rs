@@ -2,9 +2,13 @@
 
 use super::external::Made;
 use super::value::{CallId, Value, ValueId};
-use super::{Constraint, FieldOwner, Flow};
+use super::{Constraint, FieldOwner, Flow, Member};
 use crate::externals::ApiKind;
 use crate::ir::{ClassId, ContainerKind, FuncId, Node, Reason, Store, Sym};
+use rustc_hash::FxHashSet;
+
+/// What a base class may use is looked for in so many of its subclasses.
+const SUBCLASSES: usize = 64;
 
 impl Flow<'_> {
     /// `to = base.attr`.
@@ -15,8 +19,11 @@ impl Flow<'_> {
             Value::Instance(class) => self.load_instance(base, class, attr, to, owner),
             Value::Class(class) => self.load_class(base, class, attr, to),
             Value::Object(ty, _) if self.text(ty).starts_with("<builtin>.") => {
-                let ty = self.text(ty)["<builtin>.".len()..].to_owned();
-                self.load_builtin(&ty, base, attr, to);
+                let name = &self.text(ty)["<builtin>.".len()..];
+                if super::names::may_have(name, self.text(attr)) {
+                    let sym = self.member_of(Member::Plain(ty), attr);
+                    self.add(to, Value::ExternalBound(sym, base));
+                }
             }
             Value::Object(ty, _) => self.load_object(base, ty, attr, to),
             Value::Super(class, receiver) => self.load_super(class, receiver, attr, to, owner),
@@ -30,8 +37,7 @@ impl Flow<'_> {
                     return;
                 }
                 if let Some(ty) = self.container_types.get(&container).copied() {
-                    let full = format!("{}.{}", self.text(ty), self.text(attr));
-                    let sym = self.sym(&full);
+                    let sym = self.member_of(Member::Plain(ty), attr);
                     self.add(to, Value::ExternalBound(sym, base));
                     return;
                 }
@@ -70,13 +76,11 @@ impl Flow<'_> {
             }
             Value::Generator(_) | Value::Iterator(_) => self.load_generator(base, attr, to),
             Value::Coroutine(_) | Value::Awaitable(_) => {
-                let full = format!("<builtin>.coroutine.{}", self.text(attr));
-                let sym = self.sym(&full);
+                let sym = self.member_of(Member::Builtin("coroutine"), attr);
                 self.add(to, Value::ExternalBound(sym, base));
             }
             Value::ExternalBound(sym, _) => {
-                let full = format!("{}.{}", self.text(sym), self.text(attr));
-                let sym = self.sym(&full);
+                let sym = self.member_of(Member::Plain(sym), attr);
                 self.add(to, Value::ExternalBound(sym, base));
             }
             Value::Unknown(_) => self.unknown(to, Reason::Attribute),
@@ -85,12 +89,11 @@ impl Flow<'_> {
     }
 
     /// A method of a builtin type; nothing where the type has none of that name.
-    fn load_builtin(&mut self, ty: &str, base: ValueId, attr: Sym, to: Node) {
+    fn load_builtin(&mut self, ty: &'static str, base: ValueId, attr: Sym, to: Node) {
         if !super::names::may_have(ty, self.text(attr)) {
             return;
         }
-        let full = format!("<builtin>.{ty}.{}", self.text(attr));
-        let sym = self.sym(&full);
+        let sym = self.member_of(Member::Builtin(ty), attr);
         self.add(to, Value::ExternalBound(sym, base));
     }
 
@@ -101,13 +104,12 @@ impl Flow<'_> {
             }
             _ => "generator",
         };
-        let full = format!("<builtin>.{kind}.{}", self.text(attr));
-        let sym = self.sym(&full);
+        let sym = self.member_of(Member::Builtin(kind), attr);
         self.add(to, Value::ExternalBound(sym, base));
     }
 
     fn load_module(&mut self, file: u32, attr: Sym, to: Node) {
-        let mut visited = Vec::new();
+        let mut visited = FxHashSet::default();
         if self.module_member(file, attr, to, &mut visited) {
             return;
         }
@@ -129,25 +131,35 @@ impl Flow<'_> {
     }
 
     /// A variable of a module, a submodule, or what it star-imports.
-    fn module_member(&mut self, file: u32, attr: Sym, to: Node, visited: &mut Vec<u32>) -> bool {
+    fn module_member(
+        &mut self,
+        file: u32,
+        attr: Sym,
+        to: Node,
+        visited: &mut FxHashSet<u32>,
+    ) -> bool {
         let module = &self.linked.modules[file as usize];
         if let Some(node) = module.globals.get(&attr) {
             let node = *node;
             self.edge(node, to);
             return true;
         }
-        let full = format!("{}.{}", module.name, self.text(attr));
-        if let Some(sym) = self.linked.symbols.find(&full)
-            && let Some(file) = self.linked.module(sym)
+        let name = self.linked.symbols.find(&module.name);
+        let has_modules = name.is_some_and(|name| self.linked.namespaces.contains(&name));
+        if has_modules
+            && let Some(sym) = {
+                let full = format!("{}.{}", module.name, self.text(attr));
+                self.linked.symbols.find(&full)
+            }
         {
-            self.add(to, Value::Module(file.0));
-            return true;
-        }
-        if let Some(sym) = self.linked.symbols.find(&full)
-            && self.linked.namespaces.contains(&sym)
-        {
-            self.add(to, Value::External(sym));
-            return true;
+            if let Some(file) = self.linked.module(sym) {
+                self.add(to, Value::Module(file.0));
+                return true;
+            }
+            if self.linked.namespaces.contains(&sym) {
+                self.add(to, Value::External(sym));
+                return true;
+            }
         }
         self.star_lookup(file, attr, to, visited)
     }
@@ -158,12 +170,11 @@ impl Flow<'_> {
         file: u32,
         name: Sym,
         to: Node,
-        visited: &mut Vec<u32>,
+        visited: &mut FxHashSet<u32>,
     ) -> bool {
-        if visited.contains(&file) {
+        if self.linked.modules[file as usize].stars.is_empty() || !visited.insert(file) {
             return false;
         }
-        visited.push(file);
         let stars = self.linked.modules[file as usize].stars.clone();
         let mut found = false;
         for star in stars {
@@ -196,9 +207,11 @@ impl Flow<'_> {
     }
 
     fn load_external(&mut self, sym: Sym, attr: Sym, to: Node) {
-        let full = format!("{}.{}", self.text(sym), self.text(attr));
         if self.linked.namespaces.contains(&sym)
-            && let Some(known) = self.linked.symbols.find(&full)
+            && let Some(known) = {
+                let full = format!("{}.{}", self.text(sym), self.text(attr));
+                self.linked.symbols.find(&full)
+            }
         {
             if let Some(file) = self.linked.module(known) {
                 self.add(to, Value::Module(file.0));
@@ -213,7 +226,7 @@ impl Flow<'_> {
             let field = self.field(FieldOwner::External(sym), attr);
             self.edge(field, to);
         }
-        let full = self.canonical(&full);
+        let full = self.member_of(Member::Canonical(sym), attr);
         if let Some(api) = self.api(full)
             && matches!(api.kind, ApiKind::Property | ApiKind::Constant)
             && let Some(returns) = &api.returns
@@ -252,6 +265,10 @@ impl Flow<'_> {
 
     /// The canonical name of a member of an external class, from the base that has it.
     pub(super) fn member(&mut self, ty: Sym, attr: Sym) -> Sym {
+        self.member_of(Member::Class(ty), attr)
+    }
+
+    pub(super) fn inherited(&mut self, ty: Sym, attr: Sym) -> Sym {
         let attr = self.text(attr).to_owned();
         let mut queue = vec![self.text(ty).to_owned()];
         let mut index = 0;
@@ -379,9 +396,10 @@ impl Flow<'_> {
     fn load_missing(&mut self, base: ValueId, class: ClassId, attr: Sym, to: Node, owner: FuncId) {
         // A base class may use what its subclasses define.
         let mut found = false;
-        let mut queue = self.subclasses(class).to_vec();
+        let near = |list: &[ClassId]| list[..list.len().min(SUBCLASSES)].to_vec();
+        let mut queue = near(self.subclasses(class));
         let mut index = 0;
-        while index < queue.len() && index < 64 {
+        while index < queue.len() && index < SUBCLASSES {
             let sub = queue[index];
             index += 1;
             if let Some(node) = self.attrs.get(&(sub, attr)).copied() {
@@ -394,7 +412,7 @@ impl Flow<'_> {
                 self.edge(field, to);
                 found = true;
             }
-            queue.extend(self.subclasses(sub).to_vec());
+            queue.extend(near(self.subclasses(sub)));
         }
         if found {
             return;

@@ -3,10 +3,11 @@
 use super::value::{CallId, Value, ValueId};
 use super::{Constraint, FieldOwner, Flow, Target};
 use crate::ir::{
-    Arg, ArgKind, Call, CallForm, ClassId, ContainerId, FuncId, Key, Node, ParamKind, ProtocolKind,
-    Reason, Subscript,
+    Arg, ArgKind, Call, CallForm, ClassId, ContainerId, FuncId, Key, Node, Param, ParamKind,
+    ProtocolKind, Reason, Subscript,
 };
 use loopshift_python::TextRange;
+use smallvec::{SmallVec, smallvec};
 
 /// No receiver.
 const NO_RECEIVER: ValueId = ValueId(u32::MAX);
@@ -168,12 +169,15 @@ impl Flow<'_> {
             return;
         }
         self.called[func.0 as usize] = true;
-        let args = self.linked.calls[index as usize].args.clone();
-        let bound = self.bind_arguments(func, &args, receiver);
+        // Nothing looks at them meanwhile: what follows from the arguments waits.
+        let args = std::mem::take(&mut self.linked.calls[index as usize].args);
+        let params = std::mem::take(&mut self.linked.functions[func.0 as usize].params);
+        let bound = self.bind_arguments(&params, &args, receiver);
+        self.linked.calls[index as usize].args = args;
+        self.linked.functions[func.0 as usize].params = params;
         self.give_result(func, result);
-        let passes = self.linked.functions[func.0 as usize].passes.clone();
-        for pass in passes {
-            let pass = usize::from(pass);
+        for place in 0..self.linked.functions[func.0 as usize].passes.len() {
+            let pass = usize::from(self.linked.functions[func.0 as usize].passes[place]);
             if pass == 0 && receiver != NO_RECEIVER {
                 self.add_id(result, receiver);
                 continue;
@@ -191,29 +195,13 @@ impl Flow<'_> {
     /// Gives the arguments to the parameters. Returns, by parameter, the node of the one argument it got.
     fn bind_arguments(
         &mut self,
-        func: FuncId,
+        slots: &[Param],
         args: &[Arg],
         receiver: ValueId,
-    ) -> Vec<Option<Node>> {
-        struct Slot {
-            node: Node,
-            default: Node,
-            kind: ParamKind,
-            name: crate::ir::Sym,
-        }
-        let slots: Vec<Slot> = self.linked.functions[func.0 as usize]
-            .params
-            .iter()
-            .map(|param| Slot {
-                node: param.node,
-                default: param.default,
-                kind: param.kind,
-                name: param.name,
-            })
-            .collect();
-        let mut bound: Vec<Option<Node>> = vec![None; slots.len()];
-        let mut filled = vec![false; slots.len()];
-        let positional: Vec<usize> = slots
+    ) -> SmallVec<[Option<Node>; 8]> {
+        let mut bound: SmallVec<[Option<Node>; 8]> = smallvec![None; slots.len()];
+        let mut filled: SmallVec<[bool; 8]> = smallvec![false; slots.len()];
+        let positional: SmallVec<[usize; 8]> = slots
             .iter()
             .enumerate()
             .filter(|(_, slot)| {

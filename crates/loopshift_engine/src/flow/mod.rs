@@ -17,6 +17,7 @@ mod names;
 mod narrow;
 mod operator;
 mod protocol;
+mod sets;
 mod solve;
 pub mod value;
 
@@ -25,16 +26,13 @@ pub use names::is_builtin;
 pub use solve::{Hidden, Target, solve};
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::SmallVec;
 
 use crate::externals::{Api, Externals};
 use crate::ir::{ClassId, Container, ContainerId, ContainerKind, FuncId, Key, Node, Reason, Sym};
 use crate::link::Linked;
 use constraints::{Dynamic, Static};
+use sets::Sets;
 use value::{CallId, Value, ValueId, Values};
-
-/// The values of a node.
-pub type Set = SmallVec<[ValueId; 4]>;
 
 /// More values than this at one node are no longer told apart.
 const SET_LIMIT: usize = 48;
@@ -79,6 +77,19 @@ pub(crate) enum Constraint {
     ClassBind(ValueId, Node),
 }
 
+/// Whose member a name is, as far as its full name depends on that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Member {
+    /// Whatever stands behind the name.
+    Plain(Sym),
+    /// An external symbol, by its canonical name.
+    Canonical(Sym),
+    /// An external class, or the base of it that has the member.
+    Class(Sym),
+    /// A type of Python's own.
+    Builtin(&'static str),
+}
+
 /// What an attribute belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FieldOwner {
@@ -95,7 +106,7 @@ pub struct Flow<'a> {
     pub externals: &'a dyn Externals,
     /// All values.
     pub values: Values,
-    sets: Vec<Set>,
+    sets: Sets,
     constraints: Static,
     dynamic: Dynamic,
     work: Vec<(Node, ValueId)>,
@@ -108,6 +119,8 @@ pub struct Flow<'a> {
     connected: FxHashSet<(u32, FuncId, ValueId)>,
     called: Vec<bool>,
     apis: FxHashMap<Sym, Option<&'a Api>>,
+    /// The names of members, by those of their owners and their own.
+    members: FxHashMap<(Member, Sym), Sym>,
     partials: FxHashSet<(u32, CallId)>,
     /// How often a written call has called each object in the course of calling others.
     nested: FxHashMap<(CallId, ValueId), u8>,
@@ -149,7 +162,7 @@ pub struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// The values of a node; none for [`Node::NONE`].
     pub fn set(&self, node: Node) -> &[ValueId] {
-        self.sets.get(node.0 as usize).map_or(&[], |set| set)
+        self.sets.get(node)
     }
 
     /// The values of a node, resolved.
@@ -169,7 +182,7 @@ impl<'a> Flow<'a> {
     pub(crate) fn new_node(&mut self) -> Node {
         let node = Node(self.linked.nodes);
         self.linked.nodes += 1;
-        self.sets.push(Set::new());
+        self.sets.add_node();
         node
     }
 
@@ -183,7 +196,7 @@ impl<'a> Flow<'a> {
         if !node.is_some() {
             return;
         }
-        let set = &mut self.sets[node.0 as usize];
+        let set = self.sets.get(node);
         if set.contains(&id) {
             return;
         }
@@ -191,7 +204,7 @@ impl<'a> Flow<'a> {
             self.crowd(node, id);
             return;
         }
-        set.push(id);
+        self.sets.push(node, id);
         self.work.push((node, id));
     }
 
@@ -199,9 +212,8 @@ impl<'a> Flow<'a> {
     fn crowd(&mut self, node: Node, left_out: ValueId) {
         self.left_out.insert(left_out);
         let dynamic = self.values.id(Value::Unknown(Reason::Dynamic));
-        let set = &mut self.sets[node.0 as usize];
-        if !set.contains(&dynamic) {
-            set.push(dynamic);
+        if !self.sets.get(node).contains(&dynamic) {
+            self.sets.push(node, dynamic);
             self.work.push((node, dynamic));
         }
     }
@@ -214,8 +226,8 @@ impl<'a> Flow<'a> {
         if !self.dynamic.insert(node, constraint) {
             return;
         }
-        let set = self.sets[node.0 as usize].clone();
-        for id in set {
+        for place in 0..self.set(node).len() {
+            let id = self.set(node)[place];
             match constraint {
                 Constraint::Copy(to) => self.add_id(to, id),
                 // Not at once: what it adds may add more, deeper than any stack.
@@ -290,6 +302,30 @@ impl<'a> Flow<'a> {
     pub(crate) fn canonical(&mut self, name: &str) -> Sym {
         let canonical = self.externals.canonical(name);
         self.linked.symbols.sym(&canonical)
+    }
+
+    /// The full name of a member.
+    pub(crate) fn member_of(&mut self, owner: Member, attr: Sym) -> Sym {
+        if let Some(sym) = self.members.get(&(owner, attr)) {
+            return *sym;
+        }
+        let sym = match owner {
+            Member::Plain(owner) => {
+                let full = format!("{}.{}", self.text(owner), self.text(attr));
+                self.sym(&full)
+            }
+            Member::Canonical(owner) => {
+                let full = format!("{}.{}", self.text(owner), self.text(attr));
+                self.canonical(&full)
+            }
+            Member::Class(owner) => self.inherited(owner, attr),
+            Member::Builtin(ty) => {
+                let full = format!("<builtin>.{ty}.{}", self.text(attr));
+                self.sym(&full)
+            }
+        };
+        self.members.insert((owner, attr), sym);
+        sym
     }
 
     /// Whether some call in the program reaches the function.

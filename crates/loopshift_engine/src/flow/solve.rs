@@ -3,8 +3,9 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::constraints::{Dynamic, Static};
+use super::sets::Sets;
 use super::value::{CallId, Value, ValueId, Values};
-use super::{Constraint, Flow, Set};
+use super::{Constraint, Flow};
 use crate::externals::Externals;
 use crate::ir::{
     Annotation, ClassId, Constant, FuncId, FunctionKind, Key, Node, ParamKind, Reason, Sym,
@@ -34,7 +35,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         linked,
         externals,
         values: Values::default(),
-        sets: vec![Set::new(); nodes as usize],
+        sets: Sets::new(nodes),
         constraints,
         dynamic: Dynamic::default(),
         work: Vec::new(),
@@ -46,6 +47,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         connected: FxHashSet::default(),
         called: vec![false; functions],
         apis: FxHashMap::default(),
+        members: FxHashMap::default(),
         partials: FxHashSet::default(),
         nested: FxHashMap::default(),
         items: FxHashMap::default(),
@@ -260,7 +262,7 @@ impl Flow<'_> {
         }
         for index in 0..self.linked.free.len() {
             let (file, name, node) = self.linked.free[index];
-            let mut visited = Vec::new();
+            let mut visited = FxHashSet::default();
             if self.star_lookup(file.0, name, node, &mut visited) {
                 continue;
             }

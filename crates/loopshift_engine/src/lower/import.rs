@@ -40,7 +40,8 @@ impl<'a> Lowerer<'a> {
     }
 
     pub(super) fn import_from(&mut self, import: &'a ast::StmtImportFrom) {
-        let module = self.absolute(
+        let module = super::absolute(
+            self.name,
             import.module.as_ref().map(ast::Identifier::as_str),
             import.level,
         );

@@ -45,7 +45,7 @@ pub fn lower(module: &ModModule, source: &str, name: ModuleName<'_>) -> ModuleIr
         scopes: Vec::new(),
         free: FxHashMap::default(),
         builtin_types: FxHashMap::default(),
-        has_walrus: memchr_contains(source, ":="),
+        has_walrus: memchr::memmem::find(source.as_bytes(), b":=").is_some(),
         shared: FxHashSet::default(),
         items: FxHashMap::default(),
         depth: 0,
@@ -56,10 +56,6 @@ pub fn lower(module: &ModModule, source: &str, name: ModuleName<'_>) -> ModuleIr
         .sort_by_key(|(range, _)| (range.start(), range.end()));
     ir.shrink();
     ir
-}
-
-fn memchr_contains(haystack: &str, needle: &str) -> bool {
-    haystack.contains(needle)
 }
 
 /// The values of an expression while it is lowered.
@@ -320,18 +316,6 @@ impl<'a> Lowerer<'a> {
         result
     }
 
-    /// The absolute name of the module that an import names.
-    fn absolute(&self, module: Option<&str>, level: u32) -> String {
-        if level == 0 {
-            return module.unwrap_or_default().to_owned();
-        }
-        let mut parts: Vec<&str> = self.name.name.split('.').collect();
-        let drop = level as usize - usize::from(self.name.is_package);
-        parts.truncate(parts.len().saturating_sub(drop));
-        parts.extend(module.into_iter().flat_map(|module| module.split('.')));
-        parts.join(".")
-    }
-
     fn positional(node: Node) -> Arg {
         Arg {
             kind: ArgKind::Positional,
@@ -353,6 +337,18 @@ impl<'a> Lowerer<'a> {
             format!("{prefix}.{name}")
         }
     }
+}
+
+/// The absolute name of the module that an import in the module names.
+pub(crate) fn absolute(name: ModuleName<'_>, module: Option<&str>, level: u32) -> String {
+    if level == 0 {
+        return module.unwrap_or_default().to_owned();
+    }
+    let mut parts: Vec<&str> = name.name.split('.').collect();
+    let drop = level as usize - usize::from(name.is_package);
+    parts.truncate(parts.len().saturating_sub(drop));
+    parts.extend(module.into_iter().flat_map(|module| module.split('.')));
+    parts.join(".")
 }
 
 /// `_Class__name`, for a private name in a class.

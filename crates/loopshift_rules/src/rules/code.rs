@@ -141,28 +141,18 @@ impl Reach {
 /// The functions of ours that the calls within a range may reach. Of what `with` and `for` call by themselves only the
 /// function is known in which they stand: where the range has such statements, all of that function's count.
 pub(crate) fn called_within(cx: &Context<'_>, place: Place) -> BTreeSet<FuncId> {
-    let written = cx
-        .program
-        .calls()
-        .filter(|(file, call)| *file == place.file && place.range.contains_range(call.range))
-        .map(|(_, call)| call);
+    let written = cx.program.calls_within(place);
     let protocols = cx.view(place.file).is_none_or(|view| {
-        view.tree.nodes().any(|node| {
-            let calls = match node {
-                AnyNodeRef::StmtWith(it) => it.range() != place.range || it.items.len() > 1,
-                AnyNodeRef::StmtFor(_) => true,
-                _ => false,
-            };
-            calls && place.range.contains_range(node.range())
+        view.tree.nodes_within(place.range).any(|node| match node {
+            AnyNodeRef::StmtWith(it) => it.range() != place.range || it.items.len() > 1,
+            AnyNodeRef::StmtFor(_) => true,
+            _ => false,
         })
     });
     let owner = cx.program.function_at(place);
-    let hidden = cx
-        .program
-        .hidden_calls()
-        .filter(|call| protocols && call.owner == owner);
+    let hidden = protocols.then(|| cx.program.hidden_calls_of(owner));
     written
-        .chain(hidden)
+        .chain(hidden.into_iter().flatten())
         .flat_map(|call| cx.program.callees(call))
         .filter_map(|target| match target {
             Target::Func(func) => Some(func),
