@@ -65,14 +65,16 @@ impl Outline {
                 }
                 Clause::Prose => Some(()),
             };
-            if matches!(
+            let starts = matches!(
                 bytes[..start].last(),
                 None | Some(b'\n' | b'\r' | b';' | b':')
-            ) {
+            );
+            let line = before.rfind(['\n', '\r']);
+            if starts || line.is_some() {
                 found(before)?;
             }
             // A comment does not go on after a backslash.
-            if let Some(line) = before.rfind(['\n', '\r']) {
+            if let Some(line) = line {
                 found(&before[line + 1..])?;
             }
         }
