@@ -102,11 +102,9 @@ impl Needs {
                 continue;
             }
             let library = cx.callers.is_handed_over(func)
-                || cx
-                    .callers
-                    .of(func)
-                    .iter()
-                    .any(|site| is_of_library(cx, func, site) && !self.starts.contains(&site.place));
+                || cx.callers.of(func).iter().any(|site| {
+                    is_of_library(cx, func, site) && !self.starts.contains(&site.place)
+                });
             if library {
                 let name = cx.program.qualified_name(func);
                 return Err(format!(
