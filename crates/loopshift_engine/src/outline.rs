@@ -296,10 +296,7 @@ mod tests {
         let rough = Outline::of_text(text, NAME).unwrap();
         assert_eq!(rough.imports, ["f"]);
         let long = "import, ".repeat(100_000);
-        assert_eq!(
-            Outline::of_text(&long, NAME).unwrap().imports.len(),
-            100_000
-        );
+        assert!(Outline::of_text(&long, NAME).unwrap().imports.is_empty());
         assert_eq!(Outline::of_text(&"import ".repeat(100_000), NAME), None);
     }
 
