@@ -73,9 +73,6 @@ fn moved<'c>(
                 .to_owned(),
         );
     }
-    if api.forms(Target::Asyncio).is_empty() && api.kind != Kind::Function {
-        return Err("what a thread runs can't be called apart from it".to_owned());
-    }
     if !api.forms(Target::Asyncio).is_empty() {
         let mut change = rows::replace(cx, use_, api, view, RULE)?;
         let expr = (view.call_of(use_.place.range)).and_then(|it| view.tree.expr_at(it.range()));

@@ -1,45 +1,132 @@
 //! The patching of the standard library goes: what it made cooperative is moved by other rules.
 
 use loopshift_engine::change::Change;
+use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::Edit;
 
-use crate::context::Context;
+use crate::context::{Context, View};
+use crate::recipe::{is_green, root};
 
 const RULE: &str = "green-patch";
 
-fn is_true(expr: &Expr) -> bool {
-    matches!(expr, Expr::BooleanLiteral(it) if it.value)
-}
+/// What each keyword of a patching function stands for: the modules whose calls it makes cooperative.
+///
+/// Sources: `gevent.monkey.patch_all`, `eventlet.patcher.monkey_patch`.
+const PATCHED: &[(&str, &[&str])] = &[
+    ("os", &["os"]),
+    ("select", &["select", "selectors"]),
+    ("socket", &["socket"]),
+    ("dns", &["socket"]),
+    ("ssl", &["ssl"]),
+    ("thread", &["threading", "_thread", "queue", "concurrent"]),
+    ("queue", &["queue"]),
+    ("time", &["time"]),
+    ("subprocess", &["subprocess"]),
+    ("psycopg", &["psycopg2"]),
+    ("MySQLdb", &["MySQLdb"]),
+];
+
+/// Keywords that say nothing about which calls wait.
+const OTHERS: &[&str] = &[
+    "aggressive",
+    "builtins",
+    "contextvars",
+    "Event",
+    "signal",
+    "sys",
+];
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for (use_, _, view) in cx.uses_for(RULE) {
-        let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
-        let all = view.call_of(use_.place.range).is_some_and(|call| {
-            let keywords = call.arguments.keywords.iter();
-            call.arguments.args.is_empty() && keywords.map(|it| &it.value).all(is_true)
-        });
-        if !all {
-            changes.push(decline(
-                "it leaves parts of the standard library as they are",
-            ));
-            continue;
-        }
-        let statement =
-            view.call_of(use_.place.range)
-                .and_then(|call| match view.tree.parent(call) {
-                    Some(AnyNodeRef::StmtExpr(stmt)) => Some(stmt),
-                    _ => None,
-                });
-        let Some(statement) = statement.filter(|_| use_.only) else {
-            changes.push(decline("it is no statement of its own"));
-            continue;
-        };
-        let mut change = Change::new(RULE, use_.place, &*use_.api, format!("`{}` goes", use_.api));
-        change.edit(Edit::DeleteStatement {
-            range: statement.range(),
-        });
-        changes.push(change);
+        let change = taken_out(cx, use_, view);
+        changes.push(
+            change.unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
     }
+}
+
+fn taken_out(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String> {
+    let no_statement = "it is no statement of its own";
+    let call = view.call_of(use_.place.range).ok_or(no_statement)?;
+    let left = left_out(use_, call).ok_or("it is not known which modules it patches")?;
+    if let Some(reason) = waits_plainly(cx, &left) {
+        return Err(reason);
+    }
+    let statement = match view.tree.parent(call) {
+        Some(AnyNodeRef::StmtExpr(stmt)) if use_.only => stmt,
+        _ => return Err(no_statement.to_owned()),
+    };
+    let mut change = Change::new(RULE, use_.place, &*use_.api, format!("`{}` goes", use_.api));
+    change.edit(Edit::DeleteStatement {
+        range: statement.range(),
+    });
+    Ok(change)
+}
+
+/// The modules that the call leaves as they are. None where that can't be told.
+fn left_out(use_: &Use, call: &ExprCall) -> Option<Vec<&'static str>> {
+    if !call.arguments.args.is_empty() {
+        return None;
+    }
+    let mut given = Vec::new();
+    for keyword in &call.arguments.keywords {
+        let Expr::BooleanLiteral(value) = &keyword.value else {
+            return None;
+        };
+        given.push((keyword.arg.as_ref()?.as_str(), value.value));
+    }
+    let all = given.iter().find(|(name, _)| *name == "all");
+    let known = |name: &str| name == "all" || OTHERS.contains(&name) || modules(name).is_some();
+    if !given.iter().all(|(name, _)| known(name)) {
+        return None;
+    }
+    // Of eventlet's, one that is named leaves the others out.
+    let others = match all {
+        Some((_, all)) => *all,
+        None => root(&use_.api) != "eventlet" || !given.iter().any(|(_, on)| *on),
+    };
+    let is_on = |name: &str| {
+        given
+            .iter()
+            .find(|it| it.0 == name)
+            .map_or(others, |it| it.1)
+    };
+    let off = PATCHED.iter().filter(|(name, _)| !is_on(name));
+    Some(off.flat_map(|(_, modules)| *modules).copied().collect())
+}
+
+fn modules(keyword: &str) -> Option<&'static [&'static str]> {
+    let row = PATCHED.iter().find(|(name, _)| *name == keyword);
+    row.map(|(_, modules)| *modules)
+}
+
+/// Why calls of the program may block all green threads, where these modules are left as they are.
+fn waits_plainly(cx: &Context<'_>, left: &[&str]) -> Option<String> {
+    let is_named = |module: &&&str| PATCHED.iter().any(|(_, names)| names.contains(module));
+    // What stands for a module of threads goes by the library's own name.
+    let threads = modules("thread").unwrap_or_default();
+    let threads = threads.iter().filter(|it| left.contains(it));
+    if let Some(module) = threads.into_iter().find(|module| cx.mentions(module)) {
+        return Some(format!(
+            "it leaves `{module}` as it is, which the program uses"
+        ));
+    }
+    // Everything else waits by sockets.
+    let by_sockets = left
+        .iter()
+        .any(|it| matches!(*it, "socket" | "select" | "ssl"));
+    let use_ = cx.uses.iter().find(|use_| {
+        let of = root(&use_.api);
+        let waits = (cx.catalog.get(&use_.api)).is_some_and(|api| !api.cooperative.is_empty());
+        let is_left = left.contains(&of) || (by_sockets && !is_named(&&of));
+        waits && is_left && !is_green(&use_.api)
+    })?;
+    let line = cx.program.line(use_.place);
+    let path = &cx.program.file(use_.place.file).path;
+    Some(format!(
+        "it leaves parts of the standard library as they are, and `{}` at {path}:{line} is one that may be",
+        use_.api
+    ))
 }
