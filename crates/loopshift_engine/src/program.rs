@@ -1,5 +1,6 @@
 //! The program as a whole: from texts to an analysis that rules can ask.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use loopshift_python::ast::statement_visitor::{StatementVisitor, walk_stmt};
@@ -14,7 +15,7 @@ use crate::change::{FileId, Place};
 use crate::externals::Externals;
 use crate::flow::library::passes_on;
 use crate::flow::value::Value;
-use crate::flow::{Flow, Target, solve};
+use crate::flow::{Flow, MroEntry, Target, solve};
 use crate::graph;
 use crate::ir::{Call, ClassId, FuncId, Function, FunctionKind, ModuleIr, Node};
 use crate::link::{Unlinked, link};
@@ -498,6 +499,49 @@ pub struct CallSite {
     pub only: bool,
 }
 
+/// What code that we cannot see gets as a whole, and may find functions in.
+#[derive(Default)]
+struct Handed {
+    /// Classes: themselves, or objects of them.
+    classes: BTreeSet<ClassId>,
+    /// Files whose names somebody asks for: `globals()`.
+    files: BTreeSet<FileId>,
+}
+
+impl Handed {
+    /// The functions that may be found there: methods with a public name, of bases too, and functions of modules.
+    fn functions(&self, program: &Program<'_>) -> BTreeSet<FuncId> {
+        let linked = &program.flow.linked;
+        let classes = linked
+            .class_files
+            .iter()
+            .enumerate()
+            .filter_map(|(index, file)| {
+                let class = ClassId(u32::try_from(index).unwrap_or(u32::MAX));
+                (self.files.contains(file) || self.classes.contains(&class)).then_some(class)
+            });
+        let mut out: BTreeSet<FuncId> = classes
+            .flat_map(|class| &program.flow.mro[class.0 as usize])
+            .filter_map(|entry| match entry {
+                MroEntry::Class(class) => Some(program.methods(*class)),
+                MroEntry::External(_) => None,
+            })
+            .flatten()
+            .collect();
+        for (index, file) in linked.func_files.iter().enumerate() {
+            if self.files.contains(file) && linked.functions[index].class.is_none() {
+                out.insert(FuncId(u32::try_from(index).unwrap_or(u32::MAX)));
+            }
+        }
+        out.retain(|func| {
+            let function = program.function(*func);
+            let name = function.qualname.rsplit('.').next().unwrap_or_default();
+            function.kind == FunctionKind::Def && !name.starts_with('_')
+        });
+        out
+    }
+}
+
 impl Callers {
     fn new(program: &Program<'_>) -> Self {
         let flow = &program.flow;
@@ -505,6 +549,7 @@ impl Callers {
         let mut by_function: Vec<Vec<CallSite>> = vec![Vec::new(); count];
         let mut unseen = vec![false; count];
         let mut language: Vec<Vec<FuncId>> = vec![Vec::new(); count];
+        let mut handed = Handed::default();
         for (index, call) in flow.linked.calls.iter().enumerate() {
             let targets = program.callees(call);
             let index = crate::flow::value::CallId(u32::try_from(index).unwrap_or(u32::MAX));
@@ -533,6 +578,13 @@ impl Callers {
                     });
                 }
             }
+            let asks_for_names = |target: &Target| match target {
+                Target::External(sym) => flow.text(*sym) == "<builtin>.globals",
+                Target::Func(_) => false,
+            };
+            if targets.iter().any(asks_for_names) {
+                handed.files.insert(*file);
+            }
             // What is handed to code we cannot see may be called by it.
             let opaque = flow.values_of(call.callee).any(|value| match value {
                 Value::Unknown(_) => true,
@@ -549,11 +601,23 @@ impl Callers {
             if opaque {
                 for arg in &call.args {
                     for value in flow.values_of(arg.node) {
-                        if let Value::Func(func) | Value::Bound(func, _) = value {
-                            unseen[func.0 as usize] = true;
+                        match value {
+                            Value::Func(func) | Value::Bound(func, _) => {
+                                unseen[func.0 as usize] = true;
+                            }
+                            Value::Class(class) | Value::Instance(class) => {
+                                handed.classes.insert(class);
+                            }
+                            _ => {}
                         }
                     }
                 }
+            }
+        }
+        for func in handed.functions(program) {
+            // Where calls are seen, these are taken for all there are.
+            if by_function[func.0 as usize].is_empty() && language[func.0 as usize].is_empty() {
+                unseen[func.0 as usize] = true;
             }
         }
         for sites in &mut by_function {
