@@ -9,6 +9,7 @@ name in PROOF_BACKEND, for what the program starts in turn. BACKEND may be `none
 import faulthandler
 import os
 import runpy
+import signal
 import sys
 
 
@@ -37,5 +38,7 @@ if backend == "bare":
         sys.modules[name] = None
 elif backend != "none":
     put_underneath(backend)
+# Who runs the tests in the background may ignore Ctrl-C, and programs inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 faulthandler.dump_traceback_later(300, exit=True)
 runpy.run_path(program, run_name="__main__")
