@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{ArgKind, FuncId};
 use loopshift_python::Ranged;
-use loopshift_python::ast::Expr;
+use loopshift_python::ast::{AnyNodeRef, Expr};
 
 use super::super::green::{awaiting, is_coloured};
 use super::Operation;
@@ -90,6 +90,9 @@ pub(super) fn operations(
                 operation.reason = Some(
                     "a property that waits is read, or something else of this name".to_owned(),
                 );
+            } else if ends_lambda(view, expr) {
+                operation.reason =
+                    Some("it is a property that waits, at the end of a lambda".to_owned());
             } else {
                 let (before, after) = awaiting(view, expr);
                 let after = format!("(){after}");
@@ -99,6 +102,12 @@ pub(super) fn operations(
             out.push(operation);
         }
     }
+}
+
+/// Whether a lambda ends where the expression does: what is written behind it would come behind the function, too.
+fn ends_lambda(view: &View<'_>, expr: &Expr) -> bool {
+    let around = |node| matches!(node, AnyNodeRef::ExprLambda(it) if it.end() == expr.end());
+    view.tree.around(expr.range()).any(around)
 }
 
 /// The getters that wait behind an attribute, and whether it may be something else.
