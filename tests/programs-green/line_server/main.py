@@ -4,6 +4,8 @@ import gevent
 from gevent import socket
 from gevent.server import StreamServer
 
+seen = []
+
 
 def answer(sock, line):
     if line == b"bad\n":
@@ -12,12 +14,12 @@ def answer(sock, line):
 
 
 def handle(sock, address):
-    print("connected from", address[0])
+    seen.append("connected from " + address[0])
     for line in sock.makefile("rb"):
         answer(sock, line)
         if line == b"bye\n":
             break
-    print("left")
+    seen.append("left")
 
 
 def client(port, lines):
@@ -27,6 +29,7 @@ def client(port, lines):
     for line in lines:
         sock.sendall(line)
         got.append(reader.readline())
+    got.append(reader.read())
     sock.close()
     return got
 
@@ -38,6 +41,7 @@ def main():
     gevent.joinall(jobs)
     for job in jobs:
         print(job.value)
+    print(sorted(seen))
     server.stop()
     print(server.started, server.closed)
 

@@ -64,16 +64,19 @@ def main():
     print([tasks.get()[1] for _ in range(3)])
     sem = Semaphore(2)
     running = []
+    together = []
 
     def job(n):
         with sem:
             running.append(n)
-            print("start", n, len(running))
+            together.append(len(running))
+            print("start", n)
             eventlet.sleep(0.005)
             running.remove(n)
 
     for t in [eventlet.spawn(job, n) for n in range(4)]:
         t.wait()
+    print("at most", max(together))
     print(eventlet.with_timeout(0.01, eventlet.sleep, 1, timeout_value="late"))
 
 
