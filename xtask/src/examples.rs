@@ -4,7 +4,6 @@
 //! client prints must be the same.
 
 use std::fmt::Write;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Deserialize;
 
-use crate::process::{self, Output};
+use crate::process;
 use crate::tool::{self, Migration, Report};
 use crate::{Result, python, root};
 
@@ -209,21 +208,14 @@ fn tried(python: &Path, mode: &str, file: &Path, trial: &Trial) -> Result<String
     let Some(client) = &trial.client else {
         return process::run(&mut command, LIMIT).map(|output| output.stdout);
     };
-    let mut server = command
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| error.to_string())?;
+        .stderr(Stdio::null());
     let mut talk = Command::new(python);
     talk.current_dir(file.parent().unwrap_or(file));
     talk.arg("-c").arg(format!("{HEAD}{client}"));
-    let output: Result<Output> = process::run(&mut talk, LIMIT);
-    let group = format!("-{}", server.id());
-    let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-    let _ = server.wait();
-    let output = output?;
+    let output = process::beside(&mut command, || process::run(&mut talk, LIMIT))?;
     Ok(format!("{}exit code {:?}\n", output.stdout, output.code))
 }
 

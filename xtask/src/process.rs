@@ -67,13 +67,7 @@ fn wait(child: &mut Child, limit: Duration) -> Result<(Option<i32>, bool)> {
             return Ok((status.code(), false));
         }
         if started.elapsed() > limit {
-            // The group has its leader's number: everything that the program started goes too.
-            let group = format!("-{}", child.id());
-            Command::new("kill")
-                .args(["-KILL", "--", &group])
-                .status()
-                .map_err(|error| error.to_string())?;
-            child.wait().map_err(|error| error.to_string())?;
+            end(child)?;
             return Ok((None, true));
         }
         thread::sleep(pause);
@@ -87,6 +81,28 @@ fn text(file: &mut File) -> Result<String> {
         .and_then(|()| file.read_to_end(&mut bytes))
         .map_err(|error| error.to_string())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Runs a program for as long as `job` takes, then ends it with all that it started.
+pub(crate) fn beside<R>(command: &mut Command, job: impl FnOnce() -> Result<R>) -> Result<R> {
+    let mut child = command
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    let result = job();
+    end(&mut child)?;
+    result
+}
+
+/// Kills a program that leads its group: everything that it started goes too.
+fn end(child: &mut Child) -> Result<()> {
+    let group = format!("-{}", child.id());
+    Command::new("kill")
+        .args(["-KILL", "--", &group])
+        .status()
+        .map_err(|error| error.to_string())?;
+    child.wait().map_err(|error| error.to_string())?;
+    Ok(())
 }
 
 /// Runs a program that has to succeed, its output on ours.

@@ -1,16 +1,22 @@
 //! `cargo xtask semantics DIR`: every proof of a directory migrated, run before and after, and compared.
 //!
+//! A program of asyncio is moved to AnyIO; one of gevent or eventlet to asyncio, and what comes out is run where neither
+//! can be imported.
+//!
 //! | file | is |
 //! | --- | --- |
 //! | `NAME_before.py` | a program, and the input |
-//! | `NAME_after.py` | shows that there is a form: the program should migrate |
-//! | `NAME_after40.py` | the form for the oldest AnyIO |
-//! | `NAME_differs.py` | a wrong form, which must not come out |
+//! | `NAME_after.py`, `NAME_after_WORD.py` | shows that there is a form: the program should migrate |
+//! | `NAME_after40.py`, `NAME_after39.py` | the form for the oldest AnyIO, or for an older Python |
+//! | `NAME_differs.py`, `NAME_naive.py` | a wrong form, which must not come out |
+//! | `NAME_client.py` | the program is a server, and this talks to it: what it prints is compared |
 //!
-//! Header comments of the forms are kept: `# needs: 4.14`, `# backends: asyncio`, `# python: 3.12`.
+//! Header comments of the forms of AnyIO are kept: `# needs: 4.14`, `# backends: asyncio`, `# python: 3.12`.
 
 mod proof;
+mod run;
 mod table;
+mod way;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +29,7 @@ use proof::{Proof, Setting};
 /// Which proofs, and with what.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The directory of the proofs
+    /// The directory of the proofs, or the one that holds it as `proofs`
     directory: PathBuf,
     /// Only the proofs whose name contains this
     #[arg(long, short, default_value = "")]
@@ -53,11 +59,17 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         loopshift: tool::given_or_built(options.program.as_deref(), false)?,
         anyio: options.anyio.clone().unwrap_or_else(|| "4.16".to_owned()),
     };
-    let proofs = find(&options.directory, &options.only)?;
+    let inner = options.directory.join("proofs");
+    let directory = if inner.is_dir() {
+        &inner
+    } else {
+        &options.directory
+    };
+    let proofs = find(directory, &options.only)?;
     if proofs.is_empty() {
         return Err(format!(
             "there is no NAME_before.py in {}",
-            options.directory.display()
+            directory.display()
         ));
     }
     eprintln!("Migrating and running {} programs", proofs.len());

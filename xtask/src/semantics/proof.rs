@@ -3,13 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use crate::process::{self, Output};
+use super::run::{LIMIT, execute};
+use super::way::{Forms, Way};
+use crate::process::Output;
 use crate::tool::{self, Migration};
 use crate::{Result, root};
-
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// What all proofs of a run share.
 pub(super) struct Setting {
@@ -25,11 +24,13 @@ pub(super) struct Setting {
 pub(super) struct Proof {
     /// What its files begin with.
     pub name: String,
+    /// Where it is moved to.
+    pub way: Way,
     directory: PathBuf,
     before: String,
-    /// The header lines of the form for each floor, where there is one.
-    after: Option<String>,
-    after40: Option<String>,
+    forms: Forms,
+    /// The program that talks to it, where it is a server.
+    client: Option<PathBuf>,
 }
 
 /// What came of a proof with and without `--unsafe`.
@@ -49,7 +50,7 @@ pub(super) struct Outcome {
 pub(super) enum Fate {
     /// It moved, and prints the same.
     Same,
-    /// A part moved, asyncio stays; it prints the same on asyncio.
+    /// A part moved, some of what it is moved away from stays; it prints the same with that.
     Partly,
     /// Nothing moved, and there is a reason.
     Declined,
@@ -63,13 +64,15 @@ impl Proof {
         let before = path("before");
         let before = std::fs::read_to_string(&before)
             .map_err(|error| format!("{}: {error}", before.display()))?;
-        let text = |kind: &str| std::fs::read_to_string(path(kind)).ok();
+        let client = path("client");
+        let way = Way::of(&before);
         Ok(Proof {
             name: name.to_owned(),
+            way,
             directory: directory.to_owned(),
+            forms: way.forms(directory, name)?,
             before,
-            after: text("after"),
-            after40: text("after40"),
+            client: client.exists().then_some(client),
         })
     }
 
@@ -78,10 +81,8 @@ impl Proof {
         let allowed = |text: &&str| {
             header(text, "needs").is_none_or(|needs| version(needs) <= version(anyio))
         };
-        [&self.after, &self.after40]
-            .into_iter()
-            .filter_map(|form| form.as_deref())
-            .find(allowed)
+        let mut forms = self.forms.right.iter().map(String::as_str);
+        forms.find(allowed)
     }
 
     pub(super) fn prove(&self, setting: &Setting) -> Outcome {
@@ -117,11 +118,13 @@ impl Proof {
         outcome
     }
 
-    fn expected(&self, setting: &Setting) -> Result<String> {
+    fn expected(&self, setting: &Setting) -> Result<Output> {
         let directory = self.project(setting, &self.before)?;
         let output = self.execute(setting, directory.path(), "none")?;
-        if output.code == Some(0) && !output.stdout.is_empty() {
-            Ok(output.stdout)
+        // A green thread may end its program with any exit code.
+        let ends = output.code == Some(0) || (self.way == Way::Asyncio && !output.timed_out);
+        if ends && !output.stdout.is_empty() {
+            Ok(output)
         } else {
             Err(output.tail())
         }
@@ -131,12 +134,17 @@ impl Proof {
     fn project(&self, setting: &Setting, text: &str) -> Result<tempfile::TempDir> {
         let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
         let project = format!(
-            "[project]\nname = \"proof\"\nversion = \"1\"\nrequires-python = \">=3.11\"\ndependencies = [\"anyio>={}\"]\n",
-            setting.anyio
+            "[project]\nname = \"proof\"\nversion = \"1\"\nrequires-python = \">=3.11\"\ndependencies = [{}]\n",
+            self.way.dependencies(&setting.anyio)
         );
         let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text);
         write("pyproject.toml", &project).map_err(|error| error.to_string())?;
         write(&self.file(), text).map_err(|error| error.to_string())?;
+        for module in self.modules() {
+            let text = std::fs::read_to_string(self.directory.join(&module));
+            let text = text.map_err(|error| error.to_string())?;
+            write(&module, &text).map_err(|error| error.to_string())?;
+        }
         Ok(directory)
     }
 
@@ -144,17 +152,22 @@ impl Proof {
         format!("{}_before.py", self.name)
     }
 
-    fn execute(&self, setting: &Setting, directory: &Path, backend: &str) -> Result<Output> {
-        let mut command = Command::new(&setting.python);
-        command
-            .arg(root().join("xtask/python/driver.py"))
-            .arg(backend)
-            .arg(directory.join(self.file()));
-        command
-            .current_dir(directory)
-            .env_remove("PYTHONPATH")
-            .env("PYTHONDONTWRITEBYTECODE", "1");
-        process::run(&mut command, LIMIT)
+    /// The modules beside it that it imports.
+    fn modules(&self) -> Vec<String> {
+        let words = self.before.lines().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let is_import = matches!(words.next(), Some("import" | "from"));
+            words.next().filter(|_| is_import)
+        });
+        let files = words.map(|word| format!("{word}.py"));
+        files
+            .filter(|file| self.directory.join(file).exists())
+            .collect()
+    }
+
+    fn execute(&self, setting: &Setting, directory: &Path, mode: &str) -> Result<Output> {
+        let program = directory.join(self.file());
+        execute(&setting.python, mode, &program, self.client.as_deref())
     }
 
     fn attempt(
@@ -162,13 +175,14 @@ impl Proof {
         setting: &Setting,
         form: Option<&str>,
         unsafe_changes: bool,
-        expected: &str,
+        expected: &Output,
         reasons: &mut Vec<String>,
     ) -> Result<Fate> {
         let directory = self.project(setting, &self.before)?;
         let migration = Migration {
             unsafe_changes,
             apply: true,
+            to: Some(self.way.target()),
             ..Migration::default()
         };
         let report = tool::migrate(&setting.loopshift, directory.path(), &migration, LIMIT)?;
@@ -177,7 +191,7 @@ impl Proof {
         let text = std::fs::read_to_string(&program).map_err(|error| error.to_string())?;
         if text == self.before {
             let deferred = report.count("deferred") > 0;
-            let unmoved = !imports_asyncio(&text) || deferred || !reasons.is_empty();
+            let unmoved = !self.way.is_left(&text) || deferred || !reasons.is_empty();
             return Ok(if unmoved {
                 Fate::Declined
             } else {
@@ -192,23 +206,25 @@ impl Proof {
             let story = format!("a second run changes it again:\n{text}");
             return Ok(Fate::Wrong("UNSTABLE", story));
         }
-        let partly = imports_asyncio(&text);
+        let partly = self.way.is_left(&text);
         let said = form
             .and_then(|form| header(form, "backends"))
-            .unwrap_or("asyncio trio");
-        for backend in ["asyncio", "trio"] {
-            if !said.contains(backend) || (partly && backend == "trio") {
+            .unwrap_or("asyncio trio bare none");
+        for backend in self.way.modes(partly) {
+            if !said.contains(backend) {
                 continue;
             }
             let output = self.execute(setting, directory.path(), backend)?;
-            if output.code != Some(0) || output.stdout != expected {
-                let word = if backend == "trio" {
+            if output.code != expected.code || output.stdout != expected.stdout {
+                let word = if *backend == "trio" {
                     "DIFFERENT on trio"
                 } else {
                     "DIFFERENT on asyncio"
                 };
                 let story = format!(
-                    "--- program\n{text}--- expected\n{expected}--- got (exit code {:?})\n{}{}\n",
+                    "--- program\n{text}--- expected (exit code {:?})\n{}--- got (exit code {:?})\n{}{}\n",
+                    expected.code,
+                    expected.stdout,
                     output.code,
                     output.stdout,
                     output.tail()
@@ -221,11 +237,13 @@ impl Proof {
 
     /// Whether the program is the same code as the form that is known to be wrong.
     fn is_wrong_form(&self, setting: &Setting, program: &Path) -> Result<bool> {
-        let wrong = self.directory.join(format!("{}_differs.py", self.name));
-        if !wrong.exists() {
+        if self.forms.wrong.is_empty() {
             return Ok(false);
         }
-        let pairs = serde_json::json!([[program, wrong]]).to_string();
+        let pairs: Vec<_> = (self.forms.wrong.iter())
+            .map(|wrong| serde_json::json!([program, wrong]))
+            .collect();
+        let pairs = serde_json::Value::from(pairs).to_string();
         let mut child = Command::new(&setting.python)
             .arg(root().join("xtask/python/same_code.py"))
             .stdin(Stdio::piped())
@@ -261,14 +279,4 @@ fn version(text: &str) -> Vec<u32> {
         .map(|part| part.parse().unwrap_or(0))
         .take(2)
         .collect()
-}
-
-fn imports_asyncio(text: &str) -> bool {
-    let imports = |line: &str| {
-        let rest = line
-            .strip_prefix("import ")
-            .or_else(|| line.strip_prefix("from "));
-        rest.is_some_and(|rest| rest.split([',', ' ', '.']).any(|word| word == "asyncio"))
-    };
-    text.lines().any(|line| imports(line.trim_start()))
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::proof::{Fate, Outcome, Proof, Setting};
+use super::way::Way;
 
 /// The outcomes with the names of their proofs.
 pub(super) struct Table<'run> {
@@ -33,7 +34,10 @@ impl<'run> Table<'run> {
                 .map(|proof| proof.name.as_str())
                 .zip(outcomes)
                 .collect(),
-            heading: format!("AnyIO {} and newer, on asyncio and trio", setting.anyio),
+            heading: match proofs.first().map(|proof| proof.way) {
+                Some(Way::Asyncio) => "from green threads to asyncio, run without them".to_owned(),
+                _ => format!("AnyIO {} and newer, on asyncio and trio", setting.anyio),
+            },
         }
     }
 
