@@ -70,7 +70,7 @@ impl Proof {
             name: name.to_owned(),
             way,
             directory: directory.to_owned(),
-            forms: way.forms(directory, name)?,
+            forms: Forms::new(directory, name)?,
             before,
             client: client.exists().then_some(client),
         })

@@ -65,9 +65,11 @@ impl Way {
             Way::Asyncio => String::new(),
         }
     }
+}
 
+impl Forms {
     /// The forms of a program, among the files of its directory.
-    pub(super) fn forms(self, directory: &Path, name: &str) -> Result<Forms> {
+    pub(super) fn new(directory: &Path, name: &str) -> Result<Forms> {
         let error = |error| format!("{}: {error}", directory.display());
         let mut forms = Forms::default();
         let mut found = Vec::new();
