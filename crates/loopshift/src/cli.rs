@@ -68,7 +68,7 @@ pub enum Command {
 pub struct Scan {
     /// Files and directories [default: .]
     pub paths: Vec<PathBuf>,
-    /// The target to judge by
+    /// The target to judge by [default: asyncio for a program of green threads, otherwise anyio]
     #[arg(long, value_name = "TARGET", value_enum)]
     pub to: Option<Target>,
     /// Print a table or JSON
@@ -136,6 +136,9 @@ pub struct Explain {
     /// A rule, or a place such as app/main.py:12
     #[arg(value_name = "RULE|FILE:LINE")]
     pub what: String,
+    /// The target to judge by [default: asyncio for a program of green threads, otherwise anyio]
+    #[arg(long, value_name = "TARGET", value_enum)]
+    pub to: Option<Target>,
 }
 
 /// `loopshift graph`.

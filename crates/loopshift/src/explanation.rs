@@ -8,7 +8,6 @@ use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::program::{Callers, Input, Program, analyse};
 use loopshift_python::{TextRange, TextSize};
 use loopshift_rules::catalog::Catalog;
-use loopshift_rules::externals::CatalogExternals;
 use loopshift_rules::migrate::{Migration, Options, migrate};
 use loopshift_rules::recipe;
 
@@ -30,7 +29,7 @@ pub fn explain(
     line: usize,
 ) -> Result<String, Problem> {
     let recipe = recipe::to(options.target);
-    let externals = CatalogExternals::new(catalog);
+    let externals = recipe.externals(inputs, catalog);
     let program = analyse(inputs, options.settings.python, &externals);
     let input = program.file(file);
     if let Some(unreadable) = program.unreadable.iter().find(|it| it.file == file) {
@@ -129,7 +128,12 @@ impl Text<'_> {
                 )
             }
             Colour::Enters(_) => "sync: it runs an event loop for what it waits for".to_owned(),
-            Colour::Unknown(reason) => format!("unknown: {reason}"),
+            Colour::Unknown(_) if function.kind == FunctionKind::Module => {
+                "sync: what waits in it moves into an event loop".to_owned()
+            }
+            Colour::Unknown(reason) => {
+                format!("it would have to be async, and can't: {reason}")
+            }
         };
         self.line(&format!("colour: {colour}"));
     }

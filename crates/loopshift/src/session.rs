@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use loopshift_rules::{catalog, recipe};
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{Cache, Printed, Stream};
@@ -307,6 +308,15 @@ pub fn read(found: Found, progress: &Progress) -> Files {
         sources,
         source_roots: found.source_roots,
         problems,
+    }
+}
+
+/// The target to judge a program by where none is asked for.
+pub fn suggested(sources: &[Source]) -> Target {
+    let texts = sources.iter().map(|source| source.text.text.as_str());
+    match recipe::suggested(texts) {
+        catalog::Target::Asyncio => Target::Asyncio,
+        catalog::Target::Anyio => Target::Anyio,
     }
 }
 

@@ -103,20 +103,6 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
     migration
 }
 
-/// The library that puts its own locks, queues and threads into the standard library, where the program asks for that.
-fn patched_by(files: &[Input]) -> Option<&'static str> {
-    let calls = |library: &str, name: &str| {
-        files.par_iter().any(|file| {
-            let names = file.text.contains(library) && file.text.contains(name);
-            names && !file.text.contains("thread=False") && !file.text.contains("Event=False")
-        })
-    };
-    if calls("gevent", "patch_all(") || calls("gevent", "patch_thread(") {
-        return Some("gevent");
-    }
-    calls("eventlet", "monkey_patch(").then_some("eventlet")
-}
-
 /// One round of a migration.
 fn migrate_once(
     recipe: &'static Recipe,
@@ -124,8 +110,7 @@ fn migrate_once(
     catalog: &Catalog,
     options: &Options,
 ) -> Migration {
-    let patched_by = recipe.colours.then(|| patched_by(files)).flatten();
-    let externals = CatalogExternals::new(catalog).patched(patched_by);
+    let externals = recipe.externals(files, catalog);
     let mut words = mentions(recipe, files);
     words.extend(catalog.own_libraries());
     let named = Named {

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use loopshift_engine::facts::{Facts, Question, infer};
 use loopshift_engine::flow::{MroEntry, Target};
 use loopshift_engine::ir::FuncId;
-use loopshift_engine::program::{Callers, Program};
+use loopshift_engine::program::{Callers, Input, Program};
+use rayon::prelude::*;
 
 use crate::catalog::{self, Api, Catalog, Kind};
 use crate::entries::entries;
+use crate::externals::CatalogExternals;
 
 /// How a program is moved to a target.
 #[derive(Debug)]
@@ -91,6 +93,47 @@ pub fn to(target: catalog::Target) -> &'static Recipe {
     }
 }
 
+/// The library that puts its own locks, queues and threads into the standard library, where the program asks for that.
+fn patched_by(files: &[Input]) -> Option<&'static str> {
+    let calls = |library: &str, name: &str| {
+        files.par_iter().any(|file| {
+            let names = file.text.contains(library) && file.text.contains(name);
+            names && !file.text.contains("thread=False") && !file.text.contains("Event=False")
+        })
+    };
+    if calls("gevent", "patch_all(") || calls("gevent", "patch_thread(") {
+        return Some("gevent");
+    }
+    calls("eventlet", "monkey_patch(").then_some("eventlet")
+}
+
+/// The target that a program is most likely moved to: asyncio where it imports green threads, and asyncio no more often.
+pub fn suggested<'t>(texts: impl Iterator<Item = &'t str>) -> catalog::Target {
+    let (mut green, mut asyncio) = (0, 0);
+    for text in texts {
+        let imports = |libraries: &[&str]| text.lines().any(|line| is_import(line, libraries));
+        green += usize::from(imports(GREEN));
+        asyncio += usize::from(imports(&["asyncio"]));
+    }
+    if green > 0 && green >= asyncio {
+        catalog::Target::Asyncio
+    } else {
+        catalog::Target::Anyio
+    }
+}
+
+/// Whether a line seems to import one of the libraries.
+fn is_import(line: &str, libraries: &[&str]) -> bool {
+    let line = line.trim_start();
+    let rest = line
+        .strip_prefix("import ")
+        .or_else(|| line.strip_prefix("from "));
+    rest.is_some_and(|rest| {
+        let end = rest.find(|it: char| !(it.is_alphanumeric() || it == '_'));
+        libraries.contains(&&rest[..end.unwrap_or(rest.len())])
+    })
+}
+
 /// Whether the program patches the standard library, so that what blocks in it lets green threads run.
 pub(crate) fn patches(program: &Program<'_>, catalog: &Catalog) -> bool {
     program.calls().any(|(_, call)| {
@@ -128,6 +171,12 @@ pub fn is_green(api: &str) -> bool {
 }
 
 impl Recipe {
+    /// What the analysis of a program is told of the libraries that it uses.
+    pub fn externals<'c>(&self, files: &[Input], catalog: &'c Catalog) -> CatalogExternals<'c> {
+        let patched_by = self.colours.then(|| patched_by(files)).flatten();
+        CatalogExternals::new(catalog).patched(patched_by)
+    }
+
     /// Whether a use of the API is looked at.
     pub fn counts(&self, api: &str) -> bool {
         self.libraries.contains(&root(api))

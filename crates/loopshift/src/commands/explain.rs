@@ -14,7 +14,7 @@ use crate::session::{self, Exit, Session};
 /// Where there is no such rule, file or function.
 pub fn run(session: &mut Session, args: &Explain) -> Result<Exit, Problem> {
     let text = match place(&args.what) {
-        Some((file, line)) => explain_place(session, &file, line)?,
+        Some((file, line)) => explain_place(session, &file, line, args.to)?,
         None => page(session, &args.what)?.to_owned(),
     };
     session.print(&text)?;
@@ -36,7 +36,12 @@ fn place(what: &str) -> Option<(PathBuf, usize)> {
     Some((PathBuf::from(file), number))
 }
 
-fn explain_place(session: &mut Session, file: &Path, line: usize) -> Result<String, Problem> {
+fn explain_place(
+    session: &mut Session,
+    file: &Path,
+    line: usize,
+    to: Option<Target>,
+) -> Result<String, Problem> {
     let real = discover::canonical(&[file.to_path_buf()])?.remove(0);
     // Causes may lie anywhere in the program, so all of it is read, not just the file.
     let cwd = session::current_dir()?;
@@ -48,7 +53,9 @@ fn explain_place(session: &mut Session, file: &Path, line: usize) -> Result<Stri
     let ground = session::ground(&[program, real.clone()])?;
     let progress = Progress::new(session.global.quiet);
     let files = session::files(session, &ground, &progress)?;
-    let to = ground.settings.to.unwrap_or(Target::Anyio);
+    let to = to
+        .or(ground.settings.to)
+        .unwrap_or_else(|| session::suggested(&files.sources));
     let job = ground.job(to, files.source_roots);
     let name = files
         .sources

@@ -1,6 +1,6 @@
 //! `loopshift scan`.
 
-use crate::cli::{Format, Scan, Target};
+use crate::cli::{Format, Scan};
 use crate::messages::{Problem, count};
 use crate::progress::Progress;
 use crate::scan_report;
@@ -12,10 +12,10 @@ use crate::session::{self, Exit, Session};
 /// Where the arguments or the settings are wrong.
 pub fn run(session: &mut Session, args: &Scan) -> Result<Exit, Problem> {
     let ground = session::ground(&args.paths)?;
-    let to = args.to.or(ground.settings.to).unwrap_or(Target::Anyio);
+    let asked_for = args.to.or(ground.settings.to);
     let progress = Progress::new(session.global.quiet);
     let found = session::find(session, &ground, &progress)?;
-    let asked = ("scan", args, to);
+    let asked = ("scan", args, asked_for);
     session.cached(
         &asked,
         &ground,
@@ -23,6 +23,7 @@ pub fn run(session: &mut Session, args: &Scan) -> Result<Exit, Problem> {
         progress,
         |session, found, progress| {
             let files = session::read(found, &progress);
+            let to = asked_for.unwrap_or_else(|| session::suggested(&files.sources));
             let job = ground.job(to, files.source_roots);
             progress.stage(format!("scanning {}", count(files.sources.len(), "file")));
             let mut scanned = session.engine.scan(files.sources, &job)?;

@@ -143,6 +143,42 @@ fn explain_follows_the_calls_down_to_the_suspension() {
 }
 
 #[test]
+fn explain_tells_why_a_green_function_becomes_async_or_cannot() {
+    let tree = Tree::new(&[
+        (
+            "store.py",
+            "import gevent\n\n\ndef load():\n    gevent.sleep(1)\n\n\nclass Key:\n    def __hash__(self):\n        load()\n        return 1\n",
+        ),
+        (
+            "main.py",
+            "from store import load\n\n\ndef main():\n    load()\n\n\nif __name__ == \"__main__\":\n    main()\n",
+        ),
+    ]);
+    let explain = |place: &str| {
+        let assert = tree.loopshift(&["explain", place]).success();
+        String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+    };
+    let main = explain("main.py:4");
+    assert!(
+        main.starts_with(
+            "def main.main  (main.py:4)\ncolour: must become async: the cause is 1 call away\n\nIt suspends:\n  \
+             main.main calls store.load  (main.py:5)\n  store.load waits for gevent.sleep  (store.py:5)\n"
+        ),
+        "{main}"
+    );
+    let hash = explain("store.py:9");
+    assert!(
+        hash.contains("and can't: the language calls `__hash__`, and does not await it\n\nIt suspends:\n  store.Key.__hash__ calls store.load"),
+        "{hash}"
+    );
+    let module = explain("main.py:9");
+    assert!(
+        module.contains("colour: sync: what waits in it moves into an event loop"),
+        "{module}"
+    );
+}
+
+#[test]
 fn scan_and_migrate_tell_what_keeps_modules_from_trio() {
     let tree = Tree::new(&[
         ("ready.py", PROGRAM),
