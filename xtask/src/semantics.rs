@@ -21,10 +21,11 @@ mod way;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Deserialize;
 
 use crate::python;
-use crate::{Result, process, tool};
-use proof::{Proof, Setting};
+use crate::{Result, process, root, tool};
+use proof::{Accepted, Proof, Setting};
 
 /// Which proofs, and with what.
 #[derive(Args)]
@@ -58,6 +59,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         python,
         loopshift: tool::given_or_built(options.program.as_deref(), false)?,
         anyio: options.anyio.clone().unwrap_or_else(|| "4.16".to_owned()),
+        accepted: accepted()?,
     };
     let inner = options.directory.join("proofs");
     let directory = if inner.is_dir() {
@@ -81,6 +83,20 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     Ok(table.is_good())
+}
+
+#[derive(Deserialize)]
+struct AcceptedProofs {
+    accepted: Vec<Accepted>,
+}
+
+/// What may differ.
+fn accepted() -> Result<Vec<Accepted>> {
+    let path = root().join("ecosystem/semantics-accepted.toml");
+    let error = |error: String| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(&path).map_err(|it| error(it.to_string()))?;
+    let proofs: AcceptedProofs = toml::from_str(&text).map_err(|it| error(it.to_string()))?;
+    Ok(proofs.accepted)
 }
 
 /// The proofs of a directory, by name.

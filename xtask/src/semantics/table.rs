@@ -17,6 +17,7 @@ impl Fate {
             Fate::Same => "same",
             Fate::Partly => "partly, same",
             Fate::Declined => "declined",
+            Fate::Accepted => "differs, accepted",
             Fate::Wrong(word, _) => word,
         }
     }
@@ -90,7 +91,7 @@ impl<'run> Table<'run> {
         }
         let _ = writeln!(
             out,
-            "{:32} {:9} {:20} {:20} declined because",
+            "{:32} {:9} {:20} {:20} declined or accepted because",
             "proof", "known", "safe", "--unsafe"
         );
         for [name, form, safe, all, reasons] in self.cells() {
@@ -104,7 +105,7 @@ impl<'run> Table<'run> {
 
     pub(super) fn markdown(&self) -> String {
         let mut out = format!(
-            "# Proofs: {}\n\n| proof | known | safe | `--unsafe` | declined because |\n",
+            "# Proofs: {}\n\n| proof | known | safe | `--unsafe` | declined or accepted because |\n",
             self.heading
         );
         out.push_str("| --- | --- | --- | --- | --- |\n");
@@ -124,10 +125,11 @@ impl<'run> Table<'run> {
         };
         let line = |form: bool, fate: &dyn Fn(&Outcome) -> &Fate| {
             format!(
-                "{} same, {} partly, {} declined, {} wrong",
+                "{} same, {} partly, {} declined, {} differ and are accepted, {} wrong",
                 count(form, &|outcome| *fate(outcome) == Fate::Same),
                 count(form, &|outcome| *fate(outcome) == Fate::Partly),
                 count(form, &|outcome| *fate(outcome) == Fate::Declined),
+                count(form, &|outcome| *fate(outcome) == Fate::Accepted),
                 count(form, &|outcome| fate(outcome).is_wrong()),
             )
         };

@@ -7,6 +7,7 @@ mod builtin;
 mod define;
 mod enter;
 mod entering;
+mod exits;
 mod factory;
 mod generator;
 mod interrupt;
@@ -22,7 +23,7 @@ use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::facts::{Called, Cause, Colour};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{FuncId, FunctionKind};
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
@@ -210,6 +211,9 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
     if cx.mentions("SystemExit") {
         change.caveat("`SystemExit` of a task leaves the program; that of a green thread is raised where the program waits");
     }
+    if cx.mentions("ContextVar") && starts_otherwise(cx) {
+        change.caveat("a task starts with the context variables of the task that starts it; a green thread with none");
+    }
     let mut work = Work {
         all,
         members,
@@ -238,6 +242,7 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
     work.renamed()?;
     for func in members {
         work.function(*func)?;
+        work.exits(*func)?;
         work.interrupts(*func, change)?;
         if entries::is_at_exit(cx.program, *func) {
             change
@@ -409,6 +414,49 @@ impl<'c> Work<'_, 'c> {
         }
     }
 
+    /// What the program does where a task ends it.
+    fn exits(&self, func: FuncId) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        if !cx.mentions("SystemExit") {
+            return Ok(());
+        }
+        let Some((view, body, waits)) = self.waits_in(func) else {
+            return Ok(());
+        };
+        match exits::handler(body, &waits) {
+            Some(range) if exits::in_task(cx) => {
+                let reason = "it catches the `SystemExit` of a green thread, which leaves the event loop past it";
+                Err((view.place(range), reason.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The body of a function that does not run alone as a task, and where something waits in it.
+    fn waits_in(&self, func: FuncId) -> Option<(&'c View<'c>, &'c [Stmt], BTreeSet<Place>)> {
+        let cx = self.all.cx;
+        let view = cx.view(anchor(cx, func).file)?;
+        let body = match cx.program.function(func).kind {
+            FunctionKind::Module => &view.parsed.syntax().body,
+            _ => &definition(cx, func)?.1.body,
+        };
+        let runs_alone = |cause: &Cause| matches!(cause, Cause::Spawned { .. });
+        if cx.facts().causes(func).iter().any(runs_alone) {
+            return None;
+        }
+        let mut waits = self.waits.get(&func).cloned().unwrap_or_default();
+        // What `asyncio.run` gets raises behind it.
+        if cx.program.function(func).kind == FunctionKind::Module {
+            waits.retain(|place| self.awaits.contains_key(place));
+        }
+        let apis = cx.facts().causes(func).iter();
+        waits.extend(apis.filter_map(|cause| match cause {
+            Cause::Api { place, .. } => Some(*place),
+            _ => None,
+        }));
+        Some((view, body, waits))
+    }
+
     /// Ctrl-C where the function waits.
     fn interrupts(&mut self, func: FuncId, change: &mut Change) -> Result<(), Failure> {
         let cx = self.all.cx;
@@ -416,34 +464,9 @@ impl<'c> Work<'_, 'c> {
             return Ok(());
         }
         let place = anchor(cx, func);
-        let Some(view) = cx.view(place.file) else {
+        let Some((_, body, waits)) = self.waits_in(func) else {
             return Ok(());
         };
-        let body = match cx.program.function(func).kind {
-            FunctionKind::Module => &view.parsed.syntax().body,
-            _ => match definition(cx, func) {
-                Some((_, def)) => &def.body,
-                None => return Ok(()),
-            },
-        };
-        let runs_alone = |cause: &Cause| matches!(cause, Cause::Spawned { .. });
-        if cx.facts().causes(func).iter().any(runs_alone) {
-            return Ok(());
-        }
-        let mut waits = self.waits.get(&func).cloned().unwrap_or_default();
-        // What `asyncio.run` gets raises behind it.
-        if cx.program.function(func).kind == FunctionKind::Module {
-            waits.retain(|place| self.awaits.contains_key(place));
-        }
-        waits.extend(
-            cx.facts()
-                .causes(func)
-                .iter()
-                .filter_map(|cause| match cause {
-                    Cause::Api { place, .. } => Some(*place),
-                    _ => None,
-                }),
-        );
         let edits = interrupt::edits(body, &waits);
         if edits.is_empty() {
             return Ok(());
@@ -589,6 +612,14 @@ fn joined(texts: impl Iterator<Item = ((FileId, TextSize), String)>) -> Vec<(Fil
     }
     let insert = |((file, at), text): (_, String)| (file, Edit::insert(at, "{0}", &[text.into()]));
     out.into_iter().map(insert).collect()
+}
+
+/// Whether something else than `spawn` starts tasks: a pool, a server.
+fn starts_otherwise(cx: &Context<'_>) -> bool {
+    cx.uses.iter().any(|use_| {
+        let row = cx.catalog.get(&use_.api);
+        row.is_some_and(|api| api.spawns && api.rule.as_deref() != Some("green-spawn"))
+    })
 }
 
 /// A call that gives a coroutine or not: a helper waits for what it gives if it is one.

@@ -17,7 +17,9 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
 use super::code::{Reach, definition, own};
-use super::green::{Needs, are_followed, coroutine, coroutine_from, handed, helper, owners};
+use super::green::{
+    Needs, SPAWN_FRESH, are_followed, coroutine, coroutine_from, handed, helper, owners,
+};
 use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -104,6 +106,12 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     change.covers.extend(handed(view, call, is_later));
     let held = is_held(state, call, owner);
+    // A green thread starts with no context variables.
+    let fresh = cx.mentions("ContextVar");
+    if fresh && (are_followed(cx) || !cx.settings.python_has(3, 11)) {
+        let reason = "it starts with no context variables; a task can do that from Python 3.11 on, where nothing is linked to it";
+        return Err(reason.to_owned());
+    }
     if are_followed(cx) {
         change.edit(Edit::Replace {
             range: call.range(),
@@ -115,17 +123,18 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         pieces("{@asyncio}.create_task(", &[])
     } else {
         let spawn = helper("spawn").ok_or("a helper is missing")?;
+        let spawn = if fresh { &SPAWN_FRESH } else { spawn };
         vec![Piece::Helper(spawn), "(".into()]
     };
     text.extend(coroutine);
+    if held && fresh {
+        text.extend(pieces(", context={@contextvars}.Context()", &[]));
+    }
     text.push(")".into());
     change.edit(Edit::Replace {
         range: call.range(),
         pieces: text,
     });
-    if cx.mentions("ContextVar") {
-        change.caveat("it starts with the context variables of the task that starts it; a green thread starts with none");
-    }
     if !held {
         left_at_the_end(state, call, owner, is_later, &mut change);
     }

@@ -253,7 +253,16 @@ pub(crate) fn becomes_async(
 /// Whether a function of a library may wait, or is moved itself. What the standard library has without a row does not.
 fn may_wait(cx: &Context<'_>, name: &str) -> bool {
     match cx.catalog.get(name) {
-        Some(api) => api.suspends || api.blocks || cx.recipe.moves(name),
+        // What blocked all green threads blocks all tasks.
+        Some(api) => {
+            let library = if super::is_of_eventlet(cx, name) {
+                "eventlet"
+            } else {
+                "gevent"
+            };
+            let cooperative = api.cooperative.iter().any(|it| **it == *library);
+            api.suspends || cooperative || cx.recipe.moves(name)
+        }
         None => !name.starts_with("<builtin>.") && !is_stdlib(root(name)),
     }
 }

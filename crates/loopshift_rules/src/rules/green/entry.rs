@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
-use loopshift_python::ast::{Expr, Stmt, StmtIf};
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtIf};
 use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -48,7 +48,10 @@ pub(crate) fn entry(
         [Stmt::If(guard)] if is_guard(guard) && !in_test_or_else(guard, places) => &guard.body,
         _ => {
             let first = body.iter().position(holds);
-            let last = body.iter().rposition(holds);
+            // What ends the program leaves no time for the handlers of tasks that are left.
+            let last = body
+                .iter()
+                .rposition(|stmt| holds(stmt) || exits_at_once(view, stmt));
             let (Some(first), Some(last)) = (first, last) else {
                 return Err("the code that needs an event loop was not found".to_owned());
             };
@@ -59,6 +62,17 @@ pub(crate) fn entry(
         return Ok(entry);
     }
     wrap(view, suite)
+}
+
+/// Whether `os._exit` is called in a statement of the module.
+fn exits_at_once(view: &View<'_>, stmt: &Stmt) -> bool {
+    let mut nodes = view.tree.nodes_within(stmt.range());
+    !stmt.is_function_def_stmt()
+        && !stmt.is_class_def_stmt()
+        && nodes.any(|node| match node {
+            AnyNodeRef::ExprAttribute(it) => it.attr.as_str() == "_exit",
+            _ => false,
+        })
 }
 
 /// `if __name__ == "__main__":`

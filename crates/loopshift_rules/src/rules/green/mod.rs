@@ -33,8 +33,8 @@ pub(crate) use greenlets::{
     starts_later,
 };
 pub(crate) use helpers::{
-    GET, GREENLET, GROUP, KILL, POOL, THREADS, VALUE, assembled, helper, helper_for, timeouts,
-    with_needs,
+    GET, GREENLET, GROUP, KILL, POOL, SPAWN_FRESH, THREADS, VALUE, assembled, helper, helper_for,
+    timeouts, with_needs,
 };
 pub(crate) use kept::{kept, only_of, task_of, waits};
 pub(crate) use links::{are_cut_short, are_followed, is_only};

@@ -22,7 +22,7 @@ use loopshift_python::edit::{Helper, Piece};
 use crate::context::Settings;
 pub(crate) use assembled::assembled;
 pub(crate) use pools::{GROUP, POOL, THREADS};
-pub(crate) use tasks::{GET, GREENLET, KILL, VALUE};
+pub(crate) use tasks::{GET, GREENLET, KILL, SPAWN_FRESH, VALUE};
 
 /// The helper of a name, as the catalog's templates write it.
 pub(crate) fn helper(name: &str) -> Option<&'static Helper> {

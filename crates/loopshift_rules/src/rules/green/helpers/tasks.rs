@@ -208,6 +208,19 @@ async def {name}(tasks, block=True, timeout=None):
     },
 ];
 
+/// `spawn` where the program has context variables, which a green thread does not get from who starts it.
+pub(crate) const SPAWN_FRESH: Helper = Helper {
+    name: "_spawn",
+    source: "\
+def {name}(coroutine, tasks=set()):
+    \"\"\"Start a task that nobody else holds, with no context variables.\"\"\"
+    task = {@asyncio}.create_task(coroutine, context={@contextvars}.Context())
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task
+",
+};
+
 /// `kill` where it is said how long it waits.
 pub(crate) const KILL: Helper = Helper {
     name: "_kill",
