@@ -6,7 +6,7 @@
 //! | the list in `crates/loopshift_rules/src/registry.rs` | the rules among them: those with a page |
 //! | `docs/rules/README.md` | the pages |
 //! | `docs/cli.md` | what the program says of its commands |
-//! | `docs/images/diff.svg` | what the program prints for `examples/crawler.py` |
+//! | `docs/images/diff.svg` | what the program prints for `examples/crawler` |
 
 use std::fmt::Write;
 use std::fs;

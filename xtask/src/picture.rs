@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::{Result, root};
 
 /// The command that the picture shows.
-const ARGUMENTS: [&str; 4] = ["migrate", "examples/crawler.py", "--to", "anyio"];
+const ARGUMENTS: [&str; 4] = ["migrate", "examples/crawler", "--to", "anyio"];
 
 /// The size of the letters, and of the space around all, in pixels.
 const LETTER: usize = 13;
