@@ -6,6 +6,7 @@
 //! | the list in `crates/loopshift_rules/src/registry.rs` | the rules among them: those with a page |
 //! | `docs/rules/README.md` | the pages |
 //! | `docs/cli.md` | what the program says of its commands |
+//! | `docs/schemas/*.json` | the types that the program prints as JSON |
 //! | `docs/images/diff.svg` | what the program prints for `examples/crawler` |
 
 use std::fmt::Write;
@@ -39,6 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let loopshift = tool::build(false)?;
     files.push(reference(&loopshift)?);
     files.push(picture(&loopshift)?);
+    files.extend(schemas(&loopshift)?);
     if !options.check {
         write(&files)?;
         return Ok(true);
@@ -227,10 +229,30 @@ fn reference(loopshift: &Path) -> Result<(PathBuf, String)> {
     Ok((root().join("docs/cli.md"), text))
 }
 
+/// The schemas of what the commands print as JSON.
+fn schemas(loopshift: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let schema = |command: &str| {
+        let text = printed(loopshift, &["schema", command])?;
+        let path = root().join(format!("docs/schemas/{command}.json"));
+        Ok((path, text))
+    };
+    ["scan", "migrate", "undo", "graph"]
+        .map(schema)
+        .into_iter()
+        .collect()
+}
+
 fn help(loopshift: &Path, command: Option<&str>) -> Result<String> {
+    let arguments: Vec<&str> = command.into_iter().chain(["--help"]).collect();
+    let text = printed(loopshift, &arguments)?;
+    // Lines that only align end in blanks, which editors like to remove.
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    Ok(lines.join("\n"))
+}
+
+fn printed(loopshift: &Path, arguments: &[&str]) -> Result<String> {
     let mut line = Command::new(loopshift);
-    line.args(command)
-        .arg("--help")
+    line.args(arguments)
         .env("NO_COLOR", "1")
         .stdin(Stdio::null());
     let output = line
@@ -238,13 +260,8 @@ fn help(loopshift: &Path, command: Option<&str>) -> Result<String> {
         .map_err(|error| format!("{line:?}: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() && !text.trim().is_empty() {
-        // Lines that only align end in blanks, which editors like to remove.
-        Ok(text
-            .lines()
-            .map(str::trim_end)
-            .collect::<Vec<_>>()
-            .join("\n"))
+        Ok(text)
     } else {
-        Err(format!("{line:?} prints no help ({})", output.status))
+        Err(format!("{line:?} prints nothing ({})", output.status))
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Moves whole Python code bases from one concurrency model to another.
@@ -61,6 +62,26 @@ pub enum Command {
     Explain(Explain),
     /// Print the call graph
     Graph(Graph),
+    /// Print the JSON schema of what a command prints with --output-format json
+    #[command(hide = true)]
+    Schema {
+        /// The command
+        #[arg(value_name = "COMMAND", value_enum)]
+        of: Described,
+    },
+}
+
+/// The commands whose JSON has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Described {
+    /// `scan`.
+    Scan,
+    /// `migrate`.
+    Migrate,
+    /// `undo`.
+    Undo,
+    /// `graph`.
+    Graph,
 }
 
 /// `loopshift scan`.
@@ -73,7 +94,7 @@ pub struct Scan {
     pub to: Option<Target>,
     /// Print a table or JSON
     #[arg(long, value_name = "FORMAT", default_value_t, value_enum)]
-    pub output_format: Format,
+    pub output_format: PlainFormat,
 }
 
 /// `loopshift migrate`.
@@ -109,7 +130,7 @@ pub struct Migrate {
     /// Leave TODO comments above what is declined
     #[arg(long)]
     pub mark: bool,
-    /// Print the diff and a summary, or JSON
+    /// Print the diff and a summary, or what other programs read
     #[arg(long, value_name = "FORMAT", default_value_t, value_enum)]
     pub output_format: Format,
     /// Write also files with changes that git has not recorded
@@ -128,14 +149,17 @@ pub struct Undo {
     /// Overwrite files that were edited since; a copy of them is kept
     #[arg(long)]
     pub force: bool,
+    /// Print a sentence or JSON
+    #[arg(long, value_name = "FORMAT", default_value_t, value_enum)]
+    pub output_format: PlainFormat,
 }
 
 /// `loopshift explain`.
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
-    /// A rule, or a place such as app/main.py:12
+    /// A rule, or a place such as app/main.py:12 [default: list the rules]
     #[arg(value_name = "RULE|FILE:LINE")]
-    pub what: String,
+    pub what: Option<String>,
     /// The target to judge by [default: asyncio for a program of green threads, otherwise anyio]
     #[arg(long, value_name = "TARGET", value_enum)]
     pub to: Option<Target>,
@@ -153,7 +177,7 @@ pub struct Graph {
 }
 
 /// Where a migration goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
     /// The standard library's event loop.
@@ -173,12 +197,31 @@ impl fmt::Display for Target {
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlainFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs, with a version.
+    Json,
+}
+
+/// How the result of a migration is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.
     #[default]
     Text,
     /// For programs, with a version.
     Json,
+    /// For code scanning services: SARIF 2.1.0.
+    Sarif,
+    /// For GitHub Actions: annotations.
+    Github,
+    /// For GitLab: a Code Quality report.
+    Gitlab,
+    #[allow(clippy::doc_markdown)] // It is shown in a terminal.
+    /// For what reads the results of tests: JUnit's XML.
+    Junit,
 }
 
 /// How a call graph is printed.

@@ -1,5 +1,6 @@
 //! What `explain FILE:LINE` prints: the function at a line, its colour, and why.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use loopshift_engine::change::{FileId, Outcome, Place};
@@ -13,6 +14,7 @@ use loopshift_rules::recipe;
 
 use crate::lines::Lines;
 use crate::messages::{Problem, count};
+use crate::report::because;
 
 /// How many callers are listed.
 const CALLERS: usize = 10;
@@ -216,7 +218,7 @@ impl Text<'_> {
         let file = self.program.function_file(func);
         let range = self.program.function(func).range;
         let is_module = self.program.function(func).kind == FunctionKind::Module;
-        let mut lines: Vec<(Place, String)> = Vec::new();
+        let mut lines: Vec<(TextSize, String)> = Vec::new();
         for (change, outcome) in &migration.plan.changes {
             if !self.program.file(change.place.file).is_python() {
                 continue;
@@ -234,23 +236,24 @@ impl Text<'_> {
                 let what = match outcome {
                     Outcome::Applied => format!("moves by {}", change.rule),
                     Outcome::Deferred => {
-                        format!(
-                            "needs --unsafe ({}): {}",
-                            change.rule,
-                            change.caveats.join("; ")
-                        )
+                        let why = because(&change.caveats);
+                        format!("needs --unsafe ({}){why}", change.rule)
                     }
                     Outcome::Declined { reason } => format!("stays ({}): {reason}", change.rule),
                 };
                 let at = self.at(*place);
-                lines.push((*place, format!("  {at}  {}  {what}", change.api)));
+                lines.push((
+                    place.range.start(),
+                    format!("  {at}  {}  {what}", change.api),
+                ));
             }
         }
         if lines.is_empty() {
             return;
         }
         lines.sort();
-        lines.dedup();
+        let mut told = BTreeSet::new();
+        lines.retain(|(_, line)| told.insert(line.clone()));
         self.out.push('\n');
         self.line("Uses in it:");
         for (_, line) in lines {

@@ -13,6 +13,7 @@ mod disk;
 pub mod engine;
 pub mod explanation;
 mod failpoint;
+pub mod formats;
 mod git;
 pub mod home;
 mod journal;
@@ -26,6 +27,7 @@ pub mod read;
 pub mod report;
 pub mod roots;
 pub mod scan_report;
+pub mod schema;
 pub mod session;
 pub mod settings;
 mod shebang;
@@ -58,6 +60,10 @@ fn dispatch(command: &Command, session: &mut Session) -> Result<Exit, Problem> {
         Command::Undo(args) => commands::undo::run(session, args),
         Command::Explain(args) => commands::explain::run(session, args),
         Command::Graph(args) => commands::graph::run(session, args),
+        Command::Schema { of } => {
+            session.print_json(&schema::schema(*of))?;
+            Ok(Exit::Clean)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use loopshift_engine::change::{FileId, Outcome, Plan, Safety};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::apply::Applied;
@@ -16,7 +17,7 @@ use crate::scan_report::Module;
 pub const SCHEMA: u32 = 1;
 
 /// What became of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
     /// Its edits are part of the diff.
@@ -28,7 +29,7 @@ pub enum Fate {
 }
 
 /// One change, with its place in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Row {
     /// The rule that made it.
     pub rule: String,
@@ -43,6 +44,7 @@ pub struct Row {
     /// One sentence.
     pub message: String,
     /// How far it keeps the behaviour.
+    #[schemars(with = "String", extend("enum" = ["safe", "unsafe", "manual"]))]
     pub safety: Safety,
     /// What became of it.
     pub outcome: Fate,
@@ -56,6 +58,19 @@ impl Row {
     /// `file:line`.
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
+    }
+
+    /// `: ` and what may differ. Nothing where the change keeps the behaviour itself, and goes together with one that may not.
+    pub fn because(&self) -> String {
+        because(&self.caveats)
+    }
+}
+
+/// `: ` and what may differ, where there is anything.
+pub(crate) fn because(caveats: &[String]) -> String {
+    match caveats {
+        [] => String::new(),
+        caveats => format!(": {}", caveats.join("; ")),
     }
 }
 
@@ -126,34 +141,81 @@ impl Report {
     }
 
     /// The report as JSON.
-    pub fn to_json(&self) -> serde_json::Value {
-        let files: Vec<serde_json::Value> = self
-            .changed
-            .iter()
-            .map(|file| {
-                serde_json::json!({
-                    "path": file.name,
-                    "diff": diff::unified(&file.name, &file.old, &file.new, false),
-                })
-            })
-            .collect();
-        serde_json::json!({
-            "schema": SCHEMA,
-            "command": "migrate",
-            "to": self.to,
-            "run": self.applied.as_ref().map(|applied| applied.run),
-            "summary": {
-                "applied": self.count(Fate::Applied),
-                "deferred": self.count(Fate::Deferred),
-                "declined": self.count(Fate::Declined),
-                "files_changed": self.changed.len(),
-                "errors": self.problems.len(),
+    pub fn to_json(&self) -> MigrateJson<'_> {
+        let diff = |file: &Changed| diff::unified(&file.name, &file.old, &file.new, false);
+        MigrateJson {
+            schema: SCHEMA,
+            command: "migrate",
+            to: self.to,
+            run: self.applied.as_ref().map(|applied| applied.run),
+            summary: Summary {
+                applied: self.count(Fate::Applied),
+                deferred: self.count(Fate::Deferred),
+                declined: self.count(Fate::Declined),
+                files_changed: self.changed.len(),
+                errors: self.problems.len(),
             },
-            "files": files,
-            "changes": self.rows,
-            "modules": self.modules,
-            "withdrawn": self.withdrawn,
-            "errors": self.problems,
-        })
+            files: (self.changed.iter())
+                .map(|file| FileJson {
+                    path: &file.name,
+                    diff: diff(file),
+                })
+                .collect(),
+            changes: &self.rows,
+            modules: &self.modules,
+            withdrawn: &self.withdrawn,
+            errors: &self.problems,
+        }
     }
+}
+
+/// What `migrate --output-format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct MigrateJson<'a> {
+    /// The version of this format.
+    #[schemars(extend("const" = SCHEMA))]
+    schema: u32,
+    /// The command that printed it.
+    #[schemars(extend("const" = "migrate"))]
+    command: &'a str,
+    /// Where the migration goes.
+    to: Target,
+    /// The run that wrote the changes, for `loopshift undo`; null where nothing was written.
+    run: Option<u32>,
+    /// Numbers.
+    summary: Summary,
+    /// The files that change, by path.
+    files: Vec<FileJson<'a>>,
+    /// All changes, by file and place.
+    changes: &'a [Row],
+    /// The modules that use a library, as after the plan.
+    modules: &'a [Module],
+    /// What verification took out, in words.
+    withdrawn: &'a [String],
+    /// What could not be read.
+    errors: &'a [Problem],
+}
+
+/// The numbers of a migration.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Summary {
+    /// Changes that are part of the diff.
+    applied: usize,
+    /// Changes that wait for `--unsafe`.
+    deferred: usize,
+    /// Uses that stay.
+    declined: usize,
+    /// Files that change.
+    files_changed: usize,
+    /// Files that could not be read.
+    errors: usize,
+}
+
+/// A file that changes.
+#[derive(Debug, Serialize, JsonSchema)]
+struct FileJson<'a> {
+    /// The file, from the root of the run.
+    path: &'a str,
+    /// A unified diff.
+    diff: String,
 }

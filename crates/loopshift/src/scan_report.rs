@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::Target;
@@ -42,7 +43,7 @@ pub struct Use {
 }
 
 /// How far colour spreads.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Colour {
     /// How many functions the program has.
     pub functions: usize,
@@ -54,7 +55,7 @@ pub struct Colour {
 }
 
 /// A module that uses a library, as it is after the migration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Module {
     /// Its file.
     pub file: String,
@@ -65,7 +66,7 @@ pub struct Module {
 }
 
 /// A use of asyncio that stays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Left {
     /// The line, from 1.
     pub line: usize,
@@ -91,7 +92,7 @@ pub struct Scanned {
 }
 
 /// Uses by prospect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Tally {
     /// All.
     pub uses: usize,
@@ -115,7 +116,7 @@ impl Tally {
 }
 
 /// A row of the report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Line {
     /// The library, the API or the package.
     pub name: String,
@@ -155,28 +156,71 @@ pub fn tally(uses: &[Use], key: impl Fn(&Use) -> &str) -> Vec<Line> {
 }
 
 /// The report as JSON (`docs/json.md`).
-pub fn to_json(scanned: &Scanned, to: Target) -> serde_json::Value {
+pub fn to_json(scanned: &Scanned, to: Target) -> ScanJson<'_> {
     let mut total = Tally::default();
     for one in &scanned.uses {
         total.add(one.prospect);
     }
-    serde_json::json!({
-        "schema": SCHEMA,
-        "command": "scan",
-        "to": to,
-        "files": scanned.files,
-        "lines": scanned.lines,
-        "total": total,
-        "libraries": tally(&scanned.uses, |one| &one.library),
-        "apis": tally(&scanned.uses, |one| &one.api),
-        "packages": tally(&scanned.uses, |one| &one.package),
-        "colour": scanned.colour,
-        "trio_ready": scanned.modules.as_deref().map(|all| {
-            serde_json::json!({"modules": trio_ready(all), "of": all.len()})
+    ScanJson {
+        schema: SCHEMA,
+        command: "scan",
+        to,
+        files: scanned.files,
+        lines: scanned.lines,
+        total,
+        libraries: tally(&scanned.uses, |one| &one.library),
+        apis: tally(&scanned.uses, |one| &one.api),
+        packages: tally(&scanned.uses, |one| &one.package),
+        colour: &scanned.colour,
+        trio_ready: scanned.modules.as_deref().map(|all| TrioReady {
+            modules: trio_ready(all),
+            of: all.len(),
         }),
-        "modules": scanned.modules,
-        "errors": scanned.problems,
-    })
+        modules: scanned.modules.as_deref(),
+        errors: &scanned.problems,
+    }
+}
+
+/// What `scan --output-format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ScanJson<'a> {
+    /// The version of this format.
+    #[schemars(extend("const" = SCHEMA))]
+    schema: u32,
+    /// The command that printed it.
+    #[schemars(extend("const" = "scan"))]
+    command: &'a str,
+    /// The target that the uses are judged by.
+    to: Target,
+    /// How many files were read.
+    files: usize,
+    /// How many lines they have.
+    lines: usize,
+    /// All uses.
+    total: Tally,
+    /// The uses by library, most uses first.
+    libraries: Vec<Line>,
+    /// The uses by API, most uses first.
+    apis: Vec<Line>,
+    /// The uses by top-level package, most uses first.
+    packages: Vec<Line>,
+    /// How far colour spreads.
+    colour: &'a Colour,
+    /// How many modules would run on trio; null where that is not known.
+    trio_ready: Option<TrioReady>,
+    /// The modules that use a library, as after a migration; null where that is not known.
+    modules: Option<&'a [Module]>,
+    /// What could not be read.
+    errors: &'a [Problem],
+}
+
+/// How many modules would run on trio too.
+#[derive(Debug, Serialize, JsonSchema)]
+struct TrioReady {
+    /// Those that would.
+    modules: usize,
+    /// All that use a library.
+    of: usize,
 }
 
 /// How many of the modules would run on trio.
@@ -298,6 +342,7 @@ fn colour(out: &mut String, colour: &Colour) {
     let change: usize = colour.become_async.iter().sum();
     let become_async = match colour.become_async.len() {
         0 => String::new(),
+        1 => format!("; {change} would become async"),
         depth => format!(
             "; {change} would become async, up to {} away from what causes it",
             count(depth - 1, "call")

@@ -73,8 +73,8 @@ fn deferred(out: &mut String, report: &Report, verbose: bool) {
     line(out, &paint(YELLOW, &text));
     if verbose {
         for row in rows {
-            let caveats = row.caveats.join("; ");
-            line(out, &format!("  {}  {}  {caveats}", row.place(), row.rule));
+            let why = row.because();
+            line(out, &format!("  {}  {}{why}", row.place(), row.rule));
         }
     }
 }

@@ -252,11 +252,10 @@ impl Engine for Wired {
             files,
             lines: line_count,
             uses: scanned_uses(&prepared.sources, &migration, &catalog),
-            // AnyIO awaits what asyncio awaits: no function changes its colour.
             colour: Colour {
                 functions: migration.functions,
                 async_now: migration.async_functions,
-                become_async: Vec::new(),
+                become_async: migration.becoming_async,
             },
             modules: (job.to == Target::Anyio)
                 .then(|| modules(&prepared.sources, &migration.modules, job)),

@@ -111,6 +111,20 @@ impl Facts {
         &self.colours[func.0 as usize]
     }
 
+    /// How many functions become async, by how many calls away they are from what causes it.
+    pub fn becoming(&self) -> Vec<usize> {
+        let mut out = Vec::new();
+        for colour in &self.colours {
+            if let Colour::Becomes(far) = colour {
+                if out.len() <= *far {
+                    out.resize(far + 1, 0);
+                }
+                out[*far] += 1;
+            }
+        }
+        out
+    }
+
     /// All causes of a function's colour, nearest first.
     pub fn causes(&self, func: FuncId) -> &[Cause] {
         &self.causes[func.0 as usize]

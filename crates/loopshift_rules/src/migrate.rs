@@ -57,6 +57,8 @@ pub struct Migration {
     pub functions: usize,
     /// How many of them are async.
     pub async_functions: usize,
+    /// How many become async, by how many calls away they are from what causes it.
+    pub becoming_async: Vec<usize>,
     /// Files that can't be parsed.
     pub unreadable: Vec<Unreadable>,
 }
@@ -224,12 +226,19 @@ fn migrate_once(
     if recipe.target == Target::Asyncio {
         dependencies::add_servers(files, &options.project, &mut plan);
     }
+    // Where colours stay, what awaits already goes on to do so.
+    let becoming_async = if recipe.colours {
+        context.facts().becoming()
+    } else {
+        Vec::new()
+    };
     Migration {
         plan,
         uses: found,
         modules: Vec::new(),
         functions: program.counts.functions,
         async_functions: program.counts.async_functions,
+        becoming_async,
         unreadable,
     }
 }

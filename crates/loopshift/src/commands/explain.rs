@@ -7,15 +7,19 @@ use crate::discover;
 use crate::messages::Problem;
 use crate::progress::Progress;
 use crate::session::{self, Exit, Session};
+use crate::table::{self, Align};
 
 /// Prints a rule's page, or why a function is or must become async.
 ///
 /// # Errors
 /// Where there is no such rule, file or function.
 pub fn run(session: &mut Session, args: &Explain) -> Result<Exit, Problem> {
-    let text = match place(&args.what) {
-        Some((file, line)) => explain_place(session, &file, line, args.to)?,
-        None => page(session, &args.what)?.to_owned(),
+    let text = match args.what.as_deref() {
+        None => list(session),
+        Some(what) => match place(what) {
+            Some((file, line)) => explain_place(session, &file, line, args.to)?,
+            None => page(session, what)?.to_owned(),
+        },
     };
     session.print(&text)?;
     if !text.ends_with('\n') {
@@ -80,14 +84,32 @@ fn explain_place(
 
 fn page(session: &Session, rule: &str) -> Result<&'static str, Problem> {
     session.engine.page(rule).ok_or_else(|| {
+        if Path::new(rule).exists() {
+            return Problem::at(rule, "the line is missing").next(format!(
+                "say which one, as in `loopshift explain {rule}:12`"
+            ));
+        }
         let rules = session.engine.rules();
         let problem = Problem::at(rule, "there is no such rule");
         match similar::get_close_matches(rule, &rules, 3, 0.6).as_slice() {
-            [] if rules.is_empty() => problem,
-            [] => problem.next(format!("the rules are {}", rules.join(", "))),
+            [] => problem.next("`loopshift explain` lists the rules"),
             close => problem.next(format!("did you mean {}?", close.join(" or "))),
         }
     })
+}
+
+/// The rules, each with the sentence that its page begins with.
+fn list(session: &Session) -> String {
+    let rules = session.engine.rules();
+    let rows: Vec<Vec<String>> = rules
+        .into_iter()
+        .map(|rule| {
+            let page = session.engine.page(rule).unwrap_or_default();
+            let first = page.split("\n\n").nth(1).unwrap_or_default();
+            vec![rule.to_owned(), first.replace('\n', " ").trim().to_owned()]
+        })
+        .collect();
+    table::lines(&[Align::Left, Align::Left], &rows).join("\n")
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::cli::{Format, Migrate, Target};
 use crate::diff;
 use crate::discover::Found;
 use crate::engine::{Job, Planned};
+use crate::formats;
 use crate::home;
 use crate::mark::{self, Mode, Note};
 use crate::messages::{Problem, count};
@@ -247,6 +248,12 @@ fn source(planned: &Planned, file: FileId) -> Result<&crate::read::Source, Probl
 fn print(session: &mut Session, args: &Migrate, report: &Report) -> Result<(), Problem> {
     if args.output_format == Format::Json {
         return session.print_json(&report.to_json());
+    }
+    let of_others = formats::render(report, args.output_format, session.engine);
+    let of_others = of_others
+        .map_err(|error| Problem::new(format!("cannot write the result as JSON: {error}")))?;
+    if let Some(text) = of_others {
+        return session.print(&text);
     }
     if report.applied.is_none() {
         for file in &report.changed {

@@ -1,6 +1,6 @@
 //! `loopshift scan`.
 
-use crate::cli::{Format, Scan};
+use crate::cli::{PlainFormat, Scan};
 use crate::messages::{Problem, count};
 use crate::progress::Progress;
 use crate::scan_report;
@@ -31,8 +31,8 @@ pub fn run(session: &mut Session, args: &Scan) -> Result<Exit, Problem> {
             scanned.problems.extend(files.problems);
             scanned.problems.sort();
             match args.output_format {
-                Format::Json => session.print_json(&scan_report::to_json(&scanned, to))?,
-                Format::Text => {
+                PlainFormat::Json => session.print_json(&scan_report::to_json(&scanned, to))?,
+                PlainFormat::Text => {
                     let text = scan_report::render(&scanned, to, session.global.verbose);
                     session.print_styled(&text)?;
                 }

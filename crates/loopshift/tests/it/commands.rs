@@ -302,6 +302,54 @@ fn json_has_a_version_and_every_change() {
 }
 
 #[test]
+fn other_programs_read_what_is_left() {
+    let tree = Tree::new(&[("pkg/a.py", "old, maybe\nnever\n")]);
+    tree.write("bad.py", b"\xff\xfe\xfd");
+    let migrate = |more: &[&str]| {
+        let mut args = vec!["migrate", root(&tree), "--to", "anyio"];
+        args.extend(more);
+        run(&args)
+    };
+    let ran = migrate(&["--output-format", "github"]);
+    assert_eq!(ran.code, 1);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert!(
+        lines[0].starts_with("::error title=loopshift (unreadable),file=bad.py,line=1::"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(
+        lines[1..],
+        [
+            "::warning title=loopshift (word),file=pkg/a.py,line=1,col=1::`old` becomes `new`",
+            "::warning title=loopshift (word),file=pkg/a.py,line=1,col=6::\
+             `maybe` becomes `yes`, with --unsafe: it may differ",
+            "::notice title=loopshift (word),file=pkg/a.py,line=2,col=1::\
+             lib.never stays: nobody knows how",
+        ]
+    );
+    let sarif = migrate(&["--output-format", "sarif"]).out;
+    let sarif: serde_json::Value = serde_json::from_str(&sarif).expect("JSON");
+    let run = &sarif["runs"][0];
+    assert_eq!(run["results"].as_array().map(Vec::len), Some(3));
+    assert_eq!(run["results"][2]["level"], "note");
+    assert_eq!(run["tool"]["driver"]["rules"][0]["id"], "word");
+    let notified = &run["invocations"][0]["toolExecutionNotifications"];
+    assert_eq!(notified.as_array().map(Vec::len), Some(1));
+    let gitlab = migrate(&["--output-format", "gitlab"]).out;
+    let gitlab: serde_json::Value = serde_json::from_str(&gitlab).expect("JSON");
+    assert_eq!(gitlab.as_array().map(Vec::len), Some(4));
+    let junit = migrate(&["--output-format", "junit"]).out;
+    assert!(
+        junit.contains("<testsuites name=\"loopshift\" tests=\"4\" failures=\"3\" errors=\"1\">"),
+        "{junit}"
+    );
+    // What was written is not told as left.
+    let ran = migrate(&["--output-format", "github", "--apply"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 3), "{}", ran.out);
+}
+
+#[test]
 fn marks_come_stay_and_go() {
     let tree = Tree::new(&[("a.py", "if x:\n    old\n    never\n")]);
     let migrate = |more: &[&str]| {

@@ -207,3 +207,30 @@ fn scan_and_migrate_tell_what_keeps_modules_from_trio() {
     assert_eq!(scan["total"]["stays"], 1, "{scan}");
     assert_eq!(scan["modules"], migrate(&tree, &[])["modules"]);
 }
+
+#[test]
+fn scan_and_explain_go_where_green_threads_go() {
+    let tree = Tree::new(&[(
+        "jobs.py",
+        "import gevent\n\n\ndef wait():\n    gevent.sleep(1)\n\n\ndef job():\n    wait()\n\n\ngevent.joinall([gevent.spawn(job)])\n",
+    )]);
+    let assert = tree
+        .loopshift(&["scan", "--output-format", "json"])
+        .success();
+    let scan: serde_json::Value =
+        serde_json::from_slice(&assert.get_output().stdout).expect("JSON");
+    assert_eq!(scan["to"], "asyncio");
+    assert_eq!(
+        scan["colour"],
+        serde_json::json!({"functions": 2, "async_now": 0, "become_async": [1, 1]})
+    );
+    let assert = tree.loopshift(&["explain", "jobs.py:8"]).success();
+    let told = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    assert!(
+        told.contains("must become async: the cause is 1 call away"),
+        "{told}"
+    );
+    tree.loopshift(&["explain", "jobs.py"])
+        .code(2)
+        .stderr("error: jobs.py: the line is missing\n  help: say which one, as in `loopshift explain jobs.py:12`\n");
+}
