@@ -12,6 +12,20 @@ pub trait Externals: Sync {
     fn is_module(&self, _name: &str) -> bool {
         false
     }
+
+    /// What a runner of tests does with a function that a decorator of this name marks for it.
+    fn collected(&self, _name: &str) -> Option<Collected> {
+        None
+    }
+}
+
+/// What a runner of tests does with a function of a file of tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collected {
+    /// It calls it for what tests need, and gives that to the parameters of its name.
+    Fixture,
+    /// It calls it as a test.
+    Test,
 }
 
 /// Knows nothing.

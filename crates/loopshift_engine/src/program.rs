@@ -13,6 +13,8 @@ use rayon::prelude::*;
 
 use crate::change::{FileId, Place};
 use crate::externals::Externals;
+use crate::facts::CALLERS;
+use crate::flow::fixtures;
 use crate::flow::library::passes_on;
 use crate::flow::value::Value;
 use crate::flow::{Flow, MroEntry, Target, solve};
@@ -143,6 +145,8 @@ pub struct Named<'w> {
     pub followed: &'w [&'w str],
     /// Values are followed in the files that name one of these.
     pub alone: &'w [&'w str],
+    /// Whether modules of tests are in contact with those whose fixtures they get without importing them.
+    pub fixtures: bool,
 }
 
 impl Named<'_> {
@@ -188,6 +192,15 @@ fn analyse_near<'a>(
             .map(|input| libraries.mentions(&input.text))
             .collect()
     });
+    let add_fixtures = |outlines: &mut [Outline]| {
+        if !libraries.is_some_and(|libraries| libraries.fixtures) {
+            return;
+        }
+        let names: Vec<&str> = inputs.iter().map(|input| &*input.module).collect();
+        for (outline, more) in outlines.iter_mut().zip(fixtures::in_reach(&names)) {
+            outline.imports.extend(more);
+        }
+    };
     let near = |outlines: &[Outline]| -> Option<Vec<bool>> {
         let mentions = mentions.as_ref()?;
         let names: Vec<&str> = inputs.iter().map(|input| &*input.module).collect();
@@ -200,10 +213,11 @@ fn analyse_near<'a>(
     };
     // First by what the texts seem to import, so that most need not be lowered.
     let outlines = inputs.par_iter();
-    let outlines: Vec<Outline> = match libraries {
+    let mut outlines: Vec<Outline> = match libraries {
         Some(_) => outlines.map(|it| rough_outline(it, version)).collect(),
         None => Vec::new(),
     };
+    add_fixtures(&mut outlines);
     let may_be_near = near(&outlines);
     let lowered: Vec<_> = inputs
         .par_iter()
@@ -249,7 +263,8 @@ fn analyse_near<'a>(
     }
     if may_be_near.is_some() {
         let outlines = modules.par_iter();
-        let outlines: Vec<Outline> = outlines.map(|it| Outline::of_facts(&it.ir)).collect();
+        let mut outlines: Vec<Outline> = outlines.map(|it| Outline::of_facts(&it.ir)).collect();
+        add_fixtures(&mut outlines);
         let near = near(&outlines).unwrap_or_default();
         for (module, near) in modules.iter_mut().zip(near) {
             if !near {
@@ -593,6 +608,8 @@ impl Callers {
                     // A partial is followed as a value of its own.
                     !name.starts_with("<builtin>.")
                         && !passes_on(name)
+                        && !CALLERS.contains(&name)
+                        && flow.externals.collected(name).is_none()
                         && flow.externals.api(name).is_none_or(|api| api.escapes)
                 }
                 Value::Object(..) => true,

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use loopshift_engine::externals::{
-    Api, ApiDerived, ApiKind, ApiOperand, ApiParam, ApiType, Callback, CallbackArg, Externals, Hook,
+    Api, ApiDerived, ApiKind, ApiOperand, ApiParam, ApiType, Callback, CallbackArg, Collected,
+    Externals, Hook,
 };
 use rustc_hash::FxHashMap;
 
@@ -17,6 +18,8 @@ pub struct CatalogExternals<'c> {
     forgives: bool,
     /// The library that has put its own into the standard library.
     patched: Option<&'static str>,
+    /// Whether what runs tests is followed.
+    tests: bool,
 }
 
 impl<'c> CatalogExternals<'c> {
@@ -32,7 +35,13 @@ impl<'c> CatalogExternals<'c> {
             apis,
             forgives: true,
             patched: None,
+            tests: false,
         }
+    }
+
+    /// The same, with what runs tests and hands them their fixtures, where functions become async.
+    pub fn with_tests(self, tests: bool) -> Self {
+        CatalogExternals { tests, ..self }
     }
 
     /// The same, for a program in which a library has put its own into the standard library.
@@ -83,6 +92,26 @@ impl Externals for CatalogExternals<'_> {
 
     fn is_module(&self, name: &str) -> bool {
         matches!(name, "asyncio" | "anyio")
+    }
+
+    fn collected(&self, name: &str) -> Option<Collected> {
+        if !self.tests {
+            return None;
+        }
+        let name = name.trim_end_matches("()");
+        match name.strip_prefix("unittest.").unwrap_or(name) {
+            "pytest.fixture" | "pytest.yield_fixture" | "pytest_asyncio.fixture" => {
+                Some(Collected::Fixture)
+            }
+            "skip" | "skipIf" | "skipUnless" | "expectedFailure" => Some(Collected::Test),
+            name if ["pytest.mark.", "mock.patch"]
+                .iter()
+                .any(|it| name.starts_with(it)) =>
+            {
+                Some(Collected::Test)
+            }
+            _ => None,
+        }
     }
 }
 

@@ -118,6 +118,7 @@ fn migrate_once(
     let named = Named {
         followed: &words,
         alone: recipe.beside,
+        fixtures: recipe.colours,
     };
     let mut program = analyse_for(files, options.settings.python, &externals, named);
     let unreadable = std::mem::take(&mut program.unreadable);
@@ -224,7 +225,7 @@ fn migrate_once(
         );
     }
     if recipe.target == Target::Asyncio {
-        dependencies::add_servers(files, &options.project, &mut plan);
+        dependencies::add_for_asyncio(files, &options.project, &mut plan);
     }
     // Where colours stay, what awaits already goes on to do so.
     let becoming_async = if recipe.colours {

@@ -72,6 +72,7 @@ const RECIPES: &[Recipe] = &[
             "eventlet",
             "greenlet",
             "contextlib",
+            "pytest",
             "queue",
             "select",
             "socket",
@@ -174,7 +175,9 @@ impl Recipe {
     /// What the analysis of a program is told of the libraries that it uses.
     pub fn externals<'c>(&self, files: &[Input], catalog: &'c Catalog) -> CatalogExternals<'c> {
         let patched_by = self.colours.then(|| patched_by(files)).flatten();
-        CatalogExternals::new(catalog).patched(patched_by)
+        CatalogExternals::new(catalog)
+            .patched(patched_by)
+            .with_tests(self.colours)
     }
 
     /// Whether a use of the API is looked at.
@@ -212,9 +215,15 @@ impl Recipe {
                 })
             },
             spawns: &|name| moves(name) && row(name).is_some_and(|api| api.spawns),
-            tested: &|func| self.colours && is_of_test_case(program, func),
+            tested: &|func| {
+                let collected = || program.flow.collected(func).is_some();
+                self.colours && (is_of_test_case(program, func) || collected())
+            },
             leaves: &|base, method| self.colours && leaves(base, method),
-            awaits: &|name| moves(name) && row(name).is_some_and(|api| api.awaits),
+            awaits: &|name| {
+                let counts = moves(name) || (self.colours && is_of_tests(name));
+                counts && row(name).is_some_and(|api| api.awaits)
+            },
         };
         infer(program, callers, &question)
     }
@@ -230,19 +239,26 @@ pub(crate) fn is_of_test_case(program: &Program<'_>, func: FuncId) -> bool {
     let function = program.function(func);
     let name = function.qualname.rsplit('.').next().unwrap_or_default();
     let is_called = name.starts_with("test") || matches!(name, "setUp" | "tearDown");
-    let bases = function
-        .class
-        .and_then(|class| program.flow.mro.get(class.0 as usize));
-    is_called
-        && bases.into_iter().flatten().any(|entry| match entry {
-            MroEntry::External(sym) => is_test_case(program.flow.text(*sym)),
-            MroEntry::Class(_) => false,
-        })
+    let Some(class) = function.class.filter(|_| is_called) else {
+        return false;
+    };
+    let is_case = |entry: &MroEntry| match entry {
+        MroEntry::External(sym) => is_test_case(program.flow.text(*sym)),
+        MroEntry::Class(_) => false,
+    };
+    // Of a class that only lends its methods to test cases, too.
+    let mut lines = program.flow.mro.iter();
+    lines.any(|bases| bases.contains(&MroEntry::Class(class)) && bases.iter().any(is_case))
 }
 
 /// Whether it is the class of unittest's tests.
 pub(crate) fn is_test_case(class: &str) -> bool {
     matches!(class, "unittest.TestCase" | "unittest.case.TestCase")
+}
+
+/// Whether an API is of what runs tests.
+fn is_of_tests(api: &str) -> bool {
+    root(api) == "unittest"
 }
 
 /// What a test case of unittest calls, and does not await.

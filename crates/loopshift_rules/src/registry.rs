@@ -190,6 +190,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-colour.md"),
     },
     Rule {
+        name: "green-dependencies",
+        plan: rules::green_dependencies::plan,
+        page: include_str!("../../../docs/rules/green-dependencies.md"),
+    },
+    Rule {
         name: "green-event",
         plan: rules::green_event::plan,
         page: include_str!("../../../docs/rules/green-event.md"),
@@ -278,6 +283,11 @@ pub const RULES: &[Rule] = &[
         name: "green-spawn",
         plan: rules::green_spawn::plan,
         page: include_str!("../../../docs/rules/green-spawn.md"),
+    },
+    Rule {
+        name: "green-tests",
+        plan: rules::green_tests::plan,
+        page: include_str!("../../../docs/rules/green-tests.md"),
     },
     Rule {
         name: "green-thread",

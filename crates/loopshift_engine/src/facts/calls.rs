@@ -52,7 +52,8 @@ pub(super) struct Calls {
     pub(super) called: BTreeMap<FuncId, BTreeMap<Place, Called>>,
 }
 
-/// Builtins that call a function at once, for each of some values, and have a form that waits for it.
+/// Builtins that call a function at once, for each of some values, and what tests that it raises: they have a form that
+/// waits for it.
 pub const CALLERS: &[&str] = &[
     "<builtin>.map",
     "<builtin>.filter",
@@ -60,6 +61,9 @@ pub const CALLERS: &[&str] = &[
     "<builtin>.min",
     "<builtin>.max",
     "<builtin>.list.sort",
+    "unittest.TestCase.assertRaises",
+    "unittest.TestCase.assertRaisesRegex",
+    "pytest.raises",
 ];
 
 pub(super) fn read(program: &Program<'_>, question: &Question<'_>) -> Calls {

@@ -1,6 +1,6 @@
 //! How colours spread: from what suspends, against the calls, to all that share a colour.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::barrier::barrier;
 use super::calls::{Calls, read};
@@ -21,6 +21,8 @@ pub fn infer(program: &Program<'_>, callers: &Callers, question: &Question<'_>) 
         work: VecDeque::new(),
     };
     inference.start();
+    inference.spread();
+    inference.start_tests();
     inference.spread();
     inference.spawn();
     inference.spread();
@@ -61,15 +63,41 @@ impl Inference<'_, '_> {
     /// What suspends by itself.
     fn start(&mut self) {
         let question = self.question;
-        for (owner, place, name) in std::mem::take(&mut self.calls.apis) {
-            let asked = if self.program.function(owner).is_async {
-                (question.suspends)(&name)
+        let mut starts = Vec::new();
+        for (owner, place, name) in &self.calls.apis {
+            let asked = if self.program.function(*owner).is_async {
+                question.suspends
             } else {
-                let starts = (question.spawns)(&name) && (question.tested)(owner);
-                starts || (question.converts)(&name)
+                question.converts
             };
-            if asked {
-                self.add(owner, Cause::Api { place, name }, 0);
+            if asked(name) {
+                starts.push((*owner, *place, name.clone()));
+            }
+        }
+        for (owner, place, name) in starts {
+            self.add(owner, Cause::Api { place, name }, 0);
+        }
+    }
+
+    /// What is tested and starts tasks, itself or by what it calls, while nothing else makes it async.
+    fn start_tests(&mut self) {
+        let question = self.question;
+        let apis = std::mem::take(&mut self.calls.apis);
+        let spawning = apis.into_iter().filter(|it| (question.spawns)(&it.2));
+        let mut work: Vec<(FuncId, Place, String)> = spawning.collect();
+        let mut seen = BTreeSet::new();
+        while let Some((func, place, name)) = work.pop() {
+            let is_sync = self.facts.colours[func.0 as usize] == Colour::Sync;
+            if !is_sync || !seen.insert(func) {
+                continue;
+            }
+            if (question.tested)(func) {
+                self.add(func, Cause::Api { place, name }, 0);
+                continue;
+            }
+            for link in self.calls.links.get(&func).into_iter().flatten() {
+                let at = link.place.unwrap_or(place);
+                work.push((link.caller, at, name.clone()));
             }
         }
     }

@@ -68,6 +68,18 @@ pub(super) fn library_function(
         | "types.coroutine"
         | "asyncio.coroutine" => flow.edge(a.first(), a.result),
         "typing.cast" => flow.edge(a.get(1), a.result),
+        "unittest.TestCase.assertRaises"
+        | "unittest.TestCase.assertRaisesRegex"
+        | "pytest.raises" => {
+            let place = 1 + usize::from(name.ends_with("Regex"));
+            if !a.get(place).is_some() {
+                return false;
+            }
+            let given = a.positional.get(place + 1..).unwrap_or_default().to_vec();
+            call_back(flow, index, a.get(place), &given, Node::NONE, a.owner);
+            let known = flow.sym(&format!("{name}()"));
+            flow.add(a.result, Value::External(known));
+        }
         "functools.lru_cache" | "dataclasses.dataclass" => {
             if a.positional.is_empty() {
                 flow.add(a.result, Value::Identity);

@@ -10,6 +10,7 @@ mod class;
 mod constraints;
 mod create;
 mod external;
+pub(crate) mod fixtures;
 mod given;
 pub(crate) mod library;
 mod methods;
@@ -27,7 +28,7 @@ pub use solve::{Hidden, Target, solve};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::externals::{Api, Externals};
+use crate::externals::{Api, Collected, Externals};
 use crate::ir::{ClassId, Container, ContainerId, ContainerKind, FuncId, Key, Node, Reason, Sym};
 use crate::link::Linked;
 use constraints::{Dynamic, Static};
@@ -157,6 +158,8 @@ pub struct Flow<'a> {
     late_stored: FxHashSet<Sym>,
     /// What makes properties and the like: known before anything else is called.
     descriptors: FxHashSet<Sym>,
+    /// What a runner of tests calls.
+    collected: FxHashMap<FuncId, Collected>,
 }
 
 impl<'a> Flow<'a> {
@@ -331,6 +334,11 @@ impl<'a> Flow<'a> {
     /// Whether some call in the program reaches the function.
     pub fn is_called(&self, func: FuncId) -> bool {
         self.called[func.0 as usize]
+    }
+
+    /// What a runner of tests calls the function for, if it does.
+    pub fn collected(&self, func: FuncId) -> Option<Collected> {
+        self.collected.get(&func).copied()
     }
 
     /// The written call that a made one stands for.

@@ -69,6 +69,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         handlers: FxHashMap::default(),
         late_stored: FxHashSet::default(),
         descriptors: FxHashSet::default(),
+        collected: FxHashMap::default(),
     };
     flow.run();
     flow
@@ -118,6 +119,8 @@ impl Flow<'_> {
         self.reload();
         self.late_descriptors();
         self.seed_defaults();
+        self.drain();
+        self.collect_tests();
         self.drain();
         // Then what only stands in for values that nothing gave.
         self.annotate(false);

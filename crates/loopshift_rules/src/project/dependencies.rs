@@ -41,22 +41,24 @@ const SERVERS: &[(&str, Version)] = &[
     ("a2wsgi", Version::new(1, 10)),
 ];
 
-/// Adds what serves WSGI applications where the plan brings it into the program.
-pub(crate) fn add_servers(files: &[Input], project: &[ProjectFile], plan: &mut Plan) {
+/// Adds what serves WSGI applications, and what runs async tests, where the plan brings it into the program.
+pub(crate) fn add_for_asyncio(files: &[Input], project: &[ProjectFile], plan: &mut Plan) {
+    if project.is_empty() {
+        return;
+    }
+    let is_new = |plan: &Plan, has: &dyn Fn(&str) -> bool| {
+        plan.texts.iter().any(|(file, text)| {
+            let input = &files[file.0 as usize];
+            input.is_python() && has(text) && !has(&input.text)
+        })
+    };
     for (package, version) in SERVERS {
         let imports = [
             format!("import {package}"),
             format!("from {package} import "),
         ];
-        let has = |text: &str| {
-            text.lines()
-                .any(|line| imports.iter().any(|import| line.starts_with(import)))
-        };
-        let mut new = plan.texts.iter().filter(|(file, text)| {
-            let input = &files[file.0 as usize];
-            input.is_python() && has(text) && !has(&input.text)
-        });
-        if new.next().is_some() && !project.is_empty() {
+        let starts = |line: &str| imports.iter().any(|import| line.starts_with(import));
+        if is_new(plan, &|text| text.lines().any(starts)) {
             let need = Need {
                 package,
                 rule: "green-wsgi",
@@ -66,6 +68,17 @@ pub(crate) fn add_servers(files: &[Input], project: &[ProjectFile], plan: &mut P
             join(files, project, plan, need);
         }
     }
+    let words = ["mark.asyncio", "pytest_asyncio"];
+    if is_new(plan, &|text| words.iter().any(|word| text.contains(word))) {
+        let need = Need {
+            package: "pytest-asyncio",
+            rule: super::unneeded::RULE,
+            version: Version::new(0, 24),
+            only_tests: true,
+        };
+        join(files, project, plan, need);
+    }
+    super::unneeded::remove(files, project, plan);
 }
 
 /// Writes a package into the files that say what the project depends on.
@@ -204,7 +217,7 @@ fn is_runtime<'n>(
     known.is_empty() || list.entries.iter().any(|entry| known.contains(&entry.name))
 }
 
-/// Where only tests use `anyio`, it goes beside the plugin that they had.
+/// What only tests use goes beside the plugin that they had.
 fn tests(
     project: &[(&ProjectFile, String)],
     found: &[Found],
@@ -217,7 +230,7 @@ fn tests(
             .flat_map(|(index, file)| file.lists.iter().map(move |list| (index, list)))
     };
     let holder = |name: &str| lists().find(|(_, list)| list.get(name).is_some());
-    if let Some((index, list)) = holder("anyio") {
+    if let Some((index, list)) = holder(need.package) {
         return ensure(list, &project[index].1, need).map(|result| (index, result));
     }
     if let Some((index, list)) = holder("pytest-asyncio").or_else(|| holder("pytest")) {
@@ -225,8 +238,8 @@ fn tests(
     }
     let index = found.iter().position(says_what_it_needs)?;
     let reason = format!(
-        "only tests use AnyIO, and no list here holds pytest: add `anyio>={}` to what they need",
-        need.version
+        "only tests use `{0}`, and no list here holds pytest: add `{0}>={1}` to what they need",
+        need.package, need.version
     );
     Some((index, Err(reason)))
 }

@@ -10,6 +10,7 @@ mod plugin;
 mod setup_py;
 mod text_lists;
 mod toml_lists;
+mod unneeded;
 mod version;
 
 use loopshift_engine::change::FileId;

@@ -15,6 +15,7 @@ mod iterate;
 mod lambda;
 mod methods;
 mod property;
+mod pytest;
 mod test_case;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +66,8 @@ struct All<'c> {
     getters: BTreeMap<FuncId, Option<&'static str>>,
     /// The methods `__iter__` that are renamed.
     renamed: Vec<(FuncId, iterate::Iterated)>,
+    /// How tests are run.
+    tests: pytest::Tests,
 }
 
 impl<'c> All<'c> {
@@ -78,12 +81,14 @@ impl<'c> All<'c> {
         builtin::operations(cx, &mut operations);
         methods::operations(cx, &renamed, &mut operations);
         test_case::operations(cx, &mut operations);
+        test_case::cleanups(cx, &mut operations);
         All {
             cx,
             needs,
             operations,
             getters,
             renamed,
+            tests: pytest::Tests::new(cx),
         }
     }
 }
@@ -407,7 +412,7 @@ impl<'c> Work<'_, 'c> {
                     let reason = format!("`{name}` would have to be async: {reason}");
                     return Err((anchor(cx, func), reason));
                 }
-                let edits = define::edits(cx, func, getter.is_some())?;
+                let edits = define::edits(cx, &self.all.tests, func, getter.is_some())?;
                 self.edits.extend(edits);
                 Ok(())
             }

@@ -5,7 +5,7 @@
 
 mod case;
 mod collect;
-mod mode;
+pub(crate) mod mode;
 
 use std::collections::{BTreeMap, BTreeSet};
 

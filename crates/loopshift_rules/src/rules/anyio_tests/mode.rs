@@ -13,7 +13,7 @@ use crate::project::ini;
 
 /// The mode of the project.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// Only what is marked.
     Strict,
     /// All async tests and fixtures.
@@ -32,7 +32,7 @@ pub(super) enum Mode {
 
 impl Mode {
     /// Whether tests need no mark.
-    pub(super) fn is_auto(&self) -> bool {
+    pub(crate) fn is_auto(&self) -> bool {
         matches!(self, Mode::Auto { .. })
     }
 
@@ -63,7 +63,7 @@ impl Mode {
 }
 
 /// The mode that the project's files set. pytest reads the first of its files that there is.
-pub(super) fn find(files: &[Input]) -> Mode {
+pub(crate) fn find(files: &[Input]) -> Mode {
     const ORDER: &[&str] = &[
         "pytest.ini",
         ".pytest.ini",

@@ -83,6 +83,31 @@ fn runs_in_loop(cx: &Context<'_>, func: FuncId, seen: &mut BTreeSet<FuncId>) -> 
     if is_coloured(cx, func) || !seen.insert(func) {
         return true;
     }
+    let owners = callers(cx, func);
+    !owners.is_empty()
+        && owners
+            .into_iter()
+            .all(|owner| owner != FuncId::NONE && runs_in_loop(cx, owner, seen))
+}
+
+/// Whether what stands at a place runs when a module is imported.
+pub(crate) fn is_made_at_import(cx: &Context<'_>, place: Place) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut work = vec![cx.program.function_at(place)];
+    while let Some(func) = work.pop() {
+        if func == FuncId::NONE || is_coloured(cx, func) || !seen.insert(func) {
+            continue;
+        }
+        if cx.program.function(func).kind == FunctionKind::Module {
+            return true;
+        }
+        work.extend(callers(cx, func));
+    }
+    false
+}
+
+/// The functions that call a function; of `__init__` those that make an object.
+fn callers(cx: &Context<'_>, func: FuncId) -> Vec<FuncId> {
     let sites = cx.callers.of(func).iter().map(|site| site.owner);
     let mut owners: Vec<FuncId> = sites.collect();
     if let Some(class) = cx.program.function(func).class
@@ -90,10 +115,7 @@ fn runs_in_loop(cx: &Context<'_>, func: FuncId, seen: &mut BTreeSet<FuncId>) -> 
     {
         owners.extend(makers(cx, class));
     }
-    !owners.is_empty()
-        && owners
-            .into_iter()
-            .all(|owner| owner != FuncId::NONE && runs_in_loop(cx, owner, seen))
+    owners
 }
 
 /// The functions that make objects of a class, or of one that derives from it.

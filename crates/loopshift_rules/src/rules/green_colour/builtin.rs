@@ -1,4 +1,5 @@
-//! Builtins that call a function for each of some values: where that waits, the loop is written out.
+//! Builtins that call a function for each of some values: where that waits, the loop is written out. So is what tests that
+//! a call raises.
 
 use std::collections::BTreeSet;
 
@@ -60,11 +61,14 @@ fn function<'v>(name: &str, call: &'v ExprCall) -> Option<&'v Expr> {
     if matches!(name, "<builtin>.map" | "<builtin>.filter") {
         return call.arguments.args.first();
     }
+    if let Some(place) = raising(name) {
+        return call.arguments.args.get(place);
+    }
     call.arguments.find_keyword("key").map(|it| &it.value)
 }
 
 /// The functions that become async which the expression may be, and whether it may be another one.
-fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet<FuncId>, bool) {
+pub(super) fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet<FuncId>, bool) {
     let mut functions = BTreeSet::new();
     let mut plain = false;
     for value in cx.program.values_at(view.place(expr)) {
@@ -82,7 +86,16 @@ fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet<FuncId>, b
     (functions, plain)
 }
 
-/// The lambda whose body is written out in a comprehension: `map(lambda x: f(x), xs)`.
+/// The place of the function in a call that tests what it raises.
+fn raising(name: &str) -> Option<usize> {
+    match name {
+        "unittest.TestCase.assertRaises" | "pytest.raises" => Some(1),
+        "unittest.TestCase.assertRaisesRegex" => Some(2),
+        _ => None,
+    }
+}
+
+/// The lambda whose body is written out in a comprehension: `map(lambda x: f(x), xs)`, or in a block of its own.
 pub(super) fn is_written_out(cx: &Context<'_>, view: &View<'_>, lambda: &ExprLambda) -> bool {
     let Some(expr) = view.tree.expr_at(lambda.range()) else {
         return false;
@@ -91,10 +104,11 @@ pub(super) fn is_written_out(cx: &Context<'_>, view: &View<'_>, lambda: &ExprLam
     let Some(AnyNodeRef::ExprCall(call)) = call else {
         return false;
     };
-    let maps = matches!(
-        caller(cx, view, call),
-        Some("<builtin>.map" | "<builtin>.filter")
-    );
+    let name = caller(cx, view, call);
+    if name.and_then(raising).is_some() {
+        return lambda.parameters.is_none();
+    }
+    let maps = matches!(name, Some("<builtin>.map" | "<builtin>.filter"));
     let is_first = call.arguments.args.first().map(Ranged::range) == Some(lambda.range());
     maps && is_first && call.arguments.args.len() == 2 && parameter(lambda).is_some()
 }
@@ -131,7 +145,8 @@ fn edits(
         "<builtin>.sorted" => "sorted",
         "<builtin>.min" => "min",
         "<builtin>.max" => "max",
-        _ => return sort(view, call),
+        "<builtin>.list.sort" => return sort(view, call),
+        _ => return block(view, call, function),
     };
     let starred = call.arguments.args.iter().any(Expr::is_starred_expr);
     if starred || (named != "sorted" && call.arguments.args.len() != 1) {
@@ -142,6 +157,46 @@ fn edits(
     Ok(vec![Edit::Replace {
         range: call.func.range(),
         pieces: vec![Piece::Helper(helper)],
+    }])
+}
+
+/// `self.assertRaises(E, f, x)` as a block: `with self.assertRaises(E): await f(x)`.
+fn block(view: &View<'_>, call: &ExprCall, function: &Expr) -> Result<Vec<Edit>, &'static str> {
+    const REASON: &str = "it calls a function that waits, and is no statement of its own";
+    let expr = view.tree.expr_at(call.range()).ok_or(REASON)?;
+    let (whole, name) = match view.tree.parent(expr) {
+        Some(AnyNodeRef::StmtExpr(it)) => (it.range(), None),
+        Some(AnyNodeRef::StmtAssign(it)) => match &it.targets[..] {
+            [Expr::Name(name)] => (it.range(), Some(name.range())),
+            _ => return Err(REASON),
+        },
+        _ => return Err(REASON),
+    };
+    let all = inside(call);
+    let before = view.text(TextRange::new(all.start(), function.start()));
+    let length =
+        loopshift_python::TextSize::try_from(before.trim_end_matches([' ', ',', '\n']).len());
+    let head = TextRange::at(all.start(), length.map_err(|_| REASON)?);
+    let mut text: Vec<Piece> = vec!["with ".into(), call.func.range().into(), "(".into()];
+    text.extend([head.into(), ")".into()]);
+    text.extend(
+        name.into_iter()
+            .flat_map(|name| [" as ".into(), name.into()]),
+    );
+    text.push(":\n    ".into());
+    if let Expr::Lambda(lambda) = function {
+        text.push(lambda.body.range().into());
+    } else {
+        let rest = view.text(TextRange::new(function.end(), all.end()));
+        let skipped = rest.len() - rest.trim_start_matches([' ', ',', '\n']).len();
+        let skipped = loopshift_python::TextSize::try_from(skipped).map_err(|_| REASON)?;
+        let rest = TextRange::new(function.end() + skipped, all.end());
+        text.extend(["await ".into(), function.range().into(), "(".into()]);
+        text.extend([rest.into(), ")".into()]);
+    }
+    Ok(vec![Edit::Replace {
+        range: whole,
+        pieces: text,
     }])
 }
 

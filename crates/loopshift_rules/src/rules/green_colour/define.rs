@@ -12,6 +12,7 @@ use super::super::code::{definition, own};
 use super::super::green::anchor;
 use super::iterate::generator;
 use super::methods::{last_name, twin};
+use super::pytest::Tests;
 use super::{entering, factory};
 use crate::context::{Context, View};
 
@@ -37,6 +38,7 @@ pub(super) fn can_be_async(cx: &Context<'_>, func: FuncId) -> Result<(), (Place,
 /// The place that stands in the way, and why.
 pub(super) fn edits(
     cx: &Context<'_>,
+    tests: &Tests,
     func: FuncId,
     is_getter: bool,
 ) -> Result<Vec<(FileId, Edit)>, (Place, String)> {
@@ -52,7 +54,7 @@ pub(super) fn edits(
         let edits = entering::edits(cx, view, func, def).map_err(|reason| at(&reason))?;
         return Ok(edits.into_iter().map(|edit| (view.file, edit)).collect());
     }
-    let mut out = Vec::new();
+    let mut out = tests.edits(cx, view, func, def).map_err(at)?;
     if function.class.is_some() && last_name(cx, func) == "__init__" {
         out.extend(factory::definition(cx, func, def));
     }

@@ -11,6 +11,7 @@ use loopshift_python::edit::{Edit, Import, Piece};
 
 use super::super::green::is_coloured;
 use super::Operation;
+use super::builtin::given;
 use crate::context::Context;
 use crate::recipe::is_test_case;
 
@@ -50,13 +51,46 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
     }
 }
 
-/// The methods that become async, of a class and of all that derive from it.
+/// What is done after a test: `self.addCleanup(f, x)`, where `f` becomes async.
+pub(super) fn cleanups(cx: &Context<'_>, out: &mut Vec<Operation>) {
+    for view in cx.views() {
+        for expr in view.tree.exprs() {
+            let Expr::Call(call) = expr else { continue };
+            let (Expr::Attribute(callee), Some(function)) =
+                (&*call.func, call.arguments.args.first())
+            else {
+                continue;
+            };
+            if callee.attr.as_str() != "addCleanup"
+                || cx.api_of(view, &call.func) != Some("unittest.TestCase.addCleanup")
+            {
+                continue;
+            }
+            let (functions, plain) = given(cx, view, function);
+            if functions.is_empty() {
+                continue;
+            }
+            let mut operation = Operation::new(view.place(expr), functions);
+            operation.waits = false;
+            if plain {
+                let reason = "it calls a function that waits, or another one";
+                operation.reason = Some(reason.to_owned());
+            }
+            operation.edits = vec![Edit::replace(callee.attr.range(), "addAsyncCleanup", &[])];
+            out.push(operation);
+        }
+    }
+}
+
+/// The methods that become async, of a class and of all that derive from it, those that they have from others too.
 fn methods(cx: &Context<'_>, class: loopshift_engine::ir::ClassId) -> BTreeSet<FuncId> {
+    let all = cx.program.flow.mro.iter();
+    let lines: Vec<&Vec<MroEntry>> = all
+        .filter(|bases| bases.contains(&MroEntry::Class(class)))
+        .collect();
     let derives = |func: &FuncId| {
-        let own = cx.program.function(*func).class;
-        let bases = own.and_then(|own| cx.program.flow.mro.get(own.0 as usize));
-        let mut bases = bases.into_iter().flatten();
-        bases.any(|entry| *entry == MroEntry::Class(class))
+        let own = cx.program.function(*func).class.map(MroEntry::Class);
+        own.is_some_and(|own| lines.iter().any(|bases| bases.contains(&own)))
     };
     let functions = cx.program.functions().filter(derives);
     functions.filter(|func| is_coloured(cx, *func)).collect()
