@@ -36,9 +36,9 @@ pub(crate) fn coroutine(
         return coroutine_from(cx, view, call, 0);
     }
     let (function, rest) = arguments(call, 1)?;
-    let is_async = match of_library(cx, view, call, 1) {
-        Some(Counterpart::Function { is_async }) => is_async,
-        _ => becomes_async(cx, view, function)?,
+    let runs = match of_library(cx, view, call, 1) {
+        Some(Counterpart::Function { is_async }) => Runs::of(is_async),
+        _ => runs(cx, view, function)?,
     };
     let mut out = vec![
         Piece::Helper(helper("later").ok_or("a helper is missing")?),
@@ -46,8 +46,8 @@ pub(crate) fn coroutine(
         Piece::Source(call.arguments.args[0].range()),
         ", ".into(),
     ];
-    if !is_async {
-        let call = helper("call").ok_or("a helper is missing")?;
+    if let Some(call) = runs.caller() {
+        let call = helper(call).ok_or("a helper is missing")?;
         out.extend([Piece::Helper(call), ", ".into()]);
     }
     out.push(Piece::Source(function.range()));
@@ -70,24 +70,24 @@ pub(crate) fn coroutine_from(
     skip: usize,
 ) -> Result<Vec<Piece>, String> {
     let (function, rest) = arguments(call, skip)?;
-    let is_async = match of_library(cx, view, call, skip) {
+    let runs = match of_library(cx, view, call, skip) {
         Some(Counterpart::Call(text)) => return Ok(text),
-        Some(Counterpart::Function { is_async }) => is_async,
-        None => becomes_async(cx, view, function)?,
+        Some(Counterpart::Function { is_async }) => Runs::of(is_async),
+        None => runs(cx, view, function)?,
     };
     let mut out = Vec::new();
-    if is_async && stays_lambda(cx, view, function) {
-        out.extend(["(".into(), Piece::Source(function.range()), ")(".into()]);
-    } else if is_async {
-        out.extend([Piece::Source(function.range()), "(".into()]);
-    } else {
-        let call = helper("call").ok_or("a helper is missing")?;
+    if let Some(call) = runs.caller() {
+        let call = helper(call).ok_or("a helper is missing")?;
         out.extend([
             Piece::Helper(call),
             "(".into(),
             Piece::Source(function.range()),
         ]);
         out.extend(rest.map(|_| ", ".into()));
+    } else if stays_lambda(cx, view, function) {
+        out.extend(["(".into(), Piece::Source(function.range()), ")(".into()]);
+    } else {
+        out.extend([Piece::Source(function.range()), "(".into()]);
     }
     out.extend(rest.map(Piece::Source));
     out.push(")".into());
@@ -171,7 +171,9 @@ fn of_library(
     }
     let name = receiver.map(|it| format!(".{}(", it.attr));
     let keeps_name = text.iter().find_map(|piece| match piece {
-        Piece::Text(text) if !text.is_empty() => Some(Some(text.as_ref()) == name.as_deref()),
+        Piece::Text(text) if !text.is_empty() => {
+            Some(Some(text.trim_end_matches(')')) == name.as_deref())
+        }
         _ => None,
     });
     if keeps_name == Some(true) {
@@ -186,6 +188,32 @@ pub(crate) fn handed(view: &View<'_>, call: &ExprCall, is_later: bool) -> Option
     Some(view.place(function))
 }
 
+/// What a task runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    /// Coroutine functions.
+    Waiting,
+    /// Plain functions.
+    Plain,
+    /// Some of both.
+    Either,
+}
+
+impl Runs {
+    fn of(is_async: bool) -> Self {
+        if is_async { Runs::Waiting } else { Runs::Plain }
+    }
+
+    /// The helper that makes a coroutine of its call, where it gives none itself.
+    fn caller(self) -> Option<&'static str> {
+        match self {
+            Runs::Waiting => None,
+            Runs::Plain => Some("call"),
+            Runs::Either => Some("call_either"),
+        }
+    }
+}
+
 /// Whether what is run is async after the migration.
 ///
 /// # Errors
@@ -195,6 +223,18 @@ pub(crate) fn becomes_async(
     view: &View<'_>,
     function: &Expr,
 ) -> Result<bool, String> {
+    match runs(cx, view, function)? {
+        Runs::Waiting => Ok(true),
+        Runs::Plain => Ok(false),
+        Runs::Either => Err("it runs functions of which some wait and some don't".to_owned()),
+    }
+}
+
+/// What is run, where a task is made of it.
+///
+/// # Errors
+/// As of [`becomes_async`].
+fn runs(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> Result<Runs, String> {
     let mut answers = BTreeSet::new();
     let mut values: Vec<Value> = cx.program.values_at(view.place(function)).collect();
     while let Some(value) = values.pop() {
@@ -244,9 +284,9 @@ pub(crate) fn becomes_async(
         }
     }
     match answers.into_iter().collect::<Vec<_>>()[..] {
-        [one] => Ok(one),
+        [one] => Ok(Runs::of(one)),
         [] => Err("it is not known which function it runs".to_owned()),
-        _ => Err("it runs functions of which some wait and some don't".to_owned()),
+        _ => Ok(Runs::Either),
     }
 }
 

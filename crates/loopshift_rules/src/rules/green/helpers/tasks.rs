@@ -23,6 +23,15 @@ async def {name}(function, /, *args, **kwargs):
 ",
     },
     Helper {
+        name: "_call_either",
+        source: "\
+async def {name}(function, /, *args, **kwargs):
+    \"\"\"Call a function as a task, and wait for what it gives where that is a coroutine.\"\"\"
+    result = function(*args, **kwargs)
+    return await result if {@inspect}.iscoroutine(result) else result
+",
+    },
+    Helper {
         name: "_later",
         source: "\
 def {name}(seconds, function, /, *args, **kwargs):
