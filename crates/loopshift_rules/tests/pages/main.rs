@@ -45,7 +45,8 @@ fn rule_page(path: &Path) -> datatest_stable::Result<()> {
 /// Checks a guide: all its examples.
 fn guide(path: &Path) -> datatest_stable::Result<()> {
     let text = std::fs::read_to_string(path)?;
-    let to_asyncio = path.ends_with("from-eventlet-to-asyncio.md");
+    let to_asyncio = path.ends_with("from-eventlet-to-asyncio.md")
+        || path.ends_with("from-gevent-to-asyncio.md");
     let page = page::Page::parse_guide(&text, to_asyncio).map_err(Failures)?;
     check_all(path, &page)
 }
