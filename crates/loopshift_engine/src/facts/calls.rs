@@ -178,6 +178,15 @@ impl Calls {
                     if call.owner != FuncId::NONE {
                         self.apis.insert((call.owner, place, name.to_owned()));
                     }
+                    // `iter(f, end)` calls `f` for each item.
+                    if name == "<builtin>.iter" && call.args.len() == 2 {
+                        for value in flow.values_of(call.args[0].node) {
+                            if let Value::External(sym) | Value::ExternalBound(sym, _) = value {
+                                let name = flow.text(sym).to_owned();
+                                self.apis.insert((call.owner, place, name));
+                            }
+                        }
+                    }
                 }
                 Target::Func(func) => {
                     funcs.insert(func);

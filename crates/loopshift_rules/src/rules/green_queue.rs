@@ -7,9 +7,9 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
 use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
@@ -171,6 +171,29 @@ fn size(
     ]))
 }
 
+/// The loop `for item in iter(queue.get, end)` around a method: where it starts, and the name `iter`.
+fn until(cx: &Context<'_>, view: &View<'_>, method: TextRange) -> Option<(TextSize, TextRange)> {
+    let expr = view.tree.expr_at(method)?;
+    let call = view.tree.ancestors(expr).find_map(|node| match node {
+        AnyNodeRef::ExprCall(call) => Some(call),
+        _ => None,
+    })?;
+    let is_first = call.arguments.args.first().map(Ranged::range) == Some(method);
+    let is_iter = cx.api_of(view, &call.func) == Some("<builtin>.iter");
+    let expr = view.tree.expr_at(call.range())?;
+    match view.tree.parent(expr) {
+        Some(AnyNodeRef::StmtFor(it))
+            if is_first
+                && is_iter
+                && call.arguments.args.len() == 2
+                && it.iter.range() == call.range() =>
+        {
+            Some((it.start(), call.func.range()))
+        }
+        _ => None,
+    }
+}
+
 /// The methods that are the same, and wait for nothing.
 const SAME: &[&str] = &[
     "put_nowait",
@@ -196,6 +219,19 @@ fn member<'c>(
     let message = format!("`{method}` of a queue");
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     if SAME.contains(&method) {
+        return Ok(change);
+    }
+    if method == "get"
+        && let Some((start, iter)) = until(cx, view, use_.place.range)
+    {
+        let until = helper("until").ok_or("a helper is missing")?;
+        change.edit(Edit::insert(start, "async ", &[]));
+        change.edit(Edit::Replace {
+            range: iter,
+            pieces: vec![Piece::Helper(until)],
+        });
+        let owner = cx.program.function_at(use_.place);
+        change.requires.push(anchor(cx, owner));
         return Ok(change);
     }
     if method == "maxsize" {

@@ -4,6 +4,15 @@ use loopshift_python::edit::Helper;
 
 pub(super) const HELPERS: &[Helper] = &[
     Helper {
+        name: "_until",
+        source: "\
+async def {name}(function, end):
+    \"\"\"What an async function gives, call by call, until that is the end.\"\"\"
+    while (item := await function()) != end:
+        yield item
+",
+    },
+    Helper {
         name: "_queue_get",
         source: "\
 async def {name}(queue, block=True, timeout=None):
