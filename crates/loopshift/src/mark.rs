@@ -95,7 +95,7 @@ fn wanted(text: &str, starts: &[usize], notes: &[Note]) -> BTreeMap<usize, Vec<S
     wanted
 }
 
-/// Takes out of `wanted` what does not stand above its line already.
+/// Takes out of `wanted` what does not stand above its line already, with these numbers or others.
 fn keep_existing(
     text: &str,
     starts: &[usize],
@@ -115,9 +115,15 @@ fn keep_existing(
     }
     wanted.retain(|start, lines| {
         let there = existing.get(start).map_or(&[][..], Vec::as_slice);
-        lines.retain(|line| there.contains(&line.as_str()));
+        lines.retain(|line| there.iter().any(|it| is_renumbered(it, line)));
         !lines.is_empty()
     });
+}
+
+/// Whether two lines differ in nothing but numbers: reasons name lines, and lines move.
+fn is_renumbered(a: &str, b: &str) -> bool {
+    let words = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+    words(a) == words(b)
 }
 
 /// The text without the lines at `marks`, and with those of `wanted`.
@@ -313,6 +319,16 @@ mod tests {
         assert_eq!(
             kept, "USE\n",
             "an old reason is not kept, a new one not written"
+        );
+    }
+
+    #[test]
+    fn a_line_that_moved_is_numbered_anew() {
+        let text = "# TODO(loopshift: gather): see line 9 of a.py\nUSE\n";
+        let note = note(text, "USE", "see line 12 of a.py");
+        assert_eq!(
+            mark(text, &[note], Mode::Keep),
+            "# TODO(loopshift: gather): see line 12 of a.py\nUSE\n"
         );
     }
 

@@ -144,7 +144,7 @@ fn settle_requirements(
                     Outcome::Deferred
                 } else {
                     Outcome::Declined {
-                        reason: missing((planning, lines), changes, list, *required),
+                        reason: missing((planning, lines), outcomes, list, *required),
                     }
                 };
                 moved = true;
@@ -159,19 +159,23 @@ fn settle_requirements(
 
 fn missing(
     (planning, lines): (&Planning<'_>, &Lines<'_>),
-    changes: &[Change],
+    outcomes: &[Outcome],
     providers: &[usize],
     required: Place,
 ) -> String {
     let line = line_of(planning.files, lines, required);
-    let why = providers
-        .iter()
-        .find_map(|index| changes[*index].declined.as_deref());
-    match why {
-        Some(why) => format!("it goes together with line {line}, which stays: {why}"),
-        None => format!("it goes together with line {line}, which stays"),
-    }
+    let why = providers.iter().find_map(|index| match &outcomes[*index] {
+        Outcome::Declined { reason } => Some(reason.as_str()),
+        _ => None,
+    });
+    // Where that one stays for the sake of a third, the last reason of all is the one to mend.
+    let last = why.map(|why| why.rsplit(STAYS).next().unwrap_or(why));
+    let last = last.unwrap_or("no rule moves it");
+    format!("it goes together with line {line}{STAYS}{last}")
 }
+
+/// What stands before the reason of another change.
+const STAYS: &str = ", which stays: ";
 
 fn line_of(files: &[Input], lines: &Lines<'_>, place: Place) -> String {
     let file = &files[place.file.0 as usize];
@@ -266,7 +270,7 @@ fn render_one(
             Ok(text) => Ok(text),
             Err(change) => Err(vec![(
                 change,
-                "its edits can't be written there".to_owned(),
+                format!("another change edits the same place in {}", input.path),
             )]),
         };
     }
@@ -277,8 +281,13 @@ fn render_one(
     let text = render(&input.text, &before, &list).map_err(|conflict| {
         let (first, second) = (edits[conflict.first].0, edits[conflict.second].0);
         if first == second {
-            let reason = "its edits can't be written there";
-            return vec![(first, reason.to_owned())];
+            let range = edits[conflict.first].1.range();
+            let line = line_of(planning.files, lines, Place { file, range });
+            let reason = match conflict.reason {
+                Some(why) => format!("the new code can't be written at line {line}: {why}"),
+                None => format!("two of its own edits meet at line {line}"),
+            };
+            return vec![(first, reason)];
         }
         // The change that speaks for less gives way.
         let (keep, lose) = if changes[second].covers.len() > changes[first].covers.len() {

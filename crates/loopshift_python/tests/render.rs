@@ -73,6 +73,7 @@ fn overlaps_are_conflicts() {
     let pair = Conflict {
         first: 0,
         second: 1,
+        reason: None,
     };
     assert_eq!(
         conflict(&[replace(source, "aa +", "x"), replace(source, "+ bb", "y")]),
@@ -89,9 +90,14 @@ fn overlaps_are_conflicts() {
     let own = Conflict {
         first: 0,
         second: 0,
+        reason: None,
     };
-    assert_eq!(conflict(&[delete(source, "aa")]), own);
-    assert_eq!(conflict(&[wrap(source, "bb", "bb")]), own);
+    let part = Conflict {
+        reason: Some("no whole statements"),
+        ..own
+    };
+    assert_eq!(conflict(&[delete(source, "aa")]), part);
+    assert_eq!(conflict(&[wrap(source, "bb", "bb")]), part);
     let outside = TextRange::new(TextSize::new(3), TextSize::new(300));
     assert_eq!(conflict(&[Edit::replace(outside, "", &[])]), own);
     let elsewhere = Edit::replace(at(source, "aa"), "{0}", &[outside.into()]);
@@ -115,7 +121,8 @@ fn wraps_that_overlap_in_part_conflict() {
         try_apply(source, &edits),
         Err(Conflict {
             first: 0,
-            second: 1
+            second: 1,
+            reason: None,
         })
     );
 }

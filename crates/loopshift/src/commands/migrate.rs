@@ -169,6 +169,9 @@ fn plan(
     Ok((report, writes))
 }
 
+/// How often marks are written anew: first they come, then the lines that reasons name are those below them.
+const MARKINGS: usize = 4;
+
 /// The new texts with the marks that belong in them.
 ///
 /// Marks refer to the new texts, so the engine is asked for what it would still decline there.
@@ -187,15 +190,40 @@ fn marked(
     {
         return Ok(texts);
     }
-    let mut after = sources.clone();
-    for (index, source) in after.iter_mut().enumerate() {
-        if let Some(text) = texts.get(&file_id(index)) {
-            source.text.text.clone_from(text);
+    let mode = if marking { Mode::Write } else { Mode::Keep };
+    for _ in 0..MARKINGS {
+        let mut after = sources.clone();
+        for (index, source) in after.iter_mut().enumerate() {
+            if let Some(text) = texts.get(&file_id(index)) {
+                source.text.text.clone_from(text);
+            }
+        }
+        let again = session.engine.plan(after, job)?;
+        let mut notes = notes(&again);
+        let mut settled = true;
+        for (index, source) in again.sources.iter().enumerate() {
+            // Only modules have comments of ours; a project's own files have no module name.
+            if source.modules.is_empty() {
+                continue;
+            }
+            let notes = notes.remove(&file_id(index)).unwrap_or_default();
+            let text = mark::mark(&source.text.text, &notes, mode);
+            if text != source.text.text {
+                texts.insert(file_id(index), text);
+                settled = false;
+            }
+        }
+        if settled {
+            break;
         }
     }
-    let again = session.engine.plan(after, job)?;
+    Ok(texts)
+}
+
+/// What a plan declines, by file.
+fn notes(planned: &Planned) -> BTreeMap<FileId, Vec<Note>> {
     let mut notes: BTreeMap<FileId, Vec<Note>> = BTreeMap::new();
-    for (change, outcome) in &again.plan.changes {
+    for (change, outcome) in &planned.plan.changes {
         if let Outcome::Declined { reason } = outcome {
             notes.entry(change.place.file).or_default().push(Note {
                 offset: change.place.range.start().to_usize(),
@@ -204,19 +232,7 @@ fn marked(
             });
         }
     }
-    let mode = if marking { Mode::Write } else { Mode::Keep };
-    for (index, source) in again.sources.iter().enumerate() {
-        // Only modules have comments of ours; a project's own files have no module name.
-        if source.modules.is_empty() {
-            continue;
-        }
-        let notes = notes.remove(&file_id(index)).unwrap_or_default();
-        let text = mark::mark(&source.text.text, &notes, mode);
-        if text != source.text.text {
-            texts.insert(file_id(index), text);
-        }
-    }
-    Ok(texts)
+    notes
 }
 
 fn file_id(index: usize) -> FileId {

@@ -234,3 +234,38 @@ fn scan_and_explain_go_where_green_threads_go() {
         .code(2)
         .stderr("error: jobs.py: the line is missing\n  help: say which one, as in `loopshift explain jobs.py:12`\n");
 }
+
+#[test]
+fn marks_name_the_lines_below_them() {
+    let text = "import asyncio\n\n\nasync def work():\n    await asyncio.sleep(10)\n\n\nasync def main():\n    \
+                task = asyncio.create_task(work())\n    task.cancel()\n    try:\n        await task\n    \
+                except Exception:\n        print(\"an error\")\n\n\nasyncio.run(main())\n";
+    let tree = Tree::new(&[("main.py", &text.replace('\n', "\r\n"))]);
+    let migrate = |more: &[&str]| {
+        let args = [&["migrate", "--to", "anyio", "--apply"], more].concat();
+        let assert = tree.loopshift(&args).success();
+        String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+    };
+    migrate(&["--mark"]);
+    let marked = tree.text("main.py");
+    let handler = 1 + marked
+        .lines()
+        .position(|line| line.trim() == "try:")
+        .expect("it is there");
+    let mark = format!(
+        "# TODO(loopshift: anyio-tasks): it may have been cancelled, and the handler for errors at line {handler} "
+    );
+    assert_eq!(marked.matches(&mark).count(), 2, "{marked}");
+    assert_eq!(marked.matches('\n').count(), marked.matches("\r\n").count());
+    for more in [&["--mark"][..], &[]] {
+        assert!(migrate(more).starts_with("Nothing to change."), "{more:?}");
+        assert_eq!(tree.text("main.py"), marked);
+    }
+    tree.write("main.py", format!("# A line more.\r\n{marked}").as_bytes());
+    migrate(&[]);
+    let mark = mark.replace(
+        &format!("line {handler} "),
+        &format!("line {} ", handler + 1),
+    );
+    assert_eq!(tree.text("main.py").matches(&mark).count(), 2);
+}

@@ -30,6 +30,8 @@ pub struct Conflict {
     pub first: usize,
     /// The second of the two.
     pub second: usize,
+    /// Why an edit can't be applied, where something stands in the way of it alone.
+    pub reason: Option<&'static str>,
 }
 
 impl std::fmt::Display for Conflict {

@@ -167,9 +167,10 @@ pub(crate) fn plan<'e>(
             continue;
         }
         let whole = blocks.cover(edit.range());
-        let own_conflict = |_reason: &'static str| Conflict {
+        let own_conflict = |reason: &'static str| Conflict {
             first: index,
             second: index,
+            reason: Some(reason),
         };
         match edit {
             Edit::Replace { range, pieces } if range.is_empty() => {
@@ -345,6 +346,7 @@ fn check_overlaps(source: &str, edits: &[Edit]) -> Result<BTreeSet<usize>, Confl
             return Err(Conflict {
                 first: index,
                 second: index,
+                reason: None,
             });
         }
         order.push(index);
@@ -371,6 +373,7 @@ fn check_overlaps(source: &str, edits: &[Edit]) -> Result<BTreeSet<usize>, Confl
                 return Err(Conflict {
                     first: other,
                     second: index,
+                    reason: None,
                 });
             }
         }
@@ -408,6 +411,7 @@ fn check_nesting(ranges: impl Iterator<Item = (TextRange, usize)>) -> Result<(),
             return Err(Conflict {
                 first: index.min(other),
                 second: index.max(other),
+                reason: None,
             });
         }
         open.push((range, index));

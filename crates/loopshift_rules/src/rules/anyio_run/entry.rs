@@ -6,7 +6,7 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Piece};
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::several::{self, Run};
 use super::{RULE, inside, runnable};
@@ -288,11 +288,8 @@ fn delete(cx: &Context<'_>, mut going: Vec<Place>, change: &mut Change) {
         let Some(view) = cx.view(place.file) else {
             continue;
         };
-        if let Some((range, body)) = emptied_try(view, *place, &going) {
-            let edit = Edit::Replace {
-                range,
-                pieces: vec![Piece::Source(body)],
-            };
+        if let Some((range, pieces)) = emptied_try(view, *place, &going) {
+            let edit = Edit::Replace { range, pieces };
             let at = view.place(range);
             if !by_try.iter().any(|(known, _)| *known == at) {
                 by_try.push((at, edit));
@@ -308,8 +305,8 @@ fn delete(cx: &Context<'_>, mut going: Vec<Place>, change: &mut Change) {
         .extend(by_try.into_iter().map(|(place, edit)| (place.file, edit)));
 }
 
-/// The `try` around a statement of its `finally`, and the body, where nothing but the body would be left of it.
-fn emptied_try(view: &View<'_>, place: Place, going: &[Place]) -> Option<(TextRange, TextRange)> {
+/// The `try` around a statement of its `finally`, and its body a level further out, where nothing but that would be left of it.
+fn emptied_try(view: &View<'_>, place: Place, going: &[Place]) -> Option<(TextRange, Vec<Piece>)> {
     let stmt = view.tree.enclosing_statement(place.range)?;
     let AnyNodeRef::StmtTry(try_) = view.tree.parent(stmt)? else {
         return None;
@@ -329,7 +326,43 @@ fn emptied_try(view: &View<'_>, place: Place, going: &[Place]) -> Option<(TextRa
     if !whole || view.text(header).contains('#') || view.text(tail).contains('#') {
         return None;
     }
-    Some((try_.range(), TextRange::new(first.start(), last.end())))
+    let (mut body, mut at) = (Vec::new(), first.start());
+    for stmt in &try_.body {
+        if has_block(stmt) {
+            return None;
+        }
+        let between = view.text(TextRange::new(at, stmt.start()));
+        if !between.is_empty() {
+            body.push(without_indentation(view, first.start(), between)?.into());
+        }
+        body.push(Piece::Source(stmt.range()));
+        at = stmt.end();
+    }
+    Some((try_.range(), body))
+}
+
+/// Whether lines of a statement are indented below it.
+fn has_block(stmt: &Stmt) -> bool {
+    matches!(
+        stmt,
+        Stmt::FunctionDef(_)
+            | Stmt::ClassDef(_)
+            | Stmt::For(_)
+            | Stmt::While(_)
+            | Stmt::If(_)
+            | Stmt::With(_)
+            | Stmt::Match(_)
+            | Stmt::Try(_)
+    )
+}
+
+/// What stands between statements of a block, of which the first starts at `first`, without the indentation of the block.
+/// `None` where that one does not begin its line.
+fn without_indentation(view: &View<'_>, first: TextSize, between: &str) -> Option<String> {
+    let before = view.text(TextRange::up_to(first));
+    let line = &before[before.rfind('\n')?..];
+    let blank = line.trim_start().is_empty();
+    blank.then(|| between.replace('\r', "").replace(line, "\n"))
 }
 
 fn call_at<'c>(cx: &Context<'c>, callee: Place) -> Result<(&'c View<'c>, &'c ExprCall), String> {
