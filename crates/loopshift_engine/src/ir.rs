@@ -114,6 +114,8 @@ pub enum Constant {
     Container(ContainerId),
     /// A short string, for keys and attribute names.
     Str(Sym),
+    /// A string that begins so.
+    Start(Sym),
     /// A small number, for indices.
     Int(i32),
     /// An instance of a builtin type: `<builtin>.str`.
@@ -306,8 +308,10 @@ pub enum ProtocolKind {
     Slice(i32, i32),
     /// The attribute that a positional sub-pattern of a class pattern matches.
     Match(u16),
-    /// The values of a list or tuple joined to another's, or a dict's to another's.
+    /// The values of a list, tuple, dict or text that another is joined to.
     Concat,
+    /// Those of what is joined to it.
+    Append,
     /// `{**base}`.
     Merge,
     /// `yield from base`: `to` is its return value, its items go to the function's own.

@@ -193,6 +193,7 @@ impl Offsets<'_> {
             Constant::Class(class) => Constant::Class(self.class(class)),
             Constant::Container(container) => Constant::Container(self.container(container)),
             Constant::Str(sym) => Constant::Str(self.sym(sym)),
+            Constant::Start(sym) => Constant::Start(self.sym(sym)),
             Constant::Builtin(sym) => Constant::Builtin(self.sym(sym)),
             other => other,
         }

@@ -45,7 +45,7 @@ impl Flow<'_> {
                 let kind = super::builtin::container_type(kind);
                 self.load_builtin(kind, base, attr, to);
             }
-            Value::Str(_) => self.load_builtin("str", base, attr, to),
+            Value::Str(_) | Value::Start(_) => self.load_builtin("str", base, attr, to),
             Value::Int(_) => self.load_builtin("int", base, attr, to),
             Value::Property(getter, _) => match self.text(attr) {
                 "setter" => self.add(to, Value::PropertySetter(getter)),

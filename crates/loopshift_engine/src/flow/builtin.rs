@@ -107,8 +107,9 @@ fn builtin_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
         "getattr" => {
             flow.wait(Given::GetAttr, index, a.get(1));
             flow.edge(a.get(2), a.result);
-            let constant = |id: &ValueId| matches!(flow.values.get(*id), Value::Str(_));
-            if !flow.set(a.get(1)).iter().any(constant) {
+            let known =
+                |id: &ValueId| matches!(flow.values.get(*id), Value::Str(_) | Value::Start(_));
+            if !flow.set(a.get(1)).iter().any(known) {
                 flow.unknown(a.result, Reason::Dynamic);
             }
         }

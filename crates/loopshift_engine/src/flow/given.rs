@@ -1,8 +1,10 @@
 //! Builtins that look at what they are given: each value is dealt with when it comes up.
 
+use rustc_hash::FxHashSet;
+
 use super::value::{Value, ValueId};
-use super::{Constraint, Flow};
-use crate::ir::{ArgKind, FuncId, Node, Store, Sym};
+use super::{Constraint, Flow, MroEntry};
+use crate::ir::{ArgKind, FuncId, Node, Reason, Store, Sym};
 
 /// What makes descriptors and passes functions on: followed before anything else is called.
 pub(super) const DESCRIPTORS: &[&str] = &[
@@ -29,6 +31,8 @@ pub(crate) enum Given {
     Type,
     /// The name in `getattr(x, name)`.
     GetAttr,
+    /// The object in `getattr(x, name)`, where the name begins so.
+    GetSome(Sym),
     /// The name in `setattr(x, name, value)`.
     SetAttr,
     /// `types.MethodType(f, x)`, either.
@@ -52,6 +56,57 @@ impl Flow<'_> {
     /// Waits for the values of an argument.
     pub(super) fn wait(&mut self, given: Given, index: u32, node: Node) {
         self.constrain(node, Constraint::Given(given, index));
+    }
+
+    /// The names of an object's class, or of a module, that begin so.
+    fn names_of(&self, value: Value, start: Sym) -> Vec<Sym> {
+        let start = self.text(start);
+        let begins = |name: &Sym| {
+            let name = self.text(*name);
+            name.starts_with(start) && (!start.is_empty() || !name.starts_with("__"))
+        };
+        let mut names: Vec<Sym> = match value {
+            Value::Instance(class) | Value::Class(class) => self.mro[class.0 as usize]
+                .iter()
+                .filter_map(|entry| match entry {
+                    MroEntry::Class(class) => Some(&self.linked.classes[class.0 as usize].attrs),
+                    MroEntry::External(_) => None,
+                })
+                .flatten()
+                .map(|(name, _)| *name)
+                .filter(begins)
+                .collect(),
+            Value::Module(file) => {
+                let globals = &self.linked.modules[file as usize].globals;
+                globals.keys().copied().filter(begins).collect()
+            }
+            _ => Vec::new(),
+        };
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Whether the text calls what the node has, by itself or by a variable.
+    fn has_callee(&self, node: Node) -> bool {
+        let mut seen = FxHashSet::default();
+        let mut next = vec![node];
+        while let Some(node) = next.pop() {
+            if !seen.insert(node) {
+                continue;
+            }
+            for place in self.constraints.range(node) {
+                match self.constraints.get(place) {
+                    Constraint::Callee(_) => return true,
+                    Constraint::Copy(to) => next.push(to),
+                    Constraint::Narrow(index) => {
+                        next.push(self.linked.narrows[index as usize].to);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        false
     }
 
     /// The node of the positional argument at a place.
@@ -86,9 +141,27 @@ impl Flow<'_> {
                 _ => {}
             },
             Given::GetAttr => {
-                if let Value::Str(attr) = value {
-                    let base = self.argument_at(index, 0);
-                    self.read_attribute(base, attr, result, owner);
+                let base = self.argument_at(index, 0);
+                match value {
+                    Value::Str(attr) => self.read_attribute(base, attr, result, owner),
+                    Value::Start(start) => self.wait(Given::GetSome(start), index, base),
+                    // Any attribute may be meant. That matters where it is called, and would blur all else.
+                    _ if self.has_callee(result) => {
+                        let any = self.sym("");
+                        self.wait(Given::GetSome(any), index, base);
+                    }
+                    _ => {}
+                }
+            }
+            Given::GetSome(start) => {
+                for attr in self.names_of(value, start) {
+                    self.load(id, attr, result, owner);
+                }
+                if !matches!(
+                    value,
+                    Value::Instance(_) | Value::Class(_) | Value::Module(_)
+                ) {
+                    self.unknown(result, Reason::Dynamic);
                 }
             }
             Given::SetAttr => {

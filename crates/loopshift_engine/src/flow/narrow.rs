@@ -80,7 +80,7 @@ impl Flow<'_> {
                 let kind = self.linked.containers[container.0 as usize].kind;
                 super::builtin::container_type(kind)
             }
-            Value::Str(_) => "str",
+            Value::Str(_) | Value::Start(_) => "str",
             Value::Int(_) => "int",
             Value::Object(ty, _) => {
                 return match class {

@@ -119,7 +119,7 @@ impl Flow<'_> {
                 Some(part) => self.add(to, Value::Container(part)),
                 None => self.add_id(to, id),
             },
-            Value::Str(_) => {
+            Value::Str(_) | Value::Start(_) => {
                 let sym = self.sym("<builtin>.str");
                 self.add(to, Value::Object(sym, CallId::NONE));
             }

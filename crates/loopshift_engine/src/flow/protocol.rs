@@ -35,8 +35,11 @@ impl Flow<'_> {
             ProtocolKind::Text(form) => self.text_of(id, form, owner),
             ProtocolKind::Slice(lower, upper) => self.slice(id, lower, upper, to, owner),
             ProtocolKind::Match(place) => self.match_place(id, place, to, owner),
-            ProtocolKind::Concat => match self.values.get(id) {
-                Value::Container(_) | Value::Str(_) => self.add_id(to, id),
+            ProtocolKind::Concat | ProtocolKind::Append => match self.values.get(id) {
+                Value::Container(_) => self.add_id(to, id),
+                Value::Str(text) | Value::Start(text) if kind == ProtocolKind::Concat => {
+                    self.add(to, Value::Start(text));
+                }
                 _ => {}
             },
             ProtocolKind::Merge => {

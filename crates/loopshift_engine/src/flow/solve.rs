@@ -232,6 +232,7 @@ impl Flow<'_> {
                 Constant::Class(class) => Value::Class(class),
                 Constant::Container(container) => Value::Container(container),
                 Constant::Str(sym) => Value::Str(sym),
+                Constant::Start(sym) => Value::Start(sym),
                 Constant::Int(value) => Value::Int(value),
                 Constant::Builtin(sym) => Value::Object(sym, CallId::NONE),
                 Constant::Unknown(reason) => Value::Unknown(reason),

@@ -56,6 +56,8 @@ pub enum Value {
     Container(ContainerId),
     /// A short string.
     Str(Sym),
+    /// A string of which only the beginning is known: `"on_" + kind`.
+    Start(Sym),
     /// A number.
     Int(i32),
     /// `super()` of a class, for a receiver.
@@ -100,6 +102,7 @@ impl Values {
         matches!(
             self.get(id),
             Value::Str(_)
+                | Value::Start(_)
                 | Value::Int(_)
                 | Value::Container(_)
                 | Value::External(_)

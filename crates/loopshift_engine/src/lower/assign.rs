@@ -173,7 +173,7 @@ impl<'a> Lowerer<'a> {
             Operand::Str(sym) => (Key::Str(sym), Node::NONE),
             Operand::Int(value) => (Key::Int(value), Node::NONE),
             Operand::Node(node) => (Key::Any, node),
-            Operand::None | Operand::Builtin(_) => (Key::Any, Node::NONE),
+            Operand::None | Operand::Start(_) | Operand::Builtin(_) => (Key::Any, Node::NONE),
         };
         let owner = self.owner();
         self.ir.subscripts.push(Subscript {

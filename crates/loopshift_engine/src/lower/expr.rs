@@ -15,7 +15,7 @@ use crate::ir::{
 const DEPTH_LIMIT: u32 = 400;
 
 /// Strings up to this length may be keys.
-const SHORT: usize = 40;
+pub(super) const SHORT: usize = 40;
 
 /// Dotted names up to this length may be names of modules and what is in them.
 const DOTTED: usize = 200;
@@ -111,7 +111,12 @@ impl<'a> Lowerer<'a> {
                 for element in fstring.value.elements() {
                     self.fstring_element(element);
                 }
-                Operand::Builtin("str")
+                match fstring.value.elements().next() {
+                    Some(ast::InterpolatedStringElement::Literal(literal)) => {
+                        self.start(&literal.value)
+                    }
+                    _ => Operand::Builtin("str"),
+                }
             }
             Expr::TString(tstring) => {
                 for element in tstring.value.elements() {

@@ -67,6 +67,8 @@ pub(crate) enum Operand {
     Node(Node),
     /// A short string.
     Str(Sym),
+    /// A string that begins so.
+    Start(Sym),
     /// A number.
     Int(i32),
     /// An instance of a builtin type.
@@ -177,6 +179,7 @@ impl<'a> Lowerer<'a> {
             Operand::None => Node::NONE,
             Operand::Node(node) => node,
             Operand::Str(sym) => self.constant(Constant::Str(sym)),
+            Operand::Start(sym) => self.constant(Constant::Start(sym)),
             Operand::Int(value) => self.constant(Constant::Int(value)),
             Operand::Builtin(name) => {
                 let sym = self.builtin_type(name);

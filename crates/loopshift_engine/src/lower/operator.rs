@@ -2,6 +2,7 @@
 
 use loopshift_python::ast::{self, Expr};
 
+use super::expr::SHORT;
 use super::{Lowerer, Operand};
 use crate::ir::{Node, ProtocolKind, TextForm};
 
@@ -28,13 +29,27 @@ impl<'a> Lowerer<'a> {
         while let Some(bin) = chain.pop() {
             if bin.op == ast::Operator::Mod && is_text(operand) {
                 self.interpolated(&bin.right);
-                operand = Operand::Builtin("str");
+                operand = match left {
+                    Expr::StringLiteral(literal) => {
+                        let text = literal.value.to_str();
+                        self.start(text.split('%').next().unwrap_or_default())
+                    }
+                    _ => Operand::Builtin("str"),
+                };
                 continue;
             }
             let right = self.expr(&bin.right);
             operand = self.binary_step(operand, bin.op, right);
         }
         operand
+    }
+
+    /// A string that begins with the text.
+    pub(super) fn start(&mut self, text: &str) -> Operand {
+        if text.is_empty() || text.len() > SHORT {
+            return Operand::Builtin("str");
+        }
+        Operand::Start(self.sym(text))
     }
 
     /// `"%s" % right`: what is put in is turned into text.
@@ -56,7 +71,10 @@ impl<'a> Lowerer<'a> {
             if let Operand::Node(right) = right {
                 self.reflected(name, right, Node::NONE);
             }
-            return Operand::Builtin("str");
+            return match left {
+                Operand::Str(sym) | Operand::Start(sym) => Operand::Start(sym),
+                _ => Operand::Builtin("str"),
+            };
         }
         let result = match (left, right) {
             (Operand::Node(left), right) => {
@@ -81,9 +99,10 @@ impl<'a> Lowerer<'a> {
             op,
             ast::Operator::Add | ast::Operator::BitOr | ast::Operator::Mult
         ) {
-            for side in [left, right] {
+            let sides = [(left, ProtocolKind::Concat), (right, ProtocolKind::Append)];
+            for (side, kind) in sides {
                 if let Operand::Node(side) = side {
-                    self.protocol(ProtocolKind::Concat, side, result);
+                    self.protocol(kind, side, result);
                 }
             }
         }
@@ -114,7 +133,7 @@ impl<'a> Lowerer<'a> {
         let right = self.sym(&format!("__r{name}__"));
         self.protocol_with(ProtocolKind::Binary(left, right), before, value, result);
         self.protocol(ProtocolKind::Concat, before, result);
-        self.protocol(ProtocolKind::Concat, value, result);
+        self.protocol(ProtocolKind::Append, value, result);
         result
     }
 
@@ -217,7 +236,10 @@ impl<'a> Lowerer<'a> {
 }
 
 fn is_text(operand: Operand) -> bool {
-    matches!(operand, Operand::Str(_) | Operand::Builtin("str"))
+    matches!(
+        operand,
+        Operand::Str(_) | Operand::Start(_) | Operand::Builtin("str")
+    )
 }
 
 fn operator_name(op: ast::Operator) -> &'static str {

@@ -420,7 +420,11 @@ impl<'r, 'c> Raising<'r, 'c> {
             .program
             .values_at(view.place(expr))
             .all(|value| match value {
-                Value::Int(_) | Value::Str(_) | Value::Container(_) | Value::Iterator(_) => true,
+                Value::Int(_)
+                | Value::Str(_)
+                | Value::Start(_)
+                | Value::Container(_)
+                | Value::Iterator(_) => true,
                 Value::Object(ty, _) => self.cx.program.flow.text(ty).starts_with("<builtin>."),
                 Value::Unknown(_) => matches!(expr, Expr::Name(_) | Expr::Await(_)),
                 _ => false,
@@ -435,7 +439,7 @@ impl<'r, 'c> Raising<'r, 'c> {
                     .program
                     .values_at(view.place(expr))
                     .all(|value| match value {
-                        Value::Str(_) | Value::Container(_) => true,
+                        Value::Str(_) | Value::Start(_) | Value::Container(_) => true,
                         Value::Object(ty, _) => {
                             let name = self.cx.program.flow.text(ty);
                             name.starts_with("<builtin>.") || name == "collections.deque"
