@@ -108,7 +108,9 @@ impl Suite {
             let rest = line
                 .strip_prefix("FAILED ")
                 .or_else(|| line.strip_prefix("ERROR "))?;
-            Some(rest.split(" - ").next().unwrap_or(rest).to_owned())
+            // What a test logged begins with its level, too, filled up with blanks.
+            let test = rest.split(" - ").next().unwrap_or(rest);
+            (!test.starts_with(' ')).then(|| test.to_owned())
         };
         suite.failures = output.stdout.lines().filter_map(failure).collect();
         suite.failures.sort();
@@ -365,5 +367,11 @@ mod tests {
         assert_eq!(read.failures, ["tests/a.py::b"]);
         assert_eq!(suite("==== 3 passed in 0.1s ====\n").cell(), "3 passed");
         assert!(suite("Traceback\n").broken.is_some());
+    }
+
+    #[test]
+    fn what_a_test_logged_is_no_test() {
+        let text = "ERROR    asyncio:base_events.py:1771 never retrieved\nERROR tests/a.py::b\n1 error in 0.1s\n";
+        assert_eq!(suite(text).failures, ["tests/a.py::b"]);
     }
 }
