@@ -17,7 +17,7 @@ use crate::layout::Layout;
 use crate::parse::with_deep_stack;
 use crate::tree::Tree;
 pub(crate) use out::Out;
-pub(crate) use plan::has_blocks;
+pub use plan::has_blocks;
 use plan::{Op, OpKind, Plan};
 pub(crate) use template::Writer;
 

@@ -291,7 +291,8 @@ fn innermost_ends<'a>(
     ends
 }
 
-pub(crate) fn has_blocks(stmt: &Stmt) -> bool {
+/// Whether lines of a statement are indented below it.
+pub fn has_blocks(stmt: &Stmt) -> bool {
     matches!(
         stmt,
         Stmt::FunctionDef(_)

@@ -6,6 +6,7 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::render::has_blocks;
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::several::{self, Run};
@@ -328,7 +329,7 @@ fn emptied_try(view: &View<'_>, place: Place, going: &[Place]) -> Option<(TextRa
     }
     let (mut body, mut at) = (Vec::new(), first.start());
     for stmt in &try_.body {
-        if has_block(stmt) {
+        if has_blocks(stmt) {
             return None;
         }
         let between = view.text(TextRange::new(at, stmt.start()));
@@ -339,21 +340,6 @@ fn emptied_try(view: &View<'_>, place: Place, going: &[Place]) -> Option<(TextRa
         at = stmt.end();
     }
     Some((try_.range(), body))
-}
-
-/// Whether lines of a statement are indented below it.
-fn has_block(stmt: &Stmt) -> bool {
-    matches!(
-        stmt,
-        Stmt::FunctionDef(_)
-            | Stmt::ClassDef(_)
-            | Stmt::For(_)
-            | Stmt::While(_)
-            | Stmt::If(_)
-            | Stmt::With(_)
-            | Stmt::Match(_)
-            | Stmt::Try(_)
-    )
 }
 
 /// What stands between statements of a block, of which the first starts at `first`, without the indentation of the block.
