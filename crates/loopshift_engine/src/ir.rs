@@ -441,6 +441,13 @@ pub struct Class {
     pub parent: FuncId,
 }
 
+impl Function {
+    /// The last part of its qualified name.
+    pub fn name(&self) -> &str {
+        self.qualname.rsplit('.').next().unwrap_or_default()
+    }
+}
+
 /// What kind of container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContainerKind {

@@ -550,8 +550,7 @@ impl Handed {
         }
         out.retain(|func| {
             let function = program.function(*func);
-            let name = function.qualname.rsplit('.').next().unwrap_or_default();
-            function.kind == FunctionKind::Def && !name.starts_with('_')
+            function.kind == FunctionKind::Def && !function.name().starts_with('_')
         });
         out
     }

@@ -237,7 +237,7 @@ fn leaves(base: &str, method: &str) -> bool {
 /// Whether unittest calls the method: a test, or what is done before and after one.
 pub(crate) fn is_of_test_case(program: &Program<'_>, func: FuncId) -> bool {
     let function = program.function(func);
-    let name = function.qualname.rsplit('.').next().unwrap_or_default();
+    let name = function.name();
     let is_called = name.starts_with("test") || matches!(name, "setUp" | "tearDown");
     let Some(class) = function.class.filter(|_| is_called) else {
         return false;

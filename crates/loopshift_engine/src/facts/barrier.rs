@@ -21,7 +21,7 @@ pub(super) fn barrier(
     if function.kind == FunctionKind::Module {
         return Some("it is the body of a module".to_owned());
     }
-    let name = last_name(function);
+    let name = function.name();
     let is_special = function.class.is_some() && name.starts_with("__") && name.ends_with("__");
     let is_factory = name == "__init__" && has_plain_constructor(program, function);
     if is_special && !is_factory && !TWINS.contains(&name) {
@@ -70,7 +70,7 @@ fn is_property(program: &Program<'_>, function: &Function) -> bool {
         return false;
     };
     let (_, class) = program.class(class);
-    let name = last_name(function);
+    let name = function.name();
     class.attrs.iter().any(|(attr, node)| {
         program.flow.text(*attr) == name
             && program
@@ -78,10 +78,6 @@ fn is_property(program: &Program<'_>, function: &Function) -> bool {
                 .values_of(*node)
                 .any(|value| matches!(value, Value::Property(..)))
     })
-}
-
-pub(super) fn last_name(function: &Function) -> &str {
-    function.qualname.rsplit('.').next().unwrap_or_default()
 }
 
 /// A class outside of the program from which the class of a method derives, and which may call it.
@@ -101,7 +97,7 @@ fn foreign_base<'p>(
                 last,
                 "object" | "ABC" | "Generic" | "Protocol" | "NamedTuple"
             );
-            let method = last_name(function);
+            let method = function.name();
             let left = leaves(program, name, method) || (question.leaves)(name, method);
             (!plain && !left).then_some(name)
         }

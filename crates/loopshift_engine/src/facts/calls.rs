@@ -339,7 +339,7 @@ fn hooked<'p>(program: &'p Program<'_>, call: &Call) -> Vec<(&'p str, BTreeSet<F
                 });
             let methods: BTreeSet<FuncId> = methods
                 .filter(|func| {
-                    let name = super::barrier::last_name(program.function(*func));
+                    let name = program.function(*func).name();
                     hooks.iter().any(|hook| hook.method == name)
                 })
                 .collect();
@@ -360,7 +360,7 @@ fn overrides(program: &Program<'_>) -> BTreeMap<FuncId, BTreeSet<(FuncId, Option
             methods
                 .entry(class)
                 .or_default()
-                .insert(super::barrier::last_name(function), func);
+                .insert(function.name(), func);
         }
     }
     let mut out: BTreeMap<FuncId, BTreeSet<(FuncId, Option<Place>)>> = BTreeMap::new();

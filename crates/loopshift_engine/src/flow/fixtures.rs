@@ -223,7 +223,7 @@ impl Flow<'_> {
             let first = call.args.first().map_or(Node::NONE, |arg| arg.node);
             for value in self.values_of(first) {
                 let Value::Func(func) = value else { continue };
-                let own = self.last_name(func);
+                let own = self.linked.functions[func.0 as usize].name();
                 let name = given
                     .map(|it| it.2)
                     .or_else(|| self.linked.symbols.find(own));
@@ -240,11 +240,6 @@ impl Flow<'_> {
             }
             _ => false,
         })
-    }
-
-    fn last_name(&self, func: FuncId) -> &str {
-        let name = &self.linked.functions[func.0 as usize].qualname;
-        name.rsplit('.').next().unwrap_or_default()
     }
 
     /// Whether a function is by its name and place a test.

@@ -420,8 +420,7 @@ impl Flow<'_> {
     }
 
     fn attr_values(&self, class: ClassId, function: usize) -> impl Iterator<Item = Value> + '_ {
-        let qualname = &self.linked.functions[function].qualname;
-        let name = qualname.rsplit('.').next().unwrap_or_default();
+        let name = self.linked.functions[function].name();
         let own = &self.linked.classes[class.0 as usize].qualname;
         let node = self
             .linked

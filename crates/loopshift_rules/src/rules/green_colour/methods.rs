@@ -45,8 +45,7 @@ pub(super) fn twin(cx: &Context<'_>, func: FuncId) -> Option<&'static str> {
 
 /// The name of a function without what it stands in.
 pub(super) fn last_name<'c>(cx: &Context<'c>, func: FuncId) -> &'c str {
-    let name = &cx.program.function(func).qualname;
-    name.rsplit('.').next().unwrap_or_default()
+    cx.program.function(func).name()
 }
 
 /// What the class or the nearest of its bases binds the name to.
