@@ -74,6 +74,8 @@ pub struct Linked {
     pub classes: Vec<Class>,
     /// The file of each class.
     pub class_files: Vec<FileId>,
+    /// The functions in the body of each class.
+    pub methods: Vec<Vec<FuncId>>,
     /// Containers.
     pub containers: Vec<Container>,
     /// Unresolved names, with their file.
@@ -129,6 +131,12 @@ pub fn link(modules: Vec<Unlinked>) -> Linked {
     linked.reserve(&modules);
     for module in modules {
         linked.add(module);
+    }
+    linked.methods = vec![Vec::new(); linked.classes.len()];
+    for (id, function) in (0..).zip(&linked.functions) {
+        if let Some(class) = function.class {
+            linked.methods[class.0 as usize].push(FuncId(id));
+        }
     }
     let names: Vec<String> = linked
         .modules

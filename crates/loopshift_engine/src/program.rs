@@ -473,10 +473,8 @@ impl<'a> Program<'a> {
     }
 
     /// The functions in the body of a class.
-    pub fn methods(&self, class: ClassId) -> Vec<FuncId> {
-        let all = self.functions();
-        all.filter(|func| self.function(*func).class == Some(class))
-            .collect()
+    pub fn methods(&self, class: ClassId) -> &[FuncId] {
+        &self.flow.linked.methods[class.0 as usize]
     }
 
     /// The calls, written or made by libraries, that may reach each function.
@@ -542,6 +540,7 @@ impl Handed {
                 MroEntry::External(_) => None,
             })
             .flatten()
+            .copied()
             .collect();
         for (index, file) in linked.func_files.iter().enumerate() {
             if self.files.contains(file) && linked.functions[index].class.is_none() {

@@ -335,9 +335,10 @@ fn hooked<'p>(program: &'p Program<'_>, call: &Call) -> Vec<(&'p str, BTreeSet<F
                 .iter()
                 .flat_map(|entry| match entry {
                     MroEntry::Class(class) => program.methods(*class),
-                    MroEntry::External(_) => Vec::new(),
+                    MroEntry::External(_) => &[],
                 });
             let methods: BTreeSet<FuncId> = methods
+                .copied()
                 .filter(|func| {
                     let name = program.function(*func).name();
                     hooks.iter().any(|hook| hook.method == name)

@@ -108,11 +108,21 @@ impl Flow<'_> {
                 continue;
             }
             let made = ClassId(u32::try_from(index).unwrap_or(u32::MAX));
-            let lines = self.linked.functions.iter().filter(|function| {
-                let class = function.class.filter(|_| !function.decorated);
-                class.is_some_and(|class| bases.contains(&MroEntry::Class(class)))
-            });
-            given.extend(lines.filter_map(|function| Some((function.params.first()?.node, made))));
+            let mut methods: Vec<FuncId> = bases
+                .iter()
+                .filter_map(|entry| match entry {
+                    MroEntry::Class(class) => Some(&self.linked.methods[class.0 as usize]),
+                    MroEntry::External(_) => None,
+                })
+                .flatten()
+                .copied()
+                .collect();
+            methods.sort_unstable();
+            given.extend(methods.into_iter().filter_map(|func| {
+                let function = &self.linked.functions[func.0 as usize];
+                let first = function.params.first().filter(|_| !function.decorated)?;
+                Some((first.node, made))
+            }));
         }
         for (node, class) in given {
             self.add(node, Value::Instance(class));

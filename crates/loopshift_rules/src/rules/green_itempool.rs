@@ -72,7 +72,7 @@ fn lends_what_waits(cx: &Context<'_>, class: Place) -> Result<(), String> {
     let waits = |func: FuncId| is_coloured(cx, func);
     for value in made.flat_map(|func| cx.program.flow.values_of(cx.program.function(func).ret)) {
         let known = match value {
-            Value::Instance(item) => !cx.program.methods(item).into_iter().any(waits),
+            Value::Instance(item) => !cx.program.methods(item).iter().copied().any(waits),
             Value::Unknown(_) => false,
             _ => true,
         };

@@ -152,7 +152,8 @@ impl<'v> Patch<'v> {
                             let methods = cx.program.methods(*class);
                             let ends = format!(".{name}");
                             methods
-                                .into_iter()
+                                .iter()
+                                .copied()
                                 .find(|func| cx.program.function(*func).qualname.ends_with(&ends))
                         }
                         loopshift_engine::flow::MroEntry::External(_) => None,
@@ -390,7 +391,8 @@ fn member(cx: &Context<'_>, file: FileId, path: &str) -> Option<Target> {
                 let methods = cx.program.methods(class);
                 let ends = format!(".{rest}");
                 let mut found = methods
-                    .into_iter()
+                    .iter()
+                    .copied()
                     .filter(|func| cx.program.function(*func).qualname.ends_with(&ends));
                 found
                     .any(|func| is_coloured(cx, func))

@@ -324,7 +324,8 @@ fn called(cx: &Context<'_>, class: ClassId) -> Option<FuncId> {
         MroEntry::Class(base) => cx
             .program
             .methods(*base)
-            .into_iter()
+            .iter()
+            .copied()
             .find(|func| cx.program.function(*func).qualname.ends_with(".__call__")),
         MroEntry::External(_) => None,
     })

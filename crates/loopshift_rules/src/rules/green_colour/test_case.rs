@@ -85,14 +85,12 @@ pub(super) fn cleanups(cx: &Context<'_>, out: &mut Vec<Operation>) {
 /// The methods that become async, of a class and of all that derive from it, those that they have from others too.
 fn methods(cx: &Context<'_>, class: loopshift_engine::ir::ClassId) -> BTreeSet<FuncId> {
     let all = cx.program.flow.mro.iter();
-    let lines: Vec<&Vec<MroEntry>> = all
-        .filter(|bases| bases.contains(&MroEntry::Class(class)))
-        .collect();
-    let derives = |func: &FuncId| {
-        let own = cx.program.function(*func).class.map(MroEntry::Class);
-        own.is_some_and(|own| lines.iter().any(|bases| bases.contains(&own)))
-    };
-    let functions = cx.program.functions().filter(derives);
+    let lines = all.filter(|bases| bases.contains(&MroEntry::Class(class)));
+    let functions = lines.flatten().filter_map(|entry| match entry {
+        MroEntry::Class(class) => Some(cx.program.methods(*class)),
+        MroEntry::External(_) => None,
+    });
+    let functions = functions.flatten().copied();
     functions.filter(|func| is_coloured(cx, *func)).collect()
 }
 
