@@ -112,7 +112,10 @@ fn patched_by(files: &[Input]) -> Option<&'static str> {
 pub fn suggested<'t>(texts: impl Iterator<Item = &'t str>) -> catalog::Target {
     let (mut green, mut asyncio) = (0, 0);
     for text in texts {
-        let imports = |libraries: &[&str]| text.lines().any(|line| is_import(line, libraries));
+        let imports = |libraries: &[&str]| {
+            libraries.iter().any(|library| text.contains(library))
+                && text.lines().any(|line| is_import(line, libraries))
+        };
         green += usize::from(imports(GREEN));
         asyncio += usize::from(imports(&["asyncio"]));
     }

@@ -147,15 +147,18 @@ impl Flow<'_> {
             let (true, Some(names)) = (is_one, names) else {
                 continue;
             };
-            let functions = self.linked.functions.iter().zip(&self.linked.func_files);
-            let decorated = functions
-                .filter(|(function, of)| {
-                    *of == file
-                        && function.range.contains_range(call.range)
+            // The functions of a file stand together.
+            let files = &self.linked.func_files;
+            let start = files.partition_point(|of| of < file);
+            let end = files.partition_point(|of| of <= file);
+            let decorated = self.linked.functions[start..end]
+                .iter()
+                .filter(|function| {
+                    function.range.contains_range(call.range)
                         && call.range.end() <= function.name_range.start()
                 })
-                .min_by_key(|(function, _)| function.range.len());
-            let Some((function, _)) = decorated else {
+                .min_by_key(|function| function.range.len());
+            let Some(function) = decorated else {
                 continue;
             };
             let node = |name: &str| {
