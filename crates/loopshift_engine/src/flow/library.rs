@@ -6,6 +6,15 @@ use super::value::{CallId, Value, ValueId};
 use super::{FieldOwner, Flow};
 use crate::ir::{ContainerId, ContainerKind, FuncId, Key, Node, ProtocolKind, Sym};
 
+/// The place of the function in a call that tests what it raises: `self.assertRaises(E, f, x)`.
+pub fn raising(name: &str) -> Option<usize> {
+    match name {
+        "unittest.TestCase.assertRaises" | "pytest.raises" => Some(1),
+        "unittest.TestCase.assertRaisesRegex" => Some(2),
+        _ => None,
+    }
+}
+
 /// Whether the function neither calls nor keeps what it is given: all that is done with it is done by who gets the result.
 pub(crate) fn passes_on(name: &str) -> bool {
     (name.starts_with("argparse.") && name.ends_with(".set_defaults"))
@@ -43,6 +52,16 @@ pub(super) fn library_function(
         return true;
     }
     let a = args(flow, index);
+    if let Some(place) = raising(name) {
+        if !a.get(place).is_some() {
+            return false;
+        }
+        let given = a.positional.get(place + 1..).unwrap_or_default().to_vec();
+        call_back(flow, index, a.get(place), &given, Node::NONE, a.owner);
+        let known = flow.sym(&format!("{name}()"));
+        flow.add(a.result, Value::External(known));
+        return true;
+    }
     if let Some(method) = name.strip_prefix("argparse.") {
         return argument_parser(flow, method, &a);
     }
@@ -68,18 +87,6 @@ pub(super) fn library_function(
         | "types.coroutine"
         | "asyncio.coroutine" => flow.edge(a.first(), a.result),
         "typing.cast" => flow.edge(a.get(1), a.result),
-        "unittest.TestCase.assertRaises"
-        | "unittest.TestCase.assertRaisesRegex"
-        | "pytest.raises" => {
-            let place = 1 + usize::from(name.ends_with("Regex"));
-            if !a.get(place).is_some() {
-                return false;
-            }
-            let given = a.positional.get(place + 1..).unwrap_or_default().to_vec();
-            call_back(flow, index, a.get(place), &given, Node::NONE, a.owner);
-            let known = flow.sym(&format!("{name}()"));
-            flow.add(a.result, Value::External(known));
-        }
         "functools.lru_cache" | "dataclasses.dataclass" => {
             if a.positional.is_empty() {
                 flow.add(a.result, Value::Identity);

@@ -23,6 +23,7 @@ mod solve;
 pub mod value;
 
 pub use class::MroEntry;
+pub use library::raising;
 pub use names::is_builtin;
 pub use solve::{Hidden, Target, solve};
 

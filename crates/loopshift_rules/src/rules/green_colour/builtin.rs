@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::facts::CALLERS;
 use loopshift_engine::flow::Target;
+use loopshift_engine::flow::raising;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::callees;
 use loopshift_engine::ir::FuncId;
@@ -84,15 +85,6 @@ pub(super) fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet
         }
     }
     (functions, plain)
-}
-
-/// The place of the function in a call that tests what it raises.
-fn raising(name: &str) -> Option<usize> {
-    match name {
-        "unittest.TestCase.assertRaises" | "pytest.raises" => Some(1),
-        "unittest.TestCase.assertRaisesRegex" => Some(2),
-        _ => None,
-    }
 }
 
 /// The lambda whose body is written out in a comprehension: `map(lambda x: f(x), xs)`, or in a block of its own.
