@@ -30,7 +30,8 @@ pub fn explain(
     file: FileId,
     line: usize,
 ) -> Result<String, Problem> {
-    let recipe = recipe::to(options.target);
+    let python = options.settings.python;
+    let recipe = recipe::of(inputs, python, options.target, catalog);
     let externals = recipe.externals(inputs, catalog);
     let program = analyse(inputs, options.settings.python, &externals);
     let input = program.file(file);

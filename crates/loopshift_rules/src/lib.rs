@@ -14,5 +14,6 @@ pub mod recipe;
 pub mod registry;
 mod rounds;
 mod rules;
+mod served;
 mod unspoken;
 mod whole;

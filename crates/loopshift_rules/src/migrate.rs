@@ -96,7 +96,8 @@ fn mentions<'m>(recipe: &Recipe, files: &[Input]) -> Vec<&'m str> {
 
 /// Plans the migration of a program.
 pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
-    let recipe = recipe::to(options.target);
+    let python = options.settings.python;
+    let recipe = recipe::of(files, python, options.target, catalog);
     let mut migration = migrate_once(recipe, files, catalog, options);
     settle(files, &mut migration.plan, |inputs| {
         migrate_once(recipe, inputs, catalog, options).plan
@@ -122,7 +123,7 @@ fn migrate_once(
     };
     let mut program = analyse_for(files, options.settings.python, &externals, named);
     let unreadable = std::mem::take(&mut program.unreadable);
-    let patched = recipe.colours && recipe::patches(&program, catalog);
+    let patched = recipe.colours && !recipe.served && recipe::patches(&program, catalog);
     let was_cooperative = |api: &str| {
         let row = catalog.get(api).filter(|_| patched && !recipe.counts(api));
         row.is_some_and(recipe::is_patched)

@@ -6,11 +6,13 @@ use loopshift_engine::facts::{Facts, Question, infer};
 use loopshift_engine::flow::{MroEntry, Target};
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::program::{Callers, Input, Program};
+use loopshift_python::PythonVersion;
 use rayon::prelude::*;
 
 use crate::catalog::{self, Api, Catalog, Kind};
 use crate::entries::entries;
 use crate::externals::CatalogExternals;
+use crate::served;
 
 /// How a program is moved to a target.
 #[derive(Debug)]
@@ -34,12 +36,14 @@ pub struct Recipe {
     pub verified: &'static str,
     /// Whether functions that are sync become async.
     pub colours: bool,
+    /// Whether the program's server is all that moves: it runs the event loop, and the program in threads.
+    pub served: bool,
     /// The rule that applies the replacements of the catalog.
     pub names: &'static str,
 }
 
 /// The libraries of green threads.
-const GREEN: &[&str] = &["gevent", "eventlet", "greenlet"];
+pub(crate) const GREEN: &[&str] = &["gevent", "eventlet", "greenlet"];
 
 const RECIPES: &[Recipe] = &[
     Recipe {
@@ -58,39 +62,65 @@ const RECIPES: &[Recipe] = &[
         ],
         verified: "anyio",
         colours: false,
+        served: false,
         names: "anyio-names",
     },
-    Recipe {
-        target: catalog::Target::Asyncio,
-        from: GREEN,
-        libraries: GREEN,
-        beside: &[],
-        mentions: GREEN,
-        testing: &[],
-        left: &[
-            "gevent",
-            "eventlet",
-            "greenlet",
-            "contextlib",
-            "pytest",
-            "queue",
-            "select",
-            "socket",
-            "subprocess",
-            "threading",
-            "time",
-        ],
-        verified: "asyncio",
-        colours: true,
-        names: "green-names",
-    },
+    GREEN_TO_ASYNCIO,
 ];
+
+/// From green threads to tasks.
+const GREEN_TO_ASYNCIO: Recipe = Recipe {
+    target: catalog::Target::Asyncio,
+    from: GREEN,
+    libraries: GREEN,
+    beside: &[],
+    mentions: GREEN,
+    testing: &[],
+    left: &[
+        "gevent",
+        "eventlet",
+        "greenlet",
+        "contextlib",
+        "pytest",
+        "queue",
+        "select",
+        "socket",
+        "subprocess",
+        "threading",
+        "time",
+    ],
+    verified: "asyncio",
+    colours: true,
+    served: false,
+    names: "green-names",
+};
+
+/// The same for a program that only has a server run it.
+const SERVED: &Recipe = &Recipe {
+    served: true,
+    ..GREEN_TO_ASYNCIO
+};
 
 /// The recipe that leads to a target.
 pub fn to(target: catalog::Target) -> &'static Recipe {
     match target {
         catalog::Target::Anyio => &RECIPES[0],
         catalog::Target::Asyncio => &RECIPES[1],
+    }
+}
+
+/// The recipe that leads this program to a target.
+pub fn of(
+    files: &[Input],
+    python: PythonVersion,
+    target: catalog::Target,
+    catalog: &Catalog,
+) -> &'static Recipe {
+    let recipe = to(target);
+    if recipe.colours && served::is_served(files, python, SERVED, catalog) {
+        SERVED
+    } else {
+        recipe
     }
 }
 
@@ -127,7 +157,7 @@ pub fn suggested<'t>(texts: impl Iterator<Item = &'t str>) -> catalog::Target {
 }
 
 /// Whether a line seems to import one of the libraries.
-fn is_import(line: &str, libraries: &[&str]) -> bool {
+pub(crate) fn is_import(line: &str, libraries: &[&str]) -> bool {
     let line = line.trim_start();
     let rest = line
         .strip_prefix("import ")
@@ -177,7 +207,9 @@ pub fn is_green(api: &str) -> bool {
 impl Recipe {
     /// What the analysis of a program is told of the libraries that it uses.
     pub fn externals<'c>(&self, files: &[Input], catalog: &'c Catalog) -> CatalogExternals<'c> {
-        let patched_by = self.colours.then(|| patched_by(files)).flatten();
+        let patched_by = (self.colours && !self.served)
+            .then(|| patched_by(files))
+            .flatten();
         CatalogExternals::new(catalog)
             .patched(patched_by)
             .with_tests(self.colours)
@@ -201,9 +233,9 @@ impl Recipe {
     /// The colours of all functions after the migration.
     pub fn facts(&self, program: &Program<'_>, callers: &Callers, catalog: &Catalog) -> Facts {
         let row = |name: &str| catalog.get(name);
-        let patched = self.colours && patches(program, catalog);
+        let patched = self.colours && !self.served && patches(program, catalog);
         // What leaves the colours as they are awaits what was awaited before.
-        let moves = |name: &str| self.colours && self.moves(name);
+        let moves = |name: &str| self.colours && !self.served && self.moves(name);
         let entries = if self.colours {
             entries(program)
         } else {

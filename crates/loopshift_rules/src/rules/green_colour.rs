@@ -37,6 +37,9 @@ pub(crate) use lambda::{Lambda, becomes as becomes_of, lambda as lambda_of};
 const RULE: &str = "green-colour";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    if cx.recipe.served {
+        return;
+    }
     let needs = Needs::new(cx);
     let components = components(cx, &needs);
     if components.is_empty() {

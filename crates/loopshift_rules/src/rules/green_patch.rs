@@ -38,6 +38,9 @@ const OTHERS: &[&str] = &[
     "sys",
 ];
 
+/// What may differ where what was patched is left as it is.
+const THREADS: &str = "what ran as green threads runs in threads, which may switch anywhere: what they share must be safe for that";
+
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for (use_, _, view) in cx.uses_for(RULE) {
         let change = taken_out(cx, use_, view);
@@ -62,6 +65,9 @@ fn taken_out(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, St
     change.edit(Edit::DeleteStatement {
         range: statement.range(),
     });
+    if cx.recipe.served {
+        change.caveat(THREADS);
+    }
     Ok(change)
 }
 

@@ -24,6 +24,9 @@ use crate::context::{Context, View};
 const RULE: &str = "green-socket";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    if cx.recipe.served {
+        return;
+    }
     let uses: Vec<_> = cx.uses_for(RULE).collect();
     if uses.is_empty() {
         return;

@@ -1,5 +1,7 @@
 //! Servers of WSGI applications become uvicorn, which runs the application in threads through a2wsgi.
 
+mod served;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::Target;
 use loopshift_engine::graph::callees;
@@ -23,12 +25,19 @@ const RULE: &str = "green-wsgi";
 const SERVER: &str =
     "the server in its place logs and words its errors in its own way, and ends on signals";
 
+/// Why a server stays.
+const NO_SETTING: &str = "it is given what the server in its place has no setting for";
+
 /// What may differ where it runs in threads.
 const THREADS: &str = "the application runs in threads: requests that run at the same time share its variables as threads do, and the server in its place logs and words its errors in its own way";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let uses: Vec<_> = cx.uses_for(RULE).collect();
     if uses.is_empty() {
+        return;
+    }
+    if cx.recipe.served {
+        served::plan(cx, changes);
         return;
     }
     let owners = owners(cx);
@@ -89,6 +98,47 @@ fn server<'c>(
     plain: bool,
 ) -> Result<Change, String> {
     let (call, bound) = cx.direct_call(use_, api, view)?;
+    let tls = settings_of_server(call, &bound, plain)?;
+    let listener = bound.get("listener").ok_or("it has no address")?;
+    let application = bound.get("application").ok_or("it has no application")?;
+    let mut change = changed(use_);
+    let size = at_once(cx, view, &bound, &mut change)?;
+    let mut text = if plain {
+        pieces("{@uvicorn}.Server({@uvicorn}.Config(", &[])
+    } else {
+        let server = helper("WSGIServer").ok_or("a helper is missing")?;
+        let mut text = with_needs(vec![Piece::Helper(server)], false);
+        text.extend(["(".into(), listener.range().into(), ", ".into()]);
+        text
+    };
+    text.extend(asgi(cx, view, application, size, &mut change)?);
+    match address(Some(listener)).filter(|_| plain) {
+        Some((host, port)) => {
+            text.extend(config(
+                vec![host.range().into()],
+                vec![port.range().into()],
+                &tls,
+            ));
+            text.push("))".into());
+        }
+        None => text.push(")".into()),
+    }
+    change.edit(Edit::Replace {
+        range: call.range(),
+        pieces: text,
+    });
+    Ok(change)
+}
+
+/// The keywords that are files of a certificate, which only a server of uvicorn's own takes.
+///
+/// # Errors
+/// Where there are settings that it has nothing for.
+fn settings_of_server<'v>(
+    call: &'v ExprCall,
+    bound: &Bound<'_>,
+    plain: bool,
+) -> Result<Vec<&'v Keyword>, String> {
     let known = [
         "listener",
         "application",
@@ -102,57 +152,46 @@ fn server<'c>(
         .collect();
     let is_file = |keyword: &&Keyword| matches!(named(keyword), Some("keyfile" | "certfile"));
     let fits = tls.is_empty() || plain && tls.iter().all(is_file);
-    if !fits
-        || bound
-            .get("handler_class")
-            .or(bound.get("environ"))
-            .is_some()
-    {
-        return Err("it is given what the server in its place has no setting for".to_owned());
+    let own = bound.get("handler_class").or(bound.get("environ"));
+    if !fits || own.is_some() {
+        return Err(NO_SETTING.to_owned());
     }
-    let listener = bound.get("listener").ok_or("it has no address")?;
-    let application = bound.get("application").ok_or("it has no application")?;
+    Ok(tls)
+}
+
+/// How many requests the server runs at once.
+///
+/// # Errors
+/// Where that is not written where the server is made.
+fn at_once(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    bound: &Bound<'_>,
+    change: &mut Change,
+) -> Result<Piece, String> {
     let size = match bound.get("spawn") {
         None => Some("1000".into()),
         Some(Expr::StringLiteral(text)) if text.value.to_str() == "default" => Some("1000".into()),
         Some(Expr::Call(pool)) if cx.api_of(view, &pool.func) == Some("gevent.pool.Pool") => {
+            change.covers.push(view.place(&*pool.func));
             pool.arguments.args.first().map(|size| size.range().into())
         }
         Some(size) => number(size).map(|_| size.range().into()),
     };
-    let size: Piece = size.ok_or("how many requests it runs at once is not written here")?;
-    let mut change = changed(use_);
-    if let Some(Expr::Call(pool)) = bound.get("spawn") {
-        change.covers.push(view.place(&*pool.func));
+    size.ok_or_else(|| "how many requests it runs at once is not written here".to_owned())
+}
+
+/// The settings of uvicorn that stand behind the application.
+fn config(host: Vec<Piece>, port: Vec<Piece>, tls: &[&Keyword]) -> Vec<Piece> {
+    let mut text: Vec<Piece> = vec![", host=".into()];
+    text.extend(host);
+    text.push(", port=".into());
+    text.extend(port);
+    text.push(", lifespan=\"off\", log_level=\"warning\"".into());
+    for keyword in tls {
+        text.extend([", ssl_".into(), keyword.range().into()]);
     }
-    let mut text = if plain {
-        pieces("{@uvicorn}.Server({@uvicorn}.Config(", &[])
-    } else {
-        let server = helper("WSGIServer").ok_or("a helper is missing")?;
-        let mut text = with_needs(vec![Piece::Helper(server)], false);
-        text.extend(["(".into(), listener.range().into(), ", ".into()]);
-        text
-    };
-    text.extend(asgi(cx, view, application, size, &mut change)?);
-    match address(Some(listener)).filter(|_| plain) {
-        Some((host, port)) => {
-            let settings = ", host={0}, port={1}, lifespan=\"off\", log_level=\"warning\"";
-            text.extend(pieces(
-                settings,
-                &[host.range().into(), port.range().into()],
-            ));
-            for keyword in tls {
-                text.extend([", ssl_".into(), keyword.range().into()]);
-            }
-            text.push("))".into());
-        }
-        None => text.push(")".into()),
-    }
-    change.edit(Edit::Replace {
-        range: call.range(),
-        pieces: text,
-    });
-    Ok(change)
+    text
 }
 
 /// `WSGIMiddleware(application, workers=1000)`; one that becomes async runs in the event loop.
@@ -321,7 +360,7 @@ fn settings(bound: &Bound<'_>) -> Result<Piece, String> {
         "debug",
     ];
     if !bound.only(&known) {
-        return Err("it is given what the server in its place has no setting for".to_owned());
+        return Err(NO_SETTING.to_owned());
     }
     Ok(match bound.get("max_size") {
         None | Some(Expr::NoneLiteral(_)) => "1024".into(),
