@@ -187,7 +187,7 @@ fn migrate_once(
     changes.extend(unhandled(recipe, &context, &changes, options));
     changes.extend(staying.iter().map(|it| beside::stays(recipe, catalog, it)));
     if recipe.colours {
-        whole::bind(&program, &mut changes);
+        whole::bind(&program, catalog, &mut changes);
     }
     let strict = CatalogExternals::strict(catalog);
     let verification = Verification {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use loopshift_engine::change::FileId;
 use loopshift_engine::facts::{Facts, Question, infer};
 use loopshift_engine::flow::{MroEntry, Target};
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::ir::{Call, FuncId};
 use loopshift_engine::program::{Callers, Input, Program};
 use loopshift_python::PythonVersion;
 use rayon::prelude::*;
@@ -170,7 +171,15 @@ pub(crate) fn is_import(line: &str, libraries: &[&str]) -> bool {
 
 /// Whether the program patches the standard library, so that what blocks in it lets green threads run.
 pub(crate) fn patches(program: &Program<'_>, catalog: &Catalog) -> bool {
-    program.calls().any(|(_, call)| {
+    patching(program, catalog).next().is_some()
+}
+
+/// The files in which the program does that.
+pub(crate) fn patching<'p>(
+    program: &'p Program<'_>,
+    catalog: &'p Catalog,
+) -> impl Iterator<Item = FileId> + 'p {
+    let is_patch = |call: &Call| {
         program.callees(call).iter().any(|target| match target {
             Target::External(sym) => {
                 let row = catalog.get(program.flow.text(*sym));
@@ -178,7 +187,9 @@ pub(crate) fn patches(program: &Program<'_>, catalog: &Catalog) -> bool {
             }
             Target::Func(_) => false,
         })
-    })
+    };
+    let calls = program.calls().filter(move |(_, call)| is_patch(call));
+    calls.map(|(file, _)| file)
 }
 
 /// Whether patching the standard library changes the API: it makes a call that blocks cooperative, or the objects that

@@ -3,15 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use loopshift_engine::change::Change;
+use loopshift_engine::change::{Change, FileId};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::program::Program;
 use loopshift_python::parse::line_index;
 
+use crate::catalog::Catalog;
+use crate::recipe::patching;
+
 /// Binds the changes of each part of the program that hangs together: where one use stays, all stay, with its reason;
 /// otherwise each requires another one.
-pub(crate) fn bind(program: &Program<'_>, changes: &mut [Change]) {
-    let parts = parts(program);
+pub(crate) fn bind(program: &Program<'_>, catalog: &Catalog, changes: &mut [Change]) {
+    let parts = parts(program, catalog);
     let mut stays: BTreeMap<usize, String> = BTreeMap::new();
     for change in changes.iter() {
         let part = parts[change.place.file.0 as usize];
@@ -51,8 +54,9 @@ pub(crate) fn bind(program: &Program<'_>, changes: &mut [Change]) {
     }
 }
 
-/// The part that each file belongs to: files that hold code of each other belong to one.
-pub(crate) fn parts(program: &Program<'_>) -> Vec<usize> {
+/// The part that each file belongs to: files that hold code of each other belong to one, and so do those that run where
+/// one of them has patched the standard library.
+pub(crate) fn parts(program: &Program<'_>, catalog: &Catalog) -> Vec<usize> {
     let linked = &program.flow.linked;
     let mut parents: Vec<usize> = (0..linked.modules.len()).collect();
     for (index, module) in linked.modules.iter().enumerate() {
@@ -68,14 +72,55 @@ pub(crate) fn parts(program: &Program<'_>) -> Vec<usize> {
                     Value::Module(file) => file as usize,
                     _ => continue,
                 };
-                let (a, b) = (root(&parents, index), root(&parents, other));
-                parents[a.max(b)] = a.min(b);
+                join(&mut parents, index, other);
             }
+        }
+    }
+    for file in patching(program, catalog) {
+        for other in patched_with(program, file) {
+            join(&mut parents, file.0 as usize, other.0 as usize);
         }
     }
     (0..parents.len())
         .map(|index| root(&parents, index))
         .collect()
+}
+
+/// The files that run in the same process as one that patches the standard library, as far as that can be told: those that
+/// import it, those of the package whose `__init__.py` it is, and the tests whose `conftest.py` it is.
+fn patched_with(program: &Program<'_>, file: FileId) -> Vec<FileId> {
+    let linked = &program.flow.linked;
+    let input = program.file(file);
+    let mut out: Vec<FileId> = Vec::new();
+    for (importer, import) in &linked.imports {
+        let module = linked.symbols.text(import.module);
+        let member = import
+            .name
+            .and_then(|name| {
+                let full = format!("{module}.{}", linked.symbols.text(name));
+                linked.symbols.find(&full)
+            })
+            .and_then(|sym| linked.module(sym));
+        if linked.module(import.module) == Some(file) || member == Some(file) {
+            out.push(*importer);
+        }
+    }
+    let directory = (input.path.strip_suffix("conftest.py"))
+        .filter(|before| before.is_empty() || before.ends_with(['/', '\\']));
+    let package = format!("{}.", input.module);
+    for (index, other) in program.files.iter().enumerate() {
+        let is_tested = directory.is_some_and(|directory| other.path.starts_with(directory));
+        let is_inside = input.is_package && other.module.starts_with(&package);
+        if other.is_python() && (is_tested || is_inside) {
+            out.push(FileId(u32::try_from(index).unwrap_or(u32::MAX)));
+        }
+    }
+    out
+}
+
+fn join(parents: &mut [usize], one: usize, other: usize) {
+    let (a, b) = (root(parents, one), root(parents, other));
+    parents[a.max(b)] = a.min(b);
 }
 
 fn root(parents: &[usize], mut at: usize) -> usize {

@@ -102,12 +102,15 @@ impl Page {
         let mut noted = String::new();
         let mut last: Option<Role> = None;
         let mut lines = text.lines().enumerate();
+        // Whether nothing stands between the last block and this line.
+        let mut follows = false;
         while let Some((number, line)) = lines.next() {
             let number = number + 1;
             let at = |message: String| format!("line {number}: {message}");
             if let Some(title) = line.strip_prefix("## ") {
                 sections.push(title.trim().to_owned());
                 last = None;
+                follows = false;
             } else if let Some(note) = line
                 .strip_prefix("<!--")
                 .and_then(|line| line.strip_suffix("-->"))
@@ -128,8 +131,11 @@ impl Page {
                 let Some((role, file)) = role(info).map_err(at)? else {
                     continue;
                 };
-                let begins =
-                    role != Role::After && !(role == Role::Before && last == Some(Role::Before));
+                // Blocks without words between them, where nothing changes, are files of one example.
+                let follows = std::mem::replace(&mut follows, true);
+                let goes_on = last == Some(role)
+                    && (role == Role::Before || role == Role::Declined && follows);
+                let begins = role != Role::After && !goes_on;
                 if begins {
                     examples.push(Example {
                         line: number,
@@ -151,6 +157,8 @@ impl Page {
                 if files.insert(file.clone(), body).is_some() {
                     return Err(at(format!("`{file}` stands there twice")));
                 }
+            } else if !line.is_empty() {
+                follows = false;
             }
         }
         for example in &examples {
