@@ -47,7 +47,8 @@ pub fn explain(
     };
     let func = function_on(&program, file, range);
     let callers = program.callers();
-    let facts = recipe.facts(&program, &callers, catalog);
+    let apart = recipe.apart(&program, &callers, catalog);
+    let facts = recipe.facts(&program, &callers, catalog, &apart);
     let migration = migrate(inputs, catalog, options);
     let mut text = Text {
         out: String::new(),

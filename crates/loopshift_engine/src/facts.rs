@@ -73,8 +73,8 @@ pub enum Cause {
 pub struct Question<'q> {
     /// Whether awaiting the external API may switch to other tasks.
     pub suspends: &'q (dyn Fn(&str) -> bool + Sync),
-    /// Whether a call of the external API, in a function that is sync now, is awaited in the target.
-    pub converts: &'q (dyn Fn(&str) -> bool + Sync),
+    /// Whether a call of the external API in this function, which is sync now, is awaited in the target.
+    pub converts: &'q (dyn Fn(FuncId, &str) -> bool + Sync),
     /// Whether code outside of the program starts it with this function, while no event loop runs.
     pub enters: &'q (dyn Fn(FuncId) -> bool + Sync),
     /// Whether code outside of the program calls this function, and waits for it in the target, where it can start tasks

@@ -1,9 +1,11 @@
 //! What a rule sees: the analysed program, the trees of the files it may edit, and the project's settings.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::facts::Facts;
+use loopshift_engine::ir::FuncId;
 use loopshift_engine::program::{Callers, Program};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall};
@@ -160,6 +162,8 @@ pub struct Context<'c> {
     pub settings: Settings,
     /// What is moved to what.
     pub recipe: &'static Recipe,
+    /// The functions that run in threads, apart from the event loop.
+    pub apart: &'c BTreeSet<FuncId>,
     views: &'c [Option<View<'c>>],
     facts: OnceLock<Facts>,
 }
@@ -191,6 +195,8 @@ impl<'c> Bound<'c> {
     }
 }
 
+static NO_FUNCTIONS: BTreeSet<FuncId> = BTreeSet::new();
+
 impl<'c> Context<'c> {
     pub(crate) fn new(
         program: &'c Program<'c>,
@@ -208,9 +214,15 @@ impl<'c> Context<'c> {
             callers,
             settings,
             recipe,
+            apart: &NO_FUNCTIONS,
             views,
             facts: OnceLock::new(),
         }
+    }
+
+    /// The same, where some functions run in threads, apart from the event loop.
+    pub(crate) fn with_apart(self, apart: &'c BTreeSet<FuncId>) -> Self {
+        Context { apart, ..self }
     }
 
     /// The oldest version of the target that the project allows: of Python, where that is the standard library's own.
@@ -226,7 +238,7 @@ impl<'c> Context<'c> {
     pub fn facts(&self) -> &Facts {
         let recipe = self.recipe;
         self.facts
-            .get_or_init(|| recipe.facts(self.program, self.callers, self.catalog))
+            .get_or_init(|| recipe.facts(self.program, self.callers, self.catalog, self.apart))
     }
 
     /// The tree of a file. Files without a use of the libraries, or of an object of theirs, have none.

@@ -160,9 +160,17 @@ fn migrate_once(
         .into_iter()
         .filter(|use_| counts(&views, catalog, use_))
         .collect();
-    let (staying, moving): (Vec<Use>, Vec<Use>) =
-        (found.iter().cloned()).partition(|use_| recipe.is_beside(&use_.api));
     let callers = program.callers();
+    let apart = recipe.apart(&program, &callers, catalog);
+    let blocks_apart = |use_: &Use| {
+        let api = catalog.get(&use_.api);
+        api.is_some_and(recipe::only_blocks) && apart.contains(&program.function_at(use_.place))
+    };
+    let (staying, moving): (Vec<Use>, Vec<Use>) = found
+        .iter()
+        .filter(|use_| !blocks_apart(use_))
+        .cloned()
+        .partition(|use_| recipe.is_beside(&use_.api));
     let context = Context::new(
         &program,
         catalog,
@@ -171,7 +179,8 @@ fn migrate_once(
         options.settings,
         recipe,
         &views,
-    );
+    )
+    .with_apart(&apart);
     let mut changes: Vec<Change> = RULES
         .par_iter()
         .filter(|rule| rule.target() == recipe.target && is_wanted(rule, options))

@@ -210,6 +210,11 @@ pub(crate) fn is_cooperative(api: &Api) -> bool {
     !api.cooperative.is_empty() && counts && !is_green(&api.name)
 }
 
+/// Whether it is a function that only blocks, and makes no object that a rule follows.
+pub(crate) fn only_blocks(api: &Api) -> bool {
+    is_cooperative(api) && api.kind == Kind::Function && !is_of_green_rule(api)
+}
+
 /// Whether an API is of a library of green threads.
 pub fn is_green(api: &str) -> bool {
     GREEN.contains(&root(api))
@@ -241,8 +246,28 @@ impl Recipe {
         self.beside.contains(&root(api))
     }
 
-    /// The colours of all functions after the migration.
-    pub fn facts(&self, program: &Program<'_>, callers: &Callers, catalog: &Catalog) -> Facts {
+    /// The functions that run in threads, apart from the event loop: what a patched standard library did in them stays.
+    pub fn apart(
+        &self,
+        program: &Program<'_>,
+        callers: &Callers,
+        catalog: &Catalog,
+    ) -> BTreeSet<FuncId> {
+        if self.colours && !self.served && patches(program, catalog) {
+            served::functions(program, callers)
+        } else {
+            BTreeSet::new()
+        }
+    }
+
+    /// The colours of all functions after the migration. `apart` are those that run in threads.
+    pub fn facts(
+        &self,
+        program: &Program<'_>,
+        callers: &Callers,
+        catalog: &Catalog,
+        apart: &BTreeSet<FuncId>,
+    ) -> Facts {
         let row = |name: &str| catalog.get(name);
         let patched = self.colours && !self.served && patches(program, catalog);
         // What leaves the colours as they are awaits what was awaited before.
@@ -255,9 +280,11 @@ impl Recipe {
         let question = Question {
             enters: &|func| entries.contains(&func),
             suspends: &|name| row(name).is_some_and(|api| api.suspends),
-            converts: &|name| {
+            converts: &|owner, name| {
                 row(name).is_some_and(|api| {
-                    (moves(name) && api.suspends) || (patched && is_cooperative(api))
+                    let stays = only_blocks(api) && apart.contains(&owner);
+                    let by_patch = patched && is_cooperative(api) && !stays;
+                    (moves(name) && api.suspends) || by_patch
                 })
             },
             spawns: &|name| moves(name) && row(name).is_some_and(|api| api.spawns),

@@ -3,10 +3,12 @@
 //! Where a framework calls the functions of such a program, it awaits nothing, so that they can't become async. They need
 //! not: once the server runs them in threads, what waits in them may block.
 
-use loopshift_engine::flow::MroEntry;
+use std::collections::{BTreeMap, BTreeSet};
+
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::Call;
-use loopshift_engine::program::{Input, Program, analyse};
+use loopshift_engine::flow::{MroEntry, Target};
+use loopshift_engine::ir::{Call, CallForm, ClassId, FuncId};
+use loopshift_engine::program::{Callers, Input, Program, analyse};
 use loopshift_engine::uses::uses;
 use loopshift_python::PythonVersion;
 use rayon::prelude::*;
@@ -78,27 +80,107 @@ fn may_be(files: &[Input]) -> bool {
     files.par_iter().any(imports) && !files.par_iter().any(says_more)
 }
 
+/// Whether the call is one of a framework's functions.
+fn is_of_framework(program: &Program<'_>, call: &Call) -> bool {
+    let flow = &program.flow;
+    flow.values_of(call.callee).any(|value| match value {
+        Value::External(sym) | Value::ExternalBound(sym, _) => is_name_of_framework(flow.text(sym)),
+        _ => false,
+    })
+}
+
+fn is_name_of_framework(name: &str) -> bool {
+    FRAMEWORKS.contains(&name.split(['.', '(']).next().unwrap_or_default())
+}
+
+/// The classes of the program that derive from one of a framework.
+fn derived<'p>(program: &'p Program<'_>) -> impl Iterator<Item = ClassId> + 'p {
+    let flow = &program.flow;
+    let derives = |bases: &[MroEntry]| {
+        bases.iter().any(|base| match base {
+            MroEntry::External(sym) => is_name_of_framework(flow.text(*sym)),
+            MroEntry::Class(_) => false,
+        })
+    };
+    (flow.mro.iter().zip(0..))
+        .filter(move |(bases, _)| derives(bases))
+        .map(|(_, index)| ClassId(index))
+}
+
 /// Whether a framework gets a function of the program, or a class of the program derives from one of its own.
 fn is_called_by_framework(program: &Program<'_>) -> bool {
-    let flow = &program.flow;
-    let is_of_framework = |sym| {
-        let name: &str = flow.text(sym);
-        FRAMEWORKS.contains(&name.split(['.', '(']).next().unwrap_or_default())
-    };
-    let derives = flow.mro.iter().flatten().any(|base| match base {
-        MroEntry::External(sym) => is_of_framework(*sym),
-        MroEntry::Class(_) => false,
-    });
+    let is_ours = |value| matches!(value, Value::Func(_) | Value::Bound(..) | Value::Class(_));
     let gets_one = |call: &Call| {
-        let of_framework = flow.values_of(call.callee).any(|value| match value {
-            Value::External(sym) | Value::ExternalBound(sym, _) => is_of_framework(sym),
-            _ => false,
-        });
-        let is_ours = |value| matches!(value, Value::Func(_) | Value::Bound(..) | Value::Class(_));
-        let mut given = call.args.iter().flat_map(|arg| flow.values_of(arg.node));
-        of_framework && given.any(is_ours)
+        let mut given = (call.args.iter()).flat_map(|arg| program.flow.values_of(arg.node));
+        is_of_framework(program, call) && given.any(is_ours)
     };
-    derives || program.calls().any(|(_, call)| gets_one(call))
+    derived(program).next().is_some() || program.calls().any(|(_, call)| gets_one(call))
+}
+
+/// The functions that frameworks call, and that are called by these alone.
+pub(crate) fn functions(program: &Program<'_>, callers: &Callers) -> BTreeSet<FuncId> {
+    let roots = roots(program);
+    let mut edges: BTreeMap<FuncId, Vec<FuncId>> = BTreeMap::new();
+    if !roots.is_empty() {
+        let written = program.calls().map(|(_, call)| call);
+        for call in written.chain(program.hidden_calls()) {
+            for target in program.callees(call) {
+                if let Target::Func(func) = target {
+                    edges.entry(call.owner).or_default().push(func);
+                }
+            }
+        }
+    }
+    let mut found: BTreeSet<FuncId> = BTreeSet::new();
+    let mut work: Vec<FuncId> = roots.iter().copied().collect();
+    while let Some(func) = work.pop() {
+        if found.insert(func) {
+            work.extend(edges.get(&func).into_iter().flatten());
+        }
+    }
+    // One that is called from elsewhere, too, takes those away that it calls.
+    loop {
+        let stays = |func: &FuncId| {
+            let is_root = roots.contains(func);
+            let mut sites = callers.of(*func).iter();
+            let mut language = callers.by_language(*func).iter();
+            (is_root || !callers.is_unseen(*func))
+                && sites.all(|site| found.contains(&site.owner))
+                && language.all(|owner| found.contains(owner))
+        };
+        let left: BTreeSet<FuncId> = found.iter().copied().filter(stays).collect();
+        if left.len() == found.len() {
+            return found;
+        }
+        found = left;
+    }
+}
+
+/// The functions that frameworks are given, and nobody else but decorators.
+fn roots(program: &Program<'_>) -> BTreeSet<FuncId> {
+    let mut roots = BTreeSet::new();
+    let mut elsewhere = BTreeSet::new();
+    for (_, call) in program.calls() {
+        let by_framework = is_of_framework(program, call);
+        if !by_framework && call.form == CallForm::Decorator {
+            continue;
+        }
+        let values = (call.args.iter()).flat_map(|arg| program.flow.values_of(arg.node));
+        for value in values {
+            if let Value::Func(func) | Value::Bound(func, _) = value {
+                let set = if by_framework {
+                    &mut roots
+                } else {
+                    &mut elsewhere
+                };
+                set.insert(func);
+            }
+        }
+    }
+    let methods = derived(program).flat_map(|class| program.methods(class));
+    roots.extend(methods.filter(|func| !program.function(**func).name().starts_with('_')));
+    roots.retain(|func| !elsewhere.contains(func) && !program.function(*func).is_async);
+    roots
 }
 
 /// Whether all that the program uses of the libraries is the patching, and servers that serve to the end. Without such a

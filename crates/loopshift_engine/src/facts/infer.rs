@@ -66,11 +66,11 @@ impl Inference<'_, '_> {
         let mut starts = Vec::new();
         for (owner, place, name) in &self.calls.apis {
             let asked = if self.program.function(*owner).is_async {
-                question.suspends
+                (question.suspends)(name)
             } else {
-                question.converts
+                (question.converts)(*owner, name)
             };
-            if asked(name) {
+            if asked {
                 starts.push((*owner, *place, name.clone()));
             }
         }

@@ -1,6 +1,7 @@
 //! The patching of the standard library goes: what it made cooperative is moved by other rules.
 
-use loopshift_engine::change::Change;
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
@@ -38,6 +39,9 @@ const OTHERS: &[&str] = &[
     "sys",
 ];
 
+/// The names by which other libraries are told to use one of these.
+const LIBRARIES: &[&str] = &["eventlet", "gevent", "gevent_uwsgi"];
+
 /// What may differ where what was patched is left as it is.
 const THREADS: &str = "what ran as green threads runs in threads, which may switch anywhere: what they share must be safe for that";
 
@@ -54,7 +58,7 @@ fn taken_out(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, St
     let no_statement = "it is no statement of its own";
     let call = view.call_of(use_.place.range).ok_or(no_statement)?;
     let left = left_out(use_, call).ok_or("it is not known which modules it patches")?;
-    if let Some(reason) = waits_plainly(cx, &left) {
+    if let Some(reason) = waits_plainly(cx, &left).or_else(|| named(cx)) {
         return Err(reason);
     }
     let statement = match view.tree.parent(call) {
@@ -65,10 +69,41 @@ fn taken_out(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, St
     change.edit(Edit::DeleteStatement {
         range: statement.range(),
     });
-    if cx.recipe.served {
+    if cx.recipe.served || !cx.apart.is_empty() {
         change.caveat(THREADS);
     }
     Ok(change)
+}
+
+/// Why other code may count on the library: it is given its name, as in `run(server="gevent")` or `async_mode="eventlet"`.
+fn named(cx: &Context<'_>) -> Option<String> {
+    let flow = &cx.program.flow;
+    let says = |node| {
+        let name = |value| match value {
+            Value::Str(sym) => Some(flow.text(sym)).filter(|text| LIBRARIES.contains(text)),
+            _ => None,
+        };
+        flow.values_of(node).find_map(name)
+    };
+    let given = cx.program.calls().find_map(|(file, call)| {
+        let is_unseen = flow.values_of(call.callee).any(|value| match value {
+            Value::External(sym) | Value::ExternalBound(sym, _) => {
+                !flow.text(sym).starts_with("<builtin>.")
+            }
+            Value::Unknown(_) => true,
+            _ => false,
+        });
+        let mut args = call.args.iter().filter(|_| is_unseen);
+        let name = args.find_map(|arg| says(arg.node))?;
+        let range = call.range;
+        Some((name, Place { file, range }))
+    })?;
+    let (name, place) = given;
+    let line = cx.program.line(place);
+    let path = &cx.program.file(place.file).path;
+    Some(format!(
+        "`{name}` is chosen by its name at {path}:{line}, and counts on what is patched"
+    ))
 }
 
 /// The modules that the call leaves as they are. None where that can't be told.
