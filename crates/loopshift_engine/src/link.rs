@@ -1,5 +1,7 @@
 //! From the facts of single modules to those of the program: one numbering, one table of names.
 
+mod siblings;
+
 use loopshift_python::TextRange;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -154,6 +156,7 @@ pub fn link(modules: Vec<Unlinked>) -> Linked {
             prefix = parent;
         }
     }
+    siblings::find(&mut linked);
     linked
 }
 

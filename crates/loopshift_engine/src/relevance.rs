@@ -4,7 +4,7 @@
 //! names the library, over any number of imports in either direction, holds no use of it and nothing that came from it.
 //! Its facts are dropped before they are solved.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::outline::Outline;
 
@@ -14,6 +14,11 @@ pub(crate) fn in_contact(names: &[&str], outlines: &[Outline], mentioned: &[bool
     for (index, name) in names.iter().enumerate() {
         by_name.entry(name).or_insert(index);
     }
+    // What lies below a directory.
+    let deep: FxHashSet<&str> = names
+        .iter()
+        .flat_map(|name| name.split('.').skip(1))
+        .collect();
     let mut groups: Vec<usize> = (0..names.len()).collect();
     for (index, outline) in outlines.iter().enumerate() {
         // A package sees what its modules import, and they see it, if it holds anything at all.
@@ -22,6 +27,17 @@ pub(crate) fn in_contact(names: &[&str], outlines: &[Outline], mentioned: &[bool
         }
         for name in &outline.imports {
             contact(&by_name, outlines, &mut groups, index, name);
+            // It may be an import of what lies beside the script, or the package.
+            let head = name.split('.').next().unwrap_or(name);
+            if by_name.contains_key(head) || !deep.contains(head) {
+                continue;
+            }
+            let mut directory = names[index];
+            while let Some((parent, _)) = directory.rsplit_once('.') {
+                let beside = format!("{parent}.{name}");
+                contact(&by_name, outlines, &mut groups, index, &beside);
+                directory = parent;
+            }
         }
     }
     let mut wanted = vec![false; names.len()];

@@ -6,7 +6,9 @@ use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::Edit;
+use loopshift_python::parse::line_index;
 
+use super::green::is_guard;
 use crate::context::{Context, View};
 use crate::recipe::{is_green, root};
 
@@ -65,6 +67,14 @@ fn taken_out(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, St
         Some(AnyNodeRef::StmtExpr(stmt)) if use_.only => stmt,
         _ => return Err(no_statement.to_owned()),
     };
+    let chosen = view.tree.ancestors(statement).find_map(|node| match node {
+        AnyNodeRef::StmtIf(chosen) if !is_guard(chosen) => Some(chosen.start()),
+        _ => None,
+    });
+    if let Some(start) = chosen {
+        let line = line_index(view.source).line(start);
+        return Err(format!("line {line} chooses whether green threads run"));
+    }
     let mut change = Change::new(RULE, use_.place, &*use_.api, format!("`{}` goes", use_.api));
     change.edit(Edit::DeleteStatement {
         range: statement.range(),

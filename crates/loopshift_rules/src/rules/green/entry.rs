@@ -76,7 +76,7 @@ fn exits_at_once(view: &View<'_>, stmt: &Stmt) -> bool {
 }
 
 /// `if __name__ == "__main__":`
-fn is_guard(guard: &StmtIf) -> bool {
+pub(crate) fn is_guard(guard: &StmtIf) -> bool {
     let Expr::Compare(compare) = &*guard.test else {
         return false;
     };

@@ -26,7 +26,7 @@ use rustc_hash::FxHashMap;
 
 pub(crate) use calls::replace_call;
 pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
-pub(crate) use entry::{entry, main_name};
+pub(crate) use entry::{entry, is_guard, main_name};
 pub(crate) use escaped::Escaped;
 pub(crate) use greenlets::{
     GREENLET as GREENLET_CLASS, are_interrupted, are_killed, has_rested, is_greenlet, items,

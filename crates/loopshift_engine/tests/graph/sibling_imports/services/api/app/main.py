@@ -1,0 +1,5 @@
+from app.db import query
+from lib import other
+
+query()
+other()

@@ -1,0 +1,7 @@
+import names.more
+from lib import work
+from star import *
+
+work()
+names.more.tell()
+shine()
