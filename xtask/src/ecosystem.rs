@@ -5,6 +5,7 @@
 
 mod program;
 mod results;
+mod suite;
 
 use std::path::PathBuf;
 
@@ -51,6 +52,9 @@ pub(crate) struct Project {
     pub name: String,
     /// The version.
     pub version: String,
+    /// What it is migrated to.
+    #[serde(default = "anyio")]
+    pub to: String,
     /// The command that runs its tests.
     pub test: String,
     /// How many tests passed when it was chosen.
@@ -67,6 +71,10 @@ pub(crate) struct Project {
     pub note: Option<String>,
     /// Its environment.
     pub pins: Vec<String>,
+}
+
+fn anyio() -> String {
+    "anyio".to_owned()
 }
 
 /// Runs the programs. False if the tests of one end differently than before, or something else is wrong.

@@ -133,7 +133,7 @@ fn example(loopshift: &Path, python: &Path, file: &Path, trial: Option<&Trial>) 
         unsafe_changes: true,
         apply: true,
         python: Some("py311".to_owned()),
-        to: Some("asyncio"),
+        to: Some("asyncio".to_owned()),
         ..Migration::default()
     };
     let report = tool::migrate(loopshift, directory.path(), &migration, LIMIT)?;

@@ -68,7 +68,7 @@ pub(crate) struct Migration {
     /// `--target-version`.
     pub python: Option<String>,
     /// `--to`, where that is not AnyIO.
-    pub to: Option<&'static str>,
+    pub to: Option<String>,
 }
 
 /// What `migrate --output-format json` prints, as far as it is used here.
@@ -141,7 +141,7 @@ pub(crate) fn migrate(
     limit: Duration,
 ) -> Result<Report> {
     let mut command = Command::new(loopshift);
-    let target = migration.to.unwrap_or("anyio");
+    let target = migration.to.as_deref().unwrap_or("anyio");
     command.args([
         "migrate",
         "--to",

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::Project;
-use super::results::{Migrated, ProgramResult, Suite};
+use super::results::{Migrated, ProgramResult};
+use super::suite::Suite;
 use crate::process::{self, Output};
 use crate::tool::{self, Migration};
 use crate::{Result, root};
@@ -44,7 +45,7 @@ fn steps(
         .args([
             "scan",
             "--to",
-            "anyio",
+            &project.to,
             "--output-format",
             "json",
             "--no-cache",
@@ -191,6 +192,7 @@ fn migrate(
     let migration = Migration {
         unsafe_changes,
         apply: true,
+        to: Some(project.to.clone()),
         ..Migration::default()
     };
     let report = tool::migrate(loopshift, &directory, &migration, MIGRATE)?;
@@ -255,7 +257,13 @@ fn test(project: &Project, place: &Place, directory: &Path) -> Result<Suite> {
         .collect();
     let bin = place.directory.join("venv/bin");
     let path = std::env::var("PATH").unwrap_or_default();
-    let command = format!("{} -rfE", project.test);
+    // pytest names what failed when it is asked to; unittest always does.
+    let names = if project.test.contains("pytest") {
+        " -rfE"
+    } else {
+        ""
+    };
+    let command = format!("{}{names}", project.test);
     let mut shell = Command::new("sh");
     shell.args(["-c", &command]).current_dir(directory);
     shell

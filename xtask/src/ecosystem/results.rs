@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Project;
-use crate::process::Output;
+use super::suite::Suite;
 use crate::tool::Report;
 use crate::{Result, root};
 
@@ -22,6 +22,8 @@ pub(super) struct Results {
 pub(super) struct ProgramResult {
     name: String,
     version: String,
+    /// What it is migrated to.
+    to: String,
     control: bool,
     /// How many tests passed when it was chosen.
     expected: u32,
@@ -37,19 +39,6 @@ pub(super) struct ProgramResult {
     pub all: Option<Migrated>,
     /// What stopped the whole.
     pub error: Option<String>,
-}
-
-/// How a run of tests ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub(super) struct Suite {
-    passed: u32,
-    failed: u32,
-    errors: u32,
-    skipped: u32,
-    /// The tests that failed.
-    failures: Vec<String>,
-    /// What the runner said where it could not count.
-    broken: Option<String>,
 }
 
 /// What a migration did.
@@ -71,72 +60,6 @@ pub(super) struct Migrated {
     pub suite: Option<Suite>,
 }
 
-impl Suite {
-    /// Reads the last line of pytest, and the names of what failed.
-    pub(super) fn read(output: &Output) -> Suite {
-        let mut suite = Suite::default();
-        let lines = || output.stdout.lines().rev();
-        let counted = lines().find(|line| {
-            line.contains(" in ")
-                && (line.contains(" passed") || line.contains(" failed") || line.contains(" error"))
-        });
-        let Some(counted) = counted.filter(|_| !output.timed_out) else {
-            let why = if output.timed_out {
-                "it ran into the time limit".to_owned()
-            } else {
-                output.tail()
-            };
-            suite.broken = Some(why);
-            return suite;
-        };
-        let words: Vec<&str> = counted
-            .split([' ', ',', '='])
-            .filter(|word| !word.is_empty())
-            .collect();
-        for pair in words.windows(2) {
-            let Ok(count) = pair[0].parse() else { continue };
-            match pair[1] {
-                // "29 passed, 4 subtests passed": a subtest counts as a test.
-                "passed" | "subtests" => suite.passed += count,
-                "failed" => suite.failed = count,
-                "error" | "errors" => suite.errors = count,
-                "skipped" => suite.skipped = count,
-                _ => {}
-            }
-        }
-        let failure = |line: &str| {
-            let rest = line
-                .strip_prefix("FAILED ")
-                .or_else(|| line.strip_prefix("ERROR "))?;
-            // What a test logged begins with its level, too, filled up with blanks.
-            let test = rest.split(" - ").next().unwrap_or(rest);
-            (!test.starts_with(' ')).then(|| test.to_owned())
-        };
-        suite.failures = output.stdout.lines().filter_map(failure).collect();
-        suite.failures.sort();
-        suite.failures.dedup();
-        suite
-    }
-
-    fn cell(&self) -> String {
-        if self.broken.is_some() {
-            return "broken".to_owned();
-        }
-        let mut text = format!("{} passed", self.passed);
-        for (count, word) in [
-            (self.failed, "failed"),
-            (self.errors, "errors"),
-            (self.skipped, "skipped"),
-        ] {
-            if count > 0 {
-                // Writing to a string does not fail.
-                let _ = write!(text, ", {count} {word}");
-            }
-        }
-        text
-    }
-}
-
 impl Migrated {
     pub(super) fn new(report: &Report) -> Migrated {
         let mut reasons = BTreeMap::new();
@@ -146,6 +69,13 @@ impl Migrated {
             .filter(|change| change.outcome == "declined")
         {
             let reason = change.reason.as_deref().unwrap_or("no reason was given");
+            // The reason itself is counted where it is given first.
+            let follows = ["it moves together with ", "it goes together with "];
+            let reason = if follows.iter().any(|start| reason.starts_with(start)) {
+                "it goes together with what stays"
+            } else {
+                reason
+            };
             *reasons
                 .entry(format!("{}: {reason}", change.rule))
                 .or_default() += 1;
@@ -168,6 +98,7 @@ impl ProgramResult {
         ProgramResult {
             name: project.name.clone(),
             version: project.version.clone(),
+            to: project.to.clone(),
             control: project.control,
             expected: project.passed,
             note: project.note.clone(),
@@ -259,6 +190,7 @@ impl ProgramResult {
         };
         vec![
             format!("{} {}", self.name, self.version),
+            self.to.clone(),
             number(self.uses),
             counts(&self.safe),
             counts(&self.all),
@@ -307,7 +239,7 @@ impl Results {
     /// The table alone.
     pub(super) fn table(&self) -> String {
         let mut out = String::from(
-            "| program | uses | safe: applied / deferred / declined | `--unsafe` | tests before | after, safe | after, `--unsafe` |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+            "| program | to | uses | safe: applied / deferred / declined | `--unsafe` | tests before | after, safe | after, `--unsafe` |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n",
         );
         for result in self.programs.values() {
             // Writing to a string does not fail.
@@ -318,10 +250,8 @@ impl Results {
 
     fn markdown(&self) -> String {
         let mut out = String::from("# Real programs\n\n");
-        out.push_str("`cargo xtask ecosystem` makes this file: each program is migrated to AnyIO, and its own tests are run\n");
-        out.push_str(
-            "on asyncio before and after. The control program has nothing that should change.\n\n",
-        );
+        out.push_str("`cargo xtask ecosystem` makes this file: each program is migrated, and its own tests are run before and after,\n");
+        out.push_str("on asyncio where the target is AnyIO. The control program has nothing that should change.\n\n");
         out.push_str(&self.table());
         for result in self.programs.values() {
             let _ = writeln!(out, "\n## {} {}\n", result.name, result.version);
@@ -340,38 +270,5 @@ impl Results {
             }
         }
         out
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn suite(stdout: &str) -> Suite {
-        Suite::read(&Output {
-            code: Some(0),
-            timed_out: false,
-            stdout: stdout.to_owned(),
-            stderr: String::new(),
-        })
-    }
-
-    #[test]
-    fn the_last_line_of_pytest_is_read() {
-        let text = "FAILED tests/a.py::b - assert 1\n29 passed, 1 skipped, 2 failed, 1 error, 4 subtests passed in 1.65s\n\nwarnings\n";
-        let read = suite(text);
-        assert_eq!(
-            (read.passed, read.failed, read.errors, read.skipped),
-            (33, 2, 1, 1)
-        );
-        assert_eq!(read.failures, ["tests/a.py::b"]);
-        assert_eq!(suite("==== 3 passed in 0.1s ====\n").cell(), "3 passed");
-        assert!(suite("Traceback\n").broken.is_some());
-    }
-
-    #[test]
-    fn what_a_test_logged_is_no_test() {
-        let text = "ERROR    asyncio:base_events.py:1771 never retrieved\nERROR tests/a.py::b\n1 error in 0.1s\n";
-        assert_eq!(suite(text).failures, ["tests/a.py::b"]);
     }
 }

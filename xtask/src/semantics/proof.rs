@@ -203,7 +203,7 @@ impl Proof {
         let migration = Migration {
             unsafe_changes,
             apply: true,
-            to: Some(self.way.target()),
+            to: Some(self.way.target().to_owned()),
             ..Migration::default()
         };
         let report = tool::migrate(&setting.loopshift, directory.path(), &migration, LIMIT)?;
