@@ -4,7 +4,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::PathBuf;
 
-use loopshift_python::decode::{SourceText, decode};
+use loopshift_python::decode::{EncodingError, SourceText, decode};
 use rayon::prelude::*;
 
 use crate::discover::Discovered;
@@ -38,10 +38,18 @@ pub struct Source {
     pub name: String,
     /// Its dotted module names, the most likely first. Empty for a file that is no module.
     pub modules: Vec<String>,
-    /// To recognise a later change by.
-    pub stamp: Stamp,
     /// What it holds, and how that is encoded.
     pub text: SourceText,
+}
+
+impl Source {
+    /// By what the file is recognised as unchanged since it was read. Few files are asked for it.
+    ///
+    /// # Errors
+    /// None for a text that was decoded: it becomes the same bytes again.
+    pub fn stamp(&self) -> Result<Stamp, EncodingError> {
+        Ok(Stamp::of(&self.text.encode(&self.text.text)?))
+    }
 }
 
 /// Reads and decodes `files`. Those that could be, in the same order, and a problem for each of the others.
@@ -67,7 +75,6 @@ fn read_one(file: Discovered) -> Result<Source, Problem> {
     })?;
     match decode(&bytes) {
         Ok(text) => Ok(Source {
-            stamp: Stamp::of(&bytes),
             path: file.path,
             name: file.name,
             modules: file.modules,

@@ -33,7 +33,7 @@ pub enum Colour {
 }
 
 /// Why a function suspends.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     /// It calls an external API that suspends.
     Api {

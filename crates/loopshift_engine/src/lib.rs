@@ -3,6 +3,7 @@
 //! [`program::analyse`] takes the texts and gives a [`program::Program`], which rules ask about values,
 //! calls, uses and objects. Rules answer with [`change::Change`]s.
 
+mod callers;
 pub mod change;
 pub mod externals;
 pub mod facts;

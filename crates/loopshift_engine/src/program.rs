@@ -1,6 +1,5 @@
 //! The program as a whole: from texts to an analysis that rules can ask.
 
-use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use loopshift_python::ast::statement_visitor::{StatementVisitor, walk_stmt};
@@ -13,17 +12,17 @@ use rayon::prelude::*;
 
 use crate::change::{FileId, Place};
 use crate::externals::Externals;
-use crate::facts::CALLERS;
 use crate::flow::fixtures;
-use crate::flow::library::passes_on;
 use crate::flow::value::Value;
-use crate::flow::{Flow, MroEntry, Target, solve};
+use crate::flow::{Flow, Target, solve};
 use crate::graph;
 use crate::ir::{Call, ClassId, FuncId, Function, FunctionKind, ModuleIr, Node};
 use crate::link::{Unlinked, link};
 use crate::lower::{ModuleName, lower};
 use crate::outline::Outline;
 use crate::relevance::in_contact;
+
+pub use crate::callers::{CallSite, Callers};
 
 /// A file as the engine takes it.
 #[derive(Clone, Debug)]
@@ -97,10 +96,57 @@ pub struct Program<'a> {
     /// The functions of each file.
     function_ranges: Vec<Forest>,
     lines: Lines<'a>,
+    /// What each call may reach.
+    targets: Grouped<Target>,
     /// The written calls, by file and start.
     calls_by_start: OnceLock<Vec<u32>>,
+    /// The written calls, by who makes them.
+    written_by_owner: OnceLock<Vec<u32>>,
     /// The hidden calls, by who makes them.
     hidden_by_owner: OnceLock<Vec<u32>>,
+}
+
+/// Lists, one for each of some numbers in a row.
+#[derive(Debug)]
+struct Grouped<T> {
+    items: Vec<T>,
+    /// Where each list ends.
+    ends: Vec<u32>,
+}
+
+impl<T> Grouped<T> {
+    fn new(lists: impl Iterator<Item = Vec<T>>) -> Self {
+        let mut items = Vec::new();
+        let ends = lists.map(|list| {
+            items.extend(list);
+            u32::try_from(items.len()).unwrap_or(u32::MAX)
+        });
+        Grouped {
+            ends: ends.collect(),
+            items,
+        }
+    }
+
+    fn concat(parts: Vec<Self>) -> Self {
+        let mut out = Grouped {
+            items: Vec::with_capacity(parts.iter().map(|it| it.items.len()).sum()),
+            ends: Vec::with_capacity(parts.iter().map(|it| it.ends.len()).sum()),
+        };
+        for part in parts {
+            let before = u32::try_from(out.items.len()).unwrap_or(u32::MAX);
+            out.ends.extend(part.ends.iter().map(|end| before + end));
+            out.items.extend(part.items);
+        }
+        out
+    }
+
+    fn get(&self, index: usize) -> &[T] {
+        let Some(end) = self.ends.get(index) else {
+            return &[];
+        };
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.items[start as usize..*end as usize]
+    }
 }
 
 /// Numbers of functions.
@@ -147,6 +193,8 @@ pub struct Named<'w> {
     pub alone: &'w [&'w str],
     /// Whether modules of tests are in contact with those whose fixtures they get without importing them.
     pub fixtures: bool,
+    /// Whether the other files are parsed, for [`Program::unreadable`] and [`Program::counts`].
+    pub all_parsed: bool,
 }
 
 impl Named<'_> {
@@ -225,7 +273,9 @@ fn analyse_near<'a>(
         .map(|(index, input)| {
             let is_wanted = may_be_near.as_ref().is_none_or(|near| near[index]);
             // Other files of the project hold no code.
-            let text = if input.is_python() { &input.text } else { "" };
+            let is_parsed = is_wanted || libraries.is_none_or(|it| it.all_parsed);
+            let is_code = input.is_python() && is_parsed;
+            let text = if is_code { &input.text } else { "" };
             let (ir, counts, error) = match parse_module(text, version) {
                 Ok(parsed) if is_wanted => {
                     let ir = lower(parsed.syntax(), text, input.name());
@@ -277,8 +327,10 @@ fn analyse_near<'a>(
         files: inputs,
         counts,
         function_ranges: function_ranges(&flow),
+        targets: targets(&flow),
         lines: Lines::new(inputs),
         calls_by_start: OnceLock::new(),
+        written_by_owner: OnceLock::new(),
         hidden_by_owner: OnceLock::new(),
         flow,
         unreadable,
@@ -302,6 +354,27 @@ fn rough_outline(input: &Input, version: PythonVersion) -> Outline {
         |_| Outline::default(),
         |parsed| Outline::of_facts(&lower(parsed.syntax(), &input.text, input.name())),
     )
+}
+
+/// What each call may reach, without what it may reach twice.
+fn targets(flow: &Flow<'_>) -> Grouped<Target> {
+    const CHUNK: usize = 4096;
+    let chunks = flow.linked.calls.par_chunks(CHUNK);
+    let parts: Vec<Grouped<Target>> = chunks
+        .map(|calls| {
+            let of_call = |call: &Call| {
+                let values = flow.values_of(call.callee);
+                let mut list: Vec<Target> = values
+                    .flat_map(|value| graph::callees(flow, value))
+                    .collect();
+                list.sort_unstable();
+                list.dedup();
+                list
+            };
+            Grouped::new(calls.iter().map(of_call))
+        })
+        .collect();
+    Grouped::concat(parts)
 }
 
 /// The functions of each file, by their ranges.
@@ -413,33 +486,52 @@ impl<'a> Program<'a> {
             .filter(move |call| place.range.contains_range(call.range))
     }
 
+    /// The calls that stand in the text of a function, in the order of lowering.
+    pub fn calls_of(&self, owner: FuncId) -> impl Iterator<Item = &Call> {
+        let written = self.flow.linked.call_files.len();
+        let by_owner = self
+            .written_by_owner
+            .get_or_init(|| self.by_owner(0, written));
+        self.owned(by_owner, owner)
+    }
+
     /// The hidden calls that a function makes.
     pub fn hidden_calls_of(&self, owner: FuncId) -> impl Iterator<Item = &Call> {
         let linked = &self.flow.linked;
-        let of_owner = |index: &u32| linked.calls[*index as usize].owner;
-        let by_owner = self.hidden_by_owner.get_or_init(|| {
-            let written = linked.call_files.len();
-            let mut list: Vec<u32> = (0..).take(linked.calls.len()).skip(written).collect();
-            list.sort_by_key(of_owner);
-            list
-        });
-        let from = by_owner.partition_point(|it| of_owner(it) < owner);
-        let to = by_owner.partition_point(|it| of_owner(it) <= owner);
-        by_owner[from..to]
-            .iter()
-            .map(|index| &linked.calls[*index as usize])
+        let (written, all) = (linked.call_files.len(), linked.calls.len());
+        let by_owner = self
+            .hidden_by_owner
+            .get_or_init(|| self.by_owner(written, all));
+        self.owned(by_owner, owner)
     }
 
-    /// What the call may reach: functions of ours and external APIs.
-    pub fn callees(&self, call: &Call) -> Vec<Target> {
-        let mut targets: Vec<Target> = self
-            .flow
-            .values_of(call.callee)
-            .flat_map(|value| graph::callees(&self.flow, value))
-            .collect();
-        targets.sort_unstable();
-        targets.dedup();
-        targets
+    /// Calls by who makes them.
+    fn by_owner(&self, from: usize, to: usize) -> Vec<u32> {
+        let mut list: Vec<u32> = (0..).take(to).skip(from).collect();
+        list.sort_by_key(|index| self.owner_of(*index));
+        list
+    }
+
+    fn owner_of(&self, call: u32) -> FuncId {
+        self.flow.linked.calls[call as usize].owner
+    }
+
+    fn owned<'p>(
+        &'p self,
+        by_owner: &'p [u32],
+        owner: FuncId,
+    ) -> impl Iterator<Item = &'p Call> + use<'p, 'a> {
+        let from = by_owner.partition_point(|it| self.owner_of(*it) < owner);
+        let to = by_owner.partition_point(|it| self.owner_of(*it) <= owner);
+        by_owner[from..to]
+            .iter()
+            .map(|index| &self.flow.linked.calls[*index as usize])
+    }
+
+    /// What a call of the program may reach: functions of ours and external APIs.
+    pub fn callees(&self, call: &Call) -> &[Target] {
+        let index = self.flow.linked.calls.element_offset(call);
+        index.map_or(&[], |index| self.targets.get(index))
     }
 
     /// A function.
@@ -489,185 +581,6 @@ impl<'a> Program<'a> {
             linked.class_files[class.0 as usize],
             &linked.classes[class.0 as usize],
         )
-    }
-}
-
-/// Who calls whom, from the side of the callee.
-#[derive(Debug, Default)]
-pub struct Callers {
-    by_function: Vec<Vec<CallSite>>,
-    unseen: Vec<bool>,
-    /// The functions in which the language calls each, as `with` calls `__enter__`.
-    language: Vec<Vec<FuncId>>,
-}
-
-/// A call of a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CallSite {
-    /// The call expression; for a callback the call of the library that was given the function.
-    pub place: Place,
-    /// Who calls; [`FuncId::NONE`] for a library.
-    pub owner: FuncId,
-    /// Whether the function is the only thing that this call may reach.
-    pub only: bool,
-}
-
-/// What code that we cannot see gets as a whole, and may find functions in.
-#[derive(Default)]
-struct Handed {
-    /// Classes: themselves, or objects of them.
-    classes: BTreeSet<ClassId>,
-    /// Files whose names somebody asks for: `globals()`.
-    files: BTreeSet<FileId>,
-}
-
-impl Handed {
-    /// The functions that may be found there: methods with a public name, of bases too, and functions of modules.
-    fn functions(&self, program: &Program<'_>) -> BTreeSet<FuncId> {
-        let linked = &program.flow.linked;
-        let classes = linked
-            .class_files
-            .iter()
-            .enumerate()
-            .filter_map(|(index, file)| {
-                let class = ClassId(u32::try_from(index).unwrap_or(u32::MAX));
-                (self.files.contains(file) || self.classes.contains(&class)).then_some(class)
-            });
-        let mut out: BTreeSet<FuncId> = classes
-            .flat_map(|class| &program.flow.mro[class.0 as usize])
-            .filter_map(|entry| match entry {
-                MroEntry::Class(class) => Some(program.methods(*class)),
-                MroEntry::External(_) => None,
-            })
-            .flatten()
-            .copied()
-            .collect();
-        for (index, file) in linked.func_files.iter().enumerate() {
-            if self.files.contains(file) && linked.functions[index].class.is_none() {
-                out.insert(FuncId(u32::try_from(index).unwrap_or(u32::MAX)));
-            }
-        }
-        out.retain(|func| {
-            let function = program.function(*func);
-            function.kind == FunctionKind::Def && !function.name().starts_with('_')
-        });
-        out
-    }
-}
-
-impl Callers {
-    fn new(program: &Program<'_>) -> Self {
-        let flow = &program.flow;
-        let count = flow.linked.functions.len();
-        let mut by_function: Vec<Vec<CallSite>> = vec![Vec::new(); count];
-        let mut unseen = vec![false; count];
-        let mut language: Vec<Vec<FuncId>> = vec![Vec::new(); count];
-        let mut handed = Handed::default();
-        for (index, call) in flow.linked.calls.iter().enumerate() {
-            let targets = program.callees(call);
-            let index = crate::flow::value::CallId(u32::try_from(index).unwrap_or(u32::MAX));
-            let written = flow.written(index).0 as usize;
-            let Some(file) = flow.linked.call_files.get(written) else {
-                for target in targets {
-                    let Target::Func(func) = target else { continue };
-                    if call.owner == FuncId::NONE {
-                        unseen[func.0 as usize] = true;
-                    } else {
-                        language[func.0 as usize].push(call.owner);
-                    }
-                }
-                continue;
-            };
-            let place = Place {
-                file: *file,
-                range: call.range,
-            };
-            for target in &targets {
-                if let Target::Func(func) = target {
-                    by_function[func.0 as usize].push(CallSite {
-                        place,
-                        owner: call.owner,
-                        only: targets.len() == 1 && flow.set(call.callee).len() == 1,
-                    });
-                }
-            }
-            let asks_for_names = |target: &Target| match target {
-                Target::External(sym) => flow.text(*sym) == "<builtin>.globals",
-                Target::Func(_) => false,
-            };
-            if targets.iter().any(asks_for_names) {
-                handed.files.insert(*file);
-            }
-            // What is handed to code we cannot see may be called by it.
-            let opaque = flow.values_of(call.callee).any(|value| match value {
-                Value::Unknown(_) => true,
-                Value::External(sym) | Value::ExternalBound(sym, _) => {
-                    let name = flow.text(sym);
-                    // A partial is followed as a value of its own.
-                    !name.starts_with("<builtin>.")
-                        && !passes_on(name)
-                        && !CALLERS.contains(&name)
-                        && flow.externals.collected(name).is_none()
-                        && flow.externals.api(name).is_none_or(|api| api.escapes)
-                }
-                Value::Object(..) => true,
-                _ => false,
-            });
-            if opaque {
-                for arg in &call.args {
-                    for value in flow.values_of(arg.node) {
-                        match value {
-                            Value::Func(func) | Value::Bound(func, _) => {
-                                unseen[func.0 as usize] = true;
-                            }
-                            Value::Class(class) | Value::Instance(class) => {
-                                handed.classes.insert(class);
-                            }
-                            _ => {}
-                        }
-                    }
-                }
-            }
-        }
-        for func in handed.functions(program) {
-            // Where calls are seen, these are taken for all there are.
-            if by_function[func.0 as usize].is_empty() && language[func.0 as usize].is_empty() {
-                unseen[func.0 as usize] = true;
-            }
-        }
-        for sites in &mut by_function {
-            sites.sort_unstable();
-            sites.dedup();
-        }
-        for owners in &mut language {
-            owners.sort_unstable();
-            owners.dedup();
-        }
-        Callers {
-            by_function,
-            unseen,
-            language,
-        }
-    }
-
-    /// The calls that may reach the function.
-    pub fn of(&self, func: FuncId) -> &[CallSite] {
-        &self.by_function[func.0 as usize]
-    }
-
-    /// Whether code that we cannot see may call the function, too, because it was handed to it, or the language does.
-    pub fn is_handed_over(&self, func: FuncId) -> bool {
-        self.is_unseen(func) || !self.by_language(func).is_empty()
-    }
-
-    /// Whether code that we cannot see may call the function because it was handed to it.
-    pub fn is_unseen(&self, func: FuncId) -> bool {
-        self.unseen[func.0 as usize]
-    }
-
-    /// The functions in which the language calls this one: by `with`, `for`, an operator, a property.
-    pub fn by_language(&self, func: FuncId) -> &[FuncId] {
-        &self.language[func.0 as usize]
     }
 }
 

@@ -118,6 +118,9 @@ pub fn decode(bytes: &[u8]) -> Result<SourceText, EncodingError> {
         encoding,
         bom,
     };
+    if encoding == SourceEncoding::Utf8 {
+        return Ok(decoded);
+    }
     // Some encodings have several byte sequences for one character.
     let again = decoded.encode(&decoded.text)?;
     if again != bytes {

@@ -108,8 +108,17 @@ fn step_of(kind: TokenKind) -> Step {
     }
 }
 
-/// Where the nesting of `tokens` exceeds the limit.
+/// Where the nesting of `tokens` exceeds the limit, which that of their text does not by [`too_deep_in_text`].
 pub(crate) fn too_deep(tokens: &[Token]) -> Option<TextSize> {
+    let hides = |token: &Token| {
+        matches!(
+            token.kind(),
+            TokenKind::FStringStart | TokenKind::TStringStart
+        )
+    };
+    if !tokens.iter().any(hides) {
+        return None;
+    }
     let mut depth = Depth::default();
     tokens
         .iter()
@@ -134,12 +143,45 @@ pub(crate) fn too_deep_in_text(source: &str) -> Option<TextSize> {
     }
 }
 
+/// Whether a byte may be part of a word.
+const IN_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    table
+};
+
+/// Whether a byte changes nothing where no word is: blanks, digits, and what is not ASCII.
+const IDLE: [bool; 256] = {
+    let counts = b"()[]{},;.+-*/%@&|^~<>#\"'\\\n\r_";
+    let mut table = [true; 256];
+    let mut at = 0;
+    while at < counts.len() {
+        table[counts[at] as usize] = false;
+        at += 1;
+    }
+    let mut byte = 0;
+    while byte < 128 {
+        if (byte as u8).is_ascii_alphabetic() {
+            table[byte] = false;
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// Where the nesting seems to exceed the limit, strings aside; no less deep than by the tokens.
 fn scan(bytes: &[u8]) -> Option<usize> {
     let mut depth = Depth::default();
     let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
+    loop {
+        let idle = bytes.get(at..)?.iter().position(|it| !IDLE[*it as usize])?;
+        at += idle;
         let start = at;
+        let byte = bytes[start];
         at += 1;
         let step = match byte {
             b'(' | b'[' | b'{' => Step::Open,
@@ -170,12 +212,14 @@ fn scan(bytes: &[u8]) -> Option<usize> {
             }
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 let rest = &bytes[start..];
-                let word = rest
-                    .iter()
-                    .take_while(|it| it.is_ascii_alphanumeric() || **it == b'_')
-                    .count();
-                at = start + word;
-                match &rest[..word] {
+                let word = rest.iter().take_while(|it| IN_WORD[**it as usize]);
+                let word = &rest[..word.count()];
+                at = start + word.len();
+                // Most words are none of these, as their first letters show.
+                if !matches!(byte, b'a' | b'e' | b'l' | b'n' | b'o') {
+                    continue;
+                }
+                match word {
                     b"and" | b"or" => Step::BesideTight,
                     b"lambda" | b"else" => Step::Loose,
                     b"not" | b"await" => Step::Tight,
@@ -184,11 +228,10 @@ fn scan(bytes: &[u8]) -> Option<usize> {
             }
             _ => Step::Nothing,
         };
-        if depth.step(&step) > LIMIT {
+        if !matches!(step, Step::Nothing) && depth.step(&step) > LIMIT {
             return Some(start);
         }
     }
-    None
 }
 
 fn end_of_line(bytes: &[u8], at: usize) -> usize {

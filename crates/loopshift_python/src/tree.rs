@@ -30,6 +30,8 @@ pub struct Tree<'a> {
 #[derive(Clone, Copy)]
 struct Entry<'a> {
     node: AnyNodeRef<'a>,
+    /// That of the node, which would have to be asked for it each time.
+    range: TextRange,
     parent: u32,
 }
 
@@ -106,20 +108,20 @@ impl<'a> Tree<'a> {
     pub fn nodes_within(&self, range: TextRange) -> impl Iterator<Item = AnyNodeRef<'a>> + '_ {
         let from = self
             .nodes
-            .partition_point(|it| it.node.start() < range.start());
+            .partition_point(|it| it.range.start() < range.start());
         self.nodes[from..]
             .iter()
+            .take_while(move |it| it.range.start() <= range.end())
+            .filter(move |it| range.contains_range(it.range))
             .map(|it| it.node)
-            .take_while(move |node| node.start() <= range.end())
-            .filter(move |node| range.contains_range(node.range()))
     }
 
     /// The entries whose node has exactly this range, outermost first.
     fn at(&self, range: TextRange) -> &[Entry<'a>] {
-        let from = self
-            .nodes
-            .partition_point(|it| key(it.node.range()) < key(range));
-        let len = self.nodes[from..].partition_point(|it| it.node.range() == range);
+        let from = self.nodes.partition_point(|it| key(it.range) < key(range));
+        // Few nodes share a range.
+        let same = self.nodes[from..].iter();
+        let len = same.take_while(|it| it.range == range).count();
         &self.nodes[from..from + len]
     }
 
@@ -153,11 +155,11 @@ impl<'a> Tree<'a> {
         // The last node that starts at or before `range`: it or one of its ancestors is the smallest one around.
         let after = self
             .nodes
-            .partition_point(|it| it.node.start() <= range.start());
+            .partition_point(|it| it.range.start() <= range.start());
         let last = after.checked_sub(1).and_then(|at| self.nodes.get(at));
         std::iter::successors(last, |it| self.nodes.get(it.parent as usize))
+            .filter(move |it| it.range.contains_range(range))
             .map(|it| it.node)
-            .filter(move |node| node.range().contains_range(range))
     }
 
     /// The outermost node with exactly this range.
@@ -240,11 +242,11 @@ pub fn generators(node: AnyNodeRef<'_>) -> Option<&[Comprehension]> {
 /// Puts the nodes in the order of [`key`]. A walk nearly gives that order; what differs (nodes that error recovery made up)
 /// is moved, and the parents follow.
 fn sort_nodes(nodes: &mut Vec<Entry<'_>>) {
-    if nodes.is_sorted_by_key(|it| key(it.node.range())) {
+    if nodes.is_sorted_by_key(|it| key(it.range)) {
         return;
     }
     let mut order: Vec<u32> = (0..nodes.len() as u32).collect();
-    order.sort_by_key(|&at| key(nodes[at as usize].node.range()));
+    order.sort_by_key(|&at| key(nodes[at as usize].range));
     let mut place = vec![NO_PARENT; nodes.len()];
     for (new, &old) in order.iter().enumerate() {
         place[old as usize] = new as u32;
@@ -254,11 +256,11 @@ fn sort_nodes(nodes: &mut Vec<Entry<'_>>) {
         .map(|&old| {
             let entry = nodes[old as usize];
             Entry {
-                node: entry.node,
                 parent: place
                     .get(entry.parent as usize)
                     .copied()
                     .unwrap_or(NO_PARENT),
+                ..entry
             }
         })
         .collect();
@@ -275,7 +277,11 @@ impl<'a> SourceOrderVisitor<'a> for Builder<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         let parent = self.open.last().copied().unwrap_or(NO_PARENT);
         self.open.push(self.nodes.len() as u32);
-        self.nodes.push(Entry { node, parent });
+        self.nodes.push(Entry {
+            node,
+            range: node.range(),
+            parent,
+        });
         TraversalSignal::Traverse
     }
 

@@ -1,21 +1,26 @@
 //! What a rule sees: the analysed program, the trees of the files it may edit, and the project's settings.
 
+use std::any::{Any, TypeId};
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::facts::Facts;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
-use loopshift_engine::program::{Callers, Program};
+use loopshift_engine::program::{Callers, Input, Program};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall};
 use loopshift_python::render::Wrapping;
 use loopshift_python::scope::Scopes;
 use loopshift_python::tree::Tree;
 use loopshift_python::{ModModule, Parsed, PythonVersion, Ranged, TextRange};
+use memchr::memmem;
+use rustc_hash::FxHashMap;
 
 use crate::catalog::{Api, Argument, BindError, Catalog, Target, Version};
 use crate::recipe::Recipe;
+use crate::views::{Look, Views};
 
 /// What the project allows.
 #[derive(Clone, Copy, Debug)]
@@ -164,9 +169,18 @@ pub struct Context<'c> {
     pub recipe: &'static Recipe,
     /// The functions that run in threads, apart from the event loop.
     pub apart: &'c BTreeSet<FuncId>,
-    views: &'c [Option<View<'c>>],
-    facts: OnceLock<Facts>,
+    views: &'c Views<'c>,
+    facts: &'c OnceLock<Facts>,
+    found: Mutex<FxHashMap<TypeId, Cell>>,
+    missed: Mutex<BTreeSet<FileId>>,
 }
+
+fn file_id(index: usize) -> FileId {
+    FileId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// What a function found, once it has.
+type Cell = Arc<OnceLock<Arc<dyn Any + Send + Sync>>>;
 
 /// The arguments of a call, by the parameters of what it calls.
 pub struct Bound<'c> {
@@ -198,6 +212,7 @@ impl<'c> Bound<'c> {
 static NO_FUNCTIONS: BTreeSet<FuncId> = BTreeSet::new();
 
 impl<'c> Context<'c> {
+    #[allow(clippy::too_many_arguments, reason = "each is named where it is kept")]
     pub(crate) fn new(
         program: &'c Program<'c>,
         catalog: &'c Catalog,
@@ -205,7 +220,8 @@ impl<'c> Context<'c> {
         callers: &'c Callers,
         settings: Settings,
         recipe: &'static Recipe,
-        views: &'c [Option<View<'c>>],
+        views: &'c Views<'c>,
+        facts: &'c OnceLock<Facts>,
     ) -> Self {
         Context {
             program,
@@ -216,7 +232,9 @@ impl<'c> Context<'c> {
             recipe,
             apart: &NO_FUNCTIONS,
             views,
-            facts: OnceLock::new(),
+            facts,
+            found: Mutex::default(),
+            missed: Mutex::default(),
         }
     }
 
@@ -243,12 +261,72 @@ impl<'c> Context<'c> {
 
     /// The tree of a file. Files without a use of the libraries, or of an object of theirs, have none.
     pub fn view(&self, file: FileId) -> Option<&'c View<'c>> {
-        self.views.get(file.0 as usize)?.as_ref()
+        let view = self.views.get(file);
+        if view.is_none() && self.views.look(file) == Look::Asked {
+            let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+            missed.insert(file);
+        }
+        view
     }
 
-    /// All views.
+    /// The files whose trees were asked for and not held: with them, rules may find something else.
+    pub(crate) fn missed(&self) -> BTreeSet<FileId> {
+        let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        missed.clone()
+    }
+
+    /// The views of the files to look through: where colours change, only those with something of the libraries, or of what
+    /// changes its colour.
     pub fn views(&self) -> impl Iterator<Item = &'c View<'c>> {
-        self.views.iter().flatten()
+        self.views.through()
+    }
+
+    /// The views of all files whose text holds one of the words.
+    pub fn views_with(&self, words: &[&str]) -> impl Iterator<Item = &'c View<'c>> {
+        let holds = |input: &Input| {
+            let mut words = words.iter();
+            words.any(|word| memmem::find(input.text.as_bytes(), word.as_bytes()).is_some())
+        };
+        let files = self.program.files.iter().enumerate();
+        files
+            .filter(move |(_, input)| holds(input))
+            .filter_map(|(index, _)| self.view(file_id(index)))
+    }
+
+    /// The views of all files with an expression that may be one of the wanted values.
+    pub fn views_where(
+        &self,
+        wanted: impl Fn(Value) -> bool,
+    ) -> impl Iterator<Item = &'c View<'c>> {
+        let flow = &self.program.flow;
+        let wanted: Vec<bool> = flow.values.iter().map(wanted).collect();
+        let any = wanted.contains(&true);
+        let modules = flow.linked.modules.iter().enumerate();
+        modules
+            .filter(move |(_, module)| {
+                let mut exprs = module.exprs.iter();
+                any && exprs.any(|(_, node)| {
+                    let mut values = flow.set(*node).iter();
+                    values.any(|id| wanted[id.0 as usize])
+                })
+            })
+            .filter_map(|(index, _)| self.view(file_id(index)))
+    }
+
+    /// What a function finds in the whole program: found once, for all rules that ask. It is no closure, which could find
+    /// something else each time.
+    pub(crate) fn once<T, F>(&self, find: F) -> Arc<T>
+    where
+        T: Any + Send + Sync,
+        F: Fn(&Self) -> T + 'static,
+    {
+        let cell = {
+            let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(found.entry(TypeId::of::<F>()).or_default())
+        };
+        let known = cell.get_or_init(|| Arc::new(find(self)));
+        let known = Arc::clone(known).downcast();
+        known.unwrap_or_else(|_| Arc::new(find(self)))
     }
 
     /// The uses of APIs that a rule is responsible for, by the catalog.

@@ -81,18 +81,22 @@ fn global(program: &Program<'_>, module: &str, name: &str) -> Vec<FuncId> {
         .collect()
 }
 
-/// Whether the function is started by what runs at exit.
-pub(crate) fn is_at_exit(program: &Program<'_>, func: FuncId) -> bool {
+/// The functions that are started by what runs at exit.
+pub(crate) fn at_exit(program: &Program<'_>) -> BTreeSet<FuncId> {
     let flow = &program.flow;
-    program.calls().any(|(_, call)| {
+    let mut out = BTreeSet::new();
+    for (_, call) in program.calls() {
         let registers = flow.values_of(call.callee).any(
             |value| matches!(value, Value::External(sym) if flow.text(sym) == "atexit.register"),
         );
-        let gets = |value: Value| value == Value::Func(func);
-        registers
-            && call
-                .args
-                .iter()
-                .any(|arg| flow.values_of(arg.node).any(gets))
-    })
+        if !registers {
+            continue;
+        }
+        let given = call.args.iter().flat_map(|arg| flow.values_of(arg.node));
+        out.extend(given.filter_map(|value| match value {
+            Value::Func(func) => Some(func),
+            _ => None,
+        }));
+    }
+    out
 }

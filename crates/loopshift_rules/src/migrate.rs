@@ -1,22 +1,28 @@
 //! A migration from beginning to end: analysis, rules, plan, verification.
 
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
 use loopshift_engine::change::{Change, FileId, Outcome, Place, Plan};
+use loopshift_engine::facts::Facts;
 use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
 use loopshift_engine::plan::{Planning, plan};
-use loopshift_engine::program::{Input, Named, Program, Unreadable, analyse_for};
+use loopshift_engine::program::{Callers, Input, Named, Program, Unreadable, analyse_for};
 use loopshift_engine::sharing::takings;
 use loopshift_engine::uses::{Use, property_uses, uses};
 use loopshift_engine::verify::{Verification, verify};
 use loopshift_python::ast::AnyNodeRef;
-use loopshift_python::parse::{parse_module, with_deep_stack};
-use loopshift_python::{ModModule, Parsed};
+use loopshift_python::parse::with_deep_stack;
+use memchr::memmem;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::beside;
 use crate::catalog::{Catalog, Kind, Target};
-use crate::context::{Context, Settings, View};
+use crate::context::{Context, Settings};
 use crate::externals::CatalogExternals;
+use crate::interest;
 use crate::patched;
 use crate::project::{ProjectFile, dependencies};
 use crate::recipe::{self, Recipe, root};
@@ -24,6 +30,7 @@ use crate::registry::{RULES, Rule};
 use crate::rounds::settle;
 use crate::rules::{anyio_repair, anyio_run, anyio_tests};
 use crate::unspoken;
+use crate::views::{Look, Syntax, Views};
 use crate::whole;
 
 /// What a migration is to do.
@@ -86,7 +93,7 @@ fn mentions<'m>(recipe: &Recipe, files: &[Input]) -> Vec<&'m str> {
         let text = file.text.as_bytes();
         words
             .iter()
-            .any(|word| memchr::memmem::find(text, word.as_bytes()).is_some())
+            .any(|word| memmem::find(text, word.as_bytes()).is_some())
     };
     if files.par_iter().any(by_plugin) {
         words.push("pytest");
@@ -98,20 +105,21 @@ fn mentions<'m>(recipe: &Recipe, files: &[Input]) -> Vec<&'m str> {
 pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
     let python = options.settings.python;
     let recipe = recipe::of(files, python, options.target, catalog);
-    let mut migration = migrate_once(recipe, files, catalog, options);
+    let mut migration = migrate_once(recipe, files, catalog, options, true);
     settle(files, &mut migration.plan, |inputs| {
-        migrate_once(recipe, inputs, catalog, options).plan
+        migrate_once(recipe, inputs, catalog, options, false).plan
     });
     migration.modules = module_states(recipe, &migration.uses, &migration.plan);
     migration
 }
 
-/// One round of a migration.
+/// One round of a migration. Only the first one looks at files that have nothing to do with the libraries.
 fn migrate_once(
     recipe: &'static Recipe,
     files: &[Input],
     catalog: &Catalog,
     options: &Options,
+    is_first: bool,
 ) -> Migration {
     let externals = recipe.externals(files, catalog);
     let mut words = mentions(recipe, files);
@@ -120,6 +128,7 @@ fn migrate_once(
         followed: &words,
         alone: recipe.beside,
         fixtures: recipe.colours,
+        all_parsed: is_first,
     };
     let mut program = analyse_for(files, options.settings.python, &externals, named);
     let unreadable = std::mem::take(&mut program.unreadable);
@@ -145,23 +154,82 @@ fn migrate_once(
             || catalog.is_own(api)
             || anyio_tests::is_of_tests(api)
     });
-    let parsed = parse_views(recipe, &program, &found, options);
-    let views: Vec<Option<View<'_>>> = parsed
-        .par_iter()
-        .enumerate()
-        .map(|(index, parsed)| {
-            let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-            parsed
-                .as_ref()
-                .map(|parsed| View::new(file, &files[index].text, parsed))
-        })
-        .collect();
-    let found: Vec<Use> = found
-        .into_iter()
-        .filter(|use_| counts(&views, catalog, use_))
-        .collect();
     let callers = program.callers();
-    let apart = recipe.apart(&program, &callers, catalog);
+    let analysis = Analysis {
+        files,
+        recipe,
+        catalog,
+        options,
+        apart: recipe.apart(&program, &callers, catalog),
+        callers,
+        program,
+        found,
+        facts: OnceLock::new(),
+    };
+    let mut looks = analysis.looks(patched);
+    let mut migration = loop {
+        match migrate_with(&analysis, &looks) {
+            Ok(migration) => break migration,
+            Err(missed) => {
+                for file in missed {
+                    looks[file.0 as usize] = Look::Through;
+                }
+            }
+        }
+    };
+    if recipe.target == Target::Anyio && is_wanted_name(dependencies::RULE, &[], &options.ignore) {
+        dependencies::add(
+            files,
+            &options.project,
+            &mut migration.plan,
+            options.settings.python,
+            &externals,
+            catalog,
+        );
+    }
+    if recipe.target == Target::Asyncio {
+        dependencies::add_for_asyncio(files, &options.project, &mut migration.plan);
+    }
+    migration.unreadable = unreadable;
+    migration
+}
+
+/// What a round knows of the program before any rule has seen it.
+struct Analysis<'a> {
+    files: &'a [Input],
+    recipe: &'static Recipe,
+    catalog: &'a Catalog,
+    options: &'a Options,
+    program: Program<'a>,
+    callers: Callers,
+    /// The functions that run in threads, apart from the event loop.
+    apart: BTreeSet<FuncId>,
+    /// All uses, those among them that are not accounted for.
+    found: Vec<Use>,
+    facts: OnceLock<Facts>,
+}
+
+/// A round with the trees of the files that are looked through.
+///
+/// # Errors
+/// The files whose trees were missed.
+fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BTreeSet<FileId>> {
+    let Analysis {
+        files,
+        recipe,
+        catalog,
+        options,
+        program,
+        callers,
+        apart,
+        ..
+    } = analysis;
+    let syntax = Syntax::new(files, options.settings.python, looks);
+    let views = Views::new(files, looks, &syntax);
+    let found: Vec<Use> = (analysis.found.iter())
+        .filter(|use_| counts(&views, catalog, use_))
+        .cloned()
+        .collect();
     let blocks_apart = |use_: &Use| {
         let api = catalog.get(&use_.api);
         api.is_some_and(recipe::only_blocks) && apart.contains(&program.function_at(use_.place))
@@ -172,15 +240,16 @@ fn migrate_once(
         .cloned()
         .partition(|use_| recipe.is_beside(&use_.api));
     let context = Context::new(
-        &program,
+        program,
         catalog,
         &moving,
-        &callers,
+        callers,
         options.settings,
         recipe,
         &views,
+        &analysis.facts,
     )
-    .with_apart(&apart);
+    .with_apart(apart);
     let mut changes: Vec<Change> = RULES
         .par_iter()
         .filter(|rule| rule.target() == recipe.target && is_wanted(rule, options))
@@ -192,11 +261,15 @@ fn migrate_once(
         .collect();
     give_way(&mut changes);
     once(&mut changes);
-    patched::decline(&program, catalog, &moving, &mut changes);
+    patched::decline(program, catalog, &moving, &mut changes);
     changes.extend(unhandled(recipe, &context, &changes, options));
+    let missed = context.missed();
+    if !missed.is_empty() {
+        return Err(missed);
+    }
     changes.extend(staying.iter().map(|it| beside::stays(recipe, catalog, it)));
     if recipe.colours {
-        whole::bind(&program, catalog, &mut changes);
+        whole::bind(program, catalog, &mut changes);
     }
     let strict = CatalogExternals::strict(catalog);
     let verification = Verification {
@@ -211,7 +284,7 @@ fn migrate_once(
         allow_unsafe: options.allow_unsafe,
         left: recipe.left,
         from: recipe.from,
-        takings: &takings(&program, recipe.left),
+        takings: &takings(program, recipe.left),
         verify: &|texts| verify(&verification, texts),
     };
     let mut planned = plan(&planning, changes);
@@ -223,35 +296,21 @@ fn migrate_once(
             planned = plan(&planning, changes.chain(repairs).collect());
         }
     }
-    let mut plan = planned;
-    if to_anyio && is_wanted_name(dependencies::RULE, &[], &options.ignore) {
-        dependencies::add(
-            files,
-            &options.project,
-            &mut plan,
-            options.settings.python,
-            &externals,
-            catalog,
-        );
-    }
-    if recipe.target == Target::Asyncio {
-        dependencies::add_for_asyncio(files, &options.project, &mut plan);
-    }
     // Where colours stay, what awaits already goes on to do so.
     let becoming_async = if recipe.colours {
         context.facts().becoming()
     } else {
         Vec::new()
     };
-    Migration {
-        plan,
+    Ok(Migration {
+        plan: planned,
         uses: found,
         modules: Vec::new(),
         functions: program.counts.functions,
         async_functions: program.counts.async_functions,
         becoming_async,
-        unreadable,
-    }
+        unreadable: Vec::new(),
+    })
 }
 
 /// What the plan leaves of asyncio in each module that uses the libraries.
@@ -301,21 +360,46 @@ fn is_wanted_name(name: &str, select: &[String], ignore: &[String]) -> bool {
     (select.is_empty() || named(select)) && !named(ignore)
 }
 
-/// Parses the files that a rule may look at: those with uses, those where objects of the libraries come along, and
+impl Analysis<'_> {
+    /// What rules do with each file.
+    fn looks(&self, patched: bool) -> Vec<Look> {
+        let Analysis {
+            recipe,
+            program,
+            catalog,
+            callers,
+            apart,
+            ..
+        } = self;
+        let mut looks = looks(recipe, program, &self.found);
+        if recipe.colours {
+            let facts = self
+                .facts
+                .get_or_init(|| recipe.facts(program, callers, catalog, apart));
+            let mut through = interest::files(recipe, program, catalog, facts, patched);
+            for use_ in &self.found {
+                through[use_.place.file.0 as usize] = true;
+            }
+            for (look, through) in looks.iter_mut().zip(through) {
+                if !through {
+                    *look = (*look).min(Look::Asked);
+                }
+            }
+        }
+        looks
+    }
+}
+
+/// Which files rules may look at. They look through those with uses, those where objects of the libraries come along, and
 /// those with asynchronous functions, which may be what a use runs.
-fn parse_views(
-    recipe: &Recipe,
-    program: &Program<'_>,
-    found: &[Use],
-    options: &Options,
-) -> Vec<Option<Parsed<ModModule>>> {
+fn looks(recipe: &Recipe, program: &Program<'_>, found: &[Use]) -> Vec<Look> {
     let mut wanted: FxHashSet<FileId> = found.iter().map(|use_| use_.place.file).collect();
     let flow = &program.flow;
     for (index, module) in flow.linked.modules.iter().enumerate() {
         let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
         // Events of applications are no uses of a library that is looked at.
         let text = program.files[index].text.as_bytes();
-        if memchr::memmem::find(text, b".on_event(").is_some() {
+        if memmem::find(text, b".on_event(").is_some() {
             wanted.insert(file);
         }
         let holds = |value: Value| match value {
@@ -341,24 +425,21 @@ fn parse_views(
             wanted.insert(*file);
         }
     }
-    program
-        .files
-        .par_iter()
-        .enumerate()
-        .map(|(index, input)| {
-            let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-            if !wanted.contains(&file) {
-                return None;
-            }
-            parse_module(&input.text, options.settings.python).ok()
-        })
-        .collect()
+    let look = |index| {
+        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+        if wanted.contains(&file) {
+            Look::Through
+        } else {
+            Look::Never
+        }
+    };
+    (0..program.files.len()).map(look).collect()
 }
 
 /// Whether a use is one to account for: not the alias of an import, which goes when nothing needs it any more, not a
 /// module on the way to a name, and not a variable that holds an API: where the variable got it from is what counts.
-fn counts(views: &[Option<View<'_>>], catalog: &Catalog, use_: &Use) -> bool {
-    let Some(Some(view)) = views.get(use_.place.file.0 as usize) else {
+fn counts(views: &Views<'_>, catalog: &Catalog, use_: &Use) -> bool {
+    let Some(view) = views.get(use_.place.file) else {
         return false;
     };
     let node = view.tree.node_at(use_.place.range);

@@ -8,6 +8,7 @@ use loopshift_engine::flow::{MroEntry, Target};
 use loopshift_engine::ir::{Call, FuncId};
 use loopshift_engine::program::{Callers, Input, Program};
 use loopshift_python::PythonVersion;
+use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::catalog::{self, Api, Catalog, Kind};
@@ -129,8 +130,8 @@ pub fn of(
 fn patched_by(files: &[Input]) -> Option<&'static str> {
     let calls = |library: &str, name: &str| {
         files.par_iter().any(|file| {
-            let names = file.text.contains(library) && file.text.contains(name);
-            names && !file.text.contains("thread=False") && !file.text.contains("Event=False")
+            let has = |word: &str| memmem::find(file.text.as_bytes(), word.as_bytes()).is_some();
+            has(library) && has(name) && !has("thread=False") && !has("Event=False")
         })
     };
     if calls("gevent", "patch_all(") || calls("gevent", "patch_thread(") {
@@ -143,10 +144,7 @@ fn patched_by(files: &[Input]) -> Option<&'static str> {
 pub fn suggested<'t>(texts: impl Iterator<Item = &'t str>) -> catalog::Target {
     let (mut green, mut asyncio) = (0, 0);
     for text in texts {
-        let imports = |libraries: &[&str]| {
-            libraries.iter().any(|library| text.contains(library))
-                && text.lines().any(|line| is_import(line, libraries))
-        };
+        let imports = |libraries: &[&str]| libraries.iter().any(|it| imports(text, it));
         green += usize::from(imports(GREEN));
         asyncio += usize::from(imports(&["asyncio"]));
     }
@@ -157,15 +155,19 @@ pub fn suggested<'t>(texts: impl Iterator<Item = &'t str>) -> catalog::Target {
     }
 }
 
-/// Whether a line seems to import one of the libraries.
-pub(crate) fn is_import(line: &str, libraries: &[&str]) -> bool {
-    let line = line.trim_start();
-    let rest = line
-        .strip_prefix("import ")
-        .or_else(|| line.strip_prefix("from "));
-    rest.is_some_and(|rest| {
-        let end = rest.find(|it: char| !(it.is_alphanumeric() || it == '_'));
-        libraries.contains(&&rest[..end.unwrap_or(rest.len())])
+/// Whether a line of the text seems to import the library.
+pub(crate) fn imports(text: &str, library: &str) -> bool {
+    memmem::find_iter(text.as_bytes(), library.as_bytes()).any(|at| {
+        let (before, after) = (&text[..at], &text[at + library.len()..]);
+        let is_whole = !after.starts_with(|it: char| it.is_alphanumeric() || it == '_');
+        let keyword = ["import ", "from "]
+            .iter()
+            .find_map(|keyword| before.strip_suffix(keyword));
+        is_whole
+            && keyword.is_some_and(|before| {
+                let before = before.trim_end_matches(|it: char| it != '\n' && it.is_whitespace());
+                before.is_empty() || before.ends_with('\n')
+            })
     })
 }
 

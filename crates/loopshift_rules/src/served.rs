@@ -14,7 +14,7 @@ use loopshift_python::PythonVersion;
 use rayon::prelude::*;
 
 use crate::catalog::{Api, Catalog, Kind};
-use crate::recipe::{GREEN, Recipe, is_import};
+use crate::recipe::{GREEN, Recipe, imports};
 
 /// Frameworks that call the functions they are given from a WSGI server, and don't await them.
 const FRAMEWORKS: &[&str] = &[
@@ -73,11 +73,8 @@ fn may_be(files: &[Input]) -> bool {
         };
         names_one && file.is_python() && file.text.lines().any(more)
     };
-    let imports = |file: &Input| {
-        let names_one = GREEN.iter().any(|name| file.text.contains(name));
-        names_one && file.text.lines().any(|line| is_import(line, GREEN))
-    };
-    files.par_iter().any(imports) && !files.par_iter().any(says_more)
+    let imports_one = |file: &Input| GREEN.iter().any(|name| imports(&file.text, name));
+    files.par_iter().any(imports_one) && !files.par_iter().any(says_more)
 }
 
 /// Whether the call is one of a framework's functions.
@@ -126,7 +123,7 @@ pub(crate) fn functions(program: &Program<'_>, callers: &Callers) -> BTreeSet<Fu
         for call in written.chain(program.hidden_calls()) {
             for target in program.callees(call) {
                 if let Target::Func(func) = target {
-                    edges.entry(call.owner).or_default().push(func);
+                    edges.entry(call.owner).or_default().push(*func);
                 }
             }
         }

@@ -146,17 +146,18 @@ fn plan(
         if new == source.text.text {
             continue;
         }
-        let bytes = source.text.encode(&new).map_err(|error| {
+        let problem = |error| {
             Problem::at(
                 source.name.clone(),
                 format!("cannot encode its new text: {error}"),
             )
             .next("leave it out with --exclude")
-        })?;
+        };
+        let bytes = source.text.encode(&new).map_err(problem)?;
         writes.push(Write {
             path: source.path.clone(),
             name: source.name.clone(),
-            stamp: source.stamp,
+            stamp: source.stamp().map_err(problem)?,
             new: bytes,
         });
         report.changed.push(Changed {

@@ -110,7 +110,8 @@ fn made_calls(program: &Program<'_>) -> FxHashMap<CallId, Vec<FuncId>> {
         if call.owner == FuncId::NONE || written.0 as usize >= program.calls().len() {
             continue;
         }
-        let functions = program.callees(call).into_iter().filter_map(function);
+        let targets = program.callees(call).iter().copied();
+        let functions = targets.filter_map(function);
         out.entry(written).or_default().extend(functions);
     }
     out
@@ -166,7 +167,7 @@ impl Calls {
             }
         }
         for target in program.callees(call) {
-            match target {
+            match *target {
                 Target::External(sym) => {
                     let name = flow.text(sym);
                     if (question.awaits)(name) {
@@ -229,7 +230,8 @@ impl Calls {
     fn read_operations(&mut self, program: &Program<'_>) {
         for call in program.hidden_calls() {
             let is_operation = call.range.is_empty();
-            for func in program.callees(call).into_iter().filter_map(function) {
+            let targets = program.callees(call).iter().copied();
+            for func in targets.filter_map(function) {
                 if is_operation && !program.function(func).is_generator {
                     self.link(func, call.owner, None);
                 }
@@ -325,18 +327,20 @@ fn hooked<'p>(program: &'p Program<'_>, call: &Call) -> Vec<(&'p str, BTreeSet<F
     let mut out = Vec::new();
     for value in flow.values_of(call.callee) {
         let Value::Class(class) = value else { continue };
-        for entry in &flow.mro[class.0 as usize] {
+        let bases = &flow.mro[class.0 as usize];
+        for entry in bases {
             let MroEntry::External(base) = entry else {
                 continue;
             };
             let base = flow.text(*base);
             let hooks = flow.externals.api(base).map_or(&[][..], |api| &api.hooks);
-            let methods = flow.mro[class.0 as usize]
-                .iter()
-                .flat_map(|entry| match entry {
-                    MroEntry::Class(class) => program.methods(*class),
-                    MroEntry::External(_) => &[],
-                });
+            if hooks.is_empty() {
+                continue;
+            }
+            let methods = bases.iter().flat_map(|entry| match entry {
+                MroEntry::Class(class) => program.methods(*class),
+                MroEntry::External(_) => &[],
+            });
             let methods: BTreeSet<FuncId> = methods
                 .copied()
                 .filter(|func| {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::barrier::barrier;
 use super::calls::{Calls, read};
 use super::{Cause, Colour, Facts, Question};
@@ -19,6 +21,8 @@ pub fn infer(program: &Program<'_>, callers: &Callers, question: &Question<'_>) 
         calls,
         question,
         work: VecDeque::new(),
+        known: FxHashSet::default(),
+        barriers: FxHashMap::default(),
     };
     inference.start();
     inference.spread();
@@ -57,6 +61,10 @@ struct Inference<'i, 'p> {
     calls: Calls,
     question: &'i Question<'i>,
     work: VecDeque<FuncId>,
+    /// The causes that were added.
+    known: FxHashSet<(FuncId, Cause)>,
+    /// Why functions can't become async, for those that were asked.
+    barriers: FxHashMap<FuncId, Option<String>>,
 }
 
 impl Inference<'_, '_> {
@@ -165,7 +173,7 @@ impl Inference<'_, '_> {
 
     fn add(&mut self, func: FuncId, cause: Cause, distance: usize) {
         let index = func.0 as usize;
-        if self.facts.causes[index].contains(&cause) {
+        if !self.known.insert((func, cause.clone())) {
             return;
         }
         self.facts.causes[index].push(cause);
@@ -174,16 +182,25 @@ impl Inference<'_, '_> {
         }
         self.facts.distance[index] = Some(distance);
         if self.facts.colours[index] == Colour::Sync {
+            let enters = (self.question.enters)(func);
             self.facts.colours[index] = match self.barrier(func) {
-                _ if (self.question.enters)(func) => Colour::Enters(distance),
-                Some(reason) => Colour::Unknown(reason),
+                _ if enters => Colour::Enters(distance),
+                Some(reason) => Colour::Unknown(reason.to_owned()),
                 None => Colour::Becomes(distance),
             };
         }
         self.work.push_back(func);
     }
 
-    fn barrier(&self, func: FuncId) -> Option<String> {
+    fn barrier(&mut self, func: FuncId) -> Option<&str> {
+        if !self.barriers.contains_key(&func) {
+            let barrier = self.find_barrier(func);
+            self.barriers.insert(func, barrier);
+        }
+        self.barriers.get(&func)?.as_deref()
+    }
+
+    fn find_barrier(&self, func: FuncId) -> Option<String> {
         if let Some(reason) = barrier(self.program, self.callers, self.question, func) {
             return Some(reason);
         }

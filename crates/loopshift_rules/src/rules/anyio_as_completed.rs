@@ -4,6 +4,7 @@
 //! function of the same shape takes its place that hands over every outcome by itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
@@ -65,7 +66,7 @@ async def {name}(coros):
 
 struct Facts<'r, 'c> {
     raising: Raising<'r, 'c>,
-    reach: Reach,
+    reach: Arc<Reach>,
     handlers: BTreeMap<FuncId, Vec<Place>>,
 }
 
@@ -76,7 +77,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
     let facts = Facts {
         raising: Raising::new(cx),
-        reach: Reach::new(cx),
+        reach: cx.once(Reach::new),
         handlers: handlers_by_function(cx),
     };
     for (use_, api, view) in uses {

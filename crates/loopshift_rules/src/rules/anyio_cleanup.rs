@@ -181,5 +181,5 @@ fn cancellable(cx: &Context<'_>) -> BTreeSet<FuncId> {
             start.insert(cx.program.function_at(use_.place));
         }
     }
-    Reach::new(cx).from(start)
+    cx.once(Reach::new).from(start)
 }

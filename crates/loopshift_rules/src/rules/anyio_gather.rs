@@ -4,6 +4,7 @@
 //! mended by a block (`first_error`), by a small function in the module, or said to be unsafe.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::ir::FuncId;
@@ -27,7 +28,7 @@ const RULE: &str = "anyio-gather";
 
 struct Facts<'r, 'c> {
     raising: Raising<'r, 'c>,
-    reach: Reach,
+    reach: Arc<Reach>,
     handlers: BTreeMap<FuncId, Vec<Place>>,
     /// The files where some `gather` may raise: they get one function that stands in for all of them.
     raising_files: BTreeSet<FileId>,
@@ -40,7 +41,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
     let mut facts = Facts {
         raising: Raising::new(cx),
-        reach: Reach::new(cx),
+        reach: cx.once(Reach::new),
         handlers: handlers_by_function(cx),
         raising_files: BTreeSet::new(),
     };

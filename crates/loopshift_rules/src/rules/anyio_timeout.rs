@@ -23,7 +23,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if uses.is_empty() {
         return;
     }
-    let reach = Reach::new(cx);
+    let reach = cx.once(Reach::new);
     let handlers = handlers_by_function(cx);
     let all = clusters(cx.program, |ty| ty == "asyncio.Timeout");
     for (use_, api, view) in uses {

@@ -396,7 +396,7 @@ pub(super) fn reads_context(cx: &Context<'_>, function: Place) -> bool {
     }
     let mut seen: FxHashSet<FuncId> = todo.iter().copied().collect();
     while let Some(func) = todo.pop() {
-        for (_, call) in cx.program.calls().filter(|(_, call)| call.owner == func) {
+        for call in cx.program.calls_of(func) {
             let unknown = |value| matches!(value, Value::Unknown(_));
             if cx.program.flow.set(call.callee).is_empty()
                 || cx.program.flow.values_of(call.callee).any(unknown)
@@ -404,7 +404,7 @@ pub(super) fn reads_context(cx: &Context<'_>, function: Place) -> bool {
                 return true;
             }
             for target in cx.program.callees(call) {
-                match target {
+                match *target {
                     Target::Func(next) => {
                         if seen.insert(next) {
                             todo.push(next);

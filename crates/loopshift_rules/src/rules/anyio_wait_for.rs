@@ -4,6 +4,7 @@
 //! function of the same shape takes its place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::Target;
@@ -36,7 +37,7 @@ async def {name}(fut, timeout):
 
 /// What the rule knows of the whole program.
 struct Facts {
-    reach: Reach,
+    reach: Arc<Reach>,
     handlers: BTreeMap<FuncId, Vec<Place>>,
     /// Calls that set a context variable, by function.
     sets_context: Vec<FuncId>,
@@ -48,7 +49,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         return;
     }
     let facts = Facts {
-        reach: Reach::new(cx),
+        reach: cx.once(Reach::new),
         handlers: handlers_by_function(cx),
         sets_context: sets_context(cx),
     };
@@ -238,7 +239,7 @@ fn sets_context(cx: &Context<'_>) -> Vec<FuncId> {
     for (_, call) in cx.program.calls() {
         for target in cx.program.callees(call) {
             if let Target::External(sym) = target
-                && cx.program.flow.text(sym) == "contextvars.ContextVar.set"
+                && cx.program.flow.text(*sym) == "contextvars.ContextVar.set"
             {
                 found.push(call.owner);
             }

@@ -1,7 +1,7 @@
 //! The code of functions as rules look at it: what belongs to a function itself, where it may switch tasks, and which
 //! functions it reaches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::Target;
@@ -12,6 +12,7 @@ use loopshift_python::ast::visitor::source_order::{
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtFunctionDef};
 use loopshift_python::parse::with_deep_stack;
 use loopshift_python::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
 
 use crate::context::{Context, View};
 
@@ -100,25 +101,29 @@ pub(crate) fn definition<'c>(
 
 /// Which functions call which.
 pub(crate) struct Reach {
-    edges: BTreeMap<FuncId, BTreeSet<FuncId>>,
+    edges: FxHashMap<FuncId, Vec<FuncId>>,
 }
 
 impl Reach {
     /// Collects the calls of the program.
     pub(crate) fn new(cx: &Context<'_>) -> Self {
-        let mut edges: BTreeMap<FuncId, BTreeSet<FuncId>> = BTreeMap::new();
+        let mut edges: FxHashMap<FuncId, Vec<FuncId>> = FxHashMap::default();
         let written = cx.program.calls().map(|(_, call)| call);
         for call in written.chain(cx.program.hidden_calls()) {
             for target in cx.program.callees(call) {
                 if let Target::Func(func) = target {
-                    edges.entry(call.owner).or_default().insert(func);
+                    edges.entry(call.owner).or_default().push(*func);
                 }
             }
         }
         for (owner, target) in &cx.program.flow.hidden {
             if let Target::Func(func) = target {
-                edges.entry(*owner).or_default().insert(*func);
+                edges.entry(*owner).or_default().push(*func);
             }
+        }
+        for list in edges.values_mut() {
+            list.sort_unstable();
+            list.dedup();
         }
         Reach { edges }
     }
@@ -155,7 +160,7 @@ pub(crate) fn called_within(cx: &Context<'_>, place: Place) -> BTreeSet<FuncId> 
         .chain(hidden.into_iter().flatten())
         .flat_map(|call| cx.program.callees(call))
         .filter_map(|target| match target {
-            Target::Func(func) => Some(func),
+            Target::Func(func) => Some(*func),
             Target::External(_) => None,
         })
         .collect()

@@ -40,7 +40,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if cx.recipe.served {
         return;
     }
-    let needs = Needs::new(cx);
+    let needs = cx.once(Needs::new);
     let components = components(cx, &needs);
     if components.is_empty() {
         return;
@@ -71,6 +71,8 @@ struct All<'c> {
     renamed: Vec<(FuncId, iterate::Iterated)>,
     /// How tests are run.
     tests: pytest::Tests,
+    /// The functions that are started at exit.
+    at_exit: BTreeSet<FuncId>,
 }
 
 impl<'c> All<'c> {
@@ -92,6 +94,7 @@ impl<'c> All<'c> {
             getters,
             renamed,
             tests: pytest::Tests::new(cx),
+            at_exit: entries::at_exit(cx.program),
         }
     }
 }
@@ -252,7 +255,7 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
         work.function(*func)?;
         work.exits(*func)?;
         work.interrupts(*func, change)?;
-        if entries::is_at_exit(cx.program, *func) {
+        if all.at_exit.contains(func) {
             change
                 .caveat("it runs in an event loop of its own, when that of the program is closed");
         }

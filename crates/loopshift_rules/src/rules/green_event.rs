@@ -24,7 +24,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if uses.is_empty() {
         return;
     }
-    let owners = owners(cx);
+    let owners = cx.once(owners);
     let plain = plain(cx);
     let escaped = Escaped::new(cx, &[EVENT]);
     for (use_, api, view) in uses {

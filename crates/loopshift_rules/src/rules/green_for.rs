@@ -14,7 +14,7 @@ use crate::context::{Context, View};
 const RULE: &str = "green-for";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for view in cx.views() {
+    for view in cx.views_where(|value| next_of(cx, value).is_some()) {
         for expr in view.tree.exprs() {
             let Some(items) = items(cx, view, expr) else {
                 continue;
@@ -42,22 +42,24 @@ fn items(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Items> {
     let mut api = None;
     let mut only = true;
     for value in cx.program.values_at(view.place(expr)) {
-        let found = match value {
-            Value::Object(class, _) => {
-                let class = cx.program.flow.text(class);
-                let row = cx.catalog.member(class, "__next__");
-                // Queues of asyncio can't be iterated over: what takes their items has a rule of its own.
-                let is_queue = |row: &Api| row.rule.as_deref() == Some("green-queue");
-                let waits =
-                    cx.recipe.moves(class) && row.is_some_and(|row| row.suspends && !is_queue(row));
-                waits.then(|| format!("{class}.__next__"))
-            }
-            _ => None,
-        };
+        let found = next_of(cx, value);
         only &= found.is_some();
         api = api.or(found);
     }
     api.map(|api| Items { api, only })
+}
+
+/// What gives the next item of an object whose items are waited for.
+fn next_of(cx: &Context<'_>, value: Value) -> Option<String> {
+    let Value::Object(class, _) = value else {
+        return None;
+    };
+    let class = cx.program.flow.text(class);
+    let row = cx.catalog.member(class, "__next__");
+    // Queues of asyncio can't be iterated over: what takes their items has a rule of its own.
+    let is_queue = |row: &Api| row.rule.as_deref() == Some("green-queue");
+    let waits = cx.recipe.moves(class) && row.is_some_and(|row| row.suspends && !is_queue(row));
+    waits.then(|| format!("{class}.__next__"))
 }
 
 /// What goes through an iterable.

@@ -34,7 +34,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if uses.is_empty() {
         return;
     }
-    let owners = owners(cx);
+    let owners = cx.once(owners);
     for (use_, api, view) in uses {
         let member = Asked {
             cx,

@@ -1,6 +1,8 @@
 //! `GreenPool` and `GreenPile` become small classes that start tasks: what they spawn is a coroutine, and who spawns
 //! waits for a place.
 
+use std::sync::Arc;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
@@ -35,14 +37,14 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
     let state = State {
         cx,
-        needs: Needs::new(cx),
-        owners: owners(cx),
+        needs: cx.once(Needs::new),
+        owners: cx.once(owners),
         escaped: Escaped::new(cx, &[POOL, "eventlet.GreenPile"]),
         waited_for: cx
             .uses
             .iter()
             .any(|use_| use_.api == "eventlet.GreenPool.waitall"),
-        reach: Reach::new(cx),
+        reach: cx.once(Reach::new),
     };
     for (use_, api, view) in uses {
         changes.push(
@@ -54,12 +56,12 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 
 struct State<'s> {
     cx: &'s Context<'s>,
-    needs: Needs,
-    owners: FxHashMap<Place, FuncId>,
+    needs: Arc<Needs>,
+    owners: Arc<FxHashMap<Place, FuncId>>,
     escaped: Escaped,
     /// Whether the program waits for all of some pool.
     waited_for: bool,
-    reach: Reach,
+    reach: Arc<Reach>,
 }
 
 fn moved<'c>(

@@ -1,5 +1,7 @@
 //! What is done with green threads of eventlet: waiting, killing, linking.
 
+use std::sync::Arc;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::facts::Cause;
 use loopshift_engine::ir::FuncId;
@@ -23,7 +25,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
     let state = State {
         cx,
-        owners: owners(cx),
+        owners: cx.once(owners),
         followed: are_followed(cx),
         cut_short: are_cut_short(cx),
     };
@@ -37,7 +39,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 
 struct State<'s> {
     cx: &'s Context<'s>,
-    owners: FxHashMap<Place, FuncId>,
+    owners: Arc<FxHashMap<Place, FuncId>>,
     /// Whether tasks are of a class of their own.
     followed: bool,
     /// Whether a wait may be cut short.

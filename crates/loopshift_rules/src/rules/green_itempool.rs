@@ -21,7 +21,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if uses.is_empty() {
         return;
     }
-    let owners = owners(cx);
+    let owners = cx.once(owners);
     let escaped = Escaped::new(cx, &["eventlet.pools.Pool", "eventlet.pools.TokenPool"]);
     for (use_, api, view) in uses {
         changes.push(

@@ -28,7 +28,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if all.is_empty() {
         return;
     }
-    let owners = owners(cx);
+    let owners = cx.once(owners);
     for cluster in &all {
         plan_cluster(cx, &owners, cluster, changes);
     }
@@ -142,7 +142,7 @@ fn cluster_edits(
     for place in mentions(cx, cluster) {
         named(cx, place, form, change).map_err(|reason| Obstacle::new(place, reason))?;
     }
-    let threads = Threads::new(cx);
+    let threads = cx.once(Threads::new);
     for member in members {
         threads
             .allow(cx, member.place)

@@ -17,8 +17,8 @@ const RULE: &str = "green-names";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     imports(cx, changes);
-    let owners = owners(cx);
-    let threads = Threads::new(cx);
+    let owners = cx.once(owners);
+    let threads = cx.once(Threads::new);
     for use_ in cx.uses {
         let Some(api) = cx.catalog.get(&use_.api) else {
             continue;

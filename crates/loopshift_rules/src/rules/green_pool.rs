@@ -24,7 +24,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         return;
     }
     let used = methods(cx);
-    let owners = owners(cx);
+    let owners = cx.once(owners);
     for (use_, api, view) in uses {
         let method = use_.api.rsplit('.').next().unwrap_or_default();
         if matches!(method, "kill" | "killone") {

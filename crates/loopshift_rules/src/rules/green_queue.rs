@@ -21,8 +21,8 @@ use crate::context::{Bound, Context, View};
 const RULE: &str = "green-queue";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    let owners = owners(cx);
-    let threads = Threads::new(cx);
+    let owners = cx.once(owners);
+    let threads = cx.once(Threads::new);
     for (use_, api, view) in cx.uses_for(RULE) {
         if use_.member
             && let Err(reason) = threads.allow(cx, use_.place)

@@ -31,7 +31,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if uses.is_empty() {
         return;
     }
-    let owners = owners(cx);
+    let owners = cx.once(owners);
     let mut seen: BTreeSet<Place> = BTreeSet::new();
     for (use_, api, view) in uses {
         // Where sockets of several classes meet, one of them speaks for all.
@@ -59,7 +59,7 @@ fn unseen(cx: &Context<'_>, changes: &mut Vec<Change>) {
         "sendall",
         "sendto",
     ];
-    for view in cx.views() {
+    for view in cx.views_with(&names) {
         for expr in view.tree.exprs() {
             let Expr::Attribute(attribute) = expr else {
                 continue;

@@ -32,10 +32,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if uses.is_empty() {
         return;
     }
-    let needs = Needs::new(cx);
-    let owners = owners(cx);
+    let needs = cx.once(Needs::new);
+    let owners = cx.once(owners);
     let waits = waiting(cx, &owners);
-    let reach = Reach::new(cx);
+    let reach = cx.once(Reach::new);
     for (use_, api, view) in uses {
         let state = State {
             cx,

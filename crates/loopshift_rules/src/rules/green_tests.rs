@@ -23,7 +23,8 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let is_patched = !cx.recipe.served && patches(cx.program, cx.catalog);
     // What each function patches by its new name, by the old one.
     let mut taken: BTreeMap<(FuncId, String), String> = BTreeMap::new();
-    for view in cx.views() {
+    // What is patched is named in strings, which are no values of anything.
+    for view in cx.views_with(&["patch", "setattr"]) {
         for expr in view.tree.exprs() {
             let Expr::Call(call) = expr else { continue };
             let Some(patch) = Patch::of(cx, view, call) else {

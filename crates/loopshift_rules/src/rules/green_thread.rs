@@ -17,7 +17,7 @@ use crate::context::{Context, View};
 const RULE: &str = "green-thread";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    let owners = owners(cx);
+    let owners = cx.once(owners);
     let joined = cx
         .uses_for(RULE)
         .any(|(use_, ..)| use_.api.ends_with(".Thread.join"));

@@ -40,7 +40,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         let part = parts[found.0.place.file.0 as usize];
         by_part.entry(part).or_default().push(found);
     }
-    let reach = Reach::new(cx);
+    let reach = cx.once(Reach::new);
     for (part, uses) in by_part {
         let files = |file: usize| parts[file] == part;
         let raising = raising(cx, &files);

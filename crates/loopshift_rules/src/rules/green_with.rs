@@ -12,7 +12,7 @@ use crate::context::{Context, View};
 const RULE: &str = "green-with";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for view in cx.views() {
+    for view in cx.views_where(|value| entered_by(cx, value).is_some()) {
         for node in view.tree.nodes() {
             let AnyNodeRef::StmtWith(with) = node else {
                 continue;
@@ -41,14 +41,16 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 fn entered(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<String> {
     cx.program
         .values_at(view.place(expr))
-        .find_map(|value| match value {
-            Value::Object(class, _) => {
-                let class = cx.program.flow.text(class);
-                let row = cx.catalog.member(class, "__enter__")?;
-                (cx.recipe.moves(class) && row.suspends).then(|| format!("{class}.__enter__"))
-            }
-            _ => None,
-        })
+        .find_map(|value| entered_by(cx, value))
+}
+
+fn entered_by(cx: &Context<'_>, value: Value) -> Option<String> {
+    let Value::Object(class, _) = value else {
+        return None;
+    };
+    let class = cx.program.flow.text(class);
+    let row = cx.catalog.member(class, "__enter__")?;
+    (cx.recipe.moves(class) && row.suspends).then(|| format!("{class}.__enter__"))
 }
 
 fn moved(

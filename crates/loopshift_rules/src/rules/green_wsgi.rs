@@ -40,7 +40,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         served::plan(cx, changes);
         return;
     }
-    let owners = owners(cx);
+    let owners = cx.once(owners);
     let plain = only_serves(cx);
     for (use_, api, view) in uses {
         let change = match &*use_.api {

@@ -33,7 +33,7 @@ pub(crate) fn waits_for_itself(cx: &Context<'_>, cluster: &Cluster) -> bool {
         return false;
     }
     let holds = holds(cx, cluster);
-    let reach = Reach::new(cx);
+    let reach = cx.once(Reach::new);
     holds.iter().any(|(taken, held)| {
         let reached = reach.from(called_within(cx, *held));
         let others = holds.iter().map(|(place, _)| *place);

@@ -67,14 +67,14 @@ fn is_effect<'v>(cx: &Context<'_>, view: &View<'v>, call: &'v ExprCall) -> bool 
     let mut any = false;
     let unseen = cx
         .program
-        .calls()
-        .filter(|(file, other)| *file == view.file && other.range == call.range())
-        .flat_map(|(_, other)| cx.program.callees(other))
+        .calls_within(view.place(call))
+        .filter(|other| other.range == call.range())
+        .flat_map(|other| cx.program.callees(other))
         .all(|target| {
             any = true;
             match target {
                 Target::Func(_) => true,
-                Target::External(sym) => UNSEEN.contains(&cx.program.flow.text(sym)),
+                Target::External(sym) => UNSEEN.contains(&cx.program.flow.text(*sym)),
             }
         });
     !(any && unseen)

@@ -99,7 +99,7 @@ struct Several<'c> {
 
 impl<'c> Several<'c> {
     fn new(cx: &'c Context<'c>, entries: &[LoopObjects]) -> Self {
-        let reach = Reach::new(cx);
+        let reach = cx.once(Reach::new);
         let mut runs = Vec::new();
         for (index, objects) in entries.iter().enumerate() {
             for (place, api) in &objects.members {

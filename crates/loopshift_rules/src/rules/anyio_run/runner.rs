@@ -99,7 +99,7 @@ fn convert(cx: &Context<'_>, cluster: &Cluster) -> Result<Change, String> {
             return Err("the runner is passed on".to_owned());
         }
     }
-    let reach = Reach::new(cx);
+    let reach = cx.once(Reach::new);
     for member in &cluster.members {
         if member.api != "asyncio.Runner.run" {
             let name = member.api.rsplit('.').next().unwrap_or(&member.api);
@@ -158,7 +158,7 @@ fn bound_to_thread(
         .flat_map(|(_, call)| cx.program.callees(call))
         .find_map(|target| match target {
             Target::External(sym) => {
-                let name = cx.program.flow.text(sym);
+                let name = cx.program.flow.text(*sym);
                 let shows = matches!(
                     name,
                     "contextvars.ContextVar.set"

@@ -1,6 +1,6 @@
 //! What a cancellation meets in a task: `AnyIO` cancels again at every checkpoint until the task has ended, asyncio once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::Target;
@@ -225,14 +225,6 @@ fn waits(stmts: &[Stmt]) -> bool {
 
 /// The functions that a task may run in.
 pub(super) fn functions(cx: &Context<'_>, coros: &[Place]) -> BTreeSet<FuncId> {
-    let mut calls: BTreeMap<FuncId, BTreeSet<FuncId>> = BTreeMap::new();
-    for (_, call) in cx.program.calls() {
-        for target in cx.program.callees(call) {
-            if let Target::Func(func) = target {
-                calls.entry(call.owner).or_default().insert(func);
-            }
-        }
-    }
     let mut todo: Vec<FuncId> = coros
         .iter()
         .flat_map(|place| cx.program.values_at(*place))
@@ -244,7 +236,12 @@ pub(super) fn functions(cx: &Context<'_>, coros: &[Place]) -> BTreeSet<FuncId> {
     let mut seen = BTreeSet::new();
     while let Some(func) = todo.pop() {
         if seen.insert(func) {
-            todo.extend(calls.get(&func).into_iter().flatten());
+            let called = cx.program.calls_of(func);
+            let targets = called.flat_map(|call| cx.program.callees(call));
+            todo.extend(targets.filter_map(|target| match target {
+                Target::Func(func) => Some(*func),
+                Target::External(_) => None,
+            }));
         }
     }
     seen

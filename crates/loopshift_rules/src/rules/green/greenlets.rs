@@ -48,20 +48,27 @@ pub(crate) fn items(cx: &Context<'_>, node: Node) -> Vec<Value> {
     let flow = &cx.program.flow;
     let mut out = Vec::new();
     for value in flow.values_of(node) {
-        match value {
-            Value::Container(id) => {
-                let container = &flow.linked.containers[id.0 as usize];
-                let slots = container.items.iter().map(|(_, node)| *node);
-                for slot in slots.chain([container.elements]) {
-                    out.extend(flow.values_of(slot));
-                }
-            }
-            Value::Iterator(node) => out.extend(flow.values_of(node)),
-            Value::Generator(func) => out.extend(flow.values_of(cx.program.function(func).yields)),
-            _ => {}
-        }
+        out.extend(items_of(cx, value));
     }
     out
+}
+
+/// What may be in a value, as far as it holds any.
+pub(crate) fn items_of(cx: &Context<'_>, value: Value) -> Vec<Value> {
+    let flow = &cx.program.flow;
+    match value {
+        Value::Container(id) => {
+            let container = &flow.linked.containers[id.0 as usize];
+            let slots = container.items.iter().map(|(_, node)| *node);
+            slots
+                .chain([container.elements])
+                .flat_map(|slot| flow.values_of(slot))
+                .collect()
+        }
+        Value::Iterator(node) => flow.values_of(node).collect(),
+        Value::Generator(func) => flow.values_of(cx.program.function(func).yields).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Whether the program cancels green threads, so that one may end without a result.

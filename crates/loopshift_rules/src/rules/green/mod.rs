@@ -30,7 +30,7 @@ pub(crate) use entry::{entry, is_guard, main_name};
 pub(crate) use escaped::Escaped;
 pub(crate) use greenlets::{
     GREENLET as GREENLET_CLASS, are_interrupted, are_killed, has_rested, is_greenlet, items,
-    starts_later,
+    items_of, starts_later,
 };
 pub(crate) use helpers::{
     GET, GREENLET, GROUP, KILL, POOL, SPAWN_FRESH, THREADS, VALUE, assembled, helper, helper_for,

@@ -52,7 +52,7 @@ impl Threads {
         let functions = if given.is_empty() {
             given
         } else {
-            Reach::new(cx).from(given)
+            cx.once(Reach::new).from(given)
         };
         Threads { functions }
     }

@@ -75,22 +75,32 @@ fn through(cx: &Context<'_>, iter: FuncId, class: Option<ClassId>) -> Iterated {
 pub(super) fn iterated(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Iterated {
     let mut out = Iterated::default();
     for value in cx.program.values_at(view.place(expr)) {
-        match value {
-            Value::Generator(func) if is_coloured(cx, func) => {
-                out.functions.insert(func);
-                out.generator = true;
-            }
-            Value::Instance(class) => {
-                let inner =
-                    method(cx, class, "__iter__").map(|iter| through(cx, iter, Some(class)));
-                let inner = inner.unwrap_or_default();
-                out.plain |= inner.plain || inner.functions.is_empty();
-                out.functions.extend(inner.functions);
-            }
-            _ => out.plain = true,
-        }
+        add_iterated(cx, value, &mut out);
     }
     out
+}
+
+fn add_iterated(cx: &Context<'_>, value: Value, out: &mut Iterated) {
+    match value {
+        Value::Generator(func) if is_coloured(cx, func) => {
+            out.functions.insert(func);
+            out.generator = true;
+        }
+        Value::Instance(class) => {
+            let inner = method(cx, class, "__iter__").map(|iter| through(cx, iter, Some(class)));
+            let inner = inner.unwrap_or_default();
+            out.plain |= inner.plain || inner.functions.is_empty();
+            out.functions.extend(inner.functions);
+        }
+        _ => out.plain = true,
+    }
+}
+
+/// Whether going through a value waits.
+fn waits_within(cx: &Context<'_>, value: Value) -> bool {
+    let mut iterated = Iterated::default();
+    add_iterated(cx, value, &mut iterated);
+    !iterated.functions.is_empty()
 }
 
 /// All places that go through what waits.
@@ -103,7 +113,7 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
     if !cx.program.functions().any(waits) {
         return;
     }
-    for view in cx.views() {
+    for view in cx.views_where(|value| waits_within(cx, value)) {
         for expr in view.tree.exprs() {
             if !matches!(
                 expr,

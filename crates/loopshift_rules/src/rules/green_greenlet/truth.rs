@@ -8,7 +8,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::RULE;
 use crate::context::{Context, View};
-use crate::rules::green::{is_greenlet, items, starts_later};
+use crate::rules::green::{is_greenlet, items, items_of, starts_later};
 
 const API: &str = "gevent.Greenlet.__bool__";
 
@@ -23,23 +23,25 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if !cx.program.flow.values.iter().any(may_be_green) {
         return;
     }
-    for view in cx.views() {
+    let counts = |value| may_be_green(value) || items_of(cx, value).into_iter().any(may_be_green);
+    for view in cx.views_where(counts) {
         for expr in view.tree.exprs() {
             let place = view.place(expr);
-            let change = if is_truth(view, expr) {
-                let values: Vec<Value> = cx.program.values_at(place).collect();
-                if !values.iter().any(|value| may_be_green(*value)) {
-                    continue;
-                }
+            let node = cx.program.node_at(place);
+            if !node.is_some() {
+                continue;
+            }
+            let values: Vec<Value> = cx.program.flow.values_of(node).collect();
+            let is_green = values.iter().any(|value| may_be_green(*value));
+            let change = if is_green && is_truth(view, expr) {
                 Runs::of(cx, &values).and_then(|runs| tested(view, expr, runs))
-            } else if is_any_or_all(cx, view, expr) {
-                let items = items(cx, cx.program.node_at(place));
-                if !items.iter().any(|value| may_be_green(*value)) {
+            } else {
+                let items = items(cx, node);
+                if !items.iter().any(|value| may_be_green(*value)) || !is_any_or_all(cx, view, expr)
+                {
                     continue;
                 }
                 Runs::of(cx, &items).map(|runs| any_of(expr, runs))
-            } else {
-                continue;
             };
             let message = "whether a green thread runs is asked of its task";
             changes.push(match change {

@@ -63,7 +63,7 @@ fn waits_within(cx: &Context<'_>, place: Place) -> bool {
 
 /// A place that takes one of the locks while it is held, as only a lock that counts allows.
 pub(super) fn taken_again(cx: &Context<'_>, cluster: &Cluster) -> Option<Place> {
-    let reach = Reach::new(cx);
+    let reach = cx.once(Reach::new);
     let taken = entered(cx, cluster);
     let functions: Vec<FuncId> = taken.iter().map(|it| cx.program.function_at(*it)).collect();
     taken.iter().copied().find(|place| {

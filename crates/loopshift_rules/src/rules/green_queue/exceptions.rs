@@ -51,7 +51,13 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if !moves {
         return;
     }
-    for view in cx.views() {
+    let is_one = |value| match value {
+        Value::External(sym) => {
+            matches!(cx.program.flow.text(sym), "queue.Empty" | "queue.Full")
+        }
+        _ => false,
+    };
+    for view in cx.views_where(is_one) {
         for expr in view.tree.exprs() {
             let Some(api @ ("queue.Empty" | "queue.Full")) = cx.api_of(view, expr) else {
                 continue;

@@ -11,7 +11,11 @@ use crate::context::{Context, View};
 use crate::rules::green::{anchor, helper};
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for view in cx.views() {
+    let is_one = |value| match value {
+        Value::Object(class, _) => is_queue(cx, cx.program.flow.text(class)),
+        _ => false,
+    };
+    for view in cx.views_where(is_one) {
         for expr in view.tree.exprs() {
             let Some(asked) = asked(view, expr) else {
                 continue;

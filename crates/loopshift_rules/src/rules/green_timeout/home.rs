@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::FileId;
-use loopshift_python::ast::{AnyNodeRef, StmtImportFrom};
+use loopshift_engine::ir::Sym;
 use loopshift_python::edit::{Helper, Import, Piece};
 
 use crate::context::Context;
@@ -67,41 +67,31 @@ struct Imports {
 
 impl Imports {
     fn new(cx: &Context<'_>) -> Self {
-        let mut by_name: BTreeMap<&str, FileId> = BTreeMap::new();
-        for view in cx.views() {
-            by_name.insert(&cx.program.file(view.file).module, view.file);
-        }
+        let linked = &cx.program.flow.linked;
+        let text = |sym: Sym| linked.symbols.text(sym);
         let mut edges: BTreeMap<FileId, BTreeSet<FileId>> = BTreeMap::new();
-        for view in cx.views() {
-            let input = cx.program.file(view.file);
-            let mut add = |name: &str| {
-                // Importing a module imports the packages around it.
-                let mut name = name;
-                loop {
-                    if let Some(file) = by_name.get(name) {
-                        edges.entry(view.file).or_default().insert(*file);
-                    }
-                    match name.rsplit_once('.') {
-                        Some((head, _)) => name = head,
-                        None => return,
-                    }
+        let mut add = |from: FileId, name: &str| {
+            // Importing a module imports the packages around it.
+            let mut name = name;
+            loop {
+                if let Some(file) = linked.symbols.find(name).and_then(|sym| linked.module(sym)) {
+                    edges.entry(from).or_default().insert(file);
                 }
-            };
-            for node in view.tree.nodes() {
-                match node {
-                    AnyNodeRef::StmtImport(it) => {
-                        it.names.iter().for_each(|alias| add(alias.name.as_str()));
-                    }
-                    AnyNodeRef::StmtImportFrom(it) => {
-                        let base = imported_from(it, &input.module, input.is_package);
-                        add(&base);
-                        for alias in &it.names {
-                            add(&format!("{base}.{}", alias.name));
-                        }
-                    }
-                    _ => {}
+                match name.rsplit_once('.') {
+                    Some((head, _)) => name = head,
+                    None => return,
                 }
             }
+        };
+        for (file, import) in &linked.imports {
+            let module = text(import.module);
+            add(*file, module);
+            if let Some(name) = import.name {
+                add(*file, &format!("{module}.{}", text(name)));
+            }
+        }
+        for (file, module) in (0..).map(FileId).zip(&linked.modules) {
+            module.stars.iter().for_each(|star| add(file, text(*star)));
         }
         Imports { edges }
     }
@@ -119,19 +109,4 @@ impl Imports {
         seen.remove(&file);
         seen
     }
-}
-
-/// The absolute name of the module after `from`.
-fn imported_from(it: &StmtImportFrom, module: &str, is_package: bool) -> String {
-    let name = it.module.as_ref().map_or("", |name| name.as_str());
-    if it.level == 0 {
-        return name.to_owned();
-    }
-    let up = it.level as usize - usize::from(is_package);
-    let mut parts: Vec<&str> = module.split('.').collect();
-    parts.truncate(parts.len().saturating_sub(up));
-    if !name.is_empty() {
-        parts.push(name);
-    }
-    parts.join(".")
 }

@@ -6,6 +6,7 @@ use loopshift_engine::change::Place;
 use loopshift_python::ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
 use loopshift_python::ast::{Expr, ExprStringLiteral, Stmt};
 use loopshift_python::{Ranged, TextRange, TextSize};
+use memchr::memmem;
 
 use super::{Family, Mention, mention};
 use crate::context::{Context, View};
@@ -25,6 +26,10 @@ pub(crate) fn written(cx: &Context<'_>, view: &View<'_>, family: &Family) -> Vec
     let Some((module, name)) = family.ty.rsplit_once('.') else {
         return Vec::new();
     };
+    // Also what stands for it has its name from it.
+    if memmem::find(view.source.as_bytes(), name.as_bytes()).is_none() {
+        return Vec::new();
+    }
     let mut collector = Collector {
         module,
         name,

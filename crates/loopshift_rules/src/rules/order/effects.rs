@@ -459,9 +459,9 @@ fn is_text(call: &ExprCall) -> bool {
 pub(super) fn functions(cx: &Context<'_>, call: &loopshift_engine::ir::Call) -> Vec<FuncId> {
     cx.program
         .callees(call)
-        .into_iter()
+        .iter()
         .filter_map(|target| match target {
-            Target::Func(func) => Some(func),
+            Target::Func(func) => Some(*func),
             Target::External(_) => None,
         })
         .collect()

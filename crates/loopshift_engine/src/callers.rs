@@ -1,0 +1,192 @@
+//! Who calls each function, as far as the program shows it.
+
+use std::collections::BTreeSet;
+
+use crate::change::{FileId, Place};
+use crate::facts::CALLERS;
+use crate::flow::library::passes_on;
+use crate::flow::value::{CallId, Value};
+use crate::flow::{MroEntry, Target};
+use crate::ir::{ClassId, FuncId, FunctionKind};
+use crate::program::Program;
+
+/// Who calls whom, from the side of the callee.
+#[derive(Debug, Default)]
+pub struct Callers {
+    by_function: Vec<Vec<CallSite>>,
+    unseen: Vec<bool>,
+    /// The functions in which the language calls each, as `with` calls `__enter__`.
+    language: Vec<Vec<FuncId>>,
+}
+
+/// A call of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallSite {
+    /// The call expression; for a callback the call of the library that was given the function.
+    pub place: Place,
+    /// Who calls; [`FuncId::NONE`] for a library.
+    pub owner: FuncId,
+    /// Whether the function is the only thing that this call may reach.
+    pub only: bool,
+}
+
+/// What code that we cannot see gets as a whole, and may find functions in.
+#[derive(Default)]
+struct Handed {
+    /// Classes: themselves, or objects of them.
+    classes: BTreeSet<ClassId>,
+    /// Files whose names somebody asks for: `globals()`.
+    files: BTreeSet<FileId>,
+}
+
+impl Handed {
+    /// The functions that may be found there: methods with a public name, of bases too, and functions of modules.
+    fn functions(&self, program: &Program<'_>) -> BTreeSet<FuncId> {
+        let linked = &program.flow.linked;
+        let classes = linked
+            .class_files
+            .iter()
+            .enumerate()
+            .filter_map(|(index, file)| {
+                let class = ClassId(u32::try_from(index).unwrap_or(u32::MAX));
+                (self.files.contains(file) || self.classes.contains(&class)).then_some(class)
+            });
+        let mut out: BTreeSet<FuncId> = classes
+            .flat_map(|class| &program.flow.mro[class.0 as usize])
+            .filter_map(|entry| match entry {
+                MroEntry::Class(class) => Some(program.methods(*class)),
+                MroEntry::External(_) => None,
+            })
+            .flatten()
+            .copied()
+            .collect();
+        for (index, file) in linked.func_files.iter().enumerate() {
+            if self.files.contains(file) && linked.functions[index].class.is_none() {
+                out.insert(FuncId(u32::try_from(index).unwrap_or(u32::MAX)));
+            }
+        }
+        out.retain(|func| {
+            let function = program.function(*func);
+            function.kind == FunctionKind::Def && !function.name().starts_with('_')
+        });
+        out
+    }
+}
+
+impl Callers {
+    pub(crate) fn new(program: &Program<'_>) -> Self {
+        let flow = &program.flow;
+        let count = flow.linked.functions.len();
+        let mut by_function: Vec<Vec<CallSite>> = vec![Vec::new(); count];
+        let mut unseen = vec![false; count];
+        let mut language: Vec<Vec<FuncId>> = vec![Vec::new(); count];
+        let mut handed = Handed::default();
+        for (index, call) in flow.linked.calls.iter().enumerate() {
+            let targets = program.callees(call);
+            let index = CallId(u32::try_from(index).unwrap_or(u32::MAX));
+            let written = flow.written(index).0 as usize;
+            let Some(file) = flow.linked.call_files.get(written) else {
+                for target in targets {
+                    let Target::Func(func) = target else {
+                        continue;
+                    };
+                    if call.owner == FuncId::NONE {
+                        unseen[func.0 as usize] = true;
+                    } else {
+                        language[func.0 as usize].push(call.owner);
+                    }
+                }
+                continue;
+            };
+            let place = Place {
+                file: *file,
+                range: call.range,
+            };
+            for target in targets {
+                if let Target::Func(func) = target {
+                    by_function[func.0 as usize].push(CallSite {
+                        place,
+                        owner: call.owner,
+                        only: targets.len() == 1 && flow.set(call.callee).len() == 1,
+                    });
+                }
+            }
+            let asks_for_names = |target: &Target| match target {
+                Target::External(sym) => flow.text(*sym) == "<builtin>.globals",
+                Target::Func(_) => false,
+            };
+            if targets.iter().any(asks_for_names) {
+                handed.files.insert(*file);
+            }
+            // What is handed to code we cannot see may be called by it.
+            let opaque = flow.values_of(call.callee).any(|value| match value {
+                Value::Unknown(_) => true,
+                Value::External(sym) | Value::ExternalBound(sym, _) => {
+                    let name = flow.text(sym);
+                    // A partial is followed as a value of its own.
+                    !name.starts_with("<builtin>.")
+                        && !passes_on(name)
+                        && !CALLERS.contains(&name)
+                        && flow.externals.collected(name).is_none()
+                        && flow.externals.api(name).is_none_or(|api| api.escapes)
+                }
+                Value::Object(..) => true,
+                _ => false,
+            });
+            if opaque {
+                for arg in &call.args {
+                    for value in flow.values_of(arg.node) {
+                        match value {
+                            Value::Func(func) | Value::Bound(func, _) => {
+                                unseen[func.0 as usize] = true;
+                            }
+                            Value::Class(class) | Value::Instance(class) => {
+                                handed.classes.insert(class);
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        }
+        for func in handed.functions(program) {
+            // Where calls are seen, these are taken for all there are.
+            if by_function[func.0 as usize].is_empty() && language[func.0 as usize].is_empty() {
+                unseen[func.0 as usize] = true;
+            }
+        }
+        for sites in &mut by_function {
+            sites.sort_unstable();
+            sites.dedup();
+        }
+        for owners in &mut language {
+            owners.sort_unstable();
+            owners.dedup();
+        }
+        Callers {
+            by_function,
+            unseen,
+            language,
+        }
+    }
+
+    /// The calls that may reach the function.
+    pub fn of(&self, func: FuncId) -> &[CallSite] {
+        &self.by_function[func.0 as usize]
+    }
+
+    /// Whether code that we cannot see may call the function, too, because it was handed to it, or the language does.
+    pub fn is_handed_over(&self, func: FuncId) -> bool {
+        self.is_unseen(func) || !self.by_language(func).is_empty()
+    }
+
+    /// Whether code that we cannot see may call the function because it was handed to it.
+    pub fn is_unseen(&self, func: FuncId) -> bool {
+        self.unseen[func.0 as usize]
+    }
+
+    /// The functions in which the language calls this one: by `with`, `for`, an operator, a property.
+    pub fn by_language(&self, func: FuncId) -> &[FuncId] {
+        &self.language[func.0 as usize]
+    }
+}
