@@ -310,6 +310,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-wait.md"),
     },
     Rule {
+        name: "green-websocket",
+        plan: rules::green_websocket::plan,
+        page: include_str!("../../../docs/rules/green-websocket.md"),
+    },
+    Rule {
         name: "green-with",
         plan: rules::green_with::plan,
         page: include_str!("../../../docs/rules/green-with.md"),

@@ -73,6 +73,12 @@ impl<'l> Places<'l> {
         edits: &[Edit],
     ) -> Self {
         let mut heads = Vec::new();
+        // The imports above a statement that goes: they were there for it, as those of a library that patches others.
+        let mut for_what_goes = 0;
+        let goes = |stmt: &Stmt| {
+            let mut edits = edits.iter();
+            edits.any(|it| matches!(it, Edit::DeleteStatement { range } if *range == stmt.range()))
+        };
         let mut start = first_place(layout, body);
         let mut helpers = start;
         let below =
@@ -98,7 +104,12 @@ impl<'l> Places<'l> {
                     continue;
                 }
                 _ if has_blocks(stmt) => break,
-                _ => continue,
+                _ => {
+                    if goes(stmt) {
+                        for_what_goes = heads.len();
+                    }
+                    continue;
+                }
             };
             helpers = below(stmt);
             heads.push(Head {
@@ -108,6 +119,9 @@ impl<'l> Places<'l> {
                 line: layout.line_start(stmt.start()),
                 next_line: helpers,
             });
+        }
+        if for_what_goes < heads.len() {
+            heads.drain(..for_what_goes);
         }
         let closed = (edits.iter())
             .filter(|it| !matches!(it, Edit::Wrap(_)))

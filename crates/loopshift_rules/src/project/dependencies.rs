@@ -39,6 +39,7 @@ pub(crate) fn add(
 const SERVERS: &[(&str, Version)] = &[
     ("uvicorn", Version::new(0, 30)),
     ("a2wsgi", Version::new(1, 10)),
+    ("websockets", Version::new(14, 0)),
 ];
 
 /// Adds what serves WSGI applications, and what runs async tests, where the plan brings it into the program.

@@ -17,6 +17,7 @@ use rustc_hash::FxHashMap;
 
 use super::arguments::inside;
 use super::green::{anchor, bracketed, is_of_eventlet, kept, only_of, owners, waits, with_needs};
+use super::green_websocket;
 use super::rows;
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
@@ -24,7 +25,7 @@ use crate::context::{Context, View};
 const RULE: &str = "green-socket";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    if cx.recipe.served {
+    if cx.recipe.served || green_websocket::only_listens(cx) {
         return;
     }
     let uses: Vec<_> = cx.uses_for(RULE).collect();

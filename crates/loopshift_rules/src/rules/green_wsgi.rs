@@ -2,6 +2,8 @@
 
 mod served;
 
+pub(crate) use served::{LISTEN, listen};
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::Target;
 use loopshift_engine::graph::callees;
@@ -15,6 +17,7 @@ use rustc_hash::FxHashMap;
 use super::green::{
     anchor, around_await, becomes_async, helper, is_of_eventlet, owners, task_of, with_needs,
 };
+use super::green_websocket;
 use super::shared::number;
 use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
@@ -307,6 +310,11 @@ fn serve<'c>(
         let (Some(sock), Some(site)) = (bound.get("sock"), bound.get("site")) else {
             return Err("its socket or its application was not found".to_owned());
         };
+        let owner =
+            (owners.get(&view.place(call))).ok_or("the function that waits was not found")?;
+        if green_websocket::is_application(cx, view, site) {
+            return green_websocket::serve(cx, use_, view, call, *owner);
+        }
         name.extend(["(".into(), sock.range().into(), ", ".into()]);
         name.extend(asgi(cx, view, site, size, &mut change)?);
         name.push(")".into());
@@ -318,9 +326,6 @@ fn serve<'c>(
             range: call.range(),
             pieces: name,
         });
-        let owner = owners
-            .get(&view.place(call))
-            .ok_or("the function that waits was not found")?;
         change.requires.push(anchor(cx, *owner));
         return Ok(change);
     }

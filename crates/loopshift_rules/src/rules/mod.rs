@@ -65,6 +65,7 @@ pub(crate) mod green_thread;
 pub(crate) mod green_timeout;
 pub(crate) mod green_tpool;
 pub(crate) mod green_wait;
+pub(crate) mod green_websocket;
 pub(crate) mod green_with;
 pub(crate) mod green_wsgi;
 pub(crate) mod held;

@@ -133,8 +133,11 @@ impl Page {
                 };
                 // Blocks without words between them, where nothing changes, are files of one example.
                 let follows = std::mem::replace(&mut follows, true);
+                let is_new = examples
+                    .last()
+                    .is_some_and(|it| !it.before.contains_key(&file));
                 let goes_on = last == Some(role)
-                    && (role == Role::Before || role == Role::Declined && follows);
+                    && (role == Role::Before || role == Role::Declined && follows && is_new);
                 let begins = role != Role::After && !goes_on;
                 if begins {
                     examples.push(Example {

@@ -11,7 +11,7 @@ use crate::catalog::Api;
 use crate::context::{Context, View};
 
 /// What makes the socket that a server of eventlet gets.
-const LISTEN: &str = "eventlet.listen";
+pub(crate) const LISTEN: &str = "eventlet.listen";
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let rows = cx.uses.iter().filter_map(|use_| {
@@ -158,7 +158,7 @@ fn listened<'v>(
 }
 
 /// `listen(("", 8000))`, where the socket is kept.
-fn listen<'c>(
+pub(crate) fn listen<'c>(
     cx: &Context<'c>,
     use_: &Use,
     api: &'c Api,

@@ -16,6 +16,7 @@ mod sockets;
 mod tasks;
 mod threads;
 pub(crate) mod timeouts;
+mod websockets;
 
 use loopshift_python::edit::{Helper, Piece};
 
@@ -54,6 +55,7 @@ const FAMILIES: &[&[Helper]] = &[
     tasks::HELPERS,
     threads::HELPERS,
     timeouts::HELPERS,
+    websockets::HELPERS,
 ];
 
 /// Helpers for a Python without `asyncio.timeout`.
