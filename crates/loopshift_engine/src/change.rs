@@ -71,6 +71,8 @@ pub struct Change {
     /// The places of changes without which this one must not be applied: each must be the `place` of, or be covered by,
     /// a change that is applied.
     pub requires: Vec<Place>,
+    /// Changes with the same number here are applied together, or none of them is.
+    pub together: Option<usize>,
     /// Why nothing is edited. `None` where there are edits.
     pub declined: Option<String>,
 }
@@ -93,6 +95,7 @@ impl Change {
             edits: Vec::new(),
             covers: Vec::new(),
             requires: Vec::new(),
+            together: None,
             declined: None,
         }
     }

@@ -125,8 +125,21 @@ fn settle_requirements(
     }
     loop {
         let mut moved = false;
+        let missing_of = missing_of_groups(changes, outcomes);
         for index in 0..changes.len() {
             if outcomes[index] != Outcome::Applied {
+                continue;
+            }
+            let other = changes[index].together.and_then(|it| missing_of.get(&it));
+            if let Some(&other) = other {
+                outcomes[index] = if outcomes[other] == Outcome::Deferred {
+                    Outcome::Deferred
+                } else {
+                    let place = changes[other].place;
+                    let reason = missing((planning, lines), outcomes, &[other], place);
+                    Outcome::Declined { reason }
+                };
+                moved = true;
                 continue;
             }
             for required in &changes[index].requires {
@@ -155,6 +168,24 @@ fn settle_requirements(
             return;
         }
     }
+}
+
+/// Of each group of changes that go together one that is not applied: one that waits for `--unsafe`, where all others do.
+fn missing_of_groups(changes: &[Change], outcomes: &[Outcome]) -> FxHashMap<usize, usize> {
+    let mut out: FxHashMap<usize, usize> = FxHashMap::default();
+    for (index, change) in changes.iter().enumerate() {
+        let Some(group) = change
+            .together
+            .filter(|_| outcomes[index] != Outcome::Applied)
+        else {
+            continue;
+        };
+        let first = out.entry(group).or_insert(index);
+        if outcomes[*first] == Outcome::Deferred {
+            *first = index;
+        }
+    }
+    out
 }
 
 fn missing(

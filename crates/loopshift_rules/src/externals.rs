@@ -130,6 +130,13 @@ fn put_in_place(library: &str, name: &str) -> Option<String> {
         ("gevent", "threading", "Lock" | "Condition" | "Thread" | "current_thread") => {
             "gevent.patched"
         }
+        (
+            "gevent",
+            "subprocess",
+            "Popen" | "run" | "call" | "check_call" | "check_output" | "getoutput"
+            | "getstatusoutput",
+        ) => "gevent.subprocess",
+        ("eventlet", "subprocess", "Popen" | "call" | "check_call") => "eventlet.green.subprocess",
         ("eventlet", "threading", "local") => "eventlet.corolocal",
         ("eventlet", "queue", "Queue" | "LifoQueue" | "PriorityQueue") => "eventlet.green.Queue",
         ("eventlet", "queue", "Empty" | "Full") => "eventlet.queue",

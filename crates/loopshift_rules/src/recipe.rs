@@ -131,7 +131,8 @@ fn patched_by(files: &[Input]) -> Option<&'static str> {
     let calls = |library: &str, name: &str| {
         files.par_iter().any(|file| {
             let has = |word: &str| memmem::find(file.text.as_bytes(), word.as_bytes()).is_some();
-            has(library) && has(name) && !has("thread=False") && !has("Event=False")
+            let left = ["thread=False", "Event=False", "subprocess=False"];
+            has(library) && has(name) && !left.into_iter().any(has)
         })
     };
     if calls("gevent", "patch_all(") || calls("gevent", "patch_thread(") {

@@ -285,6 +285,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-spawn.md"),
     },
     Rule {
+        name: "green-subprocess",
+        plan: rules::green_subprocess::plan,
+        page: include_str!("../../../docs/rules/green-subprocess.md"),
+    },
+    Rule {
         name: "green-tests",
         plan: rules::green_tests::plan,
         page: include_str!("../../../docs/rules/green-tests.md"),

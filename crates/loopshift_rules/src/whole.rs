@@ -12,7 +12,7 @@ use crate::catalog::Catalog;
 use crate::recipe::patching;
 
 /// Binds the changes of each part of the program that hangs together: where one use stays, all stay, with its reason;
-/// otherwise each requires another one.
+/// otherwise they are applied together.
 pub(crate) fn bind(program: &Program<'_>, catalog: &Catalog, changes: &mut [Change]) {
     let parts = parts(program, catalog);
     let mut stays: BTreeMap<usize, String> = BTreeMap::new();
@@ -29,28 +29,17 @@ pub(crate) fn bind(program: &Program<'_>, catalog: &Catalog, changes: &mut [Chan
             });
         }
     }
-    let mut last: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut first: BTreeMap<usize, usize> = BTreeMap::new();
-    for index in 0..changes.len() {
-        let part = parts[changes[index].place.file.0 as usize];
-        if changes[index].declined.is_some() {
+    for change in changes {
+        let part = parts[change.place.file.0 as usize];
+        if change.declined.is_some() {
             continue;
         }
         if let Some(reason) = stays.get(&part) {
-            changes[index].edits.clear();
-            changes[index].declined = Some(reason.clone());
-            continue;
+            change.edits.clear();
+            change.declined = Some(reason.clone());
+        } else {
+            change.together = Some(part);
         }
-        first.entry(part).or_insert(index);
-        if let Some(before) = last.insert(part, index) {
-            let place = changes[before].place;
-            changes[index].requires.push(place);
-        }
-    }
-    // The first requires the last: where any falls, all do.
-    for (part, index) in first {
-        let place = changes[last[&part]].place;
-        changes[index].requires.push(place);
     }
 }
 

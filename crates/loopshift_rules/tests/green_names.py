@@ -35,9 +35,12 @@ OBJECTS = {
         """,
     "eventlet": """
         from eventlet import coros, dagpool, greenio, hubs, pools, queue, websocket
+        from eventlet.green import subprocess
+        child = subprocess.Popen(["true"])
+        child.wait()
         made = [eventlet.GreenPool(), eventlet.GreenPile(), eventlet.Queue(), queue.LightQueue(), pools.TokenPool(),
                 greenio.GreenSocket(), eventlet.Semaphore(), eventlet.BoundedSemaphore(), eventlet.Timeout(),
-                coros.metaphore(), hubs.get_hub(), websocket.WebSocket(None, {}), dagpool.PropagateError(1, None)]
+                coros.metaphore(), hubs.get_hub(), websocket.WebSocket(None, {}), dagpool.PropagateError(1, None), child]
         """,
 }
 

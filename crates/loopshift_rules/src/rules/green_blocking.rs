@@ -8,7 +8,7 @@ use loopshift_python::ast::ExprCall;
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::green::{awaits, bracketed};
+use super::green::{anchor, awaits, bracketed};
 use super::rows;
 use crate::catalog::{Api, Kind, Target};
 use crate::context::{Context, View};
@@ -81,21 +81,42 @@ fn moved<'c>(
         }
         return Ok(change);
     }
-    let call = view
-        .call_of(use_.place.range)
-        .ok_or("it is passed on as a function")?;
     if !use_.only {
         return Err("it is called through a variable that may hold something else".to_owned());
     }
-    let message = format!("`{}` runs in a thread", use_.api);
-    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function")?;
+    let mut change = in_thread(cx, use_, view, RULE, function(cx, use_, call))?;
     change.caveat(
         "it runs in a thread, beside the tasks: what it shares with them must be safe for that, and it goes on where the task is cancelled",
     );
+    Ok(change)
+}
+
+/// The change of a call that runs in a thread: of `function`, with the arguments of the call.
+///
+/// # Errors
+/// Where it is not called.
+pub(super) fn in_thread(
+    cx: &Context<'_>,
+    use_: &Use,
+    view: &View<'_>,
+    rule: &'static str,
+    function: Vec<Piece>,
+) -> Result<Change, String> {
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function")?;
+    let message = format!("`{}` runs in a thread", use_.api);
+    let mut change = Change::new(rule, use_.place, &*use_.api, message);
+    change
+        .requires
+        .push(anchor(cx, cx.program.function_at(view.place(call))));
     let arguments = super::arguments::inside(call);
     let mut text = pieces("await {@asyncio}.to_thread(", &[]);
     debug_assert!(awaits(&text));
-    text.extend(function(cx, use_, call));
+    text.extend(function);
     if !call.arguments.args.is_empty() || !call.arguments.keywords.is_empty() {
         text.push(", ".into());
         text.push(Piece::Source(TextRange::new(

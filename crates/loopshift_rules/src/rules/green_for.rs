@@ -8,6 +8,7 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::code::own;
 use super::green::{anchor, awaited, helper, is_coloured};
+use super::green_subprocess;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -36,6 +37,8 @@ struct Items {
     api: String,
     /// Whether it can't be anything else.
     only: bool,
+    /// Whether it is the pipe of a child process, which is read in a thread.
+    is_pipe: bool,
 }
 
 fn items(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Items> {
@@ -46,7 +49,10 @@ fn items(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Items> {
         only &= found.is_some();
         api = api.or(found);
     }
-    api.map(|api| Items { api, only })
+    let api = api?;
+    let row = cx.catalog.get(&api);
+    let is_pipe = row.is_none_or(|row| row.rule.as_deref() == Some("green-subprocess"));
+    Some(Items { api, only, is_pipe })
 }
 
 /// What gives the next item of an object whose items are waited for.
@@ -176,8 +182,33 @@ fn moved(
     let message = "items are waited for";
     let mut change = Change::new(RULE, place, &*items.api, message);
     change.requires.push(anchor(cx, owner));
+    if items.is_pipe {
+        lines(cx, expr, consumer, &mut change)?;
+    }
     write(cx, view, expr, consumer, &mut change)?;
     Ok(change)
+}
+
+/// The lines of a pipe, each of which is read in a thread.
+fn lines(
+    cx: &Context<'_>,
+    pipe: &Expr,
+    consumer: &Consumer<'_>,
+    change: &mut Change,
+) -> Result<(), String> {
+    if !matches!(consumer, Consumer::For(_)) {
+        return Err("a pipe is read in threads: only a `for` can go through its lines".to_owned());
+    }
+    let lines = helper("lines").ok_or("a helper is missing")?;
+    change.edit(Edit::Replace {
+        range: TextRange::empty(pipe.start()),
+        pieces: vec![Piece::Helper(lines), "(".into()],
+    });
+    change.edit(Edit::insert(pipe.end(), ")", &[]));
+    if green_subprocess::are_cut_short(cx) {
+        change.caveat(green_subprocess::GOES_ON);
+    }
+    Ok(())
 }
 
 fn write(

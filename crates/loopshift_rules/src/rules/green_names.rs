@@ -75,12 +75,15 @@ fn elsewhere(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Option
     let is_own = api.rule.as_deref().is_some_and(|name| rule(name).is_some());
     let name = cx.catalog.same_as(&use_.api).filter(|_| plain && !is_own)?;
     let expr = view.tree.expr_at(use_.place.range)?;
+    let message = format!("`{}` is `{name}`", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    if use_.member && !api.blocks {
+        return Some(change);
+    }
     if use_.member || !use_.only || !view.is_direct(expr) {
         return None;
     }
     let (module, attribute) = name.rsplit_once('.')?;
-    let message = format!("`{}` is `{name}`", use_.api);
-    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     let import = Import {
         module: module.to_owned().into(),
         name: None,

@@ -182,6 +182,10 @@ fn left_at_the_end(
         Target::External(_) => None,
     });
     let reached = state.reach.from(functions);
+    if reached.iter().any(|func| waits_in_thread(cx, *func)) {
+        change
+            .caveat("if it still runs at the end of the program, that waits for its child process");
+    }
     let handles = reached.into_iter().any(|func| runs_at_end(cx, func));
     if handles {
         change.caveat(
@@ -222,6 +226,17 @@ fn may_end_first(
         || sites.any(|site| {
             site.owner != FuncId::NONE && may_end_first(cx, site.owner, site.place, seen)
         })
+}
+
+/// Whether the function waits for a child process, in a thread: the end of the event loop waits for its threads.
+fn waits_in_thread(cx: &Context<'_>, func: FuncId) -> bool {
+    cx.facts().causes(func).iter().any(|cause| match cause {
+        Cause::Api { name, .. } => {
+            let row = cx.catalog.get(name);
+            row.is_some_and(|api| api.rule.as_deref() == Some("green-subprocess"))
+        }
+        _ => false,
+    })
 }
 
 /// Whether something in the function runs when its task is cancelled.

@@ -5,7 +5,7 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprContext};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprContext, Stmt, StmtClassDef};
 use loopshift_python::edit::{Edit, Piece};
 use rustc_hash::FxHashMap;
 
@@ -78,7 +78,7 @@ fn moved<'c>(
     Ok(change)
 }
 
-/// The call that makes a thread.
+/// The class: called, or derived from.
 fn made<'c>(
     cx: &Context<'c>,
     use_: &Use,
@@ -91,23 +91,20 @@ fn made<'c>(
         .tree
         .expr_at(use_.place.range)
         .ok_or("it can't be found")?;
-    if view.call_of(use_.place.range).is_none() {
-        let is_base = view.tree.ancestors(expr).any(|node| {
-            matches!(node, AnyNodeRef::StmtClassDef(it)
-            if it.arguments.as_ref().is_some_and(|it| it.range().contains_range(expr.range())))
-        });
-        return Err(if is_base {
-            "a class of the program derives from it".to_owned()
-        } else {
-            "the class is not called".to_owned()
-        });
-    }
-    let (_, bound) = cx.direct_call(use_, api, view)?;
-    let daemon = bound
-        .get("daemon")
-        .is_some_and(|it| !matches!(it, Expr::BooleanLiteral(it) if !it.value))
-        || is_made_daemon(cx, view);
-    if !joined && !daemon {
+    let is_daemon = match role(view, expr)? {
+        Role::Called => {
+            let (_, bound) = cx.direct_call(use_, api, view)?;
+            bound.get("daemon").is_some_and(is_true)
+        }
+        Role::Base(class) => {
+            keeps_to_its_own(class)?;
+            asks_nothing_else(cx)?;
+            makes_itself_daemon(view, class)
+        }
+        // The call of what a class of the program derives from: its constructor, whose class the other mentions cover.
+        Role::Constructor => true,
+    };
+    if !joined && !is_daemon && !is_made_daemon(cx, view) {
         change.caveat(
             "the program waits at its end for threads that still run; for tasks it does not",
         );
@@ -120,6 +117,96 @@ fn made<'c>(
     Ok(())
 }
 
+/// What a mention of the class is.
+enum Role<'v> {
+    /// It is called.
+    Called,
+    /// A class derives from it.
+    Base(&'v StmtClassDef),
+    /// `Thread.__init__(self)`
+    Constructor,
+}
+
+fn role<'v>(view: &'v View<'_>, expr: &'v Expr) -> Result<Role<'v>, String> {
+    if view.call_of(expr.range()).is_some() {
+        return Ok(Role::Called);
+    }
+    let found = view.tree.ancestors(expr).find_map(|node| match node {
+        AnyNodeRef::ExprAttribute(it) if it.attr.as_str() == "__init__" => Some(Role::Constructor),
+        AnyNodeRef::StmtClassDef(it)
+            if (it.bases().iter()).any(|base| base.range() == expr.range()) =>
+        {
+            Some(Role::Base(it))
+        }
+        _ => None,
+    });
+    found.ok_or_else(|| "the class is not called".to_owned())
+}
+
+/// That a class overrides nothing of a thread but what it runs.
+fn keeps_to_its_own(class: &StmtClassDef) -> Result<(), String> {
+    let methods = class.body.iter().filter_map(Stmt::as_function_def_stmt);
+    let taken = ["start", "current", "is_alive"];
+    match methods
+        .map(|it| it.name.as_str())
+        .find(|it| taken.contains(it))
+    {
+        Some(name) => Err(format!(
+            "a class that derives from it has a `{name}` of its own"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// That the program asks threads for nothing that the class in their place does not have.
+fn asks_nothing_else(cx: &Context<'_>) -> Result<(), String> {
+    const OTHERS: &[&str] = &[
+        "setDaemon",
+        "isDaemon",
+        "getName",
+        "setName",
+        "isAlive",
+        "ident",
+        "native_id",
+        "_target",
+        "_args",
+        "_kwargs",
+        "_started",
+        "_is_stopped",
+        "_stderr",
+        "_bootstrap",
+        "_bootstrap_inner",
+        "_invoke_excepthook",
+    ];
+    for view in cx.views() {
+        let attributes = view.tree.exprs().filter_map(Expr::as_attribute_expr);
+        for it in attributes {
+            if OTHERS.contains(&it.attr.as_str()) {
+                let name = &it.attr;
+                return Err(format!(
+                    "a class derives from it, and the program asks for a `{name}`, as threads have"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a class hands `daemon=True` on to what it derives from.
+fn makes_itself_daemon(view: &View<'_>, class: &StmtClassDef) -> bool {
+    let calls = view.tree.exprs().filter_map(Expr::as_call_expr);
+    let mut inside = calls.filter(|call| class.range().contains_range(call.range()));
+    inside.any(|call| {
+        let name = call.func.as_attribute_expr().map(|it| it.attr.as_str());
+        let given = call.arguments.find_keyword("daemon");
+        name == Some("__init__") && given.is_some_and(|it| is_true(&it.value))
+    })
+}
+
+fn is_true(expr: &Expr) -> bool {
+    !matches!(expr, Expr::BooleanLiteral(it) if !it.value)
+}
+
 /// Whether the file makes a thread a daemon afterwards.
 fn is_made_daemon(cx: &Context<'_>, view: &View<'_>) -> bool {
     view.tree.exprs().any(|expr| match expr {
@@ -129,7 +216,7 @@ fn is_made_daemon(cx: &Context<'_>, view: &View<'_>) -> bool {
                 && cx
                     .program
                     .values_at(view.place(&*it.value))
-                    .any(|value| matches!(value, Value::Object(..)))
+                    .any(|value| matches!(value, Value::Object(..) | Value::Instance(_)))
         }
         _ => false,
     })

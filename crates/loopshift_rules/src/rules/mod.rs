@@ -60,6 +60,7 @@ pub(crate) mod green_queue;
 pub(crate) mod green_server;
 pub(crate) mod green_socket;
 pub(crate) mod green_spawn;
+pub(crate) mod green_subprocess;
 pub(crate) mod green_tests;
 pub(crate) mod green_thread;
 pub(crate) mod green_timeout;

@@ -25,6 +25,15 @@ async def {name}(items):
 ",
     },
     Helper {
+        name: "_lines",
+        source: "\
+async def {name}(pipe):
+    \"\"\"The lines of a pipe, each read in a thread.\"\"\"
+    while line := await {@asyncio}.to_thread(pipe.readline):
+        yield line
+",
+    },
+    Helper {
         name: "_any",
         source: "\
 async def {name}(items):

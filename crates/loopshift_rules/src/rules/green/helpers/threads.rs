@@ -8,39 +8,44 @@ pub(super) const HELPERS: &[Helper] = &[Helper {
 class {name}:
     \"\"\"A function that runs as a task, once it is started.\"\"\"
 
-    _running = {{}}
-    _count = {@itertools}.count(1)
+    __running = {{}}
+    __count = {@itertools}.count(1)
 
     def __init__(self, group=None, target=None, name=None, args=(), kwargs=None, *, daemon=None):
         if name is None:
-            name = f\"Thread-{{next(self._count)}} ({{getattr(target, '__name__', None)}})\"
+            function = getattr(target, \"__name__\", None)
+            name = f\"Thread-{{next(self.__count)}}\" + (f\" ({{function}})\" if function else \"\")
         self.name = name
         self.daemon = bool(daemon)
-        self._call = target, args, kwargs or {{}}
-        self._task = None
+        self.__call = target, args, kwargs or {{}}
+        self.__task = None
 
     @classmethod
     def current(cls):
-        return cls._running.get({@asyncio}.current_task()) or cls(name=\"MainThread\")
+        return cls.__running.get({@asyncio}.current_task()) or cls(name=\"MainThread\")
 
     async def start(self):
         \"\"\"It runs up to where it first waits before the caller goes on.\"\"\"
-        self._task = {@asyncio}.create_task(self._run())
-        self._running[self._task] = self
-        self._task.add_done_callback(self._running.pop)
+        self.__task = {@asyncio}.create_task(self.__main())
+        self.__running[self.__task] = self
+        self.__task.add_done_callback(self.__running.pop)
         await {@asyncio}.sleep(0)
 
-    async def _run(self):
-        target, args, kwargs = self._call
-        result = target(*args, **kwargs)
+    async def __main(self):
+        result = self.run()
         if {@inspect}.isawaitable(result):
             await result
 
+    def run(self):
+        target, args, kwargs = self.__call
+        if target:
+            return target(*args, **kwargs)
+
     async def join(self, timeout=None):
-        if not self._task.done():
-            await {@asyncio}.wait([self._task], timeout=timeout)
+        if not self.__task.done():
+            await {@asyncio}.wait([self.__task], timeout=timeout)
 
     def is_alive(self):
-        return self._task is not None and not self._task.done()
+        return self.__task is not None and not self.__task.done()
 ",
 }];

@@ -1,0 +1,156 @@
+//! Child processes: what waits for one, or for its pipes, waits in a thread.
+
+use loopshift_engine::change::Change;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::edit::{Edit, Import, Piece};
+
+use super::green::waits;
+use super::green_blocking::in_thread;
+use crate::catalog::{Api, Kind};
+use crate::context::{Context, View};
+
+const RULE: &str = "green-subprocess";
+
+/// What differs where a wait may be cut short.
+pub(super) const GOES_ON: &str = "it goes on in its thread where the task is cancelled";
+
+pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    entered(cx, changes);
+    for (use_, api, view) in cx.uses_for(RULE) {
+        changes.push(
+            moved(cx, use_, api, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+/// Why a process that is entered as a context stays.
+const LEFT: &str = "leaving it waits for the process; `wait` for it by itself";
+
+/// Processes in a `with`, whose end waits for them.
+fn entered(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for view in cx.views() {
+        for node in view.tree.nodes() {
+            let AnyNodeRef::WithItem(item) = node else {
+                continue;
+            };
+            let place = view.place(&item.context_expr);
+            let class = cx.program.values_at(place).find_map(|value| match value {
+                Value::Object(class, _) => Some(cx.program.flow.text(class)),
+                _ => None,
+            });
+            if let Some(class) = class.filter(|it| it.ends_with(".subprocess.Popen")) {
+                changes.push(Change::declined(
+                    RULE,
+                    place,
+                    format!("{class}.__exit__"),
+                    LEFT,
+                ));
+            }
+        }
+    }
+}
+
+fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Change, String> {
+    let name = use_.api.rsplit('.').next().unwrap_or_default();
+    if let Some(why_not) = api.why_not.as_deref() {
+        return Err(why_not.to_owned());
+    }
+    if !use_.only {
+        return Err("it may be something else than a child process".to_owned());
+    }
+    match name {
+        "__next__" => return Err("it is asked for its next line by itself".to_owned()),
+        "__exit__" => return Err(LEFT.to_owned()),
+        _ => {}
+    }
+    if waits(api) || api.blocks {
+        let mut change = in_thread(cx, use_, view, RULE, function(cx, use_, view)?)?;
+        if are_cut_short(cx) {
+            change.caveat(GOES_ON);
+        }
+        return Ok(change);
+    }
+    let mut change = Change::new(RULE, use_.place, &*use_.api, format!("`{name}` stays"));
+    if api.kind == Kind::Class && cx.recipe.moves(&use_.api) {
+        made(cx, use_, api, view, &mut change)?;
+    }
+    Ok(change)
+}
+
+/// Whether a wait may be cut short: by a time limit, or because who waits is killed.
+pub(super) fn are_cut_short(cx: &Context<'_>) -> bool {
+    const ENDS: &[&str] = &[
+        "Timeout",
+        "with_timeout",
+        "start_new",
+        "exc_after",
+        "kill",
+        "killall",
+        "killone",
+        "cancel",
+        "throw",
+    ];
+    cx.uses.iter().any(|use_| {
+        let (owner, name) = use_.api.rsplit_once('.').unwrap_or_default();
+        ENDS.contains(&name) && !owner.ends_with(".Popen")
+    })
+}
+
+/// The class: that of the standard library, which starts a process in the same way.
+fn made<'c>(
+    cx: &Context<'c>,
+    use_: &Use,
+    api: &'c Api,
+    view: &'c View<'c>,
+    change: &mut Change,
+) -> Result<(), String> {
+    let expr = view
+        .tree
+        .expr_at(use_.place.range)
+        .ok_or("it can't be found")?;
+    if view.call_of(expr.range()).is_some() {
+        let (_, bound) = cx.direct_call(use_, api, view)?;
+        if bound.get("threadpool").is_some() {
+            return Err("it is given a pool of threads to fork in".to_owned());
+        }
+    } else if is_base(view, expr) {
+        return Err("a class of the program derives from it".to_owned());
+    }
+    change.edit(Edit::Replace {
+        range: expr.range(),
+        pieces: plain(use_),
+    });
+    Ok(())
+}
+
+fn is_base(view: &View<'_>, expr: &Expr) -> bool {
+    view.tree.ancestors(expr).any(|node| match node {
+        AnyNodeRef::StmtClassDef(it) => it.bases().iter().any(|base| base.range() == expr.range()),
+        _ => false,
+    })
+}
+
+/// What runs in the thread.
+fn function(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Vec<Piece>, String> {
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function")?;
+    if cx.recipe.moves(&use_.api) && !use_.member {
+        return Ok(plain(use_));
+    }
+    Ok(vec![Piece::Source(call.func.range())])
+}
+
+/// The same name of the standard library.
+fn plain(use_: &Use) -> Vec<Piece> {
+    let name = use_.api.rsplit('.').next().unwrap_or_default();
+    let import = Import {
+        module: "subprocess".into(),
+        name: None,
+    };
+    vec![Piece::Import(import), format!(".{name}").into()]
+}
