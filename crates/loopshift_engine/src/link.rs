@@ -110,6 +110,11 @@ impl Symbols {
         &self.list[sym.0 as usize]
     }
 
+    /// All strings, by their numbers.
+    pub fn texts(&self) -> &[Box<str>] {
+        &self.list
+    }
+
     /// The number of a string that may not be there.
     pub fn find(&self, text: &str) -> Option<Sym> {
         self.ids.get(text).copied()

@@ -67,23 +67,24 @@ pub fn made_clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Ve
 fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool) -> Vec<Cluster> {
     let flow = &program.flow;
     let mut groups = Groups::default();
-    let is_wanted = |value: Value| match value {
-        Value::Object(ty, _) => wanted(flow.text(ty)),
-        _ => false,
-    };
-    let counts = |value: Value| {
-        is_wanted(value) && !(made && matches!(value, Value::Object(_, CallId::NONE)))
-    };
+    // By the numbers of the values: each is asked for often.
+    let is_wanted: Vec<bool> = (flow.values.iter())
+        .map(|value| matches!(value, Value::Object(ty, _) if wanted(flow.text(ty))))
+        .collect();
+    let counts: Vec<bool> = (is_wanted.iter().zip(flow.values.iter()))
+        .map(|(wanted, value)| {
+            *wanted && !(made && matches!(value, Value::Object(_, CallId::NONE)))
+        })
+        .collect();
     // Most programs have no object of most classes, and walking all of a program takes long.
-    if !flow.values.iter().any(counts) {
+    if !counts.contains(&true) {
         return Vec::new();
     }
+    let is_wanted = |id: ValueId| is_wanted[id.0 as usize];
+    let counts = |id: ValueId| counts[id.0 as usize];
     let holds = |node: Node| -> Vec<ValueId> {
-        flow.set(node)
-            .iter()
-            .copied()
-            .filter(|id| counts(flow.values.get(*id)))
-            .collect()
+        let values = flow.set(node).iter().copied();
+        values.filter(|id| counts(*id)).collect()
     };
     let mut held: Vec<(ValueId, Held)> = Vec::new();
     let mut members: Vec<(ValueId, Member)> = Vec::new();
@@ -97,9 +98,8 @@ fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool)
             let set = flow.set(*node);
             let mut first: Option<ValueId> = None;
             for id in set {
-                let value = flow.values.get(*id);
-                if counts(value) {
-                    let only = set.iter().all(|id| is_wanted(flow.values.get(*id)));
+                if counts(*id) {
+                    let only = set.iter().all(|id| is_wanted(*id));
                     match first {
                         Some(first) => groups.join(first, *id),
                         None => {
@@ -108,12 +108,12 @@ fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool)
                             first = Some(*id);
                         }
                     }
-                } else if let Value::ExternalBound(sym, receiver) = value
-                    && counts(flow.values.get(receiver))
+                } else if let Value::ExternalBound(sym, receiver) = flow.values.get(*id)
+                    && counts(receiver)
                 {
                     let only = set.iter().all(|id| {
                         matches!(flow.values.get(*id), Value::ExternalBound(other, receiver)
-                            if other == sym && is_wanted(flow.values.get(receiver)))
+                            if other == sym && is_wanted(receiver))
                     });
                     match first {
                         Some(first) => groups.join(first, receiver),
@@ -341,6 +341,11 @@ fn escapes(
     };
     let mut out = Vec::new();
     for (file, call) in program.calls() {
+        let args = call.args.iter();
+        let objects: Vec<ValueId> = args.flat_map(|arg| reaches(arg.node)).collect();
+        if objects.is_empty() {
+            continue;
+        }
         for value in flow.values_of(call.callee) {
             let reason = match value {
                 Value::Unknown(_) => {
@@ -364,15 +369,12 @@ fn escapes(
                 Value::Object(ty, _) => format!("it is passed to an object of `{}`", flow.text(ty)),
                 _ => continue,
             };
-            for arg in &call.args {
-                for object in reaches(arg.node) {
-                    let place = Place {
-                        file,
-                        range: call.range,
-                    };
-                    out.push((object, place, reason.clone()));
-                }
-            }
+            let place = Place {
+                file,
+                range: call.range,
+            };
+            let found = objects.iter();
+            out.extend(found.map(|object| (*object, place, reason.clone())));
         }
     }
     // Kept on objects or modules outside the program.

@@ -26,6 +26,9 @@ pub use types::{Callback, Derived, Hook, Operand, Passed, Type};
 /// The class that every class derives from.
 const OBJECT: &str = "builtins.object";
 
+/// A chain of bases longer than this is a cycle in a user's rows.
+const DEPTH: usize = 16;
+
 /// The first part of a dotted name.
 fn top(name: &str) -> &str {
     name.split_once('.').map_or(name, |(top, _)| top)
@@ -85,7 +88,7 @@ impl std::error::Error for CatalogError {}
 /// All known APIs by their canonical names.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    apis: BTreeMap<Box<str>, Api>,
+    apis: FxHashMap<Box<str>, Api>,
     aliases: FxHashMap<Box<str>, Box<str>>,
     /// The first parts of all names: most names of a program begin otherwise, and are looked up often.
     tops: FxHashSet<Box<str>>,
@@ -159,8 +162,7 @@ impl Catalog {
     /// Gives modules that have the names of another one its rows.
     fn mirror(&mut self) {
         let modules: Vec<(Box<str>, Box<str>)> = self
-            .apis
-            .values()
+            .iter()
             .filter(|api| api.kind == Kind::Module)
             .filter_map(|api| Some((api.name.clone(), api.same_as.clone()?)))
             .collect();
@@ -210,9 +212,9 @@ impl Catalog {
 
     /// Gives members the rule or the reason of their class where they have none of their own.
     fn inherit(&mut self) {
+        // A class comes before its members.
         let undecided: Vec<Box<str>> = self
-            .apis
-            .values()
+            .iter()
             .filter(|api| !api.is_decided())
             .map(|api| api.name.clone())
             .collect();
@@ -246,7 +248,7 @@ impl Catalog {
             return self.get(&canonical);
         }
         let (class, member) = name.rsplit_once('.')?;
-        self.member(class, member)
+        self.inherited(class, member, DEPTH)
             .or_else(|| self.rest_of_module(name))
     }
 
@@ -279,8 +281,7 @@ impl Catalog {
 
     /// The row of `member` in `class` or in the bases of `class`, depth first.
     pub fn member(&self, class: &str, member: &str) -> Option<&Api> {
-        // A chain of bases longer than this is a cycle in a user's rows.
-        self.member_within(class, member, 16)
+        self.member_within(class, member, DEPTH)
     }
 
     fn member_within(&self, class: &str, member: &str, depth: usize) -> Option<&Api> {
@@ -291,8 +292,13 @@ impl Catalog {
         if let Some(api) = self.apis.get(format!("{class}.{member}").as_str()) {
             return Some(api);
         }
+        self.inherited(&class, member, depth)
+    }
+
+    /// The row of `member` in the bases of `class`, whose name is canonical.
+    fn inherited(&self, class: &str, member: &str, depth: usize) -> Option<&Api> {
         let depth = depth.checked_sub(1)?;
-        let class = self.apis.get(class.as_ref())?;
+        let class = self.apis.get(class)?;
         let inherited = class
             .bases
             .iter()
@@ -306,9 +312,10 @@ impl Catalog {
 
     /// The members that `class` has itself, and what is in them (`TaskHandle.Status.PENDING`), ordered by name.
     pub fn members(&self, class: &str) -> impl Iterator<Item = &Api> {
-        // Everything between `class.` and `class/`, the character after the dot.
-        let range = format!("{class}.").into_boxed_str()..format!("{class}/").into_boxed_str();
-        self.apis.range(range).map(|(_, api)| api)
+        self.iter().filter(move |api| {
+            let rest = api.name.strip_prefix(class);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        })
     }
 
     /// The canonical form of a name: what stands in front of it replaced where that is an alias. Names that the
@@ -366,7 +373,9 @@ impl Catalog {
 
     /// All rows, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &Api> {
-        self.apis.values()
+        let mut rows: Vec<&Api> = self.apis.values().collect();
+        rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        rows.into_iter()
     }
 
     /// All aliases with the canonical names they stand for, ordered by alias.

@@ -4,7 +4,7 @@
 use loopshift_engine::facts::{Colour, Facts};
 use loopshift_engine::flow::value::{Value, ValueId};
 use loopshift_engine::flow::{MroEntry, Target};
-use loopshift_engine::ir::{ClassId, FuncId, Node};
+use loopshift_engine::ir::{ClassId, FuncId, Node, Sym};
 use loopshift_engine::program::Program;
 use memchr::memmem;
 use rayon::prelude::*;
@@ -77,6 +77,8 @@ struct Interest<'i> {
     facts: &'i Facts,
     /// Whether what blocks in the standard library counts, too.
     patched: bool,
+    /// Which strings are names that count, by their numbers.
+    names: Vec<bool>,
     classes: Vec<bool>,
     /// By the numbers of the values.
     values: Vec<bool>,
@@ -96,9 +98,12 @@ impl<'i> Interest<'i> {
             catalog,
             facts,
             patched,
+            names: Vec::new(),
             classes: vec![false; program.flow.mro.len()],
             values: Vec::new(),
         };
+        let texts = program.flow.linked.symbols.texts();
+        interest.names = (texts.par_iter().map(|text| interest.is_of_library(text))).collect();
         interest.find_classes();
         interest.find_values();
         interest
@@ -108,7 +113,11 @@ impl<'i> Interest<'i> {
         *self.facts.colour(func) != Colour::Sync || !self.facts.causes(func).is_empty()
     }
 
-    fn has_name(&self, name: &str) -> bool {
+    fn has_name(&self, sym: Sym) -> bool {
+        self.names[sym.0 as usize]
+    }
+
+    fn is_of_library(&self, name: &str) -> bool {
         let row = || self.catalog.get(name);
         self.recipe.counts(name)
             || self.catalog.is_own(name)
@@ -118,7 +127,7 @@ impl<'i> Interest<'i> {
     fn has_target(&self, target: Target) -> bool {
         match target {
             Target::Func(func) => self.is_coloured(func),
-            Target::External(sym) => self.has_name(self.program.flow.text(sym)),
+            Target::External(sym) => self.has_name(sym),
         }
     }
 
@@ -146,7 +155,7 @@ impl<'i> Interest<'i> {
         for bases in &flow.mro {
             let here = bases.iter().any(|entry| match entry {
                 MroEntry::Class(class) => coloured[class.0 as usize],
-                MroEntry::External(sym) => self.has_name(flow.text(*sym)),
+                MroEntry::External(sym) => self.has_name(*sym),
             });
             if !here {
                 continue;
@@ -188,8 +197,8 @@ impl<'i> Interest<'i> {
         let class = |class: ClassId| self.classes.get(class.0 as usize) == Some(&true);
         let known = |id: ValueId| self.values.get(id.0 as usize) == Some(&true);
         match value {
-            Value::External(sym) | Value::Object(sym, _) => self.has_name(flow.text(sym)),
-            Value::ExternalBound(sym, receiver) => self.has_name(flow.text(sym)) || known(receiver),
+            Value::External(sym) | Value::Object(sym, _) => self.has_name(sym),
+            Value::ExternalBound(sym, receiver) => self.has_name(sym) || known(receiver),
             Value::Generator(func) => {
                 self.is_coloured(func) || self.has(self.program.function(func).yields)
             }

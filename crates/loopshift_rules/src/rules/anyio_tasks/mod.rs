@@ -74,17 +74,15 @@ pub(crate) fn plan_offloaded(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
 }
 
-/// The changes of one of the rules. Tasks and timers share groups, so that they are looked at together.
+/// The changes of one of the rules.
 fn plan_for(cx: &Context<'_>, rule: &str, changes: &mut Vec<Change>) {
-    let mut found = Vec::new();
-    let model = plan_all(cx, &mut found);
-    if rule == RULE {
-        unknown_spawns(cx, &model, &mut found);
-    }
-    changes.extend(found.into_iter().filter(|change| change.rule == rule));
+    let all = cx.once(all_changes);
+    changes.extend(all.iter().filter(|change| change.rule == rule).cloned());
 }
 
-fn plan_all<'c>(cx: &Context<'c>, changes: &mut Vec<Change>) -> Model<'c> {
+/// The changes of all of them. Tasks and timers share groups, so that they are looked at together.
+fn all_changes(cx: &Context<'_>) -> Vec<Change> {
+    let mut changes = Vec::new();
     let mut model = family::model(cx);
     members::check(cx, &mut model);
     if !handles::are_there(cx) {
@@ -101,9 +99,7 @@ fn plan_all<'c>(cx: &Context<'c>, changes: &mut Vec<Change>) -> Model<'c> {
         threads,
         hosts,
     } = place(cx, &mut model);
-    for change in emit::changes(cx, &model, &regions, &threads, &hosts) {
-        changes.push(change);
-    }
+    changes.extend(emit::changes(cx, &model, &regions, &threads, &hosts));
     for family in &model.families {
         let free = family.spawns.iter().filter(|spawn| !spawn.in_group);
         if let Some(reason) = &family.refusal {
@@ -118,9 +114,10 @@ fn plan_all<'c>(cx: &Context<'c>, changes: &mut Vec<Change>) -> Model<'c> {
             }
         }
     }
-    stuck_waits(cx, &model, changes);
-    annotations::plan(cx, &model, changes);
-    model
+    stuck_waits(cx, &model, &mut changes);
+    annotations::plan(cx, &model, &mut changes);
+    unknown_spawns(cx, &model, &mut changes);
+    changes
 }
 
 /// Where the groups of all families are.
