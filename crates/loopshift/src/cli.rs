@@ -127,6 +127,9 @@ pub struct Migrate {
     /// The oldest AnyIO that the program allows, as in 4.15
     #[arg(long, value_name = "VERSION")]
     pub anyio_version: Option<AnyioVersion>,
+    /// What blocks, and what can't be async: into threads or not
+    #[arg(long, value_name = "BRIDGE", value_enum)]
+    pub bridge: Option<Bridge>,
     /// Leave TODO comments above what is declined
     #[arg(long)]
     pub mark: bool,
@@ -193,6 +196,19 @@ impl fmt::Display for Target {
             Target::Anyio => "anyio",
         })
     }
+}
+
+/// How what blocks and what can't be async meets the event loop, on the way from green threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bridge {
+    /// A function of asyncio for a call that blocks; a thread where there is none, and for what can't be async.
+    #[default]
+    Auto,
+    /// Threads for all calls that block.
+    Thread,
+    /// No threads: what would need one stays.
+    None,
 }
 
 /// How a result is printed.

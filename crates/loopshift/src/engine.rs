@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use loopshift_engine::change::Plan;
 
-use crate::cli::{AnyioVersion, Target, TargetVersion};
+use crate::cli::{AnyioVersion, Bridge, Target, TargetVersion};
 use crate::messages::Problem;
 use crate::read::Source;
 use crate::scan_report::{Module, Scanned};
@@ -27,6 +27,8 @@ pub struct Job {
     pub target_version: Option<TargetVersion>,
     /// The oldest `AnyIO`; `None` where only the project's own files can tell.
     pub anyio_version: Option<AnyioVersion>,
+    /// What runs in threads.
+    pub bridge: Bridge,
     /// Rows that the user adds to the catalog.
     pub rows: Vec<toml::Table>,
     /// The root of the run: names of files start from it.

@@ -48,7 +48,7 @@ pub fn explain(
     let func = function_on(&program, file, range);
     let callers = program.callers();
     let apart = recipe.apart(&program, &callers, catalog);
-    let facts = recipe.facts(&program, &callers, catalog, &apart);
+    let facts = recipe.facts(&program, &callers, catalog, &apart, options.settings.bridge);
     let migration = migrate(inputs, catalog, options);
     let mut text = Text {
         out: String::new(),
@@ -130,6 +130,10 @@ impl Text<'_> {
                     "must become async: the cause is {} away",
                     count(*far, "call")
                 )
+            }
+            Colour::Behind(_) => {
+                "sync, behind a bridge: it runs in a thread that takes turns with the event loop"
+                    .to_owned()
             }
             Colour::Enters(_) => "sync: it runs an event loop for what it waits for".to_owned(),
             Colour::Unknown(_) if function.kind == FunctionKind::Module => {

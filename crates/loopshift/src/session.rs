@@ -239,6 +239,7 @@ impl Ground {
             unsafe_changes: self.settings.unsafe_changes.unwrap_or(false),
             target_version: self.settings.target_version,
             anyio_version: self.settings.anyio_version,
+            bridge: self.settings.bridge.unwrap_or_default(),
             rows: self.settings.api.clone(),
             root: self.root.clone(),
             paths: self.paths.clone(),

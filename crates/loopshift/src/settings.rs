@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::cli::{AnyioVersion, Target, TargetVersion};
+use crate::cli::{AnyioVersion, Bridge, Target, TargetVersion};
 use crate::messages::Problem;
 
 /// What a settings file can say. Every key is optional.
@@ -33,6 +33,8 @@ pub struct Settings {
     pub target_version: Option<TargetVersion>,
     /// The oldest `AnyIO` that the program allows.
     pub anyio_version: Option<AnyioVersion>,
+    /// What runs in threads.
+    pub bridge: Option<Bridge>,
     /// Whether unsafe changes are applied.
     #[serde(rename = "unsafe")]
     pub unsafe_changes: Option<bool>,

@@ -8,7 +8,7 @@ use loopshift_engine::graph::call_graph;
 use loopshift_engine::program::{Input, Unreadable, analyse};
 use loopshift_python::ast::PythonVersion;
 use loopshift_rules::catalog::{self, Catalog, Version};
-use loopshift_rules::context::Settings;
+use loopshift_rules::context::{Bridge, Settings};
 use loopshift_rules::externals::CatalogExternals;
 use loopshift_rules::migrate::{Migration, ModuleState, Options, keeps, migrate};
 use loopshift_rules::project::newest_anyio;
@@ -16,7 +16,7 @@ use loopshift_rules::recipe::{self, is_green};
 use loopshift_rules::registry::{self, RULES};
 use rustc_hash::FxHashMap;
 
-use crate::cli::Target;
+use crate::cli::{self, Target};
 use crate::engine::{Engine, Graphed, Job, Planned};
 use crate::explanation;
 use crate::lines::Lines;
@@ -90,7 +90,15 @@ fn options(job: &Job, project: Project) -> Result<Options, Problem> {
     Ok(Options {
         target,
         from: job.from.clone().unwrap_or_default(),
-        settings: Settings { python, anyio },
+        settings: Settings {
+            python,
+            anyio,
+            bridge: match job.bridge {
+                cli::Bridge::Auto => Bridge::Auto,
+                cli::Bridge::Thread => Bridge::Thread,
+                cli::Bridge::None => Bridge::None,
+            },
+        },
         allow_unsafe: job.unsafe_changes,
         select: job.select.clone().unwrap_or_default(),
         ignore: job.ignore.clone(),

@@ -5,7 +5,9 @@
 //! until nothing changes: on a cycle of calls too, each function keeps the shortest way down to a suspension.
 
 mod barrier;
+mod bridge;
 mod calls;
+mod cut;
 mod implicit;
 mod infer;
 
@@ -28,6 +30,9 @@ pub enum Colour {
     Becomes(usize),
     /// It stays sync, and runs an event loop for what it waits for: the program starts with it.
     Enters(usize),
+    /// It waits, so many calls away from what causes it, and stays sync: it runs in a thread that takes turns with the event
+    /// loop. It can't be async, or lies between what can't be and what waits.
+    Behind(usize),
     /// Something in it asks for `async`, and it can't be that, or it can't be known.
     Unknown(String),
 }
@@ -71,6 +76,8 @@ pub enum Cause {
 
 /// What is asked.
 pub struct Question<'q> {
+    /// Whether functions that can't be async may stay behind bridges.
+    pub bridges: bool,
     /// Whether awaiting the external API may switch to other tasks.
     pub suspends: &'q (dyn Fn(&str) -> bool + Sync),
     /// Whether a call of the external API in this function, which is sync now, is awaited in the target.

@@ -22,6 +22,18 @@ use crate::catalog::{Api, Argument, BindError, Catalog, Target, Version};
 use crate::recipe::Recipe;
 use crate::views::{Look, Views};
 
+/// How what blocks and what can't be async meets the event loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bridge {
+    /// A function of the target takes the place of a call that blocks, or a thread where there is none.
+    #[default]
+    Auto,
+    /// All calls that block run in threads.
+    Thread,
+    /// Nothing runs in a thread: what would have to stays.
+    None,
+}
+
 /// What the project allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -29,6 +41,8 @@ pub struct Settings {
     pub python: PythonVersion,
     /// The oldest `AnyIO`.
     pub anyio: Version,
+    /// What runs in threads.
+    pub bridge: Bridge,
 }
 
 impl Settings {
@@ -255,8 +269,10 @@ impl<'c> Context<'c> {
     /// The colours of all functions after the migration.
     pub fn facts(&self) -> &Facts {
         let recipe = self.recipe;
-        self.facts
-            .get_or_init(|| recipe.facts(self.program, self.callers, self.catalog, self.apart))
+        self.facts.get_or_init(|| {
+            let bridge = self.settings.bridge;
+            recipe.facts(self.program, self.callers, self.catalog, self.apart, bridge)
+        })
     }
 
     /// The tree of a file. Files without a use of the libraries, or of an object of theirs, have none.

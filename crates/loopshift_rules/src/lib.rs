@@ -3,6 +3,7 @@
 //! [`migrate::migrate`] takes the files of a program and gives the plan.
 
 mod beside;
+mod bridges;
 pub mod catalog;
 pub mod context;
 mod entries;

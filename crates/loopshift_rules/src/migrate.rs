@@ -19,6 +19,7 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::beside;
+use crate::bridges;
 use crate::catalog::{Catalog, Kind, Target};
 use crate::context::{Context, Settings};
 use crate::externals::CatalogExternals;
@@ -261,6 +262,9 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
         .collect();
     give_way(&mut changes);
     once(&mut changes);
+    if recipe.colours {
+        bridges::cross(&context, &mut changes);
+    }
     patched::decline(program, catalog, &moving, &mut changes);
     changes.extend(unhandled(recipe, &context, &changes, options));
     let missed = context.missed();
@@ -373,9 +377,10 @@ impl Analysis<'_> {
         } = self;
         let mut looks = looks(recipe, program, &self.found);
         if recipe.colours {
+            let bridge = self.options.settings.bridge;
             let facts = self
                 .facts
-                .get_or_init(|| recipe.facts(program, callers, catalog, apart));
+                .get_or_init(|| recipe.facts(program, callers, catalog, apart, bridge));
             let mut through = interest::files(recipe, program, catalog, facts, patched);
             for use_ in &self.found {
                 through[use_.place.file.0 as usize] = true;

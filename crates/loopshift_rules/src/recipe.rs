@@ -12,6 +12,7 @@ use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::catalog::{self, Api, Catalog, Kind};
+use crate::context::Bridge;
 use crate::entries::entries;
 use crate::externals::CatalogExternals;
 use crate::served;
@@ -270,6 +271,7 @@ impl Recipe {
         callers: &Callers,
         catalog: &Catalog,
         apart: &BTreeSet<FuncId>,
+        bridge: Bridge,
     ) -> Facts {
         let row = |name: &str| catalog.get(name);
         let patched = self.colours && !self.served && patches(program, catalog);
@@ -281,6 +283,7 @@ impl Recipe {
             BTreeSet::new()
         };
         let question = Question {
+            bridges: self.colours && !self.served && bridge != Bridge::None,
             enters: &|func| entries.contains(&func),
             suspends: &|name| row(name).is_some_and(|api| api.suspends),
             converts: &|owner, name| {

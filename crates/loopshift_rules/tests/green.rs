@@ -4,7 +4,7 @@ use loopshift_engine::change::Outcome;
 use loopshift_engine::program::Input;
 use loopshift_python::ast::PythonVersion;
 use loopshift_rules::catalog::{Catalog, Target, Version};
-use loopshift_rules::context::Settings;
+use loopshift_rules::context::{Bridge, Settings};
 use loopshift_rules::migrate::{Migration, Options, migrate};
 use loopshift_rules::recipe::is_green;
 
@@ -23,7 +23,11 @@ fn migrated(text: &str) -> Migration {
     let options = Options {
         target: Target::Anyio,
         from: Vec::new(),
-        settings: Settings { python, anyio },
+        settings: Settings {
+            python,
+            anyio,
+            bridge: Bridge::Auto,
+        },
         allow_unsafe: true,
         select: Vec::new(),
         ignore: Vec::new(),

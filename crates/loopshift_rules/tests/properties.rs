@@ -4,7 +4,7 @@ use loopshift_engine::program::Input;
 use loopshift_python::PythonVersion;
 use loopshift_python::parse::parse_module;
 use loopshift_rules::catalog::{Catalog, Target, Version};
-use loopshift_rules::context::Settings;
+use loopshift_rules::context::{Bridge, Settings};
 use loopshift_rules::migrate::{Options, migrate};
 use proptest::prelude::*;
 
@@ -104,6 +104,7 @@ fn options(anyio: Version) -> Options {
         settings: Settings {
             python: PythonVersion::PY311,
             anyio,
+            bridge: Bridge::Auto,
         },
         allow_unsafe: true,
         select: Vec::new(),

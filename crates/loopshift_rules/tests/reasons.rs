@@ -5,7 +5,7 @@ use loopshift_engine::change::Outcome;
 use loopshift_engine::program::Input;
 use loopshift_python::PythonVersion;
 use loopshift_rules::catalog::{Api, Catalog, Kind, ParameterKind, Target, Version};
-use loopshift_rules::context::Settings;
+use loopshift_rules::context::{Bridge, Settings};
 use loopshift_rules::migrate::{Options, migrate};
 
 /// How the reason for an unknown form can be told: see `unspoken.rs`.
@@ -99,6 +99,7 @@ fn settings() -> Settings {
             minor: 13,
         },
         anyio: Version::new(4, 16),
+        bridge: Bridge::Auto,
     }
 }
 

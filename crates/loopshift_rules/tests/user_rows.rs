@@ -4,7 +4,7 @@ use loopshift_engine::change::Outcome;
 use loopshift_engine::program::Input;
 use loopshift_python::ast::PythonVersion;
 use loopshift_rules::catalog::{Catalog, Target, Version};
-use loopshift_rules::context::Settings;
+use loopshift_rules::context::{Bridge, Settings};
 use loopshift_rules::migrate::{Options, migrate};
 
 const ROWS: &str = r#"
@@ -31,6 +31,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
             minor: 11,
         },
         anyio: Version::new(4, 16),
+        bridge: Bridge::Auto,
     };
     let options = Options {
         target: Target::Anyio,

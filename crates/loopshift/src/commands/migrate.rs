@@ -107,6 +107,7 @@ fn job(args: &Migrate, ground: &Ground, to: Target) -> Job {
     job.ignore.extend(args.ignore.iter().cloned());
     job.unsafe_changes |= args.unsafe_changes;
     job.target_version = args.target_version.or(job.target_version);
+    job.bridge = args.bridge.unwrap_or(job.bridge);
     job.anyio_version = args.anyio_version.or(job.anyio_version);
     job
 }

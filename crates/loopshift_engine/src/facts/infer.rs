@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::barrier::barrier;
-use super::calls::{Calls, read};
+use super::bridge::{part, sites};
+use super::calls::{Calls, Link, read};
 use super::{Cause, Colour, Facts, Question};
 use crate::change::Place;
 use crate::ir::{FuncId, FunctionKind};
@@ -13,6 +14,23 @@ use crate::program::{Callers, Program};
 
 /// Finds the facts.
 pub fn infer(program: &Program<'_>, callers: &Callers, question: &Question<'_>) -> Facts {
+    let facts = question
+        .bridges
+        .then(|| coloured(program, callers, question, true));
+    let facts = facts.flatten();
+    facts.unwrap_or_else(|| {
+        let facts = coloured(program, callers, question, false);
+        facts.unwrap_or_else(|| no_facts(program))
+    })
+}
+
+/// The colours, with bridges or without; none where bridges do not help.
+fn coloured(
+    program: &Program<'_>,
+    callers: &Callers,
+    question: &Question<'_>,
+    bridges: bool,
+) -> Option<Facts> {
     let calls = read(program, question);
     let mut inference = Inference {
         program,
@@ -20,6 +38,7 @@ pub fn infer(program: &Program<'_>, callers: &Callers, question: &Question<'_>) 
         facts: no_facts(program),
         calls,
         question,
+        bridges,
         work: VecDeque::new(),
         known: FxHashSet::default(),
         barriers: FxHashMap::default(),
@@ -30,9 +49,15 @@ pub fn infer(program: &Program<'_>, callers: &Callers, question: &Question<'_>) 
     inference.spread();
     inference.spawn();
     inference.spread();
-    let mut facts = inference.facts;
-    facts.called = inference.calls.called;
-    facts
+    let Inference {
+        mut facts, calls, ..
+    } = inference;
+    let behind = |colour: &Colour| matches!(colour, Colour::Behind(_));
+    if facts.colours.iter().any(behind) && !part(program, callers, &calls, &mut facts) {
+        return None;
+    }
+    facts.called = calls.called;
+    Some(facts)
 }
 
 fn no_facts(program: &Program<'_>) -> Facts {
@@ -60,6 +85,7 @@ struct Inference<'i, 'p> {
     facts: Facts,
     calls: Calls,
     question: &'i Question<'i>,
+    bridges: bool,
     work: VecDeque<FuncId>,
     /// The causes that were added.
     known: FxHashSet<(FuncId, Cause)>,
@@ -183,13 +209,37 @@ impl Inference<'_, '_> {
         self.facts.distance[index] = Some(distance);
         if self.facts.colours[index] == Colour::Sync {
             let enters = (self.question.enters)(func);
-            self.facts.colours[index] = match self.barrier(func) {
+            let barrier = self.barrier(func).map(str::to_owned);
+            self.facts.colours[index] = match barrier {
                 _ if enters => Colour::Enters(distance),
-                Some(reason) => Colour::Unknown(reason.to_owned()),
                 None => Colour::Becomes(distance),
+                Some(_) if self.stays_behind(func) => Colour::Behind(distance),
+                Some(reason) => Colour::Unknown(reason),
             };
         }
         self.work.push_back(func);
+    }
+
+    /// Whether bridges can stand where the function is called. Calls that a library makes while it is called are links, too.
+    fn stays_behind(&mut self, func: FuncId) -> bool {
+        if !self.bridges {
+            return false;
+        }
+        let sites = sites(self.program, self.callers, &self.calls, func);
+        for (caller, place) in sites.iter().flatten() {
+            let links = self.calls.links.entry(func).or_default();
+            let place = Some(*place);
+            if !links
+                .iter()
+                .any(|link| link.place == place && link.caller == *caller)
+            {
+                links.push(Link {
+                    caller: *caller,
+                    place,
+                });
+            }
+        }
+        sites.is_some()
     }
 
     fn barrier(&mut self, func: FuncId) -> Option<&str> {

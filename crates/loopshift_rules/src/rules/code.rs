@@ -130,10 +130,20 @@ impl Reach {
 
     /// The functions that run when one of these does, themselves among them.
     pub(crate) fn from(&self, start: impl IntoIterator<Item = FuncId>) -> BTreeSet<FuncId> {
+        self.until(start, |_| false)
+    }
+
+    /// The same without those where it stops, and what only they run.
+    pub(crate) fn until(
+        &self,
+        start: impl IntoIterator<Item = FuncId>,
+        stops: impl Fn(FuncId) -> bool,
+    ) -> BTreeSet<FuncId> {
         let mut seen = BTreeSet::new();
         let mut work: Vec<FuncId> = start.into_iter().collect();
         while let Some(func) = work.pop() {
-            if seen.insert(func)
+            if !stops(func)
+                && seen.insert(func)
                 && let Some(next) = self.edges.get(&func)
             {
                 work.extend(next.iter().copied());

@@ -11,7 +11,7 @@ use loopshift_python::{Ranged, TextRange};
 use super::green::{anchor, awaits, bracketed};
 use super::rows;
 use crate::catalog::{Api, Kind, Target};
-use crate::context::{Context, View};
+use crate::context::{Bridge, Context, View};
 use crate::recipe::is_cooperative;
 use crate::registry::rule;
 
@@ -73,7 +73,9 @@ fn moved<'c>(
                 .to_owned(),
         );
     }
-    if !api.forms(Target::Asyncio).is_empty() {
+    // A method needs its object, which moves.
+    let is_asked = cx.settings.bridge == Bridge::Thread && api.kind == Kind::Function;
+    if !api.forms(Target::Asyncio).is_empty() && !is_asked {
         let mut change = rows::replace(cx, use_, api, view, RULE)?;
         let expr = (view.call_of(use_.place.range)).and_then(|it| view.tree.expr_at(it.range()));
         if let (Some(expr), [(_, Edit::Replace { pieces, .. })]) = (expr, &mut change.edits[..]) {
@@ -97,7 +99,7 @@ fn moved<'c>(
 /// The change of a call that runs in a thread: of `function`, with the arguments of the call.
 ///
 /// # Errors
-/// Where it is not called.
+/// Where it is not called, or nothing may run in threads.
 pub(super) fn in_thread(
     cx: &Context<'_>,
     use_: &Use,
@@ -105,6 +107,11 @@ pub(super) fn in_thread(
     rule: &'static str,
     function: Vec<Piece>,
 ) -> Result<Change, String> {
+    if cx.settings.bridge == Bridge::None {
+        return Err(
+            "it would have to run in a thread, and `--bridge none` was asked for".to_owned(),
+        );
+    }
     let call = view
         .call_of(use_.place.range)
         .ok_or("it is passed on as a function")?;

@@ -3,6 +3,7 @@
 //! What calls each other falls or stands together: the functions, those that share a colour with them, their calls,
 //! and the place where the program starts.
 
+mod bridge;
 mod builtin;
 mod define;
 mod enter;
@@ -29,7 +30,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::code::{definition, own};
-use super::green::{Needs, anchor, awaiting, body_of, entry, helper, is_coloured};
+use super::green::{Needs, anchor, awaiting, body_of, entry, helper, is_behind, is_coloured};
 use crate::context::{Context, View};
 use crate::entries;
 pub(crate) use lambda::{Lambda, becomes as becomes_of, lambda as lambda_of};
@@ -238,8 +239,19 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
         define::can_be_async(cx, *func)?;
         holds_thread_lock(cx, *func)?;
     }
-    for func in members {
+    let (behind, waiting): (Vec<FuncId>, Vec<FuncId>) =
+        members.iter().partition(|func| is_behind(cx, **func));
+    for func in &behind {
+        bridge::can_stay(cx, *func)?;
+        work.waits_behind(*func)?;
+        change.covers.push(anchor(cx, *func));
+    }
+    if !behind.is_empty() {
+        change.caveat(bridge::CAVEAT);
+    }
+    for func in &waiting {
         work.calls(*func)?;
+        work.bridges(*func)?;
     }
     work.operations()?;
     for operation in &all.operations {
@@ -251,7 +263,7 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
         }
     }
     work.renamed()?;
-    for func in members {
+    for func in &waiting {
         work.function(*func)?;
         work.exits(*func)?;
         work.interrupts(*func, change)?;

@@ -260,7 +260,7 @@ fn runs(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> Result<Runs, Stri
                 }
                 Target::Func(func) => match cx.facts().colour(func) {
                     Colour::Async | Colour::Becomes(_) => true,
-                    Colour::Sync | Colour::Enters(_) => false,
+                    Colour::Sync | Colour::Enters(_) | Colour::Behind(_) => false,
                     Colour::Unknown(reason) => {
                         let name = cx.program.qualified_name(func);
                         return Err(format!("`{name}` would have to be async: {reason}"));

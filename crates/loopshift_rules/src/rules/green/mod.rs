@@ -63,6 +63,11 @@ pub(crate) fn is_coloured(cx: &Context<'_>, func: FuncId) -> bool {
     matches!(facts.colour(func), Colour::Becomes(_)) || !facts.causes(func).is_empty()
 }
 
+/// Whether a function waits, and stays sync behind a bridge.
+pub(crate) fn is_behind(cx: &Context<'_>, func: FuncId) -> bool {
+    matches!(cx.facts().colour(func), Colour::Behind(_))
+}
+
 /// What belongs to the event loop that there is when it is made, as all of asyncio's own did before Python 3.10, must be
 /// made inside of one.
 ///

@@ -14,7 +14,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::super::arguments::inside;
-use super::super::green::{helper, is_coloured};
+use super::super::green::{helper, is_behind, is_coloured};
 use super::super::shared::is_statement;
 use super::iterate::{Consumer, consumer};
 use super::{Operation, fresh};
@@ -77,7 +77,7 @@ pub(super) fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet
         plain |= targets.is_empty();
         for target in targets {
             match target {
-                Target::Func(func) if is_coloured(cx, func) => {
+                Target::Func(func) if is_coloured(cx, func) && !is_behind(cx, func) => {
                     functions.insert(func);
                 }
                 _ => plain = true,

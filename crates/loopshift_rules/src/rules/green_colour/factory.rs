@@ -7,7 +7,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{ExprCall, StmtFunctionDef};
 use loopshift_python::edit::Edit;
 
-use super::super::green::is_coloured;
+use super::super::green::{is_behind, is_coloured};
 use super::methods::{last_name, method};
 use crate::context::{Context, View};
 
@@ -29,7 +29,7 @@ fn first_free(cx: &Context<'_>, names: &[&'static str]) -> &'static str {
 
 /// Whether making an object of the class waits.
 fn waits(cx: &Context<'_>, class: ClassId) -> bool {
-    method(cx, class, "__init__").is_some_and(|init| is_coloured(cx, init))
+    method(cx, class, "__init__").is_some_and(|init| is_coloured(cx, init) && !is_behind(cx, init))
 }
 
 /// The class method that makes objects, before the `__init__` of the class that is a base of all the others.

@@ -261,7 +261,7 @@ fn runs(
                     let Target::Func(func) = target else { continue };
                     match cx.facts().colour(func) {
                         Colour::Async | Colour::Becomes(_) => {}
-                        Colour::Sync | Colour::Enters(_) => is_async = false,
+                        Colour::Sync | Colour::Enters(_) | Colour::Behind(_) => is_async = false,
                         Colour::Unknown(reason) => return Err(reason.clone()),
                     }
                 }

@@ -3,6 +3,7 @@
 //! Their meaning, and programs that show it, are in the rules' pages.
 
 mod assembled;
+mod bridges;
 mod eventlet;
 mod events;
 mod greenpools;
@@ -43,6 +44,7 @@ fn find(families: &[&'static [Helper]], name: &str) -> Option<&'static Helper> {
 
 /// All helpers, one family a file.
 const FAMILIES: &[&[Helper]] = &[
+    bridges::HELPERS,
     eventlet::HELPERS,
     events::HELPERS,
     greenpools::HELPERS,

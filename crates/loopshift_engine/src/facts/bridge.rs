@@ -1,0 +1,145 @@
+//! Functions that can't become async and wait all the same: they stay sync, behind bridges.
+//!
+//! A bridge runs such a function in a thread that takes turns with the event loop; another one leads from there back to
+//! what is async. Where the bridges stand is a choice: the fewest of them, and then the fewest functions between them.
+
+use std::collections::BTreeMap;
+
+use super::calls::Calls;
+use super::cut::{Graph, NEVER};
+use super::{Cause, Colour, Facts};
+use crate::change::Place;
+use crate::flow::Target;
+use crate::flow::value::Value;
+use crate::ir::{FuncId, FunctionKind};
+use crate::program::{Callers, Program};
+
+/// Builtins that have called what they are given, each time, before they return.
+const AT_ONCE: &[&str] = &[
+    "<builtin>.list.sort",
+    "<builtin>.max",
+    "<builtin>.min",
+    "<builtin>.sorted",
+];
+
+/// All calls that run a function, with the functions in which they stand, where each of them can hold a bridge; `None`
+/// where that can't be known.
+pub(super) fn sites(
+    program: &Program<'_>,
+    callers: &Callers,
+    calls: &Calls,
+    func: FuncId,
+) -> Option<Vec<(FuncId, Place)>> {
+    let function = program.function(func);
+    let name = function.name();
+    let is_special = function.class.is_some() && name.starts_with("__") && name.ends_with("__");
+    let by_others = callers.is_unseen(func) || !callers.by_language(func).is_empty();
+    let has_metaclass =
+        (function.class).is_some_and(|class| program.flow.metaclasses.contains_key(&class));
+    if by_others
+        || (is_special && (name != "__init__" || has_metaclass))
+        || function.is_generator
+        || function.is_async
+        || function.kind == FunctionKind::Module
+    {
+        return None;
+    }
+    let mut out = Vec::new();
+    let written = |place: Place| {
+        let mut sites = callers.of(func).iter();
+        sites.any(|site| site.place == place && site.owner != FuncId::NONE)
+    };
+    for site in callers.of(func) {
+        // What makes an object calls its `__init__` by itself.
+        if site.owner == FuncId::NONE && name == "__init__" && written(site.place) {
+            continue;
+        }
+        if site.owner != FuncId::NONE {
+            let is_known = calls.known.contains(&(func, site.place));
+            out.push(is_known.then_some((site.owner, site.place))?);
+        } else if !calls.spawns.contains(&site.place) && is_at_once(program, site.place) {
+            out.push((program.function_at(site.place), site.place));
+        } else {
+            return None;
+        }
+    }
+    (!out.is_empty()).then_some(out)
+}
+
+/// Whether what is called at a place has called all that it calls when it returns.
+fn is_at_once(program: &Program<'_>, place: Place) -> bool {
+    let mut calls = program.calls_within(place);
+    let Some(call) = calls.find(|call| call.range == place.range) else {
+        return false;
+    };
+    let known = |target: Target| match target {
+        Target::External(sym) => {
+            let name = program.flow.text(sym);
+            let api = program.flow.externals.api(name);
+            AT_ONCE.contains(&name)
+                || (!name.starts_with("<builtin>.") && api.is_some_and(|api| !api.escapes))
+        }
+        Target::Func(_) => false,
+    };
+    let mut values = program.flow.values_of(call.callee);
+    !values.any(|value| matches!(value, Value::Unknown(_)))
+        && program.callees(call).iter().copied().all(known)
+}
+
+/// Decides which functions stay sync behind bridges; those that can't be async are among them. False where there is no
+/// such choice.
+pub(super) fn part(
+    program: &Program<'_>,
+    callers: &Callers,
+    calls: &Calls,
+    facts: &mut Facts,
+) -> bool {
+    let coloured: Vec<FuncId> = program
+        .functions()
+        .filter(|func| !facts.causes(*func).is_empty())
+        .collect();
+    let index: BTreeMap<FuncId, usize> = coloured.iter().copied().zip(0..).collect();
+    let mut graph = Graph::new(coloured.len());
+    for (at, func) in coloured.iter().enumerate() {
+        let mut waits = 0;
+        let mut is_task = calls.spawned.contains_key(func);
+        for cause in facts.causes(*func) {
+            let (other, cost) = match cause {
+                Cause::Call { callee, .. } => (callee, 1),
+                Cause::Operation(other) | Cause::Override(other) | Cause::Sibling { other, .. } => {
+                    (other, NEVER)
+                }
+                Cause::Api { .. } => {
+                    waits += 1;
+                    continue;
+                }
+                Cause::Spawned { .. } => {
+                    is_task = true;
+                    continue;
+                }
+            };
+            if let Some(other) = index.get(other) {
+                graph.connect(at, *other, cost);
+            }
+        }
+        let must_wait = match facts.colour(*func) {
+            Colour::Behind(_) => {
+                graph.keep(at);
+                false
+            }
+            Colour::Becomes(_) => is_task || sites(program, callers, calls, *func).is_none(),
+            _ => true,
+        };
+        graph.pull(at, if must_wait || is_task { NEVER } else { waits });
+    }
+    let Some((stay, _)) = graph.cut() else {
+        return false;
+    };
+    for (func, stays) in coloured.into_iter().zip(stay) {
+        let colour = &mut facts.colours[func.0 as usize];
+        if let (Colour::Becomes(distance), true) = (&colour, stays) {
+            *colour = Colour::Behind(*distance);
+        }
+    }
+    true
+}

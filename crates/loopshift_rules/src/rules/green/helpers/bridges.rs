@@ -1,0 +1,47 @@
+//! What runs a function that can't be async, and waits.
+
+use loopshift_python::edit::Helper;
+
+pub(super) const HELPERS: &[Helper] = &[Helper {
+    name: "_Bridge",
+    source: "\
+class {name}:
+    \"\"\"Runs a function that waits and is not async, in a thread that takes turns with the event loop.\"\"\"
+
+    _here = {@threading}.local()
+
+    @classmethod
+    async def run(cls, function, /, *args, **kwargs):
+        \"\"\"Call the function. The event loop stands still, but for what the function waits for.\"\"\"
+        asked, answered = {@queue}.SimpleQueue(), {@queue}.SimpleQueue()
+
+        def call():
+            cls._here.asked, cls._here.answered = asked, answered
+            try:
+                asked.put((None, function(*args, **kwargs), None))
+            except BaseException as error:
+                asked.put((None, None, error))
+
+        {@threading}.Thread(target={@contextvars}.copy_context().run, args=(call,), daemon=True).start()
+        while True:
+            coroutine, result, error = asked.get()
+            if error is not None:
+                raise error
+            if coroutine is None:
+                return result
+            try:
+                answer = await coroutine, None
+            except BaseException as error:
+                answer = None, error
+            answered.put(answer)
+
+    @classmethod
+    def wait(cls, coroutine):
+        \"\"\"Wait for a coroutine, in such a function: it runs in the event loop, and this thread stands still.\"\"\"
+        cls._here.asked.put((coroutine, None, None))
+        result, error = cls._here.answered.get()
+        if error is not None:
+            raise error
+        return result
+",
+}];
