@@ -14,6 +14,9 @@ use crate::flow::value::Value;
 use crate::ir::{FuncId, FunctionKind};
 use crate::program::{Callers, Program};
 
+/// What a function costs that stays: more than any bridges.
+const FUNCTION: u32 = 1 << 12;
+
 /// Builtins that have called what they are given, each time, before they return.
 const AT_ONCE: &[&str] = &[
     "<builtin>.list.sort",
@@ -54,14 +57,17 @@ pub(super) fn sites(
         if site.owner == FuncId::NONE && name == "__init__" && written(site.place) {
             continue;
         }
-        if site.owner != FuncId::NONE {
-            let is_known = calls.known.contains(&(func, site.place));
-            out.push(is_known.then_some((site.owner, site.place))?);
-        } else if !calls.spawns.contains(&site.place) && is_at_once(program, site.place) {
-            out.push((program.function_at(site.place), site.place));
-        } else {
+        let is_known = calls.known.contains(&(func, site.place));
+        let by_library = !calls.spawns.contains(&site.place) && is_at_once(program, site.place);
+        if !is_known && !by_library {
             return None;
         }
+        let owner = if site.owner == FuncId::NONE {
+            program.function_at(site.place)
+        } else {
+            site.owner
+        };
+        out.push((owner, site.place));
     }
     (!out.is_empty()).then_some(out)
 }
@@ -105,6 +111,12 @@ pub(super) fn part(
         let mut is_task = calls.spawned.contains_key(func);
         for cause in facts.causes(*func) {
             let (other, cost) = match cause {
+                // A lambda can't hold a bridge.
+                Cause::Call { callee, .. }
+                    if program.function(*func).kind == FunctionKind::Lambda =>
+                {
+                    (callee, NEVER)
+                }
                 Cause::Call { callee, .. } => (callee, 1),
                 Cause::Operation(other) | Cause::Override(other) | Cause::Sibling { other, .. } => {
                     (other, NEVER)
@@ -122,15 +134,17 @@ pub(super) fn part(
                 graph.connect(at, *other, cost);
             }
         }
-        let must_wait = match facts.colour(*func) {
-            Colour::Behind(_) => {
+        let cost = match facts.colour(*func) {
+            Colour::Behind(_) if !is_task => {
                 graph.keep(at);
-                false
+                waits
             }
-            Colour::Becomes(_) => is_task || sites(program, callers, calls, *func).is_none(),
-            _ => true,
+            Colour::Becomes(_) if !is_task && sites(program, callers, calls, *func).is_some() => {
+                FUNCTION + waits
+            }
+            _ => NEVER,
         };
-        graph.pull(at, if must_wait || is_task { NEVER } else { waits });
+        graph.pull(at, cost);
     }
     let Some((stay, _)) = graph.cut() else {
         return false;
