@@ -142,9 +142,12 @@ mod tests {
             for (a, b, cost) in &edges {
                 graph.connect(*a, *b, *cost);
             }
-            keep.iter().for_each(|node| graph.keep(*node));
-            pull.iter()
-                .for_each(|(node, cost)| graph.pull(*node, *cost));
+            for node in &keep {
+                graph.keep(*node);
+            }
+            for (node, cost) in &pull {
+                graph.pull(*node, *cost);
+            }
             let cost = |stays: u32| {
                 let side = |node: usize| stays >> node & 1 == 1;
                 let crossed = edges.iter().filter(|(a, b, _)| side(*a) != side(*b));
