@@ -67,7 +67,7 @@ fn program(seed: u64) -> String {
         "import functools\n\nimport gevent\n\n\ndef note(name, n):\n    print(name, n)\n    return n % 7\n\n\n",
     );
     // Writing to a string does not fail.
-    for at in 0..count {
+    for (at, form) in forms.iter().enumerate() {
         let mut body = format!("n = note('f{at}', n)\n");
         for _ in 0..chance.below(3) {
             if at + 1 < count {
@@ -84,7 +84,7 @@ fn program(seed: u64) -> String {
             );
             lines.collect::<Vec<_>>().join("\n")
         };
-        let text = match forms[at] {
+        let text = match form {
             Form::Plain => inside(&format!("def f{at}(n):"), 4, "return n % 5"),
             Form::Reduced => inside(&format!("def f{at}(total, n):"), 4, "return total + n % 5"),
             Form::Method => format!(
