@@ -119,11 +119,16 @@ fn carry_out(lock: &Lock, run: &Run) -> Result<usize, Problem> {
 }
 
 fn not_writable(filed: &Filed, error: &std::io::Error) -> Problem {
+    let next = if error.kind() == std::io::ErrorKind::StorageFull {
+        "make room, and run the command again"
+    } else {
+        "make the file and its directory writable, or leave it out with --exclude"
+    };
     Problem::at(
         filed.entry.path.clone(),
         format!("cannot write it: {}", plain(error)),
     )
-    .next("make the file and its directory writable, or leave it out with --exclude")
+    .next(next)
 }
 
 /// Looks once more, in the last moment, whether the file is as it was when its journal was written.

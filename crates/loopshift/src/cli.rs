@@ -82,6 +82,8 @@ pub enum Described {
     Undo,
     /// `graph`.
     Graph,
+    /// `explain FILE:LINE`.
+    Explain,
 }
 
 /// `loopshift scan`.
@@ -166,6 +168,9 @@ pub struct Explain {
     /// The target to judge by [default: asyncio for a program of green threads, otherwise anyio]
     #[arg(long, value_name = "TARGET", value_enum)]
     pub to: Option<Target>,
+    /// The format
+    #[arg(long, value_name = "FORMAT", default_value_t, value_enum)]
+    pub output_format: PlainFormat,
 }
 
 /// `loopshift graph`.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use loopshift_engine::change::Plan;
 
 use crate::cli::{AnyioVersion, Bridge, Target, TargetVersion};
+use crate::explanation::Explanation;
 use crate::messages::Problem;
 use crate::read::Source;
 use crate::scan_report::{Module, Scanned};
@@ -82,7 +83,7 @@ pub trait Engine {
     /// Where the graph cannot be made.
     fn graph(&self, sources: Vec<Source>) -> Result<Graphed, Problem>;
 
-    /// Why the function at a line (from 1) of the file with this name is async or must become it, as text.
+    /// Why the function at a line (from 1) of the file with this name is async or must become it.
     ///
     /// # Errors
     /// Where there is no function.
@@ -92,7 +93,7 @@ pub trait Engine {
         job: &Job,
         file: &str,
         line: usize,
-    ) -> Result<String, Problem>;
+    ) -> Result<Explanation, Problem>;
 
     /// The names of all rules, sorted.
     fn rules(&self) -> Vec<&'static str>;

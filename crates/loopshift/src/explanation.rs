@@ -1,7 +1,6 @@
 //! What `explain FILE:LINE` prints: the function at a line, its colour, and why.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use loopshift_engine::change::{FileId, Outcome, Place};
 use loopshift_engine::facts::{Cause, Colour, Facts};
@@ -11,10 +10,12 @@ use loopshift_python::{TextRange, TextSize};
 use loopshift_rules::catalog::Catalog;
 use loopshift_rules::migrate::{Migration, Options, migrate};
 use loopshift_rules::recipe;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::lines::Lines;
 use crate::messages::{Problem, count};
-use crate::report::because;
+use crate::report::{SCHEMA, because};
 
 /// How many callers are listed.
 const CALLERS: usize = 10;
@@ -29,7 +30,7 @@ pub fn explain(
     catalog: &Catalog,
     file: FileId,
     line: usize,
-) -> Result<String, Problem> {
+) -> Result<Explanation, Problem> {
     let python = options.settings.python;
     let recipe = recipe::of(inputs, python, options.target, catalog);
     let externals = recipe.externals(inputs, catalog);
@@ -50,16 +51,26 @@ pub fn explain(
     let apart = recipe.apart(&program, &callers, catalog);
     let facts = recipe.facts(&program, &callers, catalog, &apart, options.settings.bridge);
     let migration = migrate(inputs, catalog, options);
-    let mut text = Text {
-        out: String::new(),
+    let known = Known {
         program: &program,
         facts: &facts,
     };
-    text.header(func);
-    text.chain(func);
-    text.callers(func, &callers);
-    text.uses(func, &migration);
-    Ok(text.out)
+    let (kind, place) = known.header(func);
+    let (colour, because) = known.colour(func);
+    Ok(Explanation {
+        schema: SCHEMA,
+        command: "explain",
+        name: program.qualified_name(func),
+        kind,
+        place,
+        colour,
+        because,
+        chain: known.chain(func),
+        more_causes: facts.causes(func).len().saturating_sub(1),
+        callers: known.callers(func, &callers),
+        handed_over: callers.is_handed_over(func),
+        uses: known.uses(func, &migration),
+    })
 }
 
 /// The range of a line without its indentation and its end.
@@ -85,146 +96,239 @@ fn function_on(program: &Program<'_>, file: FileId, range: TextRange) -> FuncId 
     func
 }
 
-struct Text<'t> {
-    out: String,
+/// What is known about a function.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Explanation {
+    /// The version of this format.
+    pub schema: u32,
+    /// `"explain"`.
+    pub command: &'static str,
+    /// The qualified name of the function, or of the module.
+    pub name: String,
+    /// `"module"`, `"def"` or `"async def"`.
+    pub kind: &'static str,
+    /// Where it is: `file:line`, or the file of a module.
+    pub place: String,
+    /// `"sync"`, `"async"`, `"becomes async"` or `"unknown"`.
+    pub colour: &'static str,
+    /// What that means, in words.
+    pub because: String,
+    /// The calls from it down to what waits.
+    pub chain: Vec<Step>,
+    /// How many more reasons it has to wait.
+    pub more_causes: usize,
+    /// Where it is called.
+    pub callers: Vec<CalledAt>,
+    /// Whether code that can't be seen may call it, too.
+    pub handed_over: bool,
+    /// The uses in it, by place.
+    pub uses: Vec<Fate>,
+}
+
+/// One step towards what waits.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Step {
+    /// The function that the step is in.
+    pub function: String,
+    /// What it does, in words.
+    pub does: String,
+    /// Where, as `file:line`; `null` where it is no call.
+    pub place: Option<String>,
+}
+
+/// A call of the function.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CalledAt {
+    /// The function that calls it; `null` for a library.
+    pub function: Option<String>,
+    /// Where: `file:line`.
+    pub place: String,
+    /// Whether nothing else can be called there.
+    pub only: bool,
+}
+
+/// What becomes of a use.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Fate {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+    /// Where: `file:line`.
+    pub place: String,
+    /// The API.
+    pub api: String,
+    /// `"applied"`, `"deferred"` or `"declined"`.
+    pub outcome: &'static str,
+    /// The rule that decides it.
+    pub rule: String,
+    /// What it does, or why nothing is done, in words.
+    pub what: String,
+}
+
+impl Explanation {
+    /// The text for people.
+    pub fn text(&self) -> String {
+        let mut lines = vec![
+            format!("{} {}  ({})", self.kind, self.name, self.place),
+            format!("colour: {}", self.because),
+        ];
+        if !self.chain.is_empty() {
+            lines.extend([String::new(), "It suspends:".to_owned()]);
+            lines.extend(self.chain.iter().map(|step| {
+                let place = step.place.as_ref();
+                let place = place.map_or_else(String::new, |place| format!("  ({place})"));
+                format!("  {} {}{place}", step.function, step.does)
+            }));
+            if self.more_causes > 0 {
+                let more = count(self.more_causes, "more reason");
+                lines.push(format!("  and for {more}"));
+            }
+        }
+        if !self.callers.is_empty() || self.handed_over {
+            lines.extend([String::new(), "Called by:".to_owned()]);
+            lines.extend(self.callers.iter().take(CALLERS).map(|it| {
+                let function = it.function.as_deref().unwrap_or("a library");
+                let maybe = if it.only { "" } else { ", or another function" };
+                format!("  {function}  ({}{maybe})", it.place)
+            }));
+            if self.callers.len() > CALLERS {
+                let more = count(self.callers.len() - CALLERS, "more call");
+                lines.push(format!("  and {more}"));
+            }
+            if self.handed_over {
+                let unseen = "  code that can't be seen, too: the function is handed to it";
+                lines.push(unseen.to_owned());
+            }
+        }
+        if !self.uses.is_empty() {
+            lines.extend([String::new(), "Uses in it:".to_owned()]);
+            let uses = self.uses.iter();
+            let mut uses: Vec<String> = uses
+                .map(|it| format!("  {}  {}  {}", it.place, it.api, it.what))
+                .collect();
+            uses.dedup();
+            lines.extend(uses);
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+}
+
+/// What the questions about a function are asked of.
+struct Known<'t> {
     program: &'t Program<'t>,
     facts: &'t Facts,
 }
 
-impl Text<'_> {
-    /// Adds a line. Writing to a string does not fail.
-    fn line(&mut self, text: &str) {
-        let _ = writeln!(self.out, "{text}");
+impl Known<'_> {
+    /// The kind of the function and its place.
+    fn header(&self, func: FuncId) -> (&'static str, String) {
+        let function = self.program.function(func);
+        let file = self.program.function_file(func);
+        let range = function.name_range;
+        if function.kind == FunctionKind::Module {
+            return ("module", self.program.file(file).path.clone());
+        }
+        let kind = if function.is_async {
+            "async def"
+        } else {
+            "def"
+        };
+        (kind, self.at(Place { file, range }))
     }
 
-    fn header(&mut self, func: FuncId) {
-        let program = self.program;
-        let function = program.function(func);
-        let name = program.qualified_name(func);
-        let place = self.at(Place {
-            file: program.function_file(func),
-            range: function.name_range,
-        });
-        if function.kind == FunctionKind::Module {
-            self.line(&format!(
-                "module {name}  ({})",
-                program.file(program.function_file(func)).path
-            ));
-        } else {
-            let word = if function.is_async {
-                "async def"
-            } else {
-                "def"
-            };
-            self.line(&format!("{word} {name}  ({place})"));
-        }
-        let colour = match self.facts.colour(func) {
-            Colour::Sync => "sync".to_owned(),
+    /// The colour, and what it means.
+    fn colour(&self, func: FuncId) -> (&'static str, String) {
+        let is_module = self.program.function(func).kind == FunctionKind::Module;
+        match self.facts.colour(func) {
+            Colour::Sync => ("sync", "sync".to_owned()),
             Colour::Async if self.facts.chain(func).is_empty() => {
-                "async; nothing in it is known to suspend".to_owned()
+                let why = "async; nothing in it is known to suspend";
+                ("async", why.to_owned())
             }
-            Colour::Async => "async".to_owned(),
-            Colour::Becomes(0) => "must become async: it holds the cause".to_owned(),
+            Colour::Async => ("async", "async".to_owned()),
+            Colour::Becomes(0) => {
+                let why = "must become async: it holds the cause";
+                ("becomes async", why.to_owned())
+            }
             Colour::Becomes(far) => {
-                format!(
-                    "must become async: the cause is {} away",
-                    count(*far, "call")
-                )
+                let far = count(*far, "call");
+                let why = format!("must become async: the cause is {far} away");
+                ("becomes async", why)
             }
             Colour::Behind(_) => {
-                "sync, behind a bridge: it runs in a thread that takes turns with the event loop"
-                    .to_owned()
+                let why = "sync, behind a bridge: it runs in a thread that takes turns with the event loop";
+                ("sync", why.to_owned())
             }
-            Colour::Enters(_) => "sync: it runs an event loop for what it waits for".to_owned(),
-            Colour::Unknown(_) if function.kind == FunctionKind::Module => {
-                "sync: what waits in it moves into an event loop".to_owned()
+            Colour::Enters(_) => {
+                let why = "sync: it runs an event loop for what it waits for";
+                ("sync", why.to_owned())
+            }
+            Colour::Unknown(_) if is_module => {
+                let why = "sync: what waits in it moves into an event loop";
+                ("sync", why.to_owned())
             }
             Colour::Unknown(reason) => {
-                format!("it would have to be async, and can't: {reason}")
+                let why = format!("it would have to be async, and can't: {reason}");
+                ("unknown", why)
             }
-        };
-        self.line(&format!("colour: {colour}"));
+        }
     }
 
     /// The calls from the function down to the suspension.
-    fn chain(&mut self, func: FuncId) {
-        let chain = self.facts.chain(func);
-        if chain.is_empty() {
-            return;
-        }
-        self.out.push('\n');
-        self.line("It suspends:");
-        for (owner, cause) in &chain {
-            let who = self.program.qualified_name(*owner);
-            let step = match cause {
-                Cause::Api { place, name } => {
-                    format!("{who} waits for {name}  ({})", self.at(*place))
-                }
-                Cause::Call { place, callee } => {
-                    let callee = self.program.qualified_name(*callee);
-                    format!("{who} calls {callee}  ({})", self.at(*place))
-                }
+    fn chain(&self, func: FuncId) -> Vec<Step> {
+        let name = |func: FuncId| self.program.qualified_name(func);
+        let step = |(owner, cause): &(FuncId, &Cause)| {
+            let (does, place) = match cause {
+                Cause::Api { place, name } => (format!("waits for {name}"), Some(*place)),
+                Cause::Call { place, callee } => (format!("calls {}", name(*callee)), Some(*place)),
                 Cause::Operation(callee) => {
-                    let callee = self.program.qualified_name(*callee);
-                    format!("{who} runs {callee} by a `for`, a `with` or a property")
+                    let callee = name(*callee);
+                    (
+                        format!("runs {callee} by a `for`, a `with` or a property"),
+                        None,
+                    )
                 }
                 Cause::Override(other) => {
-                    let other = self.program.qualified_name(*other);
-                    format!("{who} shares its colour with {other}")
+                    (format!("shares its colour with {}", name(*other)), None)
                 }
                 Cause::Sibling { place, other } => {
-                    let other = self.program.qualified_name(*other);
-                    let at = self.at(*place);
-                    format!("{who} shares its colour with {other}: one call reaches both  ({at})")
+                    let other = name(*other);
+                    let does = format!("shares its colour with {other}: one call reaches both");
+                    (does, Some(*place))
                 }
                 Cause::Spawned { place, name } => {
-                    format!("{who} runs as a task of {name}  ({})", self.at(*place))
+                    (format!("runs as a task of {name}"), Some(*place))
                 }
             };
-            self.line(&format!("  {step}"));
-        }
-        let more = self.facts.causes(func).len().saturating_sub(1);
-        if more > 0 {
-            self.line(&format!("  and for {}", count(more, "more reason")));
-        }
+            Step {
+                function: name(*owner),
+                does,
+                place: place.map(|place| self.at(place)),
+            }
+        };
+        self.facts.chain(func).iter().map(step).collect()
     }
 
-    fn callers(&mut self, func: FuncId, callers: &Callers) {
-        let sites = callers.of(func);
-        if sites.is_empty() && !callers.is_handed_over(func) {
-            return;
-        }
-        self.out.push('\n');
-        self.line("Called by:");
-        for site in sites.iter().take(CALLERS) {
-            let owner = if site.owner == FuncId::NONE {
-                "a library".to_owned()
-            } else {
-                self.program.qualified_name(site.owner)
-            };
-            let maybe = if site.only {
-                ""
-            } else {
-                ", or another function"
-            };
-            let place = self.at(site.place);
-            self.line(&format!("  {owner}  ({place}{maybe})"));
-        }
-        if sites.len() > CALLERS {
-            let more = count(sites.len() - CALLERS, "more call");
-            self.line(&format!("  and {more}"));
-        }
-        if callers.is_handed_over(func) {
-            self.line("  code that can't be seen, too: the function is handed to it");
-        }
+    fn callers(&self, func: FuncId, callers: &Callers) -> Vec<CalledAt> {
+        let sites = callers.of(func).iter();
+        sites
+            .map(|site| CalledAt {
+                function: (site.owner != FuncId::NONE)
+                    .then(|| self.program.qualified_name(site.owner)),
+                place: self.at(site.place),
+                only: site.only,
+            })
+            .collect()
     }
 
     /// What a migration does with the uses in the function.
-    fn uses(&mut self, func: FuncId, migration: &Migration) {
+    fn uses(&self, func: FuncId, migration: &Migration) -> Vec<Fate> {
         let file = self.program.function_file(func);
         let range = self.program.function(func).range;
         let is_module = self.program.function(func).kind == FunctionKind::Module;
-        let mut lines: Vec<(TextSize, String)> = Vec::new();
+        let mut fates: BTreeSet<Fate> = BTreeSet::new();
         for (change, outcome) in &migration.plan.changes {
             if !self.program.file(change.place.file).is_python() {
                 continue;
@@ -239,38 +343,39 @@ impl Text<'_> {
                 if !inside {
                     continue;
                 }
-                let what = match outcome {
-                    Outcome::Applied => format!("moves by {}", change.rule),
+                let rule = change.rule;
+                let (outcome, what) = match outcome {
+                    Outcome::Applied => ("applied", format!("moves by {rule}")),
                     Outcome::Deferred => {
                         let why = because(&change.caveats);
-                        format!("needs --unsafe ({}){why}", change.rule)
+                        ("deferred", format!("needs --unsafe ({rule}){why}"))
                     }
-                    Outcome::Declined { reason } => format!("stays ({}): {reason}", change.rule),
+                    Outcome::Declined { reason } => {
+                        ("declined", format!("stays ({rule}): {reason}"))
+                    }
                 };
-                let at = self.at(*place);
-                lines.push((
-                    place.range.start(),
-                    format!("  {at}  {}  {what}", change.api),
-                ));
+                let (line, column) = self.line_and_column(*place);
+                fates.insert(Fate {
+                    line,
+                    column,
+                    place: self.at(*place),
+                    api: change.api.to_string(),
+                    outcome,
+                    rule: rule.to_owned(),
+                    what,
+                });
             }
         }
-        if lines.is_empty() {
-            return;
-        }
-        lines.sort();
-        let mut told = BTreeSet::new();
-        lines.retain(|(_, line)| told.insert(line.clone()));
-        self.out.push('\n');
-        self.line("Uses in it:");
-        for (_, line) in lines {
-            self.line(&line);
-        }
+        fates.into_iter().collect()
+    }
+
+    fn line_and_column(&self, place: Place) -> (usize, usize) {
+        let input = self.program.file(place.file);
+        Lines::new(&input.text).place(place.range.start().to_usize())
     }
 
     fn at(&self, place: Place) -> String {
-        let input = self.program.file(place.file);
-        let lines = Lines::new(&input.text);
-        let (line, _) = lines.place(place.range.start().to_usize());
-        format!("{}:{line}", input.path)
+        let (line, _) = self.line_and_column(place);
+        format!("{}:{line}", self.program.file(place.file).path)
     }
 }

@@ -6,6 +6,7 @@ use schemars::{Schema, schema_for};
 
 use crate::cli::Described;
 use crate::commands::undo::UndoJson;
+use crate::explanation::Explanation;
 use crate::report::MigrateJson;
 use crate::scan_report::ScanJson;
 
@@ -15,6 +16,7 @@ pub fn schema(of: Described) -> Schema {
         Described::Scan => schema_for!(ScanJson<'static>),
         Described::Migrate => schema_for!(MigrateJson<'static>),
         Described::Undo => schema_for!(UndoJson<'static>),
+        Described::Explain => schema_for!(Explanation),
         Described::Graph => schema_for!(BTreeMap<String, Vec<String>>),
     }
 }

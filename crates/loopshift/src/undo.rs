@@ -110,7 +110,7 @@ pub(crate) fn restore(lock: &Lock, run: &Run, force: bool) -> Result<Restored, P
         disk::remove(&stage)
             .and_then(|()| disk::create(&stage, &filed.old, Some(filed.entry.kept())))
             .map_err(|error| Problem::io("restore", &filed.path, &error).next(
-                "make its directory writable, and run `loopshift undo` again: it goes on where it stopped",
+                "make room or its directory writable, and run `loopshift undo` again: it goes on where it stopped",
             ))?;
     }
     for filed in &all {

@@ -18,7 +18,7 @@ use rustc_hash::FxHashMap;
 
 use crate::cli::{self, Target};
 use crate::engine::{Engine, Graphed, Job, Planned};
-use crate::explanation;
+use crate::explanation::{self, Explanation};
 use crate::lines::Lines;
 use crate::messages::Problem;
 use crate::project::{self, Project};
@@ -291,7 +291,7 @@ impl Engine for Wired {
         job: &Job,
         file: &str,
         line: usize,
-    ) -> Result<String, Problem> {
+    ) -> Result<Explanation, Problem> {
         let prepared = prepare(sources, job)?;
         let index = prepared
             .sources

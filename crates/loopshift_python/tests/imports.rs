@@ -16,6 +16,42 @@ fn check(source: &str, edits: &[Edit], expected: &str) {
     );
 }
 
+#[test]
+fn names_join_imports_of_their_module() {
+    let cases: &[(&str, &str)] = &[
+        (
+            "from functools import wraps\nHERE\n",
+            "from functools import partial, wraps\npartial\n",
+        ),
+        (
+            "from functools import cache, lru_cache as lc\nHERE\n",
+            "from functools import cache, lru_cache as lc, partial\npartial\n",
+        ),
+        // Not sorted: behind all.
+        (
+            "from functools import wraps, cache\nHERE\n",
+            "from functools import wraps, cache, partial\npartial\n",
+        ),
+        // Brackets, comments, stars and further statements keep their line.
+        (
+            "from functools import (\n    wraps,\n)\nHERE\n",
+            "from functools import (\n    wraps,\n)\nfrom functools import partial\npartial\n",
+        ),
+        (
+            "from functools import wraps  # why\nHERE\n",
+            "from functools import wraps  # why\nfrom functools import partial\npartial\n",
+        ),
+        // A line for each name is how this file does it.
+        (
+            "from functools import cache\nfrom functools import wraps\nHERE\n",
+            "from functools import cache\nfrom functools import wraps\nfrom functools import partial\npartial\n",
+        ),
+    ];
+    for (source, expected) in cases {
+        put(source, "{@functools:partial}", expected);
+    }
+}
+
 /// `source` with `HERE` replaced by a template.
 fn put(source: &str, template: &'static str, expected: &str) {
     check(source, &[replace(source, "HERE", template)], expected);

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Explain, Target};
+use serde::Serialize;
+
+use crate::cli::{Explain, PlainFormat, Target};
 use crate::discover;
+use crate::explanation::Explanation;
 use crate::messages::Problem;
 use crate::progress::Progress;
 use crate::session::{self, Exit, Session};
@@ -14,11 +17,26 @@ use crate::table::{self, Align};
 /// # Errors
 /// Where there is no such rule, file or function.
 pub fn run(session: &mut Session, args: &Explain) -> Result<Exit, Problem> {
+    let is_json = args.output_format == PlainFormat::Json;
     let text = match args.what.as_deref() {
+        None if is_json => return session.print_json(&listed(session)).map(|()| Exit::Clean),
         None => list(session),
         Some(what) => match place(what) {
-            Some((file, line)) => explain_place(session, &file, line, args.to)?,
-            None => page(session, what)?.to_owned(),
+            Some((file, line)) => {
+                let explanation = explain_place(session, &file, line, args.to)?;
+                if is_json {
+                    return session.print_json(&explanation).map(|()| Exit::Clean);
+                }
+                explanation.text()
+            }
+            None => {
+                let page = page(session, what)?;
+                if is_json {
+                    let page = Listed { rule: what, page };
+                    return session.print_json(&page).map(|()| Exit::Clean);
+                }
+                page.to_owned()
+            }
         },
     };
     session.print(&text)?;
@@ -45,7 +63,7 @@ fn explain_place(
     file: &Path,
     line: usize,
     to: Option<Target>,
-) -> Result<String, Problem> {
+) -> Result<Explanation, Problem> {
     let real = discover::canonical(&[file.to_path_buf()])?.remove(0);
     // Causes may lie anywhere in the program, so all of it is read, not just the file.
     let cwd = session::current_dir()?;
@@ -96,6 +114,26 @@ fn page(session: &Session, rule: &str) -> Result<&'static str, Problem> {
             close => problem.next(format!("did you mean {}?", close.join(" or "))),
         }
     })
+}
+
+/// A rule, as JSON.
+#[derive(Serialize)]
+struct Listed<'a> {
+    /// Its name.
+    rule: &'a str,
+    /// Its page, as Markdown.
+    page: &'a str,
+}
+
+/// The rules with their pages.
+fn listed(session: &Session) -> Vec<Listed<'static>> {
+    let rules = session.engine.rules().into_iter();
+    rules
+        .map(|rule| Listed {
+            rule,
+            page: session.engine.page(rule).unwrap_or_default(),
+        })
+        .collect()
 }
 
 /// The rules, each with the sentence that its page begins with.

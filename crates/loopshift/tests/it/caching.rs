@@ -9,6 +9,7 @@ use clap::Parser;
 use loopshift::cache::Cache;
 use loopshift::cli::Cli;
 use loopshift::engine::{Engine, Graphed, Job, Planned};
+use loopshift::explanation::Explanation;
 use loopshift::messages::Problem;
 use loopshift::read::Source;
 use loopshift::scan_report::Scanned;
@@ -58,7 +59,7 @@ impl Engine for Counting {
         _job: &Job,
         _file: &str,
         _line: usize,
-    ) -> Result<String, Problem> {
+    ) -> Result<Explanation, Problem> {
         Err(Problem::new("not asked"))
     }
 

@@ -8,5 +8,6 @@ mod diffing;
 mod discovering;
 mod projects;
 mod setting;
+mod small;
 mod strange;
 mod tools;

@@ -27,7 +27,7 @@ fn printed(tree: &Tree, args: &[&str]) -> String {
 
 #[test]
 fn encodings_and_line_ends_stay_as_they_are() {
-    let forms: [(&str, Form); 6] = [
+    let forms: [(&str, Form); 7] = [
         ("crlf.py", |text| text.replace('\n', "\r\n").into_bytes()),
         ("tabs.py", |text| text.replace("    ", "\t").into_bytes()),
         ("bom.py", |text| [b"\xef\xbb\xbf", text.as_bytes()].concat()),
@@ -36,6 +36,11 @@ fn encodings_and_line_ends_stay_as_they_are() {
         }),
         ("windows.py", |text| {
             [b"# coding: cp1252\n# \x80\n\n", text.as_bytes()].concat()
+        }),
+        ("feed.py", |text| {
+            let text = format!("\x0c# coding: utf-8\n\x0c\n{text}");
+            text.replace("\n\n\nasync def", "\n\x0c\nasync def")
+                .into_bytes()
         }),
         ("end.py", |text| text.trim_end().as_bytes().to_vec()),
     ];

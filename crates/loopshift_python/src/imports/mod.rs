@@ -37,15 +37,21 @@ pub(crate) struct Names {
     lines: Vec<Lines>,
 }
 
-/// Whole lines to insert at the start of a line.
+/// Whole lines to insert at the start of a line, or a part of one.
 pub(crate) struct Lines {
     pub(crate) offset: TextSize,
     text: String,
+    /// Whether it is a part of the line of an import that is there.
+    part: bool,
 }
 
 impl Lines {
     /// Writes the lines.
     pub(crate) fn write(&self, out: &mut Out, layout: &Layout) {
+        if self.part {
+            out.push(&self.text);
+            return;
+        }
         if !out.text.is_empty() && !out.text.ends_with(['\n', '\r']) {
             out.newline(layout.newline, false);
         }
@@ -144,11 +150,13 @@ impl Names {
                 .collect()
             })
             .collect();
-        self.lines = places
-            .lines(&resolver.imports, &helpers)
-            .into_iter()
-            .map(|(offset, text)| Lines { offset, text })
+        let joined = places.joined(&resolver.imports);
+        let whole = places.lines(&resolver.imports, &helpers, &joined.imports);
+        let lines = |part: bool| move |(offset, text)| Lines { offset, text, part };
+        self.lines = (whole.into_iter().map(lines(false)))
+            .chain(joined.pieces.into_iter().map(lines(true)))
             .collect();
+        self.lines.sort_by_key(|it| it.offset);
         true
     }
 }

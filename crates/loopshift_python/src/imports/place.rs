@@ -38,7 +38,12 @@ struct Head {
     module: String,
     line: TextSize,
     next_line: TextSize,
+    /// The names of a `from` import that further ones can join, with where they stand.
+    names: Vec<(String, TextRange)>,
 }
+
+/// How wide a line may become by names that join an import.
+const WIDTH: usize = 88;
 
 /// An import to add, in the order of a section.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -118,6 +123,7 @@ impl<'l> Places<'l> {
                 module: module.to_lowercase(),
                 line: layout.line_start(stmt.start()),
                 next_line: helpers,
+                names: joinable(layout, stmt, edits),
             });
         }
         if for_what_goes < heads.len() {
@@ -183,14 +189,63 @@ impl<'l> Places<'l> {
         }
     }
 
+    /// The imports of a module whose other names the file imports already, by the place in that line where they join
+    /// them: `suppress, `.
+    pub(super) fn joined(&self, imports: &BTreeMap<Import, String>) -> Joined {
+        let mut out = Joined::default();
+        let mut grown: BTreeMap<TextSize, usize> = BTreeMap::new();
+        for (import, local) in imports {
+            let Some(name) = import.name.as_deref().filter(|_| !self.one_name_a_line) else {
+                continue;
+            };
+            let module = import.module.to_lowercase();
+            let same = |it: &&Head| it.is_from && it.module == module && !it.names.is_empty();
+            let Some(head) = self.heads.iter().find(same) else {
+                continue;
+            };
+            let text = if name == local {
+                name.to_owned()
+            } else {
+                format!("{name} as {local}")
+            };
+            let width = grown.entry(head.line).or_insert_with(|| {
+                let line = TextRange::new(head.line, head.next_line);
+                self.layout.source[line].trim_end().chars().count()
+            });
+            if *width + text.len() + 2 > WIDTH {
+                continue;
+            }
+            *width += text.len() + 2;
+            out.imports.push(import.clone());
+            let sorted = head.names.is_sorted_by_key(|(name, _)| order(name));
+            let next = head.names.iter().find(|(it, _)| order(it) > order(name));
+            match next.filter(|_| sorted) {
+                Some((_, range)) => {
+                    let before = out.pieces.entry(range.start()).or_default();
+                    before.push_str(&format!("{text}, "));
+                }
+                None => {
+                    let end = head
+                        .names
+                        .last()
+                        .map_or(head.line, |(_, range)| range.end());
+                    let behind = out.pieces.entry(end).or_default();
+                    behind.push_str(&format!(", {text}"));
+                }
+            }
+        }
+        out
+    }
+
     /// The new lines, by offset.
     pub(super) fn lines(
         &self,
         imports: &BTreeMap<Import, String>,
         helpers: &[String],
+        joined: &[Import],
     ) -> BTreeMap<TextSize, String> {
         let mut at: BTreeMap<TextSize, Vec<NewImport>> = BTreeMap::new();
-        for (import, name) in imports {
+        for (import, name) in imports.iter().filter(|it| !joined.contains(it.0)) {
             let new = NewImport {
                 group: group_of(&import.module, 0),
                 is_from: import.name.is_some(),
@@ -328,6 +383,41 @@ impl<'l> Places<'l> {
         };
         Some((0..starts.len()).take_while(|&at| blank(at)).count())
     }
+}
+
+/// The imports that join others, and what is written for them at which place.
+#[derive(Default)]
+pub(super) struct Joined {
+    pub(super) imports: Vec<Import>,
+    pub(super) pieces: BTreeMap<TextSize, String>,
+}
+
+/// The order of the names in an import: constants, classes, others.
+fn order(name: &str) -> (u8, &str) {
+    let class = match name.chars().next() {
+        _ if name.len() > 1 && !name.contains(|it: char| it.is_lowercase()) => 0,
+        Some(first) if first.is_uppercase() => 1,
+        _ => 2,
+    };
+    (class, name)
+}
+
+/// The names of a `from` import on one line that no edit touches, and that no comment speaks of.
+fn joinable(layout: &Layout, stmt: &Stmt, edits: &[Edit]) -> Vec<(String, TextRange)> {
+    let Stmt::ImportFrom(it) = stmt else {
+        return Vec::new();
+    };
+    let rest = TextRange::new(it.start(), layout.next_line(it.end()));
+    let plain = !layout.source[rest]
+        .trim_end()
+        .contains(['\n', '\r', '(', '*', '#', ';']);
+    if it.level > 0 || !plain || super::is_edited(edits, it.range()) {
+        return Vec::new();
+    }
+    let names = it.names.iter();
+    names
+        .map(|alias| (alias.name.to_string(), alias.range()))
+        .collect()
 }
 
 fn statement(import: &Import, name: &str) -> String {

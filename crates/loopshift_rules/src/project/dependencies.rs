@@ -9,7 +9,7 @@ use loopshift_python::{PythonVersion, TextRange, TextSize};
 
 use super::list::{Entry, List, Patch, Role, Shape, patched};
 use super::need::{Need, need};
-use super::version::{Constraint, NEWEST_ANYIO, short};
+use super::version::{Constraint, NEWEST_ANYIO, newest_anyio, short};
 use super::{Found, ProjectFile, is_requirements, plugin, read, text_of};
 use crate::catalog::{Catalog, Version};
 
@@ -32,7 +32,34 @@ pub(crate) fn add(
         return;
     };
     join(files, project, plan, need);
+    say_if_too_new(files, project, plan, need);
     plugin::remove(files, project, plan);
+}
+
+/// Says so where the project allows a Python that the `AnyIO` which the code needs can't be installed on.
+fn say_if_too_new(files: &[Input], project: &[ProjectFile], plan: &mut Plan, need: Need) {
+    let mut allowing = project.iter().filter_map(|file| {
+        let python = read(&file.name, text_of(files, file)).python?;
+        Some((file, python))
+    });
+    let Some((file, python)) = allowing.next() else {
+        return;
+    };
+    let newest = newest_anyio(python);
+    if need.version <= newest {
+        return;
+    }
+    let place = Place {
+        file: file.file,
+        range: TextRange::default(),
+    };
+    let reason = format!(
+        "the code needs `anyio>={}`, and the project allows Python {python}, for which {newest} is the newest: \
+         allow no Python that old, or migrate with `--anyio-version {newest}`",
+        need.version
+    );
+    let change = Change::declined(need.rule, place, need.package, reason.clone());
+    plan.changes.push((change, Outcome::Declined { reason }));
 }
 
 /// The server of WSGI applications, and what runs them in threads.

@@ -152,12 +152,19 @@ fn wrap(view: &View<'_>, suite: &[Stmt]) -> Result<Entry, String> {
     let range = TextRange::new(first.start(), last.end());
     let name = main_name(view).ok_or("all names for a main function are taken")?;
     let shared = shared_names(view, range);
+    // As after every function of a module.
+    let inside = |node: AnyNodeRef| node.range() != range && node.is_stmt_if();
+    let run = if view.tree.around(range).any(inside) {
+        "{@asyncio}.run({0}())"
+    } else {
+        "\n\n{@asyncio}.run({0}())"
+    };
     let mut edits = vec![Edit::Wrap(Wrap {
         range,
         before: Vec::new(),
         header: vec![format!("async def {name}():").into()],
         last: Vec::new(),
-        after: vec![pieces("{@asyncio}.run({0}())", &[name.into()])],
+        after: vec![pieces(run, &[name.into()])],
     })];
     if !shared.is_empty() {
         let line = format!("global {}\n", shared.join(", "));
