@@ -222,7 +222,8 @@ impl<'l> Places<'l> {
             match next.filter(|_| sorted) {
                 Some((_, range)) => {
                     let before = out.pieces.entry(range.start()).or_default();
-                    before.push_str(&format!("{text}, "));
+                    before.push_str(&text);
+                    before.push_str(", ");
                 }
                 None => {
                     let end = head
@@ -230,7 +231,8 @@ impl<'l> Places<'l> {
                         .last()
                         .map_or(head.line, |(_, range)| range.end());
                     let behind = out.pieces.entry(end).or_default();
-                    behind.push_str(&format!(", {text}"));
+                    behind.push_str(", ");
+                    behind.push_str(&text);
                 }
             }
         }
