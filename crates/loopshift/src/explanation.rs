@@ -359,7 +359,7 @@ impl Known<'_> {
                     line,
                     column,
                     place: self.at(*place),
-                    api: change.api.to_string(),
+                    api: change.api.clone(),
                     outcome,
                     rule: rule.to_owned(),
                     what,

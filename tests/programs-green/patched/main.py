@@ -1,4 +1,4 @@
-# moves: with --unsafe
+# moves: fully
 import eventlet
 
 eventlet.monkey_patch()

@@ -1,4 +1,4 @@
-# moves: no, a class of the program derives from it
+# moves: fully
 from gevent import monkey
 
 monkey.patch_all()

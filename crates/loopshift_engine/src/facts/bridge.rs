@@ -17,12 +17,19 @@ use crate::program::{Callers, Program};
 /// What a function costs that stays: more than any bridges.
 const FUNCTION: u32 = 1 << 12;
 
-/// Builtins that have called what they are given, each time, before they return.
+/// What has called the functions it is given, each time, before it returns, and in the thread that called it.
 const AT_ONCE: &[&str] = &[
     "<builtin>.list.sort",
     "<builtin>.max",
     "<builtin>.min",
     "<builtin>.sorted",
+    "functools.reduce",
+    "heapq.nlargest",
+    "heapq.nsmallest",
+    "re.Pattern.sub",
+    "re.Pattern.subn",
+    "re.sub",
+    "re.subn",
 ];
 
 /// All calls that run a function, with the functions in which they stand, where each of them can hold a bridge; `None`
@@ -79,12 +86,7 @@ fn is_at_once(program: &Program<'_>, place: Place) -> bool {
         return false;
     };
     let known = |target: Target| match target {
-        Target::External(sym) => {
-            let name = program.flow.text(sym);
-            let api = program.flow.externals.api(name);
-            AT_ONCE.contains(&name)
-                || (!name.starts_with("<builtin>.") && api.is_some_and(|api| !api.escapes))
-        }
+        Target::External(sym) => AT_ONCE.contains(&program.flow.text(sym)),
         Target::Func(_) => false,
     };
     let mut values = program.flow.values_of(call.callee);

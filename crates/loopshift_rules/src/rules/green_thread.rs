@@ -1,11 +1,12 @@
 //! Threads of a patched standard library are green threads, and become tasks.
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprContext, Stmt, StmtClassDef};
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtClassDef};
 use loopshift_python::edit::{Edit, Piece};
 use rustc_hash::FxHashMap;
 
@@ -209,15 +210,27 @@ fn is_true(expr: &Expr) -> bool {
 
 /// Whether the file makes a thread a daemon afterwards.
 fn is_made_daemon(cx: &Context<'_>, view: &View<'_>) -> bool {
-    view.tree.exprs().any(|expr| match expr {
-        Expr::Attribute(it) => {
-            it.attr.as_str() == "daemon"
-                && it.ctx == ExprContext::Store
-                && cx
-                    .program
-                    .values_at(view.place(&*it.value))
-                    .any(|value| matches!(value, Value::Object(..) | Value::Instance(_)))
-        }
+    let flow = &cx.program.flow;
+    let is_thread_class = |sym| flow.text(sym).ends_with(".Thread");
+    let is_thread = |value| match value {
+        Value::Object(ty, _) => is_thread_class(ty),
+        Value::Instance(class) => flow.mro[class.0 as usize].iter().any(|base| match base {
+            MroEntry::External(sym) => is_thread_class(*sym),
+            MroEntry::Class(_) => false,
+        }),
         _ => false,
+    };
+    view.tree.exprs().any(|expr| {
+        let Expr::Attribute(it) = expr else {
+            return false;
+        };
+        let set = match view.tree.parent(expr) {
+            Some(AnyNodeRef::StmtAssign(assign)) => {
+                matches!(&*assign.value, Expr::BooleanLiteral(it) if it.value)
+            }
+            _ => false,
+        };
+        let mut values = cx.program.values_at(view.place(&*it.value));
+        set && it.attr.as_str() == "daemon" && values.any(is_thread)
     })
 }
