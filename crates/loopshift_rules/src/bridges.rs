@@ -23,7 +23,7 @@ pub(crate) fn cross(cx: &Context<'_>, changes: &mut [Change]) {
     // What such a function calls runs in its thread, up to what is async.
     let stops =
         |func: FuncId| matches!(cx.facts().colour(func), Colour::Becomes(_) | Colour::Async);
-    let beside = Reach::new(cx).until(behind.iter().copied(), stops);
+    let beside = cx.once(Reach::new).until(behind.iter().copied(), stops);
     for change in changes.iter_mut().filter(|it| it.declined.is_none()) {
         // Colour writes its own bridges.
         if change.rule == "green-colour" {

@@ -29,6 +29,13 @@ const OBJECT: &str = "builtins.object";
 /// A chain of bases longer than this is a cycle in a user's rows.
 const DEPTH: usize = 16;
 
+/// Rows in the order of their names.
+fn by_name<'a>(rows: impl Iterator<Item = &'a Api>) -> impl Iterator<Item = &'a Api> {
+    let mut rows: Vec<&Api> = rows.collect();
+    rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    rows.into_iter()
+}
+
 /// The first part of a dotted name.
 fn top(name: &str) -> &str {
     name.split_once('.').map_or(name, |(top, _)| top)
@@ -312,10 +319,11 @@ impl Catalog {
 
     /// The members that `class` has itself, and what is in them (`TaskHandle.Status.PENDING`), ordered by name.
     pub fn members(&self, class: &str) -> impl Iterator<Item = &Api> {
-        self.iter().filter(move |api| {
+        let is_member = move |api: &&Api| {
             let rest = api.name.strip_prefix(class);
             rest.is_some_and(|rest| rest.starts_with('.'))
-        })
+        };
+        by_name(self.apis.values().filter(is_member))
     }
 
     /// The canonical form of a name: what stands in front of it replaced where that is an alias. Names that the
@@ -373,9 +381,7 @@ impl Catalog {
 
     /// All rows, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &Api> {
-        let mut rows: Vec<&Api> = self.apis.values().collect();
-        rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        rows.into_iter()
+        by_name(self.apis.values())
     }
 
     /// All aliases with the canonical names they stand for, ordered by alias.

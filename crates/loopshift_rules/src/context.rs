@@ -223,8 +223,6 @@ impl<'c> Bound<'c> {
     }
 }
 
-static NO_FUNCTIONS: BTreeSet<FuncId> = BTreeSet::new();
-
 impl<'c> Context<'c> {
     #[allow(clippy::too_many_arguments, reason = "each is named where it is kept")]
     pub(crate) fn new(
@@ -236,6 +234,7 @@ impl<'c> Context<'c> {
         recipe: &'static Recipe,
         views: &'c Views<'c>,
         facts: &'c OnceLock<Facts>,
+        apart: &'c BTreeSet<FuncId>,
     ) -> Self {
         Context {
             program,
@@ -244,17 +243,12 @@ impl<'c> Context<'c> {
             callers,
             settings,
             recipe,
-            apart: &NO_FUNCTIONS,
+            apart,
             views,
             facts,
             found: Mutex::default(),
             missed: Mutex::default(),
         }
-    }
-
-    /// The same, where some functions run in threads, apart from the event loop.
-    pub(crate) fn with_apart(self, apart: &'c BTreeSet<FuncId>) -> Self {
-        Context { apart, ..self }
     }
 
     /// The oldest version of the target that the project allows: of Python, where that is the standard library's own.

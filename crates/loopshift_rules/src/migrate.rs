@@ -133,7 +133,7 @@ fn migrate_once(
     };
     let mut program = analyse_for(files, options.settings.python, &externals, named);
     let unreadable = std::mem::take(&mut program.unreadable);
-    let patched = recipe.colours && !recipe.served && recipe::patches(&program, catalog);
+    let patched = recipe.moves_patched(&program, catalog);
     let was_cooperative = |api: &str| {
         let row = catalog.get(api).filter(|_| patched && !recipe.counts(api));
         row.is_some_and(recipe::is_patched)
@@ -249,8 +249,8 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
         recipe,
         &views,
         &analysis.facts,
-    )
-    .with_apart(apart);
+        apart,
+    );
     let mut changes: Vec<Change> = RULES
         .par_iter()
         .filter(|rule| rule.target() == recipe.target && is_wanted(rule, options))

@@ -227,12 +227,20 @@ pub fn is_green(api: &str) -> bool {
 impl Recipe {
     /// What the analysis of a program is told of the libraries that it uses.
     pub fn externals<'c>(&self, files: &[Input], catalog: &'c Catalog) -> CatalogExternals<'c> {
-        let patched_by = (self.colours && !self.served)
-            .then(|| patched_by(files))
-            .flatten();
+        let patched_by = self.recolours().then(|| patched_by(files)).flatten();
         CatalogExternals::new(catalog)
             .patched(patched_by)
             .with_tests(self.colours)
+    }
+
+    /// Whether functions become async: where a server is all that moves, none does.
+    pub(crate) fn recolours(&self) -> bool {
+        self.colours && !self.served
+    }
+
+    /// Whether what the program has patched moves, too.
+    pub(crate) fn moves_patched(&self, program: &Program<'_>, catalog: &Catalog) -> bool {
+        self.recolours() && patches(program, catalog)
     }
 
     /// Whether a use of the API is looked at.
@@ -257,7 +265,7 @@ impl Recipe {
         callers: &Callers,
         catalog: &Catalog,
     ) -> BTreeSet<FuncId> {
-        if self.colours && !self.served && patches(program, catalog) {
+        if self.moves_patched(program, catalog) {
             served::functions(program, callers)
         } else {
             BTreeSet::new()
@@ -274,16 +282,16 @@ impl Recipe {
         bridge: Bridge,
     ) -> Facts {
         let row = |name: &str| catalog.get(name);
-        let patched = self.colours && !self.served && patches(program, catalog);
+        let patched = self.moves_patched(program, catalog);
         // What leaves the colours as they are awaits what was awaited before.
-        let moves = |name: &str| self.colours && !self.served && self.moves(name);
+        let moves = |name: &str| self.recolours() && self.moves(name);
         let entries = if self.colours {
             entries(program)
         } else {
             BTreeSet::new()
         };
         let question = Question {
-            bridges: self.colours && !self.served && bridge != Bridge::None,
+            bridges: self.recolours() && bridge != Bridge::None,
             enters: &|func| entries.contains(&func),
             suspends: &|name| row(name).is_some_and(|api| api.suspends),
             converts: &|owner, name| {

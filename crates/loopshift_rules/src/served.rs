@@ -3,10 +3,10 @@
 //! Where a framework calls the functions of such a program, it awaits nothing, so that they can't become async. They need
 //! not: once the server runs them in threads, what waits in them may block.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::flow::{MroEntry, Target};
 use loopshift_engine::ir::{Call, CallForm, ClassId, FuncId};
 use loopshift_engine::program::{Callers, Input, Program, analyse};
 use loopshift_engine::uses::uses;
@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::catalog::{Api, Catalog, Kind};
 use crate::recipe::{GREEN, Recipe, imports};
+use crate::rules::code::Reach;
 
 /// Frameworks that call the functions they are given from a WSGI server, and don't await them.
 const FRAMEWORKS: &[&str] = &[
@@ -117,24 +118,10 @@ fn is_called_by_framework(program: &Program<'_>) -> bool {
 /// The functions that frameworks call, and that are called by these alone.
 pub(crate) fn functions(program: &Program<'_>, callers: &Callers) -> BTreeSet<FuncId> {
     let roots = roots(program);
-    let mut edges: BTreeMap<FuncId, Vec<FuncId>> = BTreeMap::new();
-    if !roots.is_empty() {
-        let written = program.calls().map(|(_, call)| call);
-        for call in written.chain(program.hidden_calls()) {
-            for target in program.callees(call) {
-                if let Target::Func(func) = target {
-                    edges.entry(call.owner).or_default().push(*func);
-                }
-            }
-        }
+    if roots.is_empty() {
+        return roots;
     }
-    let mut found: BTreeSet<FuncId> = BTreeSet::new();
-    let mut work: Vec<FuncId> = roots.iter().copied().collect();
-    while let Some(func) = work.pop() {
-        if found.insert(func) {
-            work.extend(edges.get(&func).into_iter().flatten());
-        }
-    }
+    let mut found = Reach::of(program).from(roots.iter().copied());
     // One that is called from elsewhere, too, takes those away that it calls.
     loop {
         let stays = |func: &FuncId| {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::Target;
 use loopshift_engine::ir::FuncId;
+use loopshift_engine::program::Program;
 use loopshift_python::ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
 };
@@ -105,18 +106,23 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// Collects the calls of the program.
+    /// Collects the calls of the program that rules look at.
     pub(crate) fn new(cx: &Context<'_>) -> Self {
+        Reach::of(cx.program)
+    }
+
+    /// Collects the calls of a program.
+    pub(crate) fn of(program: &Program<'_>) -> Self {
         let mut edges: FxHashMap<FuncId, Vec<FuncId>> = FxHashMap::default();
-        let written = cx.program.calls().map(|(_, call)| call);
-        for call in written.chain(cx.program.hidden_calls()) {
-            for target in cx.program.callees(call) {
+        let written = program.calls().map(|(_, call)| call);
+        for call in written.chain(program.hidden_calls()) {
+            for target in program.callees(call) {
                 if let Target::Func(func) = target {
                     edges.entry(call.owner).or_default().push(*func);
                 }
             }
         }
-        for (owner, target) in &cx.program.flow.hidden {
+        for (owner, target) in &program.flow.hidden {
             if let Target::Func(func) = target {
                 edges.entry(*owner).or_default().push(*func);
             }

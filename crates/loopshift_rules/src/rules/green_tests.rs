@@ -15,12 +15,12 @@ use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use super::green::is_coloured;
 use crate::catalog::{Api, Part};
 use crate::context::{Context, View};
-use crate::recipe::{is_cooperative, patches};
+use crate::recipe::is_cooperative;
 
 const RULE: &str = "green-tests";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    let is_patched = !cx.recipe.served && patches(cx.program, cx.catalog);
+    let is_patched = cx.recipe.moves_patched(cx.program, cx.catalog);
     // What each function patches by its new name, by the old one.
     let mut taken: BTreeMap<(FuncId, String), String> = BTreeMap::new();
     // What is patched is named in strings, which are no values of anything.

@@ -24,7 +24,10 @@ const APPLICATION: &str = "eventlet.websocket.WebSocketWSGI";
 const CAVEAT: &str = "what is sent to a websocket that is closed raises `websockets.ConnectionClosed` in place of an `OSError`, requests that are none of websockets are answered and logged by websockets in its own way";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    let owners = owners(cx);
+    if cx.uses_for(RULE).next().is_none() {
+        return;
+    }
+    let owners = cx.once(owners);
     let elsewhere = used_elsewhere(cx);
     if only_listens(cx) {
         listening(cx, changes);
@@ -84,11 +87,9 @@ pub(crate) fn serve(
     use_: &Use,
     view: &View<'_>,
     call: &ExprCall,
+    (sock, site): (&Expr, &Expr),
     owner: FuncId,
 ) -> Result<Change, String> {
-    let [sock, site, ..] = &*call.arguments.args else {
-        return Err("its socket or its application was not found".to_owned());
-    };
     let mut change = changed(use_);
     let serve = helper("serve_websockets").ok_or("a helper is missing")?;
     let mut text = vec!["await ".into(), Piece::Helper(serve), "(".into()];

@@ -313,7 +313,7 @@ fn serve<'c>(
         let owner =
             (owners.get(&view.place(call))).ok_or("the function that waits was not found")?;
         if green_websocket::is_application(cx, view, site) {
-            return green_websocket::serve(cx, use_, view, call, *owner);
+            return green_websocket::serve(cx, use_, view, call, (sock, site), *owner);
         }
         name.extend(["(".into(), sock.range().into(), ", ".into()]);
         name.extend(asgi(cx, view, site, size, &mut change)?);
