@@ -275,6 +275,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-server.md"),
     },
     Rule {
+        name: "green-signal",
+        plan: rules::green_signal::plan,
+        page: include_str!("../../../docs/rules/green-signal.md"),
+    },
+    Rule {
         name: "green-socket",
         plan: rules::green_socket::plan,
         page: include_str!("../../../docs/rules/green-socket.md"),

@@ -58,6 +58,7 @@ pub(crate) mod green_patch;
 pub(crate) mod green_pool;
 pub(crate) mod green_queue;
 pub(crate) mod green_server;
+pub(crate) mod green_signal;
 pub(crate) mod green_socket;
 pub(crate) mod green_spawn;
 pub(crate) mod green_subprocess;

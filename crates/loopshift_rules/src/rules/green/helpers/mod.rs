@@ -13,6 +13,7 @@ mod loops;
 mod pools;
 mod queues;
 mod servers;
+mod signals;
 mod sockets;
 mod tasks;
 mod threads;
@@ -53,6 +54,7 @@ const FAMILIES: &[&[Helper]] = &[
     locks::HELPERS,
     queues::HELPERS,
     servers::HELPERS,
+    signals::HELPERS,
     sockets::HELPERS,
     tasks::HELPERS,
     threads::HELPERS,
