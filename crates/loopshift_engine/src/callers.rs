@@ -104,10 +104,20 @@ impl Callers {
             };
             for target in targets {
                 if let Target::Func(func) = target {
+                    // A method that several classes inherit is one function.
+                    let is_it = |value: Value| {
+                        matches!(value,
+                        Value::Func(it)
+                        | Value::Bound(it, _)
+                        | Value::ManagerFactory(it)
+                        | Value::BoundManager(it, _) if it == *func)
+                    };
                     by_function[func.0 as usize].push(CallSite {
                         place,
                         owner: call.owner,
-                        only: targets.len() == 1 && flow.set(call.callee).len() == 1,
+                        only: targets.len() == 1
+                            && (flow.set(call.callee).len() == 1
+                                || flow.values_of(call.callee).all(is_it)),
                     });
                 }
             }
@@ -121,6 +131,7 @@ impl Callers {
             // What is handed to code we cannot see may be called by it.
             let opaque = flow.values_of(call.callee).any(|value| match value {
                 Value::Unknown(_) => true,
+                Value::ExternalBound(sym, object) if flow.is_kept(sym, object) => false,
                 Value::External(sym) | Value::ExternalBound(sym, _) => {
                     let name = flow.text(sym);
                     // A partial is followed as a value of its own.
@@ -137,7 +148,10 @@ impl Callers {
                 for arg in &call.args {
                     for value in flow.values_of(arg.node) {
                         match value {
-                            Value::Func(func) | Value::Bound(func, _) => {
+                            Value::Func(func)
+                            | Value::Bound(func, _)
+                            | Value::ManagerFactory(func)
+                            | Value::BoundManager(func, _) => {
                                 unseen[func.0 as usize] = true;
                             }
                             Value::Class(class) | Value::Instance(class) => {

@@ -72,6 +72,9 @@ pub struct Api {
     pub calls: Vec<Callback>,
     /// Whether its arguments may be kept or handed to code we cannot see.
     pub escapes: bool,
+    /// Which parameters its object keeps, for those of its members that give [`ApiDerived::Kept`]. A class keeps what the
+    /// parameter holds.
+    pub keeps: Vec<usize>,
     /// The classes it inherits members from.
     pub bases: Vec<String>,
     /// The methods of a class derived from it that it calls, with what; where any are known, it calls no others that it
@@ -147,6 +150,8 @@ pub enum ApiDerived {
     Item,
     /// What entering it gives.
     Entered,
+    /// What was put into it by members that keep what they are given.
+    Kept,
 }
 
 /// The value that a type follows from.

@@ -317,6 +317,10 @@ fn hidden(
             }
             _ => {}
         }
+        if let Some(kept) = flow.kept_in(id) {
+            out.extend(flow.set(kept).iter().copied());
+            todo.extend(flow.set(kept).iter().copied());
+        }
     }
     out
 }
@@ -328,13 +332,23 @@ fn escapes(
     containers: &BTreeMap<ContainerId, Vec<ValueId>>,
 ) -> Vec<(ValueId, Place, String)> {
     let flow = &program.flow;
-    let reaches = |node: Node| -> Vec<ValueId> {
-        let mut objects = holds(node);
+    let inside = |node: Node, objects: &mut Vec<ValueId>| {
+        objects.extend(holds(node));
         for value in flow.values_of(node) {
             if let Value::Container(container) = value
                 && let Some(inner) = containers.get(&container)
             {
                 objects.extend(inner);
+            }
+        }
+    };
+    let reaches = |node: Node| -> Vec<ValueId> {
+        let mut objects = Vec::new();
+        inside(node, &mut objects);
+        // A queue takes along what was put into it.
+        for queue in flow.set(node) {
+            if let Some(kept) = flow.kept_in(*queue) {
+                inside(kept, &mut objects);
             }
         }
         objects
@@ -352,6 +366,7 @@ fn escapes(
                     let callee = callee_text(program, file, call.range);
                     format!("it is passed to `{callee}`, which is not known")
                 }
+                Value::ExternalBound(sym, object) if flow.is_kept(sym, object) => continue,
                 Value::External(sym) | Value::ExternalBound(sym, _) => {
                     let name = flow.text(sym);
                     let kept = match name.strip_prefix("<builtin>.") {

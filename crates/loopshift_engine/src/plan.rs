@@ -55,11 +55,12 @@ pub fn plan(planning: &Planning<'_>, changes: Vec<Change>) -> Plan {
         .iter()
         .map(|change| first_outcome(change, planning.allow_unsafe))
         .collect();
+    let mut behind = BTreeMap::new();
     let mut withdrawn = Vec::new();
     let lines = &Lines::new(planning.files);
     let mut rendered = Rendered::default();
     let texts = loop {
-        settle_requirements(planning, lines, &changes, &mut outcomes);
+        settle_requirements(planning, lines, &changes, &mut outcomes, &mut behind);
         let texts = match render_all(planning, lines, &changes, &outcomes, &mut rendered) {
             Ok(texts) => texts,
             Err(losers) => {
@@ -85,7 +86,11 @@ pub fn plan(planning: &Planning<'_>, changes: Vec<Change>) -> Plan {
             break texts;
         }
     };
+    let waiting = waiting((planning, lines), &changes, &outcomes, &behind);
     let mut list: Vec<(Change, Outcome)> = changes.into_iter().zip(outcomes).collect();
+    for (index, reason) in waiting {
+        list[index].0.caveats.push(reason);
+    }
     list.sort_by(|(a, _), (b, _)| (a.place, a.rule, &a.api).cmp(&(b.place, b.rule, &b.api)));
     Plan {
         changes: list,
@@ -110,12 +115,40 @@ fn first_outcome(change: &Change, allow_unsafe: bool) -> Outcome {
     }
 }
 
-/// Takes out every change that requires one which is not applied, until nothing changes any more.
+/// What the changes wait for that are safe by themselves, and go together with one that is not.
+fn waiting(
+    (planning, lines): (&Planning<'_>, &Lines<'_>),
+    changes: &[Change],
+    outcomes: &[Outcome],
+    behind: &BTreeMap<usize, usize>,
+) -> Vec<(usize, String)> {
+    let mut out = Vec::new();
+    for index in behind.keys() {
+        if outcomes[*index] != Outcome::Deferred {
+            continue;
+        }
+        let mut last = *index;
+        for _ in 0..behind.len() {
+            match behind.get(&last) {
+                Some(next) if changes[last].safety == Safety::Safe => last = *next,
+                _ => break,
+            }
+        }
+        let line = line_of(planning.files, lines, changes[last].place);
+        let why = changes[last].caveats.join("; ");
+        out.push((*index, format!("it goes together with line {line}: {why}")));
+    }
+    out
+}
+
+/// Takes out every change that requires one which is not applied, until nothing changes any more. `behind` gets those that
+/// wait for `--unsafe` only because another does, with that one.
 fn settle_requirements(
     planning: &Planning<'_>,
     lines: &Lines<'_>,
     changes: &[Change],
     outcomes: &mut [Outcome],
+    behind: &mut BTreeMap<usize, usize>,
 ) {
     let mut providers: FxHashMap<Place, Vec<usize>> = FxHashMap::default();
     for (index, change) in changes.iter().enumerate() {
@@ -133,6 +166,7 @@ fn settle_requirements(
             let other = changes[index].together.and_then(|it| missing_of.get(&it));
             if let Some(&other) = other {
                 outcomes[index] = if outcomes[other] == Outcome::Deferred {
+                    behind.insert(index, other);
                     Outcome::Deferred
                 } else {
                     let place = changes[other].place;
@@ -152,8 +186,9 @@ fn settle_requirements(
                 }
                 let deferred = list
                     .iter()
-                    .any(|other| outcomes[*other] == Outcome::Deferred);
-                outcomes[index] = if deferred {
+                    .find(|other| outcomes[**other] == Outcome::Deferred);
+                outcomes[index] = if let Some(other) = deferred {
+                    behind.insert(index, *other);
                     Outcome::Deferred
                 } else {
                     Outcome::Declined {

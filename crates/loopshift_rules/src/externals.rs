@@ -203,6 +203,7 @@ fn convert(row: &catalog::Api) -> Api {
             })
             .collect(),
         escapes: row.escapes,
+        keeps: row.keeps.to_vec(),
         bases: row.bases.iter().map(ToString::to_string).collect(),
         hooks: row
             .hooks
@@ -234,6 +235,7 @@ fn type_of(ty: &Type) -> ApiType {
                 Derived::Awaited => ApiDerived::Awaited,
                 Derived::Item => ApiDerived::Item,
                 Derived::Entered => ApiDerived::Entered,
+                Derived::Kept => ApiDerived::Kept,
             },
             match operand {
                 Operand::Receiver => ApiOperand::Receiver,

@@ -91,10 +91,17 @@ impl Flow<'_> {
             receiver,
         };
         match (&api.kind, &api.returns) {
-            (ApiKind::Class, None) => self.add(result, Value::Object(sym, CallId(index))),
+            (ApiKind::Class, None) => {
+                let object = self.values.id(Value::Object(sym, CallId(index)));
+                self.keep(index, api, object);
+                self.add_id(result, object);
+            }
             (_, Some(returns)) => self.add_type(returns, result, made),
             (_, None) if form == CallForm::Decorator => self.pass_first(index),
             (_, None) => {}
+        }
+        if let Some(object) = receiver {
+            self.keep(index, api, object);
         }
         for callback in &api.calls {
             let callees = self.argument(&self.linked.calls[index as usize], api, callback.param);
@@ -124,6 +131,51 @@ impl Flow<'_> {
                 self.make_call(index, callee, args.clone().into(), scratch, FuncId::NONE);
             }
         }
+    }
+
+    /// Puts what a call is given into the object that keeps it.
+    fn keep(&mut self, index: u32, api: &Api, object: ValueId) {
+        for param in &api.keeps {
+            for given in self.argument(&self.linked.calls[index as usize], api, *param) {
+                let kept = self.kept_node(object);
+                if api.kind == ApiKind::Class {
+                    self.add_protocol(ProtocolKind::Iter, given, kept, FuncId::NONE);
+                } else {
+                    self.edge(given, kept);
+                }
+            }
+        }
+    }
+
+    /// The node of what was put into an object.
+    fn kept_node(&mut self, object: ValueId) -> Node {
+        if let Some(node) = self.kept.get(&object) {
+            return *node;
+        }
+        let node = self.new_node();
+        self.kept.insert(object, node);
+        for held in self.holds.get(&object).cloned().unwrap_or_default() {
+            self.edge(held, node);
+        }
+        if matches!(self.values.get(object), Value::Object(_, CallId::NONE)) {
+            // Code that is not seen made it, and may put anything into it.
+            self.unknown(node, Reason::Opaque);
+        }
+        node
+    }
+
+    /// What was put into an object of an external class, by members that keep what they are given.
+    pub fn kept_in(&self, object: ValueId) -> Option<Node> {
+        self.kept.get(&object).copied()
+    }
+
+    /// Whether what is given to this member of an object comes out of it in places that are seen.
+    pub fn is_kept(&self, member: Sym, object: ValueId) -> bool {
+        !matches!(self.values.get(object), Value::Object(_, CallId::NONE))
+            && self
+                .externals
+                .api(self.text(member))
+                .is_some_and(|api| !api.keeps.is_empty())
     }
 
     /// Gives a node the values of a type. `made` says by which call, for what follows from its arguments.
@@ -228,6 +280,12 @@ impl Flow<'_> {
                 }
                 ApiDerived::Entered => {
                     self.add_protocol(ProtocolKind::Enter, source, to, FuncId::NONE);
+                }
+                ApiDerived::Kept => {
+                    for object in self.set(source).to_vec() {
+                        let kept = self.kept_node(object);
+                        self.edge(kept, to);
+                    }
                 }
                 ApiDerived::Call => {
                     self.make_call(made.index, source, Box::new([]), to, FuncId::NONE);

@@ -138,6 +138,8 @@ pub struct Flow<'a> {
     done: FxHashSet<(u32, ValueId)>,
     /// What an object of an external class holds or results in: `T` of `asyncio.Task[T]`.
     holds: FxHashMap<ValueId, Vec<Node>>,
+    /// What was put into an object of an external class: the items of a queue.
+    kept: FxHashMap<ValueId, Node>,
     /// Values that some crowded node does not show.
     pub left_out: FxHashSet<ValueId>,
     /// Descriptors that writes have gone through.

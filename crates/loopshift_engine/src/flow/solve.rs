@@ -57,6 +57,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         made_from: FxHashMap::default(),
         done: FxHashSet::default(),
         holds: FxHashMap::default(),
+        kept: FxHashMap::default(),
         left_out: FxHashSet::default(),
         described: FxHashSet::default(),
         pending: std::collections::VecDeque::new(),

@@ -102,6 +102,9 @@ pub struct Api {
     pub same_as: Option<Box<str>>,
     /// Whether the API keeps its arguments or shows them to other code. `print` doesn't.
     pub escapes: bool,
+    /// The indices of the parameters that its object keeps, which other members give back. A class keeps what the
+    /// parameter holds.
+    pub keeps: Box<[usize]>,
     /// Whether it runs what it calls as a task of its own.
     pub spawns: bool,
     /// Whether it awaits what the functions that it calls give, where these are async; they may be both.
@@ -300,6 +303,7 @@ impl Api {
             spawns: row.spawns,
             awaits: row.awaits,
             escapes: row.escapes,
+            keeps: indices("keeps", &row.keeps)?,
             calls: calls?.into(),
             hooks: hooks?.into(),
             rule: row.rule.map(Into::into),
@@ -338,6 +342,8 @@ pub(super) struct Row {
     awaits: bool,
     #[serde(default = "yes")]
     escapes: bool,
+    #[serde(default)]
+    keeps: Vec<String>,
     #[serde(default)]
     calls: Vec<String>,
     #[serde(default)]

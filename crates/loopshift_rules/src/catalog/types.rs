@@ -8,6 +8,7 @@
 //! | `ContextManager[T]`, `AsyncContextManager[T]` | something that gives `T` when entered |
 //! | `type[T]` | the class itself |
 //! | `self` | the object whose member it is |
+//! | `kept` | what members that keep what they are given have put into it |
 //! | `arg:p` | what the parameter `p` got (by name or number; for `*p` any of them) |
 //! | `result:p` | what awaiting it gives |
 //! | `call:p`, `awaited:p` | what calling it gives, what awaiting that gives |
@@ -49,6 +50,8 @@ pub enum Derived {
     Item,
     /// What entering the value as a context manager gives.
     Entered,
+    /// What was put into it.
+    Kept,
 }
 
 /// The value that a type follows from.
@@ -87,6 +90,7 @@ impl Type {
         match text {
             "Any" => return Ok(Type::Unknown),
             "self" => return Ok(Type::Of(Derived::Itself, Operand::Receiver)),
+            "kept" => return Ok(Type::Of(Derived::Kept, Operand::Receiver)),
             _ => {}
         }
         if let Some((word, operand)) = text.split_once(':').filter(|(word, _)| !word.contains('['))

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::objects::{Cluster, Member};
-use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, UnaryOp};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, UnaryOp};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -71,6 +71,11 @@ static FUTURE: Helper = Helper {
         self._event.set()
 ",
 };
+
+/// Whether a call of the API makes a future that this rule looks at.
+pub(crate) fn makes(api: &str) -> bool {
+    api == "asyncio.Future" || MAKERS.contains(&api)
+}
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let family = Family::new(cx, "asyncio.Future");
@@ -176,9 +181,10 @@ fn own(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<(),
 fn lacks(member: &Member) -> Obstacle {
     let name = method(member);
     let reason = match name {
-        "cancel" | "cancelled" => format!(
-            "`{name}` is used, and whoever waits for a cancelled future of AnyIO gets an error instead of being cancelled"
-        ),
+        "cancel" => {
+            "`cancel` is used, and whoever waits for a cancelled future of AnyIO gets an error instead of being cancelled"
+                .to_owned()
+        }
         "add_done_callback" | "remove_done_callback" => {
             format!("`{name}` is used, and AnyIO's futures have no callbacks")
         }
@@ -270,21 +276,31 @@ fn write(
             replace(change, view, tail, vec![".return_value".into()]);
         }
         "exception" => replace(change, view, tail, vec![".exception".into()]),
-        "done" => {
+        "done" | "cancelled" => {
+            let (status, is, is_not) = match name {
+                "done" => ("PENDING", "is not", "is"),
+                _ => ("CANCELLED", "is", "is not"),
+            };
+            if name == "cancelled" && !guards_setting(view, call) {
+                change.caveat(
+                    "when who waits for it is cancelled, the future stays pending, where asyncio cancels it",
+                );
+            }
             let (whole, op) = match view.tree.parent(call) {
                 Some(AnyNodeRef::ExprUnaryOp(unary)) if unary.op == UnaryOp::Not => {
                     let not = TextRange::new(unary.start(), call.start());
                     if view.text(not).trim() == "not" {
                         replace(change, view, not, Vec::new());
-                        (unary.range(), "is")
+                        (unary.range(), is_not)
                     } else {
-                        (call.range(), "is not")
+                        (call.range(), is)
                     }
                 }
-                _ => (call.range(), "is not"),
+                _ => (call.range(), is),
             };
             let mut text: Vec<Piece> = vec![format!(".status {op} ").into()];
-            text.extend(pieces("{@anyio}.Future.Status.PENDING", &[]));
+            text.extend(pieces("{@anyio}.Future.Status", &[]));
+            text.push(format!(".{status}").into());
             if !takes_comparison(view, whole) {
                 let at = TextRange::empty(whole.start());
                 replace(change, view, at, vec!["(".into()]);
@@ -295,6 +311,29 @@ fn write(
         _ => return Err(lacks(member)),
     }
     Ok(())
+}
+
+/// Whether all that is asked is whether it may be set: `if not future.cancelled(): future.set_result(…)`.
+fn guards_setting(view: &View<'_>, call: &ExprCall) -> bool {
+    let Some(object) = receiver(view, call.func.range()) else {
+        return false;
+    };
+    let statement = view.tree.enclosing_statement(call.range());
+    let Some(Stmt::If(if_)) = statement else {
+        return false;
+    };
+    let sets = |stmt: &Stmt| {
+        let Stmt::Expr(it) = stmt else { return false };
+        let Expr::Call(set) = &*it.value else {
+            return false;
+        };
+        matches!(&*set.func, Expr::Attribute(member)
+            if matches!(member.attr.as_str(), "set_result" | "set_exception")
+                && view.text(member.value.range()) == view.text(object.range()))
+    };
+    if_.test.range().contains_range(call.range())
+        && if_.elif_else_clauses.is_empty()
+        && if_.body.iter().all(sets)
 }
 
 fn may_be_class(cx: &Context<'_>, view: &View<'_>, value: &Expr) -> bool {
@@ -338,6 +377,7 @@ fn waits(
                     change.caveat(
                         "when the time is over, the future stays pending, where asyncio cancels it",
                     );
+                    change.requires.push(view.place(&*call.func));
                     await_
                 }
                 _ => {

@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::Target;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
+use loopshift_engine::objects::{Cluster, clusters};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use super::anyio_future;
 use super::awaited::{
     Awaited, Seconds, awaited, can_be_awaited, coroutines, is_conditional, is_plain, seconds,
     statement_around,
@@ -41,6 +44,7 @@ struct Facts {
     handlers: BTreeMap<FuncId, Vec<Place>>,
     /// Calls that set a context variable, by function.
     sets_context: Vec<FuncId>,
+    futures: Vec<Cluster>,
 }
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
@@ -52,6 +56,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         reach: cx.once(Reach::new),
         handlers: handlers_by_function(cx),
         sets_context: sets_context(cx),
+        futures: clusters(cx.program, |class| class == "asyncio.Future"),
     };
     for (use_, api, view) in uses {
         changes.push(match moved(cx, &facts, use_, api, view) {
@@ -95,7 +100,10 @@ fn moved<'c>(
     match awaited(cx, view, what) {
         Awaited::Coroutine => {}
         Awaited::Future => {
-            return Err("it waits for a task or future, which the timeout of AnyIO does not cancel".to_owned());
+            let made = futures(cx, &facts.futures, view.place(what))
+                .ok_or("it waits for a task or future, which the timeout of AnyIO does not cancel")?;
+            // What that changes is told where the future is made.
+            change.requires.extend(made);
         }
         Awaited::Shield => {
             return Err(
@@ -144,6 +152,25 @@ fn moved<'c>(
         }),
     }
     Ok(change)
+}
+
+/// The calls that make the futures at a place, where nothing else can be there.
+fn futures(cx: &Context<'_>, clusters: &[Cluster], place: Place) -> Option<Vec<Place>> {
+    let only = cx
+        .program
+        .values_at(place)
+        .all(|value| matches!(value, Value::Object(class, _) if cx.program.flow.text(class) == "asyncio.Future"));
+    let held = |cluster: &&Cluster| cluster.places.iter().any(|it| it.place == place);
+    let cluster = clusters.iter().find(held).filter(|_| only)?;
+    let made = cluster.sites.iter().all(|site| {
+        let view = cx.view(site.file);
+        let api = view.and_then(|view| match view.tree.expr_at(site.range) {
+            Some(Expr::Call(call)) => cx.api_of(view, &call.func),
+            _ => None,
+        });
+        api.is_some_and(anyio_future::makes)
+    });
+    (made && !cluster.sites.is_empty()).then(|| cluster.sites.clone())
 }
 
 /// The `await` that waits for the call: around it, or around another `wait_for` that is given it.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::{Change, Place};
+use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
@@ -66,7 +66,21 @@ pub(super) static ENDED: Helper = Helper {
 ",
 };
 
-/// A callback that its task calls itself.
+/// Calls back with a task that has ended: for callbacks that need the task itself.
+static WHEN_DONE: Helper = Helper {
+    name: "_when_done",
+    source: "async def {name}(task, callback):
+    \"\"\"Call back when a task has ended.\"\"\"
+    with {@anyio}.CancelScope(shield=True):
+        await task.wait()
+    try:
+        callback(task)
+    except Exception:
+        {@logging}.getLogger(__name__).exception(\"Exception in callback %r\", callback)
+",
+};
+
+/// A callback of a task.
 #[derive(Clone, Debug)]
 pub(super) struct Callback {
     /// The call that makes the task.
@@ -75,12 +89,19 @@ pub(super) struct Callback {
     pub(super) func: TextRange,
     /// The statement that registers it.
     pub(super) statement: Place,
+    /// The task, as written there.
+    task: TextRange,
 }
 
 /// The callbacks of a family.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Callbacks {
+    /// Those that the task calls itself, with what tells what became of it.
     pub(super) all: Vec<Callback>,
+    /// Those that are given the task, by another one that waits for its end.
+    pub(super) watched: Vec<Callback>,
+    /// Whether one of these is a function of ours, and not a set that the task leaves.
+    pub(super) tells: bool,
     /// The functions that are called back.
     pub(super) functions: BTreeSet<FuncId>,
     /// What they ask of the task: members that stay as they are.
@@ -118,6 +139,10 @@ pub(super) fn callbacks(
         }
         registrations.insert(member.view.place(call));
         let callback = callback(cx, family, member, call, statement)?;
+        if leaves_set(cx, member.view.file, callback.func) {
+            out.watched.push(callback);
+            continue;
+        }
         out.functions
             .extend(functions(cx, member.view, callback.func)?);
         out.all.push(callback);
@@ -135,15 +160,14 @@ pub(super) fn callbacks(
             ));
         }
     }
-    for held in &family.cluster.places {
+    let asks_more = family.cluster.places.iter().any(|held| {
         let function = cx.program.function_at(held.place);
-        if out.functions.contains(&function) && !is_asked(cx, held.place) {
-            return Err(
-                "its callback does more with the task than to ask for its result: put what follows the task into its \
-                 coroutine"
-                    .to_owned(),
-            );
-        }
+        out.functions.contains(&function) && !is_asked(cx, held.place)
+    });
+    if asks_more {
+        out.tells = true;
+        out.functions.clear();
+        out.watched.append(&mut out.all);
     }
     out.look = !out.all.is_empty()
         && family.members.iter().any(|member| {
@@ -213,7 +237,21 @@ fn callback(
         site,
         func: callback.range(),
         statement: view.place(statement),
+        task: member.attribute.value.range(),
     })
+}
+
+/// Whether the callback takes the task out of a set, and is nothing else.
+fn leaves_set(cx: &Context<'_>, file: FileId, range: TextRange) -> bool {
+    let mut values = cx.program.values_at(Place { file, range }).peekable();
+    values.peek().is_some()
+        && values.all(|value| match value {
+            Value::ExternalBound(method, _) => matches!(
+                cx.program.flow.text(method),
+                "<builtin>.set.discard" | "<builtin>.set.remove"
+            ),
+            _ => false,
+        })
 }
 
 /// The functions that a callback may be.
@@ -266,6 +304,34 @@ fn is_asked(cx: &Context<'_>, place: Place) -> bool {
             ASKED.contains(&member.attr.as_str()) && view.call_of(member.range()).is_some()
         }
         _ => false,
+    }
+}
+
+/// Lets others of the group wait for the end of a task that was just made, and call back.
+pub(super) fn edit_watched(
+    change: &mut Change,
+    spawn: &Spawn<'_>,
+    family: &Family<'_>,
+    group: &str,
+) {
+    let watched = family.callbacks.watched.iter();
+    for callback in watched.filter(|it| it.site == spawn.site()) {
+        let mut text = vec![Piece::from(format!("{group}.start_soon("))];
+        text.extend(pieces(
+            "{0}, {1}, {2})",
+            &[
+                Piece::Helper(&WHEN_DONE),
+                callback.task.into(),
+                callback.func.into(),
+            ],
+        ));
+        change.edits.push((
+            callback.statement.file,
+            Edit::Replace {
+                range: callback.statement.range,
+                pieces: text,
+            },
+        ));
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn end_is_seen(cx: &Context<'_>, family: &Family<'_>) -> bool {
         .collect::<Vec<_>>();
     let known =
         |(view, coro): &(&View<'_>, &Expr)| of_program(view.place(*coro)) || of_library(view, coro);
-    if !family.callbacks.all.is_empty() || !coros.iter().all(known) {
+    if !family.callbacks.all.is_empty() || family.callbacks.tells || !coros.iter().all(known) {
         return true;
     }
     let places: Vec<Place> = coros.iter().map(|(view, coro)| view.place(*coro)).collect();
@@ -85,8 +85,18 @@ pub(super) fn is_result(model: &Model<'_>, index: usize) -> bool {
         })
 }
 
-/// Whether a task may be told to stop before it has started: then asyncio never runs it.
+/// Whether a task is told to stop before it has started: then asyncio never runs it.
 pub(super) fn before_start(model: &Model<'_>, index: usize) -> bool {
+    cancelled_without(model, index, &["await", "async", "yield"])
+}
+
+/// Whether a task may be told to stop before it has started, as all that is between is a `yield`: others may wait there.
+pub(super) fn perhaps_before_start(model: &Model<'_>, index: usize) -> bool {
+    cancelled_without(model, index, &["await", "async"])
+}
+
+/// Whether a task is told to stop in the function that makes it, with none of the words in between.
+fn cancelled_without(model: &Model<'_>, index: usize, words: &[&str]) -> bool {
     let family = &model.families[index];
     family.members.iter().any(|member| {
         member.name == "cancel"
@@ -105,22 +115,25 @@ pub(super) fn before_start(model: &Model<'_>, index: usize) -> bool {
                 let Some(function) = spawn.view.tree.enclosing_function(spawn.call.range()) else {
                     return false;
                 };
-                !waits_within(spawn.view, function.range(), between)
+                !waits_within(spawn.view, function.range(), between, words)
             })
     })
 }
 
-/// Whether there is a wait in the range of a function.
-fn waits_within(view: &View<'_>, function: TextRange, range: TextRange) -> bool {
+/// Whether there is a wait in the range of a function, of those that begin with the words.
+fn waits_within(view: &View<'_>, function: TextRange, range: TextRange, words: &[&str]) -> bool {
     let text = view.text(range);
-    ["await", "async"].iter().any(|word| {
+    words.iter().any(|word| {
         text.match_indices(word).any(|(at, _)| {
             let offset =
                 range.start() + loopshift_python::TextSize::try_from(at).unwrap_or_default();
             let node = view.tree.around(TextRange::empty(offset)).find(|node| {
                 matches!(
                     node,
-                    AnyNodeRef::ExprAwait(_) | AnyNodeRef::StmtWith(_) | AnyNodeRef::StmtFor(_)
+                    AnyNodeRef::ExprAwait(_)
+                        | AnyNodeRef::ExprYield(_)
+                        | AnyNodeRef::StmtWith(_)
+                        | AnyNodeRef::StmtFor(_)
                 )
             });
             node.is_some_and(|node| {

@@ -230,6 +230,9 @@ fn change(
             is_tail: region.is_some_and(|at| regions[at].tail.contains(&place)),
             deleted: Vec::new(),
             last: Vec::new(),
+            leaving: families
+                .iter()
+                .any(|index| !model.families[*index].callbacks.watched.is_empty()),
         };
         if let Err(reason) = edit_wait(cx, &mut change, &mut out, wait, guarded) {
             return decline(&reason);
@@ -272,6 +275,7 @@ fn change(
             return decline("its task group is not at hand where it is made");
         };
         let (family, waits) = (&model.families[*index], waits_of(model, *index));
+        callbacks::edit_watched(&mut change, spawn, family, group);
         if let Some(timer) = spawn.timer {
             timers::edit(cx, &mut change, spawn, timer, family, group);
         } else if callbacks::edit_spawn(cx, &mut change, spawn, family, errors[index], group) {
@@ -316,6 +320,11 @@ fn change(
     }
     let made: Vec<&Spawn<'_>> = spawns.iter().map(|(_, spawn)| *spawn).collect();
     timers::caveats(&mut change, &made);
+    if (all.iter()).any(|index| super::cancelled::perhaps_before_start(model, *index)) {
+        change.caveat(
+            "it may be cancelled before it can start: asyncio never runs it then, and AnyIO does",
+        );
+    }
     if !component.threaded.is_empty() {
         change.caveat("functions that make tasks get a task group as a parameter");
     }
@@ -351,6 +360,9 @@ fn errors_of(
     let raising = Raising::new(cx);
     if family.spawns.iter().all(|spawn| !spawn.may_raise(&raising)) {
         return Errors::None;
+    }
+    if family.callbacks.tells {
+        return Errors::Kept;
     }
     let mut waited = false;
     for wait in waits_of(model, index) {

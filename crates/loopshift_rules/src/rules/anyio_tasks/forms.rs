@@ -22,6 +22,8 @@ pub(super) struct Out {
     pub(super) deleted: Vec<TextRange>,
     /// Lines at the end of the block.
     pub(super) last: Vec<Vec<Piece>>,
+    /// Whether the tasks leave their set as they end: it must be copied before one waits for them.
+    pub(super) leaving: bool,
 }
 
 impl Out {
@@ -33,6 +35,7 @@ impl Out {
             is_tail: false,
             deleted: Vec::new(),
             last: Vec::new(),
+            leaving: false,
         }
     }
 }
@@ -55,7 +58,7 @@ pub(super) fn edit_wait(
                 return Err("it is gathered with something that has no form as a task".to_owned());
             }
         }
-        kind => return waits::edit(change, wait, kind, guarded),
+        kind => return waits::edit(change, wait, kind, guarded, out.leaving),
     }
     Ok(())
 }
@@ -156,6 +159,10 @@ fn edit_gather(
     let mut extras = 0;
     for operand in &wait.operands {
         match operand {
+            Expr::Starred(starred) if out.leaving => {
+                let copy = pieces("list({0})", &[starred.value.range().into()]);
+                operands.push((true, copy));
+            }
             Expr::Starred(starred) => operands.push((true, vec![starred.value.range().into()])),
             Expr::Call(call) if !wait.sites.contains(&wait.view.place(call)) => {
                 // A coroutine runs beside the tasks only if it is a task as well.

@@ -8,10 +8,11 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::Edit;
 
-use super::family::{Model, Spawn};
+use super::emit::Errors;
+use super::family::{Family, Model, Spawn};
 use super::forms::{Out, edit_wait};
 use super::rename::{rename_cancelled, rename_state};
-use super::{family, handles, members};
+use super::{callbacks, family, handles, members};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
 
@@ -191,6 +192,9 @@ fn change(
             super::spawning::edit_member(cx, &mut change, spawn)?;
         }
     }
+    for index in families {
+        end(cx, &mut change, &model.families[*index])?;
+    }
     let coros: Vec<Place> = spawns
         .iter()
         .map(|spawn| spawn.view.place(spawn.coro))
@@ -199,6 +203,34 @@ fn change(
     change.covers.sort();
     change.covers.dedup();
     Ok(Some(change))
+}
+
+/// What follows the end of tasks: callbacks, and the sets that keep them.
+fn end(cx: &Context<'_>, change: &mut Change, family: &Family<'_>) -> Result<(), String> {
+    if !family.callbacks.all.is_empty() && !handles::are_there(cx) {
+        return Err(
+            "its tasks have callbacks, which the handles of this AnyIO do not take".to_owned(),
+        );
+    }
+    for spawn in &family.spawns {
+        let callee = spawn.view.tree.expr_at(spawn.callee.range);
+        let Some(Expr::Attribute(callee)) = callee else {
+            return Err("the group is not named where its task is made".to_owned());
+        };
+        let group = spawn.view.text(callee.value.range());
+        callbacks::edit_watched(change, spawn, family, group);
+        callbacks::edit_spawn(cx, change, spawn, family, Errors::Leave, group);
+    }
+    let called = family.callbacks.all.iter().map(|it| it.statement);
+    let gone: BTreeSet<Place> = called
+        .chain(family.keeping.statements.iter().copied())
+        .collect();
+    for place in gone {
+        let delete = Edit::DeleteStatement { range: place.range };
+        change.edits.push((place.file, delete));
+    }
+    change.covers.extend(&family.callbacks.asked);
+    Ok(())
 }
 
 fn check(

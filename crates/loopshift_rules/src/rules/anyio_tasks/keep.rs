@@ -75,7 +75,7 @@ fn holds(family: &Family<'_>, statement: Place) -> bool {
 }
 
 /// The set of `t.add_done_callback(tasks.discard)`.
-fn set_of<'c>(member: &MemberUse<'c>) -> Option<&'c Expr> {
+pub(super) fn set_of<'c>(member: &MemberUse<'c>) -> Option<&'c Expr> {
     let call = member.call?;
     if !matches!(member.view.tree.parent(call), Some(AnyNodeRef::StmtExpr(_))) {
         return None;

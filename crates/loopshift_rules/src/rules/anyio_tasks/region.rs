@@ -394,7 +394,8 @@ fn holds_yield(view: &View<'_>, range: TextRange, def: &StmtFunctionDef) -> bool
     false
 }
 
-fn is_context_manager(cx: &Context<'_>, view: &View<'_>, def: &StmtFunctionDef) -> bool {
+/// Whether the function is what `with` enters and leaves in one place: its tasks may be in a group over its `yield`.
+pub(super) fn is_context_manager(cx: &Context<'_>, view: &View<'_>, def: &StmtFunctionDef) -> bool {
     def.decorator_list.iter().any(|decorator| {
         cx.api_of(view, &decorator.expression) == Some("contextlib.asynccontextmanager")
     })

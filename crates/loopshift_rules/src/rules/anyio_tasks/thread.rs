@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{Expr, ExprCall, StmtFunctionDef};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtFunctionDef};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::family::Family;
+use super::region::is_context_manager;
 use crate::context::{Context, View};
 use crate::rules::code::definition;
 
@@ -55,13 +56,14 @@ pub(super) fn thread(
                 ));
             };
             let call = match view.tree.expr_at(site.place.range) {
-                Some(Expr::Call(call)) if site.only && can_take(call) => call,
-                _ => {
-                    return Err(format!(
-                        "not every call of `{name}` is one that can hand on a task group"
-                    ));
-                }
+                Some(Expr::Call(call)) if can_take(call) => call,
+                _ => return Err(cannot_hand_on(&name)),
             };
+            if !site.only {
+                // Methods that take each other's place in a call get the group together.
+                let together = reached(cx, view, call).ok_or_else(|| cannot_hand_on(&name))?;
+                todo.extend(together);
+            }
             let later = called_later.get(&site.place).copied();
             let caller = match later {
                 Some(function) if site.owner == FuncId::NONE => function,
@@ -104,9 +106,30 @@ pub(super) fn thread(
     Ok(out)
 }
 
-/// Whether a function owns a group for all that it starts: the coroutine of `asyncio.run`, or a test.
+fn cannot_hand_on(name: &str) -> String {
+    format!("not every call of `{name}` is one that can hand on a task group")
+}
+
+/// All functions that a call may reach; `None` where it may reach something else.
+fn reached(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Option<Vec<FuncId>> {
+    let callees = cx.program.values_at(view.place(&*call.func));
+    callees
+        .map(|value| match value {
+            Value::Func(func)
+            | Value::Bound(func, _)
+            | Value::ManagerFactory(func)
+            | Value::BoundManager(func, _) => Some(func),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether a function owns a group for all that it starts: the coroutine of `asyncio.run`, a test, or a lifespan.
 pub(super) fn is_root(cx: &Context<'_>, function: FuncId) -> bool {
     if super::is_entry(cx, function) {
+        return true;
+    }
+    if cx.once(Lifespans::new).0.contains(&function) {
         return true;
     }
     let Some((_, def)) = definition(cx, function) else {
@@ -118,10 +141,40 @@ pub(super) fn is_root(cx: &Context<'_>, function: FuncId) -> bool {
         && cx.program.function(function).class.is_none()
 }
 
+/// The context managers that frameworks enter for as long as they serve: what is left ends with them.
+struct Lifespans(BTreeSet<FuncId>);
+
+impl Lifespans {
+    fn new(cx: &Context<'_>) -> Self {
+        let mut found = BTreeSet::new();
+        for view in cx.views() {
+            for node in view.tree.nodes() {
+                if let AnyNodeRef::Keyword(keyword) = node
+                    && keyword
+                        .arg
+                        .as_ref()
+                        .is_some_and(|arg| arg.as_str() == "lifespan")
+                {
+                    found.extend(
+                        (cx.program.values_at(view.place(&keyword.value))).filter_map(|value| {
+                            match value {
+                                Value::ManagerFactory(function) => Some(function),
+                                _ => None,
+                            }
+                        }),
+                    );
+                }
+            }
+        }
+        found.retain(|function| cx.callers.of(*function).is_empty());
+        Lifespans(found)
+    }
+}
+
 /// Whether the function can get a parameter.
 fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
     let name = cx.program.qualified_name(function);
-    let Some((_, def)) = definition(cx, function) else {
+    let Some((view, def)) = definition(cx, function) else {
         return Err(format!("`{name}` can't take a task group as a parameter"));
     };
     let short = def.name.as_str();
@@ -130,7 +183,8 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
             "`{name}` is called by Python, which hands on no task group"
         ));
     }
-    if !def.decorator_list.is_empty() {
+    let entered = def.decorator_list.len() == 1 && is_context_manager(cx, view, def);
+    if !def.decorator_list.is_empty() && !entered {
         return Err(format!("`{name}` is decorated"));
     }
     if cx.callers.is_handed_over(function) {
@@ -231,7 +285,10 @@ pub(super) fn edit(
             .program
             .values_at(view.place(&*call.func))
             .any(|it| match it {
-                Value::Func(func) | Value::Bound(func, _) => {
+                Value::Func(func)
+                | Value::Bound(func, _)
+                | Value::ManagerFactory(func)
+                | Value::BoundManager(func, _) => {
                     definition(cx, func).is_some_and(|(_, def)| by_name(def))
                 }
                 _ => false,

@@ -10,7 +10,7 @@ use super::helpers;
 use crate::rules::arguments::without;
 use crate::rules::shared::is_statement;
 
-/// Writes the wait.
+/// Writes the wait. `leaving` says that the tasks leave their set as they end.
 ///
 /// # Errors
 /// Why it has no form.
@@ -19,12 +19,16 @@ pub(super) fn edit(
     wait: &Wait<'_>,
     kind: WaitKind,
     guarded: bool,
+    leaving: bool,
 ) -> Result<(), String> {
     match kind {
         WaitKind::For | WaitKind::ShieldedFor => timeout(change, wait, kind, guarded),
         WaitKind::Shield => {
             shield(change, wait, guarded);
             Ok(())
+        }
+        WaitKind::All | WaitKind::AllTimeout if leaving => {
+            by_helper(change, wait, &helpers::WAIT_ALL)
         }
         WaitKind::All => all(change, wait),
         WaitKind::AllTimeout => all_with_timeout(change, wait),

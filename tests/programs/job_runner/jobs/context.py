@@ -1,0 +1,3 @@
+from contextvars import ContextVar
+
+request_id = ContextVar("request_id", default="-")
