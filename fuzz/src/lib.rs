@@ -34,6 +34,7 @@ fn migrated(text: &str, target: Target) -> Option<String> {
             anyio: Version::new(4, 16),
         },
         allow_unsafe: true,
+        only: Vec::new(),
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),

@@ -94,6 +94,9 @@ pub struct Scan {
     /// The target to judge by [default: asyncio for a program of green threads, otherwise anyio]
     #[arg(long, value_name = "TARGET", value_enum)]
     pub to: Option<Target>,
+    /// Only this part moves, the rest stays on eventlet: paths or dotted names of packages and modules
+    #[arg(long, value_name = "PACKAGE", value_delimiter = ',')]
+    pub only: Vec<String>,
     /// Print a table or JSON
     #[arg(long, value_name = "FORMAT", default_value_t, value_enum)]
     pub output_format: PlainFormat,
@@ -113,6 +116,9 @@ pub struct Migrate {
     /// Include changes that may behave differently in ways that the rules' pages name
     #[arg(long = "unsafe")]
     pub unsafe_changes: bool,
+    /// Only this part moves, the rest stays on eventlet: paths or dotted names of packages and modules
+    #[arg(long, value_name = "PACKAGE", value_delimiter = ',')]
+    pub only: Vec<String>,
     /// Only migrate from these libraries
     #[arg(long, value_name = "LIB", value_delimiter = ',')]
     pub from: Vec<String>,

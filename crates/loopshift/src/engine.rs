@@ -18,6 +18,8 @@ pub struct Job {
     pub to: Target,
     /// The libraries to come from; `None` for all.
     pub from: Option<Vec<String>>,
+    /// The only part that moves, by paths from the root and dotted names; empty for all.
+    pub only: Vec<String>,
     /// The only rules to use; `None` for all.
     pub select: Option<Vec<String>>,
     /// Rules not to use.

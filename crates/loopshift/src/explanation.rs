@@ -49,7 +49,8 @@ pub fn explain(
     let func = function_on(&program, file, range);
     let callers = program.callers();
     let apart = recipe.apart(&program, &callers, catalog);
-    let facts = recipe.facts(&program, &callers, catalog, &apart, options.settings.bridge);
+    let bridge = options.settings.bridge;
+    let facts = recipe.facts(&program, &callers, catalog, &apart, None, bridge);
     let migration = migrate(inputs, catalog, options);
     let known = Known {
         program: &program,
@@ -263,6 +264,10 @@ impl Known<'_> {
             }
             Colour::Enters(_) => {
                 let why = "sync: it runs an event loop for what it waits for";
+                ("sync", why.to_owned())
+            }
+            Colour::Outside(_) => {
+                let why = "sync: it waits as green threads do, and stays as it is";
                 ("sync", why.to_owned())
             }
             Colour::Unknown(_) if is_module => {

@@ -234,6 +234,7 @@ impl Ground {
         Job {
             to,
             from: self.settings.from.clone(),
+            only: Vec::new(),
             select: self.settings.select.clone(),
             ignore: self.settings.ignore.clone(),
             unsafe_changes: self.settings.unsafe_changes.unwrap_or(false),
@@ -245,6 +246,26 @@ impl Ground {
             paths: self.paths.clone(),
             source_roots,
         }
+    }
+}
+
+impl Ground {
+    /// What `--only` names: paths from the root, where there is such a path, and dotted names.
+    pub fn only(&self, names: &[String]) -> Vec<String> {
+        let from_root = |name: &String| {
+            let path = std::fs::canonicalize(name).ok()?;
+            let path = path.strip_prefix(&self.root).ok()?;
+            let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+            Some(if parts.is_empty() {
+                ".".to_owned()
+            } else {
+                parts.join("/")
+            })
+        };
+        let names = names.iter();
+        names
+            .map(|name| from_root(name).unwrap_or_else(|| name.clone()))
+            .collect()
     }
 }
 

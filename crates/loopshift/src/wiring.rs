@@ -11,6 +11,7 @@ use loopshift_rules::catalog::{self, Catalog, Version};
 use loopshift_rules::context::{Bridge, Settings};
 use loopshift_rules::externals::CatalogExternals;
 use loopshift_rules::migrate::{Migration, ModuleState, Options, keeps, migrate};
+use loopshift_rules::part;
 use loopshift_rules::project::newest_anyio;
 use loopshift_rules::recipe::{self, is_green};
 use loopshift_rules::registry::{self, RULES};
@@ -100,6 +101,7 @@ fn options(job: &Job, project: Project) -> Result<Options, Problem> {
             },
         },
         allow_unsafe: job.unsafe_changes,
+        only: job.only.clone(),
         select: job.select.clone().unwrap_or_default(),
         ignore: job.ignore.clone(),
         project: project.files,
@@ -131,10 +133,15 @@ fn prepare(mut sources: Vec<Source>, job: &Job) -> Result<Prepared, Problem> {
     let python = sources.len();
     let mut project = project::add(&mut sources, job);
     let problems = std::mem::take(&mut project.problems);
+    let options = options(job, project)?;
+    let inputs = inputs(&mut sources, python);
+    if let Some(refusal) = part::refusal(&inputs, options.target, &options.only) {
+        return Err(Problem::at("--only", refusal.reason).next(refusal.next));
+    }
     Ok(Prepared {
-        options: options(job, project)?,
-        inputs: inputs(&mut sources, python),
         sources,
+        inputs,
+        options,
         problems,
     })
 }

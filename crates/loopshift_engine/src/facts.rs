@@ -33,6 +33,8 @@ pub enum Colour {
     /// It waits, so many calls away from what causes it, and stays sync: it runs in a thread that takes turns with the event
     /// loop. It can't be async, or lies between what can't be and what waits.
     Behind(usize),
+    /// It waits, so many calls away from what causes it, and stays as it is: it lies outside of what moves.
+    Outside(usize),
     /// Something in it asks for `async`, and it can't be that, or it can't be known.
     Unknown(String),
 }
@@ -84,6 +86,8 @@ pub struct Question<'q> {
     pub converts: &'q (dyn Fn(FuncId, &str) -> bool + Sync),
     /// Whether code outside of the program starts it with this function, while no event loop runs.
     pub enters: &'q (dyn Fn(FuncId) -> bool + Sync),
+    /// Whether the function lies outside of what moves: it waits as before.
+    pub outside: &'q (dyn Fn(FuncId) -> bool + Sync),
     /// Whether code outside of the program calls this function, and waits for it in the target, where it can start tasks
     /// only if it is async.
     pub tested: &'q (dyn Fn(FuncId) -> bool + Sync),

@@ -19,6 +19,7 @@ use memchr::memmem;
 use rustc_hash::FxHashMap;
 
 use crate::catalog::{Api, Argument, BindError, Catalog, Target, Version};
+use crate::part::Part;
 use crate::recipe::Recipe;
 use crate::views::{Look, Views};
 
@@ -183,6 +184,8 @@ pub struct Context<'c> {
     pub recipe: &'static Recipe,
     /// The functions that run in threads, apart from the event loop.
     pub apart: &'c BTreeSet<FuncId>,
+    /// The part that moves while the rest stays, where one was named.
+    pub(crate) part: Option<&'c Part>,
     views: &'c Views<'c>,
     facts: &'c OnceLock<Facts>,
     found: Mutex<FxHashMap<TypeId, Cell>>,
@@ -235,6 +238,7 @@ impl<'c> Context<'c> {
         views: &'c Views<'c>,
         facts: &'c OnceLock<Facts>,
         apart: &'c BTreeSet<FuncId>,
+        part: Option<&'c Part>,
     ) -> Self {
         Context {
             program,
@@ -244,6 +248,7 @@ impl<'c> Context<'c> {
             settings,
             recipe,
             apart,
+            part,
             views,
             facts,
             found: Mutex::default(),
@@ -265,7 +270,15 @@ impl<'c> Context<'c> {
         let recipe = self.recipe;
         self.facts.get_or_init(|| {
             let bridge = self.settings.bridge;
-            recipe.facts(self.program, self.callers, self.catalog, self.apart, bridge)
+            let (program, callers) = (self.program, self.callers);
+            recipe.facts(
+                program,
+                callers,
+                self.catalog,
+                self.apart,
+                self.part,
+                bridge,
+            )
         })
     }
 

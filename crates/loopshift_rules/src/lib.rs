@@ -10,6 +10,7 @@ mod entries;
 pub mod externals;
 mod interest;
 pub mod migrate;
+pub mod part;
 mod patched;
 pub mod project;
 pub mod recipe;

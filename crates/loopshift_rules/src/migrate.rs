@@ -24,6 +24,7 @@ use crate::catalog::{Catalog, Kind, Target};
 use crate::context::{Context, Settings};
 use crate::externals::CatalogExternals;
 use crate::interest;
+use crate::part::{self, Part};
 use crate::patched;
 use crate::project::{ProjectFile, dependencies};
 use crate::recipe::{self, Recipe, root};
@@ -45,6 +46,8 @@ pub struct Options {
     pub settings: Settings,
     /// Whether unsafe changes are applied.
     pub allow_unsafe: bool,
+    /// Only this part of the program moves, by paths or dotted names, and the rest stays; empty for all of it.
+    pub only: Vec<String>,
     /// Only these rules; empty for all.
     pub select: Vec<String>,
     /// Not these rules.
@@ -105,7 +108,11 @@ fn mentions<'m>(recipe: &Recipe, files: &[Input]) -> Vec<&'m str> {
 /// Plans the migration of a program.
 pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
     let python = options.settings.python;
-    let recipe = recipe::of(files, python, options.target, catalog);
+    let recipe = if options.only.is_empty() {
+        recipe::of(files, python, options.target, catalog)
+    } else {
+        recipe::to(options.target)
+    };
     let mut migration = migrate_once(recipe, files, catalog, options, true);
     settle(files, &mut migration.plan, |inputs| {
         migrate_once(recipe, inputs, catalog, options, false).plan
@@ -156,12 +163,19 @@ fn migrate_once(
             || anyio_tests::is_of_tests(api)
     });
     let callers = program.callers();
+    let part = recipe.part(&program, &options.only);
+    let apart = if part.is_none() {
+        recipe.apart(&program, &callers, catalog)
+    } else {
+        BTreeSet::new()
+    };
     let analysis = Analysis {
         files,
         recipe,
         catalog,
         options,
-        apart: recipe.apart(&program, &callers, catalog),
+        apart,
+        part,
         callers,
         program,
         found,
@@ -205,6 +219,8 @@ struct Analysis<'a> {
     callers: Callers,
     /// The functions that run in threads, apart from the event loop.
     apart: BTreeSet<FuncId>,
+    /// What moves, where that is not all.
+    part: Option<Part>,
     /// All uses, those among them that are not accounted for.
     found: Vec<Use>,
     facts: OnceLock<Facts>,
@@ -223,14 +239,20 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
         program,
         callers,
         apart,
+        part,
         ..
     } = analysis;
+    let part = part.as_ref();
     let syntax = Syntax::new(files, options.settings.python, looks);
     let views = Views::new(files, looks, &syntax);
-    let found: Vec<Use> = (analysis.found.iter())
-        .filter(|use_| counts(&views, catalog, use_))
-        .cloned()
-        .collect();
+    let all = || {
+        analysis
+            .found
+            .iter()
+            .filter(|it| counts(&views, catalog, it))
+    };
+    let of_part = |use_: &&Use| part.is_none_or(|part| part.moves(program, catalog, use_));
+    let found: Vec<Use> = all().filter(of_part).cloned().collect();
     let blocks_apart = |use_: &Use| {
         let api = catalog.get(&use_.api);
         api.is_some_and(recipe::only_blocks) && apart.contains(&program.function_at(use_.place))
@@ -250,6 +272,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
         &views,
         &analysis.facts,
         apart,
+        part,
     );
     let mut changes: Vec<Change> = RULES
         .par_iter()
@@ -265,6 +288,10 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
     if recipe.colours {
         bridges::cross(&context, &mut changes);
     }
+    if let Some(part) = part {
+        let all: Vec<Use> = all().cloned().collect();
+        part::decline_shared(&context, part, &all, &mut changes);
+    }
     patched::decline(program, catalog, &moving, &mut changes);
     changes.extend(unhandled(recipe, &context, &changes, options));
     let missed = context.missed();
@@ -273,7 +300,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
     }
     changes.extend(staying.iter().map(|it| beside::stays(recipe, catalog, it)));
     if recipe.colours {
-        whole::bind(program, catalog, &mut changes);
+        whole::bind(program, catalog, part, &mut changes);
     }
     let strict = CatalogExternals::strict(catalog);
     let verification = Verification {
@@ -373,14 +400,15 @@ impl Analysis<'_> {
             catalog,
             callers,
             apart,
+            part,
             ..
         } = self;
         let mut looks = looks(recipe, program, &self.found);
         if recipe.colours {
             let bridge = self.options.settings.bridge;
-            let facts = self
-                .facts
-                .get_or_init(|| recipe.facts(program, callers, catalog, apart, bridge));
+            let facts = self.facts.get_or_init(|| {
+                recipe.facts(program, callers, catalog, apart, part.as_ref(), bridge)
+            });
             let mut through = interest::files(recipe, program, catalog, facts, patched);
             for use_ in &self.found {
                 through[use_.place.file.0 as usize] = true;

@@ -15,6 +15,7 @@ use crate::catalog::{self, Api, Catalog, Kind};
 use crate::context::Bridge;
 use crate::entries::entries;
 use crate::externals::CatalogExternals;
+use crate::part::Part;
 use crate::served;
 
 /// How a program is moved to a target.
@@ -272,13 +273,15 @@ impl Recipe {
         }
     }
 
-    /// The colours of all functions after the migration. `apart` are those that run in threads.
+    /// The colours of all functions after the migration. `apart` are those that run in threads; `part` is what moves, where
+    /// that is not all.
     pub fn facts(
         &self,
         program: &Program<'_>,
         callers: &Callers,
         catalog: &Catalog,
         apart: &BTreeSet<FuncId>,
+        part: Option<&Part>,
         bridge: Bridge,
     ) -> Facts {
         let row = |name: &str| catalog.get(name);
@@ -291,8 +294,9 @@ impl Recipe {
             BTreeSet::new()
         };
         let question = Question {
-            bridges: self.recolours() && bridge != Bridge::None,
+            bridges: self.recolours() && part.is_none() && bridge != Bridge::None,
             enters: &|func| entries.contains(&func),
+            outside: &|func| part.is_some_and(|part| part.is_outside(func)),
             suspends: &|name| row(name).is_some_and(|api| api.suspends),
             converts: &|owner, name| {
                 row(name).is_some_and(|api| {
@@ -304,6 +308,9 @@ impl Recipe {
             spawns: &|name| moves(name) && row(name).is_some_and(|api| api.spawns),
             tested: &|func| {
                 let collected = || program.flow.collected(func).is_some();
+                if let Some(part) = part {
+                    return part.is_run_from_outside(program, callers, func);
+                }
                 self.colours && (is_of_test_case(program, func) || collected())
             },
             leaves: &|base, method| self.colours && leaves(base, method),

@@ -255,6 +255,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-original.md"),
     },
     Rule {
+        name: "green-part",
+        plan: rules::green_part::plan,
+        page: include_str!("../../../docs/rules/green-part.md"),
+    },
+    Rule {
         name: "green-patch",
         plan: rules::green_patch::plan,
         page: include_str!("../../../docs/rules/green-patch.md"),

@@ -9,16 +9,29 @@ use loopshift_engine::program::Program;
 use loopshift_python::parse::line_index;
 
 use crate::catalog::Catalog;
+use crate::part::Part;
 use crate::recipe::patching;
+use crate::rules::green_part;
 
 /// Binds the changes of each part of the program that hangs together: where one use stays, all stay, with its reason;
 /// otherwise they are applied together.
-pub(crate) fn bind(program: &Program<'_>, catalog: &Catalog, changes: &mut [Change]) {
-    let parts = parts(program, catalog);
+///
+/// Where only a part of the program moves, only its files are bound.
+pub(crate) fn bind(
+    program: &Program<'_>,
+    catalog: &Catalog,
+    part: Option<&Part>,
+    changes: &mut Vec<Change>,
+) {
+    let parts = parts(program, catalog, part);
     let mut stays: BTreeMap<usize, String> = BTreeMap::new();
     for change in changes.iter() {
-        let part = parts[change.place.file.0 as usize];
-        if let Some(reason) = &change.declined {
+        let Some(reason) = &change.declined else {
+            continue;
+        };
+        // What stands in the way may be outside of what it belongs to.
+        for place in change.covers.iter().chain([&change.place]) {
+            let part = parts[place.file.0 as usize];
             stays.entry(part).or_insert_with(|| {
                 let file = program.file(change.place.file);
                 let line = line_index(&file.text).line(change.place.range.start());
@@ -29,7 +42,7 @@ pub(crate) fn bind(program: &Program<'_>, catalog: &Catalog, changes: &mut [Chan
             });
         }
     }
-    for change in changes {
+    for change in changes.iter_mut().filter(|it| !green_part::is_of_hub(it)) {
         let part = parts[change.place.file.0 as usize];
         if change.declined.is_some() {
             continue;
@@ -41,13 +54,21 @@ pub(crate) fn bind(program: &Program<'_>, catalog: &Catalog, changes: &mut [Chan
             change.together = Some(part);
         }
     }
+    // The hub is chosen where something needs it.
+    let mut others = changes.iter().filter(|it| !green_part::is_of_hub(it));
+    let moves = others.any(|it| it.declined.is_none());
+    changes.retain(|it| moves || !green_part::is_of_hub(it));
 }
 
 /// The part that each file belongs to: files that hold code of each other belong to one, and so do those that run where
 /// one of them has patched the standard library.
-pub(crate) fn parts(program: &Program<'_>, catalog: &Catalog) -> Vec<usize> {
+pub(crate) fn parts(program: &Program<'_>, catalog: &Catalog, part: Option<&Part>) -> Vec<usize> {
     let linked = &program.flow.linked;
     let mut parents: Vec<usize> = (0..linked.modules.len()).collect();
+    let moves = |index: usize| {
+        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+        part.is_none_or(|part| part.has(file))
+    };
     for (index, module) in linked.modules.iter().enumerate() {
         for (_, node) in &module.exprs {
             for value in program.flow.values_of(*node) {
@@ -61,11 +82,13 @@ pub(crate) fn parts(program: &Program<'_>, catalog: &Catalog) -> Vec<usize> {
                     Value::Module(file) => file as usize,
                     _ => continue,
                 };
-                join(&mut parents, index, other);
+                if moves(index) && moves(other) {
+                    join(&mut parents, index, other);
+                }
             }
         }
     }
-    for file in patching(program, catalog) {
+    for file in patching(program, catalog).filter(|_| part.is_none()) {
         for other in patched_with(program, file) {
             join(&mut parents, file.0 as usize, other.0 as usize);
         }

@@ -139,6 +139,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
             bridge: Bridge::Auto,
         },
         allow_unsafe: true,
+        only: Vec::new(),
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),

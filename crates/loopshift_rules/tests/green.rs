@@ -29,6 +29,7 @@ fn migrated(text: &str) -> Migration {
             bridge: Bridge::Auto,
         },
         allow_unsafe: true,
+        only: Vec::new(),
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),

@@ -107,6 +107,7 @@ fn options(anyio: Version) -> Options {
             bridge: Bridge::Auto,
         },
         allow_unsafe: true,
+        only: Vec::new(),
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),

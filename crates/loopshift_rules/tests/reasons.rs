@@ -179,6 +179,7 @@ fn generic(catalog: &Catalog, form: &str, text: impl Fn(&Api) -> Option<String>)
         from: Vec::new(),
         settings: settings(),
         allow_unsafe: true,
+        only: Vec::new(),
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),

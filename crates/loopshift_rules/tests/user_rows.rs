@@ -38,6 +38,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         from: Vec::new(),
         settings,
         allow_unsafe: true,
+        only: Vec::new(),
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),

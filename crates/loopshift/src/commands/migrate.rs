@@ -101,6 +101,7 @@ fn job(args: &Migrate, ground: &Ground, to: Target) -> Job {
     if !args.from.is_empty() {
         job.from = Some(args.from.clone());
     }
+    job.only = ground.only(&args.only);
     if !args.select.is_empty() {
         job.select = Some(args.select.clone());
     }

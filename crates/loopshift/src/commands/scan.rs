@@ -24,7 +24,8 @@ pub fn run(session: &mut Session, args: &Scan) -> Result<Exit, Problem> {
         |session, found, progress| {
             let files = session::read(found, &progress);
             let to = asked_for.unwrap_or_else(|| session::suggested(&files.sources));
-            let job = ground.job(to, files.source_roots);
+            let mut job = ground.job(to, files.source_roots);
+            job.only = ground.only(&args.only);
             progress.stage(format!("scanning {}", count(files.sources.len(), "file")));
             let mut scanned = session.engine.scan(files.sources, &job)?;
             drop(progress);

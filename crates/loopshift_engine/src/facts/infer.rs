@@ -122,7 +122,7 @@ impl Inference<'_, '_> {
         let mut seen = BTreeSet::new();
         while let Some((func, place, name)) = work.pop() {
             let is_sync = self.facts.colours[func.0 as usize] == Colour::Sync;
-            if !is_sync || !seen.insert(func) {
+            if !is_sync || (question.outside)(func) || !seen.insert(func) {
                 continue;
             }
             if (question.tested)(func) {
@@ -138,7 +138,11 @@ impl Inference<'_, '_> {
 
     /// What only runs as a task becomes async for it; what is called, too, or can't be async, can stay as it is.
     fn spawn(&mut self) {
+        let outside = self.question.outside;
         for (func, (place, name)) in std::mem::take(&mut self.calls.spawned) {
+            if outside(func) || outside(self.program.function_at(place)) {
+                continue;
+            }
             let index = func.0 as usize;
             let family = self.calls.families.get(&func).into_iter().flatten();
             let called = family.map(|(other, _)| *other).chain([func]).any(|func| {
@@ -184,6 +188,9 @@ impl Inference<'_, '_> {
                     continue;
                 }
                 // What can't be async stays, and so does what others call alone; a call that reaches both asks.
+                if (self.question.outside)(other) {
+                    continue;
+                }
                 if self.barrier(other).is_some() || (call.is_some() && self.is_called_alone(other))
                 {
                     continue;
@@ -209,8 +216,10 @@ impl Inference<'_, '_> {
         self.facts.distance[index] = Some(distance);
         if self.facts.colours[index] == Colour::Sync {
             let enters = (self.question.enters)(func);
+            let outside = (self.question.outside)(func);
             let barrier = self.barrier(func).map(str::to_owned);
             self.facts.colours[index] = match barrier {
+                _ if outside => Colour::Outside(distance),
                 _ if enters => Colour::Enters(distance),
                 None => Colour::Becomes(distance),
                 Some(_) if self.stays_behind(func) => Colour::Behind(distance),

@@ -89,7 +89,21 @@ fn moved<'c>(
     let call = view
         .call_of(use_.place.range)
         .ok_or("it is passed on as a function")?;
-    let mut change = in_thread(cx, use_, view, RULE, function(cx, use_, call))?;
+    let function = function(cx, use_, call);
+    // The patching stays, and with it what it made cooperative.
+    if cx.part.is_some() {
+        let message = format!("`{}` runs in a green thread", use_.api);
+        return by(
+            cx,
+            use_,
+            view,
+            RULE,
+            message,
+            "await {@eventlet}.spawn(",
+            function,
+        );
+    }
+    let mut change = in_thread(cx, use_, view, RULE, function)?;
     change.caveat(
         "it runs in a thread, beside the tasks: what it shares with them must be safe for that, and it goes on where the task is cancelled",
     );
@@ -112,16 +126,30 @@ pub(super) fn in_thread(
             "it would have to run in a thread, and `--bridge none` was asked for".to_owned(),
         );
     }
+    let message = format!("`{}` runs in a thread", use_.api);
+    let opens = "await {@asyncio}.to_thread(";
+    by(cx, use_, view, rule, message, opens, function)
+}
+
+/// The change of a call that something else makes, which is awaited.
+fn by(
+    cx: &Context<'_>,
+    use_: &Use,
+    view: &View<'_>,
+    rule: &'static str,
+    message: String,
+    opens: &'static str,
+    function: Vec<Piece>,
+) -> Result<Change, String> {
     let call = view
         .call_of(use_.place.range)
         .ok_or("it is passed on as a function")?;
-    let message = format!("`{}` runs in a thread", use_.api);
     let mut change = Change::new(rule, use_.place, &*use_.api, message);
     change
         .requires
         .push(anchor(cx, cx.program.function_at(view.place(call))));
     let arguments = super::arguments::inside(call);
-    let mut text = pieces("await {@asyncio}.to_thread(", &[]);
+    let mut text = pieces(opens, &[]);
     debug_assert!(awaits(&text));
     text.extend(function);
     if !call.arguments.args.is_empty() || !call.arguments.keywords.is_empty() {

@@ -3,8 +3,10 @@
 //! What calls each other falls or stands together: the functions, those that share a colour with them, their calls,
 //! and the place where the program starts.
 
+mod border;
 mod bridge;
 mod builtin;
+mod calls;
 mod define;
 mod enter;
 mod entering;
@@ -18,19 +20,20 @@ mod methods;
 mod property;
 mod pytest;
 mod test_case;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, FileId, Place};
-use loopshift_engine::facts::{Called, Cause, Colour};
+use loopshift_engine::facts::{Cause, Colour};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
-use loopshift_python::edit::{Edit, Piece};
-use loopshift_python::{Ranged, TextRange, TextSize};
+use loopshift_python::edit::Edit;
+use loopshift_python::{Ranged, TextRange};
 
 use super::code::{definition, own};
-use super::green::{Needs, anchor, awaiting, body_of, entry, helper, is_behind, is_coloured};
+use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind, is_coloured};
 use crate::context::{Context, View};
 use crate::entries;
 pub(crate) use lambda::{Lambda, becomes as becomes_of, lambda as lambda_of};
@@ -162,7 +165,8 @@ fn components(cx: &Context<'_>, needs: &Needs) -> Vec<BTreeSet<FuncId>> {
     for func in cx.program.functions() {
         let starts = is_body(func) && needs.of(func).next().is_some();
         let written = cx.program.function(func).is_async;
-        if !written && (is_coloured(cx, func) || starts) {
+        let outside = cx.part.is_some_and(|part| part.is_outside(func));
+        if !written && !outside && (is_coloured(cx, func) || starts) {
             parents.insert(func, func);
         }
     }
@@ -253,6 +257,7 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
         work.calls(*func)?;
         work.bridges(*func)?;
     }
+    work.border(change)?;
     work.operations()?;
     for operation in &all.operations {
         if let Some(caveat) = operation.caveat
@@ -277,64 +282,6 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
 }
 
 impl<'c> Work<'_, 'c> {
-    /// The calls that a function makes, where what they run becomes async.
-    fn calls(&mut self, func: FuncId) -> Result<(), Failure> {
-        let cx = self.all.cx;
-        let lambda = lambda::lambda(cx, func);
-        let stays = lambda
-            .is_some_and(|(view, it)| matches!(lambda::becomes(cx, func, it, view), Lambda::Stays));
-        for (place, called) in cx.facts().called(func) {
-            let becomes = |func: &FuncId| matches!(cx.facts().colour(*func), Colour::Becomes(_));
-            if !called.functions.iter().any(becomes) {
-                continue;
-            }
-            if called.is_decorator {
-                return Err((place, "a decorator would have to be async".to_owned()));
-            }
-            let only = called.only && called.functions.iter().all(becomes);
-            self.call(func, place, called, only, stays)?;
-        }
-        Ok(())
-    }
-
-    fn call(
-        &mut self,
-        func: FuncId,
-        place: Place,
-        called: &Called,
-        only: bool,
-        in_lambda: bool,
-    ) -> Result<(), Failure> {
-        let cx = self.all.cx;
-        let (view, expr) = self.expr(place)?;
-        if let Expr::Call(call) = expr {
-            let functions = called.functions.iter().copied();
-            let made = factory::made(cx, view, call, functions);
-            let edit = made.map_err(|reason| (place, reason.to_owned()))?;
-            self.edits.extend(edit.map(|edit| (place.file, edit)));
-        }
-        if view.await_of(expr.range()).is_some() {
-            return Ok(());
-        }
-        if in_lambda {
-            if !only {
-                self.edits
-                    .extend(asked(expr).map(|edit| (place.file, edit)));
-            }
-            return Ok(());
-        }
-        let (before, after) = awaiting(view, expr);
-        if !only {
-            // What gives no coroutine is handed on.
-            self.edits
-                .extend(asked(expr).map(|edit| (place.file, edit)));
-        }
-        self.awaits
-            .insert(place, (before.to_owned(), after.to_owned()));
-        self.waits.entry(func).or_default().insert(place);
-        Ok(())
-    }
-
     fn expr(&self, place: Place) -> Result<(&'c View<'c>, &'c Expr), Failure> {
         let view = self.view(place)?;
         let expr = view.tree.expr_at(place.range);
@@ -552,89 +499,6 @@ impl<'c> Work<'_, 'c> {
         }
         Ok(())
     }
-
-    /// The generator expressions in whose lazy part something waits.
-    fn find_generators(&mut self) {
-        let cx = self.all.cx;
-        let mut places: BTreeSet<Place> = self.awaits.keys().copied().collect();
-        places.extend(self.waits.values().flatten().copied());
-        for func in self.members {
-            for cause in cx.facts().causes(*func) {
-                if let Cause::Api { place, .. } = cause {
-                    places.insert(*place);
-                }
-            }
-        }
-        for place in places {
-            if let Some(view) = cx.view(place.file)
-                && let Some(it) = generator::holds(view, place)
-            {
-                self.generators.insert(view.place(it));
-            }
-        }
-    }
-
-    /// All edits in the order in which those at one place follow each other.
-    fn write(self, change: &mut Change) -> Result<(), Failure> {
-        let cx = self.all.cx;
-        let mut last = Vec::new();
-        for place in &self.generators {
-            let (view, expr) = self.expr(*place)?;
-            let Expr::Generator(it) = expr else { continue };
-            let edits = generator::edits(cx, view, it).map_err(|reason| (*place, reason))?;
-            for edit in edits {
-                let edit = (place.file, edit);
-                if edit.1.range().start() <= it.start() {
-                    change.edits.push(edit);
-                } else {
-                    last.push(edit);
-                }
-            }
-        }
-        let mut awaits: Vec<(Place, (String, String))> = self.awaits.into_iter().collect();
-        // Of those that begin at one place the outer one comes first.
-        awaits.sort_by_key(|(place, _)| {
-            (
-                place.file,
-                place.range.start(),
-                std::cmp::Reverse(place.range.end()),
-            )
-        });
-        let opens = awaits.iter().map(|(place, (before, _))| {
-            let at = (place.file, place.range.start());
-            (at, before.clone())
-        });
-        let opens: Vec<_> = joined(opens);
-        awaits.sort_by_key(|(place, _)| {
-            (
-                place.file,
-                place.range.end(),
-                std::cmp::Reverse(place.range.start()),
-            )
-        });
-        let closes = joined(awaits.into_iter().map(|(place, (_, after))| {
-            let at = (place.file, place.range.end());
-            (at, after)
-        }));
-        change.edits.extend(opens);
-        change.edits.extend(self.edits);
-        change.edits.extend(closes);
-        change.edits.extend(last);
-        Ok(())
-    }
-}
-
-/// Insertions, those at one place as one.
-fn joined(texts: impl Iterator<Item = ((FileId, TextSize), String)>) -> Vec<(FileId, Edit)> {
-    let mut out: Vec<((FileId, TextSize), String)> = Vec::new();
-    for (at, text) in texts.filter(|(_, text)| !text.is_empty()) {
-        match out.last_mut().filter(|(last, _)| *last == at) {
-            Some((_, known)) => known.push_str(&text),
-            None => out.push((at, text)),
-        }
-    }
-    let insert = |((file, at), text): (_, String)| (file, Edit::insert(at, "{0}", &[text.into()]));
-    out.into_iter().map(insert).collect()
 }
 
 /// Whether something else than `spawn` starts tasks: a pool, a server.
@@ -642,16 +506,6 @@ fn starts_otherwise(cx: &Context<'_>) -> bool {
     cx.uses.iter().any(|use_| {
         let row = cx.catalog.get(&use_.api);
         row.is_some_and(|api| api.spawns && api.rule.as_deref() != Some("green-spawn"))
-    })
-}
-
-/// A call that gives a coroutine or not: a helper waits for what it gives if it is one.
-fn asked(expr: &Expr) -> impl Iterator<Item = Edit> + use<> {
-    let helper = helper("awaited").map(Piece::Helper);
-    let range = expr.range();
-    helper.into_iter().map(move |helper| Edit::Replace {
-        range,
-        pieces: vec![helper, "(".into(), range.into(), ")".into()],
     })
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         return;
     }
     // What belongs together moves together, and so in one way.
-    let parts = parts(cx.program, cx.catalog);
+    let parts = parts(cx.program, cx.catalog, cx.part);
     for found in uses {
         let part = parts[found.0.place.file.0 as usize];
         by_part.entry(part).or_default().push(found);

@@ -54,6 +54,7 @@ pub(crate) mod green_local;
 pub(crate) mod green_lock;
 pub(crate) mod green_names;
 pub(crate) mod green_original;
+pub(crate) mod green_part;
 pub(crate) mod green_patch;
 pub(crate) mod green_pool;
 pub(crate) mod green_queue;

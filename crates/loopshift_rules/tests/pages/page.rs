@@ -48,6 +48,8 @@ pub(crate) struct Options {
     pub backend: Option<String>,
     /// Whether green threads become asyncio: by the name of the page.
     pub to_asyncio: bool,
+    /// `only=app.store`: only this part moves, and the rest needs its library still.
+    pub only: Option<String>,
     /// `removes=1`: how many comments go.
     pub removes: usize,
 }
@@ -256,6 +258,7 @@ impl Options {
                     }
                     self.backend = Some(backend);
                 }
+                "only" => self.only = Some(needed()?),
                 "removes" => {
                     self.removes = needed()?
                         .parse()

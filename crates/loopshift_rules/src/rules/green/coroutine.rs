@@ -261,6 +261,10 @@ fn runs(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> Result<Runs, Stri
                 Target::Func(func) => match cx.facts().colour(func) {
                     Colour::Async | Colour::Becomes(_) => true,
                     Colour::Sync | Colour::Enters(_) | Colour::Behind(_) => false,
+                    Colour::Outside(_) => {
+                        let name = cx.program.qualified_name(func);
+                        return Err(format!("`{name}` stays a function for green threads"));
+                    }
                     Colour::Unknown(reason) => {
                         let name = cx.program.qualified_name(func);
                         return Err(format!("`{name}` would have to be async: {reason}"));

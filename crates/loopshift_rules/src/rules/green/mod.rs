@@ -60,7 +60,16 @@ pub(crate) fn anchor(cx: &Context<'_>, func: FuncId) -> Place {
 /// Whether a function is async after the migration, or can't be and should.
 pub(crate) fn is_coloured(cx: &Context<'_>, func: FuncId) -> bool {
     let facts = cx.facts();
-    matches!(facts.colour(func), Colour::Becomes(_)) || !facts.causes(func).is_empty()
+    match facts.colour(func) {
+        Colour::Becomes(_) => true,
+        Colour::Outside(_) => false,
+        _ => !facts.causes(func).is_empty(),
+    }
+}
+
+/// Whether a function waits, and stays as it is, outside of the part that moves.
+pub(crate) fn is_outside(cx: &Context<'_>, func: FuncId) -> bool {
+    matches!(cx.facts().colour(func), Colour::Outside(_))
 }
 
 /// Whether a function waits, and stays sync behind a bridge.

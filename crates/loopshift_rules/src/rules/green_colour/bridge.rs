@@ -5,11 +5,11 @@ use loopshift_engine::facts::{Cause, Colour};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_python::ast::{Expr, ExprCall};
-use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::super::arguments::inside;
-use super::super::green::{awaiting, helper, is_behind};
+use super::super::green::{awaiting, helper, is_behind, is_outside};
 use super::Work;
 use crate::context::Context;
 
@@ -22,7 +22,11 @@ impl Work<'_, '_> {
         let cx = self.all.cx;
         let places: Vec<(Place, FuncId)> = (cx.facts().causes(func).iter())
             .filter_map(|cause| match cause {
-                Cause::Call { place, callee } if is_behind(cx, *callee) => Some((*place, *callee)),
+                Cause::Call { place, callee }
+                    if is_behind(cx, *callee) || is_outside(cx, *callee) =>
+                {
+                    Some((*place, *callee))
+                }
                 _ => None,
             })
             .collect();
@@ -31,7 +35,9 @@ impl Work<'_, '_> {
                 continue;
             }
             let name = cx.program.qualified_name(callee);
-            let refuse = |reason: &str| (place, format!("`{name}` can't be async, and {reason}"));
+            let outside = is_outside(cx, callee);
+            let stays = if outside { "stays" } else { "can't be async" };
+            let refuse = |reason: &str| (place, format!("`{name}` {stays}, and {reason}"));
             let (view, expr) = self.expr(place)?;
             let Expr::Call(call) = expr else {
                 return Err(refuse("is not called there by a plain call"));
@@ -43,7 +49,7 @@ impl Work<'_, '_> {
             let mut values = cx.program.values_at(view.place(&*call.func));
             let makes = values.all(|value| matches!(value, Value::Class(_)));
             let only = makes || sites.any(|it| it.place == place && it.only);
-            if !by_library && !only {
+            if outside && by_library || !by_library && !only {
                 return Err(refuse("something else may be called there"));
             }
             if cx.program.function(func).kind == FunctionKind::Lambda {
@@ -52,7 +58,16 @@ impl Work<'_, '_> {
             let bridge = helper("Bridge").ok_or_else(|| refuse("a helper is missing"))?;
             let (before, after) = awaiting(view, expr);
             let file = place.file;
-            let opens = [before.into(), Piece::Helper(bridge), ".run(".into()];
+            let opens = if outside {
+                // A green thread can be awaited, where the event loop is that of its hub.
+                let eventlet = Import {
+                    module: "eventlet".into(),
+                    name: None,
+                };
+                [before.into(), Piece::Import(eventlet), ".spawn(".into()]
+            } else {
+                [before.into(), Piece::Helper(bridge), ".run(".into()]
+            };
             self.edits
                 .push((file, Edit::insert(call.start(), "{0}{1}{2}", &opens)));
             self.edits.extend(separate(call).map(|edit| (file, edit)));

@@ -262,6 +262,10 @@ fn runs(
                     match cx.facts().colour(func) {
                         Colour::Async | Colour::Becomes(_) => {}
                         Colour::Sync | Colour::Enters(_) | Colour::Behind(_) => is_async = false,
+                        Colour::Outside(_) => {
+                            let name = cx.program.qualified_name(func);
+                            return Err(format!("`{name}` stays a function for green threads"));
+                        }
                         Colour::Unknown(reason) => return Err(reason.clone()),
                     }
                 }

@@ -3,6 +3,7 @@
 //! Their meaning, and programs that show it, are in the rules' pages.
 
 mod assembled;
+mod border;
 mod bridges;
 mod eventlet;
 mod events;
@@ -45,6 +46,7 @@ fn find(families: &[&'static [Helper]], name: &str) -> Option<&'static Helper> {
 
 /// All helpers, one family a file.
 const FAMILIES: &[&[Helper]] = &[
+    border::HELPERS,
     bridges::HELPERS,
     eventlet::HELPERS,
     events::HELPERS,

@@ -1,0 +1,97 @@
+//! The edits of a component in the order in which those at one place follow each other.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::{Change, FileId, Place};
+use loopshift_engine::facts::Cause;
+use loopshift_python::Ranged;
+use loopshift_python::TextSize;
+use loopshift_python::ast::Expr;
+use loopshift_python::edit::Edit;
+
+use super::{Failure, Work, generator};
+
+impl Work<'_, '_> {
+    /// The generator expressions in whose lazy part something waits.
+    pub(super) fn find_generators(&mut self) {
+        let cx = self.all.cx;
+        let mut places: BTreeSet<Place> = self.awaits.keys().copied().collect();
+        places.extend(self.waits.values().flatten().copied());
+        for func in self.members {
+            for cause in cx.facts().causes(*func) {
+                if let Cause::Api { place, .. } = cause {
+                    places.insert(*place);
+                }
+            }
+        }
+        for place in places {
+            if let Some(view) = cx.view(place.file)
+                && let Some(it) = generator::holds(view, place)
+            {
+                self.generators.insert(view.place(it));
+            }
+        }
+    }
+
+    /// All edits in the order in which those at one place follow each other.
+    pub(super) fn write(self, change: &mut Change) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        let mut last = Vec::new();
+        for place in &self.generators {
+            let (view, expr) = self.expr(*place)?;
+            let Expr::Generator(it) = expr else { continue };
+            let edits = generator::edits(cx, view, it).map_err(|reason| (*place, reason))?;
+            for edit in edits {
+                let edit = (place.file, edit);
+                if edit.1.range().start() <= it.start() {
+                    change.edits.push(edit);
+                } else {
+                    last.push(edit);
+                }
+            }
+        }
+        let mut awaits: Vec<(Place, (String, String))> = self.awaits.into_iter().collect();
+        // Of those that begin at one place the outer one comes first.
+        awaits.sort_by_key(|(place, _)| {
+            (
+                place.file,
+                place.range.start(),
+                std::cmp::Reverse(place.range.end()),
+            )
+        });
+        let opens = awaits.iter().map(|(place, (before, _))| {
+            let at = (place.file, place.range.start());
+            (at, before.clone())
+        });
+        let opens: Vec<_> = joined(opens);
+        awaits.sort_by_key(|(place, _)| {
+            (
+                place.file,
+                place.range.end(),
+                std::cmp::Reverse(place.range.start()),
+            )
+        });
+        let closes = joined(awaits.into_iter().map(|(place, (_, after))| {
+            let at = (place.file, place.range.end());
+            (at, after)
+        }));
+        change.edits.extend(opens);
+        change.edits.extend(self.edits);
+        change.edits.extend(closes);
+        change.edits.extend(last);
+        Ok(())
+    }
+}
+
+/// Insertions, those at one place as one.
+fn joined(texts: impl Iterator<Item = ((FileId, TextSize), String)>) -> Vec<(FileId, Edit)> {
+    let mut out: Vec<((FileId, TextSize), String)> = Vec::new();
+    for (at, text) in texts.filter(|(_, text)| !text.is_empty()) {
+        match out.last_mut().filter(|(last, _)| *last == at) {
+            Some((_, known)) => known.push_str(&text),
+            None => out.push((at, text)),
+        }
+    }
+    let insert = |((file, at), text): (_, String)| (file, Edit::insert(at, "{0}", &[text.into()]));
+    out.into_iter().map(insert).collect()
+}
