@@ -163,6 +163,28 @@ impl Callers {
                 }
             }
         }
+        // So may what is kept on an object that we cannot see: `context.obj = Runner()`.
+        for store in &flow.linked.stores {
+            let is_foreign = |value| match value {
+                Value::Unknown(_) => true,
+                Value::External(sym) | Value::Object(sym, _) => {
+                    flow.externals.api(flow.text(sym)).is_none()
+                }
+                _ => false,
+            };
+            if !flow.values_of(store.base).any(is_foreign) {
+                continue;
+            }
+            for value in flow.values_of(store.from) {
+                match value {
+                    Value::Func(func) | Value::Bound(func, _) => unseen[func.0 as usize] = true,
+                    Value::Class(class) | Value::Instance(class) => {
+                        handed.classes.insert(class);
+                    }
+                    _ => {}
+                }
+            }
+        }
         for func in handed.functions(program) {
             // Where calls are seen, these are taken for all there are.
             if by_function[func.0 as usize].is_empty() && language[func.0 as usize].is_empty() {

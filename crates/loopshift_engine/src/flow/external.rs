@@ -279,7 +279,9 @@ impl Flow<'_> {
                     self.add_protocol(ProtocolKind::Iter, source, to, FuncId::NONE);
                 }
                 ApiDerived::Entered => {
-                    self.add_protocol(ProtocolKind::Enter, source, to, FuncId::NONE);
+                    // It is entered there, as by a `with`.
+                    let owner = self.linked.calls[made.index as usize].owner;
+                    self.add_protocol(ProtocolKind::Enter, source, to, owner);
                 }
                 ApiDerived::Kept => {
                     for object in self.set(source).to_vec() {

@@ -36,6 +36,7 @@ use super::code::{definition, own};
 use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind, is_coloured};
 use crate::context::{Context, View};
 use crate::entries;
+pub(crate) use generator::over_waiting;
 pub(crate) use lambda::{Lambda, becomes as becomes_of, lambda as lambda_of};
 
 const RULE: &str = "green-colour";

@@ -8,6 +8,7 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::code::own;
 use super::green::{anchor, awaited, helper, is_coloured};
+use super::green_colour::over_waiting;
 use super::green_subprocess;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -80,6 +81,8 @@ enum Consumer<'v> {
     All,
     /// `enumerate(…)` or `zip(…)`, by the helper that does the same, and by what goes through that.
     Pairs(&'v ExprCall, &'static str, Box<Consumer<'v>>),
+    /// `any(…)` or `all(…)`, by the helper that does the same.
+    Test(&'v ExprCall, &'static str),
     /// `next(…)`.
     Next(&'v ExprCall),
     /// Something else, in words.
@@ -119,7 +122,14 @@ fn of_call<'v>(
     call: &'v ExprCall,
     given: &'v Expr,
 ) -> Option<Consumer<'v>> {
-    let name = cx.api_of(view, &call.func)?.strip_prefix("<builtin>.")?;
+    let api = cx.api_of(view, &call.func)?;
+    let Some(name) = api.strip_prefix("<builtin>.") else {
+        let is_library = !cx.recipe.moves(api);
+        return is_library.then(|| match api {
+            "collections.Counter" | "collections.deque" | "functools.reduce" => Consumer::All,
+            _ => Consumer::Other(format!("`{api}` can't wait for items")),
+        });
+    };
     let single = call.arguments.args.len() == 1;
     Some(match name {
         "list" if single => Consumer::List(call),
@@ -148,13 +158,19 @@ fn of_call<'v>(
                 .expr_at(call.range())
                 .and_then(|it| consumer(cx, view, it))
             {
-                Some(outer @ (Consumer::For(_) | Consumer::Comprehension(..))) => {
-                    Consumer::Pairs(call, helper, Box::new(outer))
-                }
+                Some(
+                    outer @ (Consumer::For(_)
+                    | Consumer::Comprehension(..)
+                    | Consumer::List(_)
+                    | Consumer::All
+                    | Consumer::Test(..)),
+                ) => Consumer::Pairs(call, helper, Box::new(outer)),
                 _ => Consumer::Other(format!("the pairs of `{name}` are not gone through here")),
             }
         }
-        "iter" | "map" | "filter" | "reversed" | "any" | "all" => {
+        "any" => Consumer::Test(call, "any"),
+        "all" => Consumer::Test(call, "all"),
+        "iter" | "map" | "filter" | "reversed" => {
             Consumer::Other(format!("`{name}` can't wait for items"))
         }
         _ => match name.rsplit_once('.') {
@@ -174,6 +190,9 @@ fn moved(
     if !items.only {
         return Err("it may be something else that is gone through there".to_owned());
     }
+    if let Consumer::Other(reason) = consumer {
+        return Err(reason.clone());
+    }
     let place = view.place(expr);
     let owner = cx.program.function_at(place);
     if !is_coloured(cx, owner) {
@@ -185,7 +204,7 @@ fn moved(
     if items.is_pipe {
         lines(cx, expr, consumer, &mut change)?;
     }
-    write(cx, view, expr, consumer, &mut change)?;
+    write(cx, view, expr.range(), consumer, &mut change)?;
     Ok(change)
 }
 
@@ -214,28 +233,27 @@ fn lines(
 fn write(
     cx: &Context<'_>,
     view: &View<'_>,
-    expr: &Expr,
+    items: TextRange,
     consumer: &Consumer<'_>,
     change: &mut Change,
 ) -> Result<(), String> {
     match consumer {
         Consumer::For(at) => change.edit(Edit::insert(*at, "async ", &[])),
         Consumer::Comprehension(at, around) => {
-            if around.is_expr_generator() {
-                return Err("a generator expression would have to be async".to_owned());
-            }
             change.edit(Edit::insert(*at, "async ", &[]));
+            if let AnyNodeRef::ExprGenerator(it) = around {
+                for edit in over_waiting(cx, view, it)? {
+                    change.edit(edit);
+                }
+            }
         }
         Consumer::List(call) => change.edit(Edit::Replace {
             range: call.range(),
-            pieces: pieces(
-                "[item async for item in {0}]",
-                &[Piece::Source(expr.range())],
-            ),
+            pieces: pieces("[item async for item in {0}]", &[Piece::Source(items)]),
         }),
         Consumer::All => {
-            change.edit(Edit::insert(expr.start(), "[item async for item in ", &[]));
-            change.edit(Edit::insert(expr.end(), "]", &[]));
+            change.edit(Edit::insert(items.start(), "[item async for item in ", &[]));
+            change.edit(Edit::insert(items.end(), "]", &[]));
         }
         Consumer::Pairs(call, name, outer) => {
             let helper = helper(name).ok_or("a helper is missing")?;
@@ -243,7 +261,17 @@ fn write(
                 range: call.func.range(),
                 pieces: vec![Piece::Helper(helper)],
             });
-            write(cx, view, expr, outer, change)?;
+            write(cx, view, call.range(), outer, change)?;
+        }
+        Consumer::Test(call, name) => {
+            let helper = helper(name).ok_or("a helper is missing")?;
+            let whole = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+            let arguments = Piece::Source(call.arguments.range());
+            let text = vec!["await ".into(), Piece::Helper(helper), arguments];
+            change.edit(Edit::Replace {
+                range: call.range(),
+                pieces: awaited(view, whole, text)?,
+            });
         }
         Consumer::Next(call) => {
             if !cx.settings.python_has(3, 10) {

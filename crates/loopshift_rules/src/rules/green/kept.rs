@@ -4,12 +4,12 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
-use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall};
 use loopshift_python::edit::Edit;
+use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::{anchor, around_await};
+use super::{anchor, around_await, is_coloured};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 use crate::recipe::is_cooperative;
@@ -46,9 +46,15 @@ pub(crate) fn kept(
         change.edit(stays);
         return Ok(change);
     }
-    let call = view
-        .call_of(use_.place.range)
-        .ok_or("it is passed on as a function")?;
+    let Some(call) = view.call_of(use_.place.range) else {
+        let (cleanup, test) =
+            after_test(cx, view, attribute).ok_or("it is passed on as a function")?;
+        change.requires.push(anchor(cx, test));
+        change.message = format!("`{name}` is awaited after the test");
+        change.edit(stays);
+        change.edit(Edit::replace(cleanup, "addAsyncCleanup", &[]));
+        return Ok(change);
+    };
     let owner = owners
         .get(&view.place(call))
         .ok_or("the function that waits was not found")?;
@@ -61,6 +67,29 @@ pub(crate) fn kept(
         change.edit(Edit::insert(call.end(), after, &[]));
     }
     Ok(change)
+}
+
+/// The name `addCleanup` where a test case is given the expression to call after a test, and what makes the case async.
+fn after_test(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    function: &ExprAttribute,
+) -> Option<(TextRange, FuncId)> {
+    let Some(AnyNodeRef::Arguments(arguments)) = view.tree.parent(function) else {
+        return None;
+    };
+    let Some(AnyNodeRef::ExprCall(call)) = view.tree.parent(arguments) else {
+        return None;
+    };
+    let is_first = call.arguments.args.first().map(Ranged::range) == Some(function.range());
+    let Expr::Attribute(callee) = &*call.func else {
+        return None;
+    };
+    let adds = cx.api_of(view, &call.func) == Some("unittest.TestCase.addCleanup");
+    let owner = cx.program.function_at(view.place(call));
+    let methods = cx.program.methods(cx.program.function(owner).class?);
+    let test = methods.iter().find(|func| is_coloured(cx, **func))?;
+    (is_first && adds).then(|| (callee.attr.range(), *test))
 }
 
 /// Whether an attribute is a member of objects that the rule moves, and of nothing else.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{FuncId, Node};
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtWith, WithItem};
+use loopshift_python::ast::{AnyNodeRef, Expr, StmtWith, WithItem};
 use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
@@ -12,6 +12,8 @@ use super::super::green::is_coloured;
 use super::Operation;
 use super::methods::method;
 use crate::context::{Context, View};
+
+mod stack;
 
 /// All `with` over objects of the program whose entering or leaving waits.
 pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
@@ -25,7 +27,7 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
     for view in cx.views() {
         for node in view.tree.nodes() {
             if let AnyNodeRef::ExprCall(call) = node {
-                out.extend(by_stack(cx, view, call, &yields));
+                out.extend(stack::elsewhere(cx, view, call, &yields));
                 continue;
             }
             let AnyNodeRef::StmtWith(with) = node else {
@@ -34,6 +36,7 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
             if with.is_async {
                 continue;
             }
+            out.extend(stack::operation(cx, view, with, &yields));
             let mut functions = BTreeSet::new();
             let mut waits = Vec::new();
             let mut mixed = false;
@@ -59,28 +62,6 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
             out.push(operation);
         }
     }
-}
-
-/// What an `ExitStack` is given to enter.
-fn by_stack(
-    cx: &Context<'_>,
-    view: &View<'_>,
-    call: &ExprCall,
-    generators: &[(Node, FuncId)],
-) -> Option<Operation> {
-    let Expr::Attribute(method) = &*call.func else {
-        return None;
-    };
-    let enters = matches!(method.attr.as_str(), "enter_context" | "push");
-    let given = call.arguments.args.first().filter(|_| enters)?;
-    let (functions, _) = entered(cx, view, given, generators);
-    if functions.is_empty() {
-        return None;
-    }
-    let mut operation = Operation::new(view.place(given), functions);
-    let reason = "what is entered there waits, and an `ExitStack` does not";
-    operation.reason = Some(reason.to_owned());
-    Some(operation)
 }
 
 /// The functions that entering the expression runs and that wait, and whether it may be something else.

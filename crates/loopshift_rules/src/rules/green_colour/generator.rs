@@ -1,6 +1,7 @@
 //! Generator expressions in which something waits: they become lists where all of them is gone through at once.
 
 use loopshift_engine::change::Place;
+use loopshift_engine::facts::Cause;
 use loopshift_python::ast::{AnyNodeRef, ExprCall, ExprGenerator};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
@@ -24,6 +25,31 @@ pub(super) fn holds<'v>(view: &View<'v>, place: Place) -> Option<&'v ExprGenerat
         AnyNodeRef::ExprGenerator(generator) => Some(generator),
         _ => None,
     }
+}
+
+/// The edits of a generator expression whose first items are waited for, where nothing else waits in it.
+///
+/// # Errors
+/// As of [`edits`].
+pub(crate) fn over_waiting(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    generator: &ExprGenerator,
+) -> Result<Vec<Edit>, String> {
+    let place = view.place(generator);
+    let mut causes = (cx.facts().causes(cx.program.function_at(place))).iter();
+    // That makes it async by itself.
+    let waits = causes.any(|cause| match cause {
+        Cause::Api { place, .. } | Cause::Call { place, .. } => {
+            let held = holds(view, *place).filter(|_| place.file == view.file);
+            held.map(Ranged::range) == Some(generator.range())
+        }
+        _ => false,
+    });
+    if waits {
+        return Ok(Vec::new());
+    }
+    edits(cx, view, generator)
 }
 
 /// The edits of a generator expression in which something waits.
