@@ -257,7 +257,15 @@ fn pile(cx: &Context<'_>, view: &View<'_>, given: Option<&Expr>) -> Result<Vec<P
         || none
         || (!values.is_empty() && values.iter().all(|value| matches!(value, Value::Int(_))));
     if !is_size {
-        return Err("it is not known whether it is given a size or a pool".to_owned());
+        if !given.is_name_expr() && !given.is_attribute_expr() {
+            return Err("it is not known whether it is given a size or a pool".to_owned());
+        }
+        let mut asked = pieces(
+            "{0}({2} if isinstance({2}, {1}) else {1}({2}",
+            &[pile, pool, text],
+        );
+        asked.extend(rest);
+        return Ok(asked);
     }
     let size = vec![pile, "(".into(), pool, "(".into(), text];
     Ok([size, rest].concat())
