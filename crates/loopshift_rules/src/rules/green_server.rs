@@ -1,6 +1,8 @@
 //! Servers of green threads: each connection is handled in a task of its own.
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::MroEntry;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{Expr, ExprCall};
@@ -13,7 +15,7 @@ use super::green::{
 };
 use super::shared::number;
 use crate::catalog::{Api, Kind};
-use crate::context::{Bound, Context, View};
+use crate::context::{Context, View};
 
 const RULE: &str = "green-server";
 
@@ -23,6 +25,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         return;
     }
     let owners = cx.once(owners);
+    of_classes(cx, changes);
     for (use_, api, view) in uses {
         changes.push(
             moved(cx, use_, api, view, &owners)
@@ -38,6 +41,9 @@ fn moved<'c>(
     view: &'c View<'c>,
     owners: &FxHashMap<Place, FuncId>,
 ) -> Result<Change, String> {
+    if api.name.ends_with(".__init__") {
+        return constructor(cx, use_, api, view);
+    }
     if use_.member || api.kind == Kind::Method {
         return kept(cx, owners, use_, api, view, RULE);
     }
@@ -82,15 +88,16 @@ fn moved<'c>(
         return Ok(change);
     };
     let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
-    if name.ends_with("Server") {
-        if bound.get("ssl_args").is_some() {
-            return Err("it serves TLS: sockets of TLS do not move".to_owned());
-        }
-        spawns(cx, view, &bound, &mut change)?;
+    if bound.get("ssl_args").is_some() {
+        return Err("it serves TLS: sockets of TLS do not move".to_owned());
     }
-    if let Some(handle) = bound.get("handle") {
-        handler(cx, view, handle, &mut change)?;
-    }
+    given(
+        cx,
+        view,
+        bound.get("handle"),
+        bound.get("spawn"),
+        &mut change,
+    )?;
     if name == "serve" {
         let owner = owners
             .get(&view.place(call))
@@ -102,6 +109,96 @@ fn moved<'c>(
         change.edit(Edit::insert(call.end(), after, &[]));
     }
     Ok(change)
+}
+
+/// `super().__init__(listener, handle)` of a class that derives from a server.
+fn constructor(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Change, String> {
+    let mut change = Change::new(RULE, use_.place, &*use_.api, "its server is one of tasks");
+    let call = view
+        .call_of(use_.place.range)
+        .ok_or("it is passed on as a function")?;
+    if call.arguments.args.iter().any(Expr::is_starred_expr) {
+        return Err("its arguments are not written out".to_owned());
+    }
+    if let Some(name) = of_tls(call) {
+        return Err(format!("`{name}`: sockets of TLS do not move"));
+    }
+    let signature = api.signature.as_ref();
+    // Called on the class it gets the object first.
+    let skip = usize::from(matches!(&*call.func, Expr::Attribute(it) if !it.value.is_call_expr()));
+    let argument = |name: &str| {
+        let index = signature.and_then(|it| it.index(name))?;
+        let keyword = call.arguments.find_keyword(name).map(|it| &it.value);
+        keyword.or_else(|| call.arguments.args.get(index + skip))
+    };
+    given(cx, view, argument("handle"), argument("spawn"), &mut change)?;
+    Ok(change)
+}
+
+/// What a server is made with.
+fn given(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    handle: Option<&Expr>,
+    spawn: Option<&Expr>,
+    change: &mut Change,
+) -> Result<(), String> {
+    if let Some(spawn) = spawn {
+        spawns(cx, view, spawn, change)?;
+    }
+    match handle {
+        Some(handle) => handler(cx, view, handle, change),
+        None => Ok(()),
+    }
+}
+
+/// What a server of TLS is given.
+const TLS: &[&str] = &[
+    "ca_certs",
+    "cert_reqs",
+    "certfile",
+    "ciphers",
+    "do_handshake_on_connect",
+    "keyfile",
+    "server_side",
+    "ssl_context",
+    "ssl_version",
+    "suppress_ragged_eofs",
+];
+
+/// The argument by which a server is one of TLS.
+fn of_tls(call: &ExprCall) -> Option<&'static str> {
+    let given = |name: &&&str| call.arguments.find_keyword(name).is_some();
+    TLS.iter().find(given).copied()
+}
+
+/// Servers of classes of the program that are made to serve TLS.
+fn of_classes(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let flow = &cx.program.flow;
+    let is_server = |value| match value {
+        Value::Class(class) => flow.mro[class.0 as usize].iter().any(|entry| match entry {
+            MroEntry::External(sym) => flow.text(*sym) == "gevent.server.StreamServer",
+            MroEntry::Class(_) => false,
+        }),
+        _ => false,
+    };
+    for (file, call) in cx.program.calls() {
+        if !flow.values_of(call.callee).any(is_server) {
+            continue;
+        }
+        let Some(view) = cx.view(file) else { continue };
+        let expr = view.tree.expr_at(call.range).and_then(Expr::as_call_expr);
+        if let Some(name) = expr.and_then(of_tls) {
+            let place = view.place(call.range);
+            let reason = format!("`{name}`: sockets of TLS do not move");
+            changes.push(Change::declined(
+                RULE,
+                place,
+                "gevent.server.StreamServer",
+                reason,
+            ));
+        }
+    }
 }
 
 /// The exception that ends a server has a class in each module: one module only must have to do with it.
@@ -118,15 +215,12 @@ fn same_module(cx: &Context<'_>, use_: &Use) -> Result<(), String> {
 }
 
 /// How many connections a server handles at once.
-fn spawns<'c>(
-    cx: &Context<'c>,
-    view: &'c View<'c>,
-    bound: &Bound<'c>,
+fn spawns(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    spawn: &Expr,
     change: &mut Change,
 ) -> Result<(), String> {
-    let Some(spawn) = bound.get("spawn") else {
-        return Ok(());
-    };
     match spawn {
         Expr::StringLiteral(text) if text.value.to_str() == "default" => return Ok(()),
         Expr::Call(call) => {

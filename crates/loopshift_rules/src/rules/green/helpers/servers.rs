@@ -13,7 +13,8 @@ class {name}:
 
     def __init__(self, listener, handle=None, backlog=None, spawn=\"default\"):
         self.socket = self._accepting = self._stopped = None
-        self._tasks, self._size = set(), spawn if isinstance(spawn, int) else 0
+        self._tasks = set()
+        self._size = spawn if isinstance(spawn, int) else getattr(spawn, \"size\", 0)
         if hasattr(listener, \"accept\"):
             self.socket, self.address = listener, listener.getsockname()
         elif isinstance(listener, tuple):
