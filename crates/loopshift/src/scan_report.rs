@@ -54,6 +54,19 @@ pub struct Colour {
     pub become_async: Vec<usize>,
 }
 
+/// Modules that move together, on the way from green threads: the steps come in an order in which each waits only for what
+/// moved before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Step {
+    /// Their names, as `migrate --only` takes them.
+    pub modules: Vec<String>,
+    /// How many of their functions become async, by their distance in calls inside of the step from what causes it, or from
+    /// what moved before.
+    pub become_async: Vec<usize>,
+    /// How many calls elsewhere have to wait for them until what calls them moves, too.
+    pub calls: usize,
+}
+
 /// A module that uses a library, as it is after the migration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Module {
@@ -85,6 +98,8 @@ pub struct Scanned {
     pub uses: Vec<Use>,
     /// How far colour spreads.
     pub colour: Colour,
+    /// The steps in which a program of green threads can move gradually.
+    pub steps: Vec<Step>,
     /// The modules that use a library, and what keeps each from running on trio; `None` where that is not known.
     pub modules: Option<Vec<Module>>,
     /// What could not be read.
@@ -172,6 +187,7 @@ pub fn to_json(scanned: &Scanned, to: Target) -> ScanJson<'_> {
         apis: tally(&scanned.uses, |one| &one.api),
         packages: tally(&scanned.uses, |one| &one.package),
         colour: &scanned.colour,
+        steps: &scanned.steps,
         trio_ready: scanned.modules.as_deref().map(|all| TrioReady {
             modules: trio_ready(all),
             of: all.len(),
@@ -206,6 +222,8 @@ pub struct ScanJson<'a> {
     packages: Vec<Line>,
     /// How far colour spreads.
     colour: &'a Colour,
+    /// The steps in which a program of green threads can move gradually, leaves first; empty for other programs.
+    steps: &'a [Step],
     /// How many modules would run on trio; null where that is not known.
     trio_ready: Option<TrioReady>,
     /// The modules that use a library, as after a migration; null where that is not known.
@@ -290,6 +308,7 @@ pub fn render(scanned: &Scanned, to: Target, verbose: bool) -> String {
     }
     out.push('\n');
     colour(&mut out, &scanned.colour);
+    steps(&mut out, &scanned.steps, verbose);
     if let Some(modules) = scanned.modules.as_deref().filter(|it| !it.is_empty()) {
         trio(&mut out, modules, verbose);
     }
@@ -325,17 +344,49 @@ fn section(out: &mut String, what: &str, lines: &[Line], all: bool) {
     aligns[0] = Align::Left;
     aligns[6] = Align::Left;
     out.push('\n');
-    for (index, text) in table::lines(&aligns, &rows).into_iter().enumerate() {
+    print(out, &aligns, &rows, lines.len() - shown.min(lines.len()));
+}
+
+/// A table, the first row of which is its head, and how many more rows there are.
+fn print(out: &mut String, aligns: &[Align], rows: &[Vec<String>], more: usize) {
+    for (index, text) in table::lines(aligns, rows).into_iter().enumerate() {
         let text = if index == 0 { paint(BOLD, &text) } else { text };
         let _ = writeln!(out, "{text}");
     }
-    if lines.len() > shown {
-        let rest = format!(
-            "  and {} more; --verbose lists them all",
-            lines.len() - shown
-        );
+    if more > 0 {
+        let rest = format!("  and {more} more; --verbose lists them all");
         let _ = writeln!(out, "{}", paint(DIM, &rest));
     }
+}
+
+/// The steps in which the program can move gradually.
+fn steps(out: &mut String, steps: &[Step], all: bool) {
+    if steps.len() < 2 {
+        return;
+    }
+    let header = [
+        "step",
+        "modules",
+        "become async",
+        "calls deep",
+        "calls from outside",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let shown = if all { steps.len() } else { APIS };
+    for (index, step) in steps.iter().enumerate().take(shown) {
+        rows.push(vec![
+            (index + 1).to_string(),
+            step.modules.join(", "),
+            step.become_async.iter().sum::<usize>().to_string(),
+            step.become_async.len().saturating_sub(1).to_string(),
+            step.calls.to_string(),
+        ]);
+    }
+    let mut aligns = [Align::Right; 5];
+    aligns[1] = Align::Left;
+    let _ = writeln!(out, "\nGradually, with `migrate --only`, leaves first:");
+    print(out, &aligns, &rows, steps.len() - shown.min(steps.len()));
+    out.push('\n');
 }
 
 fn colour(out: &mut String, colour: &Colour) {

@@ -15,6 +15,7 @@ use loopshift_rules::part;
 use loopshift_rules::project::newest_anyio;
 use loopshift_rules::recipe::{self, is_green};
 use loopshift_rules::registry::{self, RULES};
+use loopshift_rules::steps;
 use rustc_hash::FxHashMap;
 
 use crate::cli::{self, Target};
@@ -24,7 +25,7 @@ use crate::lines::Lines;
 use crate::messages::Problem;
 use crate::project::{self, Project};
 use crate::read::Source;
-use crate::scan_report::{Colour, Left, Module, Prospect, Scanned, Use};
+use crate::scan_report::{Colour, Left, Module, Prospect, Scanned, Step, Use};
 
 /// The engine with all rules.
 #[derive(Clone, Copy, Debug)]
@@ -180,6 +181,20 @@ fn modules(sources: &[Source], states: &[ModuleState], job: &Job) -> Vec<Module>
     states.iter().filter_map(module).collect()
 }
 
+/// The steps of going gradually, with the names of their modules.
+fn steps(sources: &[Source], steps: &[steps::Step]) -> Vec<Step> {
+    let name = |file: &FileId| {
+        let source = sources.get(file.0 as usize)?;
+        Some(source.modules.first().unwrap_or(&source.name).clone())
+    };
+    let step = |step: &steps::Step| Step {
+        modules: step.files.iter().filter_map(name).collect(),
+        become_async: step.become_async.clone(),
+        calls: step.calls,
+    };
+    steps.iter().map(step).collect()
+}
+
 /// What a migration does with each use. A use that several changes speak of counts once, by the best of them.
 fn scanned_uses(sources: &[Source], migration: &Migration, catalog: &Catalog) -> Vec<Use> {
     let mut fates: FxHashMap<Place, Prospect> = FxHashMap::default();
@@ -272,6 +287,7 @@ impl Engine for Wired {
                 async_now: migration.async_functions,
                 become_async: migration.becoming_async,
             },
+            steps: steps(&prepared.sources, &migration.steps),
             modules: (job.to == Target::Anyio)
                 .then(|| modules(&prepared.sources, &migration.modules, job)),
             problems: prepared.problems,

@@ -18,6 +18,7 @@ pub mod registry;
 mod rounds;
 mod rules;
 mod served;
+pub mod steps;
 mod unspoken;
 mod views;
 mod whole;

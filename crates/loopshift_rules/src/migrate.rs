@@ -31,6 +31,7 @@ use crate::recipe::{self, Recipe, root};
 use crate::registry::{RULES, Rule};
 use crate::rounds::settle;
 use crate::rules::{anyio_repair, anyio_run, anyio_tests};
+use crate::steps::{self, Step};
 use crate::unspoken;
 use crate::views::{Look, Syntax, Views};
 use crate::whole;
@@ -70,6 +71,8 @@ pub struct Migration {
     pub async_functions: usize,
     /// How many become async, by how many calls away they are from what causes it.
     pub becoming_async: Vec<usize>,
+    /// The steps in which the program can move gradually; empty where no colours change.
+    pub steps: Vec<Step>,
     /// Files that can't be parsed.
     pub unreadable: Vec<Unreadable>,
 }
@@ -328,10 +331,11 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
         }
     }
     // Where colours stay, what awaits already goes on to do so.
-    let becoming_async = if recipe.colours {
-        context.facts().becoming()
+    let (becoming_async, steps) = if recipe.colours {
+        let facts = context.facts();
+        (facts.becoming(), steps::steps(program, facts))
     } else {
-        Vec::new()
+        (Vec::new(), Vec::new())
     };
     Ok(Migration {
         plan: planned,
@@ -340,6 +344,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
         functions: program.counts.functions,
         async_functions: program.counts.async_functions,
         becoming_async,
+        steps,
         unreadable: Vec::new(),
     })
 }

@@ -235,6 +235,120 @@ fn scan_and_explain_go_where_green_threads_go() {
         .stderr("error: jobs.py: the line is missing\n  help: say which one, as in `loopshift explain jobs.py:12`\n");
 }
 
+/// A program of three modules: one is called by two that call each other.
+fn shop() -> Tree {
+    Tree::new(&[
+        (
+            "main.py",
+            "from shop import orders\n\n\nif __name__ == \"__main__\":\n    orders.sell(3)\n",
+        ),
+        ("shop/__init__.py", ""),
+        (
+            "shop/stock.py",
+            "import eventlet\n\n\ndef wait():\n    eventlet.sleep(0.01)\n\n\ndef take(item):\n    wait()\n    return item\n",
+        ),
+        (
+            "shop/orders.py",
+            "from shop import bills, stock\n\n\ndef sell(count):\n    stock.take(count)\n    return bills.write(count)\n",
+        ),
+        (
+            "shop/bills.py",
+            "from shop import orders, stock\n\n\ndef write(count):\n    stock.take(\"paper\")\n    return count and orders.sell(count - 1)\n",
+        ),
+    ])
+}
+
+#[test]
+fn scan_shows_the_order_for_going_gradually() {
+    let tree = shop();
+    let scan = |more: &[&str]| {
+        let args = [&["scan", "--output-format", "json"], more].concat();
+        let assert = tree.loopshift(&args).success();
+        let scan: serde_json::Value =
+            serde_json::from_slice(&assert.get_output().stdout).expect("JSON");
+        scan["steps"].clone()
+    };
+    // What stands below comes first; two that call each other are one step.
+    assert_eq!(
+        scan(&[]),
+        serde_json::json!([
+            {"modules": ["shop.stock"], "become_async": [1, 1], "calls": 2},
+            {"modules": ["shop.bills", "shop.orders"], "become_async": [2], "calls": 1},
+        ])
+    );
+    assert_eq!(
+        scan(&["--only", "shop.stock"]),
+        serde_json::json!([{"modules": ["shop.stock"], "become_async": [1, 1], "calls": 2}])
+    );
+    let assert = tree.loopshift(&["scan"]).success();
+    let told = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let expected = "\
+Gradually, with `migrate --only`, leaves first:
+  step  modules                  become async  calls deep  calls from outside
+     1  shop.stock                          2           1                   2
+     2  shop.bills, shop.orders             2           0                   1
+";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn a_part_moves_by_its_path_or_its_name() {
+    let changed = |only: &str| {
+        let tree = shop();
+        let args = [
+            "migrate",
+            "--to",
+            "asyncio",
+            "--only",
+            only,
+            "--output-format",
+            "json",
+        ];
+        let assert = tree.loopshift(&args).code(1);
+        let report: serde_json::Value =
+            serde_json::from_slice(&assert.get_output().stdout).expect("JSON");
+        let files = report["files"].as_array().expect("files").iter();
+        let paths = files.map(|file| file["path"].as_str().expect("a path").to_owned());
+        paths.collect::<Vec<_>>()
+    };
+    let by_stock = [
+        "main.py",
+        "shop/bills.py",
+        "shop/orders.py",
+        "shop/stock.py",
+    ];
+    assert_eq!(changed("shop.stock"), by_stock);
+    assert_eq!(changed("shop/stock.py"), by_stock);
+    assert_eq!(changed("./shop/"), by_stock);
+    assert_eq!(changed("shop"), by_stock);
+}
+
+#[test]
+fn a_part_that_cannot_move_alone_is_refused() {
+    let tree = Tree::new(&[(
+        "jobs.py",
+        "import gevent\n\n\ndef job():\n    gevent.sleep(1)\n\n\njob()\n",
+    )]);
+    let refused = |args: &[&str], words: &str| {
+        let assert = tree
+            .loopshift(&[args, &["--only", "jobs"]].concat())
+            .code(2);
+        let told = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        assert!(told.contains(words), "{told}");
+    };
+    let why =
+        "error: --only: `jobs.py` uses gevent, whose hub can't run on an event loop of asyncio";
+    refused(&["migrate", "--to", "asyncio"], why);
+    refused(&["scan"], why);
+    refused(
+        &["migrate", "--to", "anyio"],
+        "only on the way from eventlet to asyncio",
+    );
+    tree.loopshift(&["scan", "--only", "jbos"])
+        .code(2)
+        .stderr("error: --only: nothing in the program is named `jbos`\n  help: give the path of a file or a directory, or the dotted name of a module or package\n");
+}
+
 #[test]
 fn marks_name_the_lines_below_them() {
     let text = "import asyncio\n\n\nasync def work():\n    await asyncio.sleep(10)\n\n\nasync def main():\n    \

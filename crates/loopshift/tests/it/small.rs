@@ -85,6 +85,7 @@ impl Engine for Small {
                 async_now: 1,
                 become_async: vec![1, 1],
             },
+            steps: Vec::new(),
             modules: Some(vec![Module {
                 file: "a.py".to_owned(),
                 trio_ready: false,

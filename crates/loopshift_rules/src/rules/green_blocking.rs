@@ -81,7 +81,10 @@ fn moved<'c>(
         if let (Some(expr), [(_, Edit::Replace { pieces, .. })]) = (expr, &mut change.edits[..]) {
             *pieces = bracketed(view, expr, std::mem::take(pieces));
         }
-        return Ok(change);
+        // Where a part moves it would run patched code there: a green thread runs it.
+        if cx.part.is_none() || !runs_in_thread(&change) {
+            return Ok(change);
+        }
     }
     if !use_.only {
         return Err("it is called through a variable that may hold something else".to_owned());
@@ -108,6 +111,15 @@ fn moved<'c>(
         "it runs in a thread, beside the tasks: what it shares with them must be safe for that, and it goes on where the task is cancelled",
     );
     Ok(change)
+}
+
+/// Whether a change hands something to a thread.
+fn runs_in_thread(change: &Change) -> bool {
+    let hands = |piece: &Piece| matches!(piece, Piece::Text(text) if text.contains(".to_thread("));
+    change.edits.iter().any(|(_, edit)| match edit {
+        Edit::Replace { pieces, .. } => pieces.iter().any(hands),
+        _ => false,
+    })
 }
 
 /// The change of a call that runs in a thread: of `function`, with the arguments of the call.

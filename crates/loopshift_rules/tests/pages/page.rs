@@ -50,6 +50,8 @@ pub(crate) struct Options {
     pub to_asyncio: bool,
     /// `only=app.store`: only this part moves, and the rest needs its library still.
     pub only: Option<String>,
+    /// `bridge=thread`: what runs in threads.
+    pub bridge: Option<String>,
     /// `removes=1`: how many comments go.
     pub removes: usize,
 }
@@ -258,6 +260,7 @@ impl Options {
                     }
                     self.backend = Some(backend);
                 }
+                "bridge" => self.bridge = Some(needed()?),
                 "only" => self.only = Some(needed()?),
                 "removes" => {
                     self.removes = needed()?

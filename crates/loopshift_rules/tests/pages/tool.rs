@@ -116,6 +116,9 @@ pub(crate) fn migrate(
         "--anyio-version",
         options.anyio.as_deref().unwrap_or("4.16"),
     ]);
+    if let Some(bridge) = &options.bridge {
+        command.args(["--bridge", bridge]);
+    }
     if let Some(part) = &options.only {
         command.args(["--only", part]);
     }
