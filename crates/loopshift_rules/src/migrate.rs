@@ -290,6 +290,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
     once(&mut changes);
     if recipe.colours {
         bridges::cross(&context, &mut changes);
+        bridges::requests(&context, &mut changes);
     }
     if let Some(part) = part {
         let all: Vec<Use> = all().cloned().collect();

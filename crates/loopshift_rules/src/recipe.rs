@@ -266,11 +266,23 @@ impl Recipe {
         callers: &Callers,
         catalog: &Catalog,
     ) -> BTreeSet<FuncId> {
-        if self.moves_patched(program, catalog) {
-            served::functions(program, callers)
-        } else {
-            BTreeSet::new()
+        if !self.moves_patched(program, catalog) {
+            return BTreeSet::new();
         }
+        let waits = |target: &Target| match target {
+            Target::External(sym) => {
+                let name = program.flow.text(*sym);
+                let row = catalog.get(name).filter(|_| self.moves(name));
+                row.is_some_and(|api| api.suspends || api.spawns)
+            }
+            Target::Func(_) => false,
+        };
+        let calls = program.calls().map(|(_, call)| call);
+        let green: BTreeSet<FuncId> = calls
+            .filter(|call| program.callees(call).iter().any(waits))
+            .map(|call| call.owner)
+            .collect();
+        served::functions(program, callers, |func| green.contains(&func))
     }
 
     /// The colours of all functions after the migration. `apart` are those that run in threads; `part` is what moves, where
@@ -289,7 +301,9 @@ impl Recipe {
         // What leaves the colours as they are awaits what was awaited before.
         let moves = |name: &str| self.recolours() && self.moves(name);
         let entries = if self.colours {
-            entries(program)
+            let mut entries = entries(program);
+            entries.extend(served::roots(program));
+            entries
         } else {
             BTreeSet::new()
         };

@@ -115,13 +115,25 @@ fn is_called_by_framework(program: &Program<'_>) -> bool {
     derived(program).next().is_some() || program.calls().any(|(_, call)| gets_one(call))
 }
 
-/// The functions that frameworks call, and that are called by these alone.
-pub(crate) fn functions(program: &Program<'_>, callers: &Callers) -> BTreeSet<FuncId> {
+/// The functions that frameworks call, and that are called by these alone. Those that have to do with `green` threads
+/// themselves are not among them: each runs an event loop.
+pub(crate) fn functions(
+    program: &Program<'_>,
+    callers: &Callers,
+    green: impl Fn(FuncId) -> bool,
+) -> BTreeSet<FuncId> {
     let roots = roots(program);
     if roots.is_empty() {
         return roots;
     }
-    let mut found = Reach::of(program).from(roots.iter().copied());
+    let reach = Reach::of(program);
+    let mut found = reach.from(roots.iter().copied());
+    for root in &roots {
+        let reached = reach.from([*root]);
+        if reached.iter().any(|func| green(*func)) {
+            found.retain(|func| !reached.contains(func));
+        }
+    }
     // One that is called from elsewhere, too, takes those away that it calls.
     loop {
         let stays = |func: &FuncId| {
@@ -141,7 +153,7 @@ pub(crate) fn functions(program: &Program<'_>, callers: &Callers) -> BTreeSet<Fu
 }
 
 /// The functions that frameworks are given, and nobody else but decorators.
-fn roots(program: &Program<'_>) -> BTreeSet<FuncId> {
+pub(crate) fn roots(program: &Program<'_>) -> BTreeSet<FuncId> {
     let mut roots = BTreeSet::new();
     let mut elsewhere = BTreeSet::new();
     for (_, call) in program.calls() {

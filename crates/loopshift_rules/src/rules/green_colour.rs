@@ -36,6 +36,7 @@ use super::code::{definition, own};
 use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind, is_coloured};
 use crate::context::{Context, View};
 use crate::entries;
+use crate::served;
 pub(crate) use generator::over_waiting;
 pub(crate) use lambda::{Lambda, becomes as becomes_of, lambda as lambda_of};
 
@@ -76,6 +77,8 @@ struct All<'c> {
     renamed: Vec<(FuncId, iterate::Iterated)>,
     /// How tests are run.
     tests: pytest::Tests,
+    /// The functions that a web framework calls for a request.
+    requests: BTreeSet<FuncId>,
     /// The functions that are started at exit.
     at_exit: BTreeSet<FuncId>,
 }
@@ -99,6 +102,7 @@ impl<'c> All<'c> {
             getters,
             renamed,
             tests: pytest::Tests::new(cx),
+            requests: served::roots(cx.program),
             at_exit: entries::at_exit(cx.program),
         }
     }
@@ -250,6 +254,9 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
         bridge::can_stay(cx, *func)?;
         work.waits_behind(*func)?;
         change.covers.push(anchor(cx, *func));
+    }
+    if members.iter().any(|func| all.requests.contains(func)) {
+        change.caveat("a request runs an event loop of its own: what still runs at its end is cancelled, and its threads are waited for");
     }
     if !behind.is_empty() {
         change.caveat(bridge::CAVEAT);

@@ -46,6 +46,9 @@ fn form<'c>(
     let text = match &*use_.api {
         "gevent.joinall" => joinall(cx, view, call, &bound)?,
         "gevent.wait" => match bound.get("objects") {
+            None if cx.mentions("hreadpool") || cx.mentions("ThreadPool") => {
+                return Err("it waits for threads, too, which are no tasks".to_owned());
+            }
             None => {
                 change.caveat(
                     "it waits for what waits for ever; a program of green threads ends then",

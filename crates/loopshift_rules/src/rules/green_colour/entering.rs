@@ -10,6 +10,9 @@ use loopshift_python::{Ranged, TextRange};
 use super::super::code::own;
 use super::super::green::{is_coloured, main_name};
 use crate::context::{Context, View};
+use crate::served;
+
+mod request;
 
 /// The body becomes a coroutine that is run.
 ///
@@ -31,6 +34,9 @@ pub(super) fn edits(
                 "it would start an event loop, and is called where one runs, at line {line}"
             ));
         }
+    }
+    if served::roots(cx.program).contains(&func) {
+        request::may_run_a_loop(cx, func)?;
     }
     let body = match &def.body[..] {
         [Stmt::Expr(it), rest @ ..] if it.value.is_string_literal_expr() => rest,
