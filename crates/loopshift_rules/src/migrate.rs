@@ -27,7 +27,7 @@ use crate::interest;
 use crate::part::{self, Part};
 use crate::patched;
 use crate::project::{ProjectFile, dependencies};
-use crate::recipe::{self, Recipe, root};
+use crate::recipe::{self, Cooperation, Recipe, root};
 use crate::registry::{RULES, Rule};
 use crate::rounds::settle;
 use crate::rules::{anyio_repair, anyio_run, anyio_tests};
@@ -144,9 +144,10 @@ fn migrate_once(
     let mut program = analyse_for(files, options.settings.python, &externals, named);
     let unreadable = std::mem::take(&mut program.unreadable);
     let patched = recipe.moves_patched(&program, catalog);
+    let cooperation = Cooperation::new(&program, catalog, options.settings.bridge);
     let was_cooperative = |api: &str| {
         let row = catalog.get(api).filter(|_| patched && !recipe.counts(api));
-        row.is_some_and(recipe::is_patched)
+        row.is_some_and(|api| cooperation.concerns(api))
     };
     let mut found = uses(&program, |root| {
         let of_recipe = [recipe.libraries, recipe.testing, recipe.beside].concat();

@@ -184,17 +184,63 @@ pub(crate) fn patching<'p>(
     program: &'p Program<'_>,
     catalog: &'p Catalog,
 ) -> impl Iterator<Item = FileId> + 'p {
-    let is_patch = |call: &Call| {
-        program.callees(call).iter().any(|target| match target {
+    patches_by(program, catalog).map(|(file, _)| file)
+}
+
+/// The calls by which the program does that: the files, and what is called.
+fn patches_by<'p>(
+    program: &'p Program<'_>,
+    catalog: &'p Catalog,
+) -> impl Iterator<Item = (FileId, &'p str)> + 'p {
+    let patch = |call: &Call| {
+        let mut targets = program.callees(call).iter();
+        targets.find_map(|target| match target {
             Target::External(sym) => {
-                let row = catalog.get(program.flow.text(*sym));
-                row.is_some_and(|api| api.rule.as_deref() == Some("green-patch"))
+                let name = program.flow.text(*sym);
+                let row = catalog.get(name);
+                row.filter(|api| api.rule.as_deref() == Some("green-patch"))?;
+                Some(name)
             }
-            Target::Func(_) => false,
+            Target::Func(_) => None,
         })
     };
-    let calls = program.calls().filter(move |(_, call)| is_patch(call));
-    calls.map(|(file, _)| file)
+    let calls = program.calls();
+    calls.filter_map(move |(file, call)| Some((file, patch(call)?)))
+}
+
+/// What calls that block become by the patching of a program. Each library makes others cooperative: what blocked all green
+/// threads may block all tasks.
+#[derive(Debug)]
+pub(crate) struct Cooperation {
+    /// The libraries that patch.
+    by: Vec<&'static str>,
+    /// Whether all calls that block go into threads.
+    threads: bool,
+}
+
+impl Cooperation {
+    pub(crate) fn new(program: &Program<'_>, catalog: &Catalog, bridge: Bridge) -> Self {
+        let mut by: Vec<&'static str> = Vec::new();
+        for (_, name) in patches_by(program, catalog) {
+            by.extend(GREEN.iter().copied().filter(|it| *it == root(name)));
+        }
+        Cooperation {
+            by,
+            threads: bridge == Bridge::Thread,
+        }
+    }
+
+    /// Whether other green threads ran while the call waited.
+    pub(crate) fn switches(&self, api: &Api) -> bool {
+        let mut libraries = api.cooperative.iter();
+        libraries.any(|it| self.by.iter().any(|by| **it == **by))
+    }
+
+    /// Whether the patching, or the wish for threads, concerns the API.
+    pub(crate) fn concerns(&self, api: &Api) -> bool {
+        let plain = api.cooperative.is_empty();
+        is_patched(api) && (plain || self.switches(api) || (self.threads && only_blocks(api)))
+    }
 }
 
 /// Whether patching the standard library changes the API: it makes a call that blocks cooperative, or the objects that
@@ -298,6 +344,7 @@ impl Recipe {
     ) -> Facts {
         let row = |name: &str| catalog.get(name);
         let patched = self.moves_patched(program, catalog);
+        let cooperation = Cooperation::new(program, catalog, bridge);
         // What leaves the colours as they are awaits what was awaited before.
         let moves = |name: &str| self.recolours() && self.moves(name);
         let entries = if self.colours {
@@ -315,7 +362,8 @@ impl Recipe {
             converts: &|owner, name| {
                 row(name).is_some_and(|api| {
                     let stays = only_blocks(api) && apart.contains(&owner);
-                    let by_patch = patched && is_cooperative(api) && !stays;
+                    let by_patch =
+                        patched && is_cooperative(api) && cooperation.concerns(api) && !stays;
                     (moves(name) && api.suspends) || by_patch
                 })
             },

@@ -54,10 +54,20 @@ pub(crate) fn bind(
             change.together = Some(part);
         }
     }
-    // The hub is chosen where something needs it.
-    let mut others = changes.iter().filter(|it| !green_part::is_of_hub(it));
-    let moves = others.any(|it| it.declined.is_none());
-    changes.retain(|it| moves || !green_part::is_of_hub(it));
+    choose_hub(program, changes);
+}
+
+/// The hub is chosen where something needs it: together with what moves, or after that.
+fn choose_hub(program: &Program<'_>, changes: &mut Vec<Change>) {
+    let is_hub = green_part::is_of_hub;
+    let others = (changes.iter()).filter(|it| it.declined.is_none() && !is_hub(it));
+    let first = others.min_by_key(|it| it.safety).map(|it| it.place);
+    let border = "eventlet.asyncio.spawn_for_awaitable";
+    let is_needed = program.flow.linked.symbols.find(border).is_some();
+    changes.retain(|it| !is_hub(it) || first.is_some() || is_needed);
+    for change in changes.iter_mut().filter(|it| is_hub(it) && !is_needed) {
+        change.requires.extend(first);
+    }
 }
 
 /// The part that each file belongs to: files that hold code of each other belong to one, and so do those that run where

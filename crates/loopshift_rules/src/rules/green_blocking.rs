@@ -8,11 +8,11 @@ use loopshift_python::ast::ExprCall;
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::green::{anchor, awaits, bracketed};
+use super::green::{anchor, awaits, bracketed, broken};
 use super::rows;
 use crate::catalog::{Api, Kind, Target};
 use crate::context::{Bridge, Context, View};
-use crate::recipe::is_cooperative;
+use crate::recipe::{Cooperation, is_cooperative};
 use crate::registry::rule;
 
 const RULE: &str = "green-blocking";
@@ -107,6 +107,13 @@ fn moved<'c>(
         );
     }
     let mut change = in_thread(cx, use_, view, RULE, function)?;
+    let cooperation = Cooperation::new(cx.program, cx.catalog, cx.settings.bridge);
+    if !api.suspends && !cooperation.switches(api) {
+        change.caveat("it stopped all green threads, and lets tasks run while it waits");
+        for what in broken(cx, [view.place(call)]) {
+            change.caveat(what);
+        }
+    }
     change.caveat(
         "it runs in a thread, beside the tasks: what it shares with them must be safe for that, and it goes on where the task is cancelled",
     );

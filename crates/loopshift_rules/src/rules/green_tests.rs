@@ -15,12 +15,13 @@ use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use super::green::is_coloured;
 use crate::catalog::{Api, Part};
 use crate::context::{Context, View};
-use crate::recipe::is_cooperative;
+use crate::recipe::{Cooperation, is_cooperative};
 
 const RULE: &str = "green-tests";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let is_patched = cx.recipe.moves_patched(cx.program, cx.catalog);
+    let cooperation = Cooperation::new(cx.program, cx.catalog, cx.settings.bridge);
     // What each function patches by its new name, by the old one.
     let mut taken: BTreeMap<(FuncId, String), String> = BTreeMap::new();
     // What is patched is named in strings, which are no values of anything.
@@ -34,7 +35,11 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             let moves = |target: &Target| match target {
                 Target::Api { name, .. } => {
                     let row = cx.catalog.get(name);
-                    cx.recipe.moves(name) || (is_patched && row.is_some_and(is_cooperative))
+                    cx.recipe.moves(name)
+                        || (is_patched
+                            && row.is_some_and(|api| {
+                                is_cooperative(api) && cooperation.concerns(api)
+                            }))
                 }
                 Target::Own => true,
             };

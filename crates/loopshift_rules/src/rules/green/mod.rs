@@ -1,5 +1,6 @@
 //! What the rules for green threads share: where `await` may stand, and what needs a running event loop.
 
+mod atomic;
 mod calls;
 mod coroutine;
 mod entry;
@@ -24,6 +25,7 @@ use loopshift_python::edit::Piece;
 use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
+pub(crate) use atomic::{broken, meets};
 pub(crate) use calls::replace_call;
 pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
 pub(crate) use entry::{entry, is_guard, main_name};

@@ -11,7 +11,7 @@ use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::super::arguments::inside;
-use super::super::green::{helper, is_outside};
+use super::super::green::{helper, is_outside, meets};
 use super::{Failure, Work, factory};
 use crate::catalog::Kind;
 use crate::context::{Context, View};
@@ -33,11 +33,14 @@ impl Work<'_, '_> {
         let cx = self.all.cx;
         let Some(part) = cx.part else { return Ok(()) };
         let mut waits: Vec<(FileId, TextRange)> = Vec::new();
+        // What was done at once, and is not any more.
+        let mut found: Vec<String> = Vec::new();
         for func in cx.program.functions().filter(|func| is_outside(cx, *func)) {
             self.is_run_plainly(func)?;
             for (place, called) in cx.facts().called(func) {
                 if self.is_of_component(called) {
                     self.outside_call(place, called)?;
+                    found.extend(meets(cx, place, &called.functions));
                     waits.push((place.file, place.range));
                 }
             }
@@ -67,6 +70,16 @@ impl Work<'_, '_> {
         }
         if (crosses || handed || waits_inside) && part::starts_threads(cx) {
             change.caveat(LATER);
+            for func in self.members {
+                for (place, called) in cx.facts().called(*func) {
+                    if called.functions.iter().any(|it| is_outside(cx, *it)) {
+                        found.extend(meets(cx, place, &called.functions));
+                    }
+                }
+            }
+            for what in found {
+                change.caveat(what);
+            }
         }
         if (crosses || handed) && part::ends_waits(cx) {
             change.caveat(ENDED);

@@ -15,7 +15,7 @@ use crate::context::{Context, View};
 
 /// Something that tasks share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Shared {
+pub(crate) enum Shared {
     /// The attributes of a name, of whatever object.
     Attribute(String),
     /// A variable that several functions see.
@@ -34,7 +34,7 @@ pub(super) enum Shared {
 
 /// What can be seen of a function.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     /// It prints, or calls what is not known.
     Output,
     /// It ends another task.
@@ -75,7 +75,7 @@ pub(super) fn meet(one: &BTreeSet<Effect>, other: &BTreeSet<Effect>) -> bool {
 }
 
 /// What a function does itself, with the places.
-pub(super) fn effects(cx: &Context<'_>, func: FuncId) -> Vec<(TextRange, Effect)> {
+pub(crate) fn effects(cx: &Context<'_>, func: FuncId) -> Vec<(TextRange, Effect)> {
     let function = cx.program.function(func);
     let (view, nodes, fresh) = if let Some((view, def)) = definition(cx, func) {
         // What a constructor sets nobody else has yet.

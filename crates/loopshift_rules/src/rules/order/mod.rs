@@ -15,7 +15,8 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
 use loopshift_python::{Ranged, TextRange};
 
-use self::effects::{Effect, Shared, effects, meet};
+use self::effects::meet;
+pub(crate) use self::effects::{Effect, Shared, effects};
 use self::tasks::{Start, Task, Tasks, Window, is_test};
 use super::code::{definition, is_switch, own};
 use crate::context::Context;
