@@ -3,6 +3,7 @@
 //! An `asyncio.Queue` that becomes two stream ends must do so everywhere at once: where it is made, kept,
 //! passed and used. Objects that may meet in one expression belong together: a [`Cluster`].
 
+mod index;
 mod unseen;
 
 use std::collections::BTreeMap;
@@ -11,8 +12,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::change::{FileId, Place};
 use crate::flow::value::{CallId, Value, ValueId};
-use crate::ir::{ContainerId, Node};
+use crate::ir::{ContainerId, Node, Sym};
 use crate::program::Program;
+
+pub(crate) use index::Index;
+use index::places_of;
 
 /// Objects that can only be changed together.
 #[derive(Clone, Debug, Default)]
@@ -67,68 +71,65 @@ pub fn made_clusters(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Ve
 fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool) -> Vec<Cluster> {
     let flow = &program.flow;
     let mut groups = Groups::default();
-    // By the numbers of the values: each is asked for often.
-    let is_wanted: Vec<bool> = (flow.values.iter())
-        .map(|value| matches!(value, Value::Object(ty, _) if wanted(flow.text(ty))))
+    let index = program.held.get_or_init(|| Index::new(flow));
+    let classes: FxHashSet<Sym> = (index.classes.iter().copied())
+        .filter(|class| wanted(flow.text(*class)))
         .collect();
-    let counts: Vec<bool> = (is_wanted.iter().zip(flow.values.iter()))
-        .map(|(wanted, value)| {
-            *wanted && !(made && matches!(value, Value::Object(_, CallId::NONE)))
-        })
-        .collect();
-    // Most programs have no object of most classes, and walking all of a program takes long.
-    if !counts.contains(&true) {
+    if classes.is_empty() {
         return Vec::new();
     }
-    let is_wanted = |id: ValueId| is_wanted[id.0 as usize];
-    let counts = |id: ValueId| counts[id.0 as usize];
+    let is_wanted =
+        |id: ValueId| matches!(flow.values.get(id), Value::Object(ty, _) if classes.contains(&ty));
+    let counts = |id: ValueId| match flow.values.get(id) {
+        Value::Object(ty, site) => classes.contains(&ty) && !(made && site == CallId::NONE),
+        _ => false,
+    };
     let holds = |node: Node| -> Vec<ValueId> {
         let values = flow.set(node).iter().copied();
         values.filter(|id| counts(*id)).collect()
     };
     let mut held: Vec<(ValueId, Held)> = Vec::new();
     let mut members: Vec<(ValueId, Member)> = Vec::new();
-    for (index, module) in flow.linked.modules.iter().enumerate() {
-        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-        for (range, node) in &module.exprs {
-            let place = Place {
-                file,
-                range: *range,
-            };
-            let set = flow.set(*node);
-            let mut first: Option<ValueId> = None;
-            for id in set {
-                if counts(*id) {
-                    let only = set.iter().all(|id| is_wanted(*id));
-                    match first {
-                        Some(first) => groups.join(first, *id),
-                        None => {
-                            groups.root(*id);
-                            held.push((*id, Held { place, only }));
-                            first = Some(*id);
-                        }
+    for expr in places_of(&index.exprs_of, &classes) {
+        let (module, expr) = index.exprs[expr as usize];
+        let (range, node) = flow.linked.modules[module as usize].exprs[expr as usize];
+        let place = Place {
+            file: FileId(module),
+            range,
+        };
+        let set = flow.set(node);
+        let mut first: Option<ValueId> = None;
+        for id in set {
+            if counts(*id) {
+                let only = set.iter().all(|id| is_wanted(*id));
+                match first {
+                    Some(first) => groups.join(first, *id),
+                    None => {
+                        groups.root(*id);
+                        held.push((*id, Held { place, only }));
+                        first = Some(*id);
                     }
-                } else if let Value::ExternalBound(sym, receiver) = flow.values.get(*id)
-                    && counts(receiver)
-                {
-                    let only = set.iter().all(|id| {
-                        matches!(flow.values.get(*id), Value::ExternalBound(other, receiver)
+                }
+            } else if let Value::ExternalBound(sym, receiver) = flow.values.get(*id)
+                && counts(receiver)
+            {
+                let only = set.iter().all(|id| {
+                    matches!(flow.values.get(*id), Value::ExternalBound(other, receiver)
                             if other == sym && is_wanted(receiver))
-                    });
-                    match first {
-                        Some(first) => groups.join(first, receiver),
-                        None => {
-                            groups.root(receiver);
-                            let api = flow.text(sym).to_owned();
-                            members.push((receiver, Member { place, api, only }));
-                            first = Some(receiver);
-                        }
+                });
+                match first {
+                    Some(first) => groups.join(first, receiver),
+                    None => {
+                        groups.root(receiver);
+                        let api = flow.text(sym).to_owned();
+                        members.push((receiver, Member { place, api, only }));
+                        first = Some(receiver);
                     }
                 }
             }
         }
     }
-    let containers = holding_containers(program, &holds);
+    let containers = holding_containers(program, index, &classes, &holds);
     let mut made_in: Vec<(ValueId, Place)> = Vec::new();
     for (container, objects) in &containers {
         let container = &flow.linked.containers[container.0 as usize];
@@ -145,9 +146,12 @@ fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool)
             ));
         }
     }
-    let mut escapes = escapes(program, &holds, &containers);
-    escapes.extend(unseen::members(program, &holds));
-    let hidden = hidden(program, &containers);
+    let mut escapes = escapes(program, index, &classes, &holds, &containers);
+    escapes.extend(unseen::members(program, index, &classes, &holds));
+    let hidden: FxHashSet<ValueId> = (containers.iter())
+        .filter(|(container, _)| index.hidden_containers.contains(container))
+        .flat_map(|(_, objects)| objects.iter().copied())
+        .collect();
     let mut clusters: BTreeMap<ValueId, Cluster> = BTreeMap::new();
     for id in groups.all() {
         let Value::Object(ty, site) = flow.values.get(id) else {
@@ -159,7 +163,7 @@ fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool)
             Some(place) => cluster.sites.push(place),
             None => cluster.from_outside = true,
         }
-        if flow.left_out.contains(&id) || hidden.contains(&id) {
+        if flow.left_out.contains(&id) || index.hidden.contains(&id) || hidden.contains(&id) {
             let place = cluster.sites.last().copied().unwrap_or(Place {
                 file: FileId(0),
                 range: loopshift_python::TextRange::default(),
@@ -244,12 +248,14 @@ fn container_file(program: &Program<'_>, node: Node) -> Option<FileId> {
 /// Containers with wanted objects in them, also within other containers.
 fn holding_containers(
     program: &Program<'_>,
+    index: &Index,
+    classes: &FxHashSet<Sym>,
     holds: &impl Fn(Node) -> Vec<ValueId>,
 ) -> BTreeMap<ContainerId, Vec<ValueId>> {
     let flow = &program.flow;
     let mut found: BTreeMap<ContainerId, Vec<ValueId>> = BTreeMap::new();
-    for (index, container) in flow.linked.containers.iter().enumerate() {
-        let id = ContainerId(u32::try_from(index).unwrap_or(u32::MAX));
+    for place in places_of(&index.containers_of, classes) {
+        let container = &flow.linked.containers[place as usize];
         let mut objects = holds(container.elements);
         objects.extend(holds(container.keys));
         for (_, node) in &container.items {
@@ -258,27 +264,17 @@ fn holding_containers(
         if !objects.is_empty() {
             objects.sort_unstable();
             objects.dedup();
-            found.insert(id, objects);
+            found.insert(ContainerId(place), objects);
         }
+    }
+    if found.is_empty() {
+        return found;
     }
     for _ in 0..3 {
         let mut more: Vec<(ContainerId, Vec<ValueId>)> = Vec::new();
-        for (index, container) in flow.linked.containers.iter().enumerate() {
-            let id = ContainerId(u32::try_from(index).unwrap_or(u32::MAX));
-            let nodes = container
-                .items
-                .iter()
-                .map(|(_, node)| *node)
-                .chain([container.elements]);
-            for node in nodes {
-                for value in flow.values_of(node) {
-                    if let Value::Container(inner) = value
-                        && inner != id
-                        && let Some(objects) = found.get(&inner)
-                    {
-                        more.push((id, objects.clone()));
-                    }
-                }
+        for (outer, inner) in &index.nested {
+            if let Some(objects) = found.get(inner) {
+                more.push((*outer, objects.clone()));
             }
         }
         for (id, objects) in more {
@@ -291,43 +287,11 @@ fn holding_containers(
     found
 }
 
-/// The objects in what was left out where too many values meet: a container or an iterator goes where they are not seen.
-fn hidden(
-    program: &Program<'_>,
-    containers: &BTreeMap<ContainerId, Vec<ValueId>>,
-) -> FxHashSet<ValueId> {
-    let flow = &program.flow;
-    let mut out = FxHashSet::default();
-    let mut seen = FxHashSet::default();
-    let mut todo: Vec<ValueId> = flow.left_out.iter().copied().collect();
-    while let Some(id) = todo.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        match flow.values.get(id) {
-            Value::Container(container) => {
-                out.extend(containers.get(&container).into_iter().flatten().copied());
-            }
-            Value::Iterator(node) | Value::Awaitable(node) | Value::Manager(node) => {
-                out.extend(flow.set(node).iter().copied());
-                todo.extend(flow.set(node).iter().copied());
-            }
-            Value::ExternalBound(_, receiver) => {
-                out.insert(receiver);
-            }
-            _ => {}
-        }
-        if let Some(kept) = flow.kept_in(id) {
-            out.extend(flow.set(kept).iter().copied());
-            todo.extend(flow.set(kept).iter().copied());
-        }
-    }
-    out
-}
-
 /// Where wanted objects are handed to code we cannot see.
 fn escapes(
     program: &Program<'_>,
+    index: &Index,
+    classes: &FxHashSet<Sym>,
     holds: &impl Fn(Node) -> Vec<ValueId>,
     containers: &BTreeMap<ContainerId, Vec<ValueId>>,
 ) -> Vec<(ValueId, Place, String)> {
@@ -354,7 +318,13 @@ fn escapes(
         objects
     };
     let mut out = Vec::new();
-    for (file, call) in program.calls() {
+    let mut calls = places_of(&index.calls_of, classes);
+    calls.extend(places_of(&index.calls_with, containers.keys()));
+    calls.sort_unstable();
+    calls.dedup();
+    for place in calls {
+        let call = &flow.linked.calls[place as usize];
+        let file = flow.linked.call_files[place as usize];
         let args = call.args.iter();
         let objects: Vec<ValueId> = args.flat_map(|arg| reaches(arg.node)).collect();
         if objects.is_empty() {
@@ -393,13 +363,12 @@ fn escapes(
         }
     }
     // Kept on objects or modules outside the program.
-    for store in &flow.linked.stores {
-        let outside = flow
-            .values_of(store.base)
-            .any(|value| matches!(value, Value::Unknown(_)));
-        if !outside {
-            continue;
-        }
+    let mut stores = places_of(&index.stores_of, classes);
+    stores.extend(places_of(&index.stores_with, containers.keys()));
+    stores.sort_unstable();
+    stores.dedup();
+    for place in stores {
+        let store = &flow.linked.stores[place as usize];
         for object in reaches(store.from) {
             if let Some(file) = container_file(program, store.from) {
                 let range = loopshift_python::TextRange::default();

@@ -19,6 +19,7 @@ use crate::graph;
 use crate::ir::{Call, ClassId, FuncId, Function, FunctionKind, ModuleIr, Node};
 use crate::link::{Unlinked, link};
 use crate::lower::{ModuleName, lower};
+use crate::objects;
 use crate::outline::Outline;
 use crate::relevance::in_contact;
 
@@ -104,6 +105,7 @@ pub struct Program<'a> {
     written_by_owner: OnceLock<Vec<u32>>,
     /// The hidden calls, by who makes them.
     hidden_by_owner: OnceLock<Vec<u32>>,
+    pub(crate) held: OnceLock<objects::Index>,
 }
 
 /// Lists, one for each of some numbers in a row.
@@ -332,6 +334,7 @@ fn analyse_near<'a>(
         calls_by_start: OnceLock::new(),
         written_by_owner: OnceLock::new(),
         hidden_by_owner: OnceLock::new(),
+        held: OnceLock::new(),
         flow,
         unreadable,
     }

@@ -4,7 +4,7 @@ use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
 use loopshift_python::ast::{Expr, Stmt};
 use loopshift_python::parse::parse_module;
 use loopshift_python::scope::Scopes;
-use loopshift_python::{ModModule, PythonVersion, Ranged, TextRange};
+use loopshift_python::{ModModule, Parsed, PythonVersion, Ranged, TextRange};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
@@ -34,9 +34,12 @@ pub fn verify(verification: &Verification<'_>, texts: &[(FileId, String)]) -> Ve
     let is_python = |file: FileId| verification.before[file.0 as usize].is_python();
     let texts: Vec<&(FileId, String)> = texts.iter().filter(|(file, _)| is_python(*file)).collect();
     faults.par_extend(texts.par_iter().flat_map_iter(|(file, text)| {
+        let Ok(new) = parse_module(text, verification.python) else {
+            return Vec::new();
+        };
         let before = &verification.before[file.0 as usize].text;
-        let mut faults = check_names(*file, before, text, verification.python);
-        faults.extend(check_awaits(*file, text, verification.python));
+        let mut faults = check_names(*file, before, &new, verification.python);
+        faults.extend(check_awaits(*file, &new));
         faults
     }));
     let inputs: Vec<Input> = texts
@@ -70,8 +73,13 @@ pub fn verify(verification: &Verification<'_>, texts: &[(FileId, String)]) -> Ve
 }
 
 /// Names that are read in the new text and bound nowhere, and were not in the old one.
-fn check_names(file: FileId, before: &str, after: &str, python: PythonVersion) -> Vec<Fault> {
-    let (Ok(old), Ok(new)) = (parse_module(before, python), parse_module(after, python)) else {
+fn check_names(
+    file: FileId,
+    before: &str,
+    new: &Parsed<ModModule>,
+    python: PythonVersion,
+) -> Vec<Fault> {
+    let Ok(old) = parse_module(before, python) else {
         return Vec::new();
     };
     let old_scopes = Scopes::new(old.syntax());
@@ -118,10 +126,7 @@ fn is_module_attribute(name: &str) -> bool {
 }
 
 /// `await`, `async with` and `async for` outside `async def`.
-fn check_awaits(file: FileId, text: &str, python: PythonVersion) -> Vec<Fault> {
-    let Ok(parsed) = parse_module(text, python) else {
-        return Vec::new();
-    };
+fn check_awaits(file: FileId, parsed: &Parsed<ModModule>) -> Vec<Fault> {
     let mut checker = Awaits {
         asynchronous: vec![false],
         found: Vec::new(),
@@ -204,6 +209,9 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
                     continue;
                 };
                 let name = flow.text(sym);
+                if !of_target(name) || name.contains("()") {
+                    continue;
+                }
                 // What a constant has is looked at by its type.
                 let of_constant = name.rsplit_once('.').is_some_and(|(owner, _)| {
                     let api = flow.externals.api(owner);
@@ -211,7 +219,7 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
                 });
                 let exists =
                     of_constant || flow.externals.api(name).is_some() || is_set(program, name);
-                if of_target(name) && !name.contains("()") && !exists {
+                if !exists {
                     faults.push(fault(
                         program,
                         files,

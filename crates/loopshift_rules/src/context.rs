@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 use crate::catalog::{Api, Argument, BindError, Catalog, Target, Version};
 use crate::part::Part;
 use crate::recipe::Recipe;
-use crate::views::{Look, Views};
+use crate::views::Trees;
 
 /// How what blocks and what can't be async meets the event loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,10 +186,9 @@ pub struct Context<'c> {
     pub apart: &'c BTreeSet<FuncId>,
     /// The part that moves while the rest stays, where one was named.
     pub(crate) part: Option<&'c Part>,
-    views: &'c Views<'c>,
+    views: &'c dyn Trees,
     facts: &'c OnceLock<Facts>,
     found: Mutex<FxHashMap<TypeId, Cell>>,
-    missed: Mutex<BTreeSet<FileId>>,
 }
 
 fn file_id(index: usize) -> FileId {
@@ -235,7 +234,7 @@ impl<'c> Context<'c> {
         callers: &'c Callers,
         settings: Settings,
         recipe: &'static Recipe,
-        views: &'c Views<'c>,
+        views: &'c dyn Trees,
         facts: &'c OnceLock<Facts>,
         apart: &'c BTreeSet<FuncId>,
         part: Option<&'c Part>,
@@ -252,7 +251,6 @@ impl<'c> Context<'c> {
             views,
             facts,
             found: Mutex::default(),
-            missed: Mutex::default(),
         }
     }
 
@@ -284,24 +282,27 @@ impl<'c> Context<'c> {
 
     /// The tree of a file. Files without a use of the libraries, or of an object of theirs, have none.
     pub fn view(&self, file: FileId) -> Option<&'c View<'c>> {
-        let view = self.views.get(file);
-        if view.is_none() && self.views.look(file) == Look::Asked {
-            let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
-            missed.insert(file);
-        }
-        view
-    }
-
-    /// The files whose trees were asked for and not held: with them, rules may find something else.
-    pub(crate) fn missed(&self) -> BTreeSet<FileId> {
-        let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
-        missed.clone()
+        self.views.view(file)
     }
 
     /// The views of the files to look through: where colours change, only those with something of the libraries, or of what
     /// changes its colour.
     pub fn views(&self) -> impl Iterator<Item = &'c View<'c>> {
-        self.views.through()
+        let files = self.views.through().into_iter();
+        files.filter_map(|file| self.view(file))
+    }
+
+    /// Those of them whose text holds one of the words.
+    pub fn views_naming<'w, const N: usize>(
+        &self,
+        words: [&'w str; N],
+    ) -> impl Iterator<Item = &'c View<'c>> + use<'_, 'c, 'w, N> {
+        let files = self.views.through().into_iter().filter(move |file| {
+            let text = self.program.file(*file).text.as_bytes();
+            let mut words = words.iter();
+            words.any(|word| memmem::find(text, word.as_bytes()).is_some())
+        });
+        files.filter_map(|file| self.view(file))
     }
 
     /// The views of all files whose text holds one of the words.

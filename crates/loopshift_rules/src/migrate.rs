@@ -33,7 +33,7 @@ use crate::rounds::settle;
 use crate::rules::{anyio_repair, anyio_run, anyio_tests};
 use crate::steps::{self, Step};
 use crate::unspoken;
-use crate::views::{Look, Syntax, Views};
+use crate::views::{Look, Syntax, Trees, Views};
 use crate::whole;
 
 /// What a migration is to do.
@@ -185,17 +185,7 @@ fn migrate_once(
         found,
         facts: OnceLock::new(),
     };
-    let mut looks = analysis.looks(patched);
-    let mut migration = loop {
-        match migrate_with(&analysis, &looks) {
-            Ok(migration) => break migration,
-            Err(missed) => {
-                for file in missed {
-                    looks[file.0 as usize] = Look::Through;
-                }
-            }
-        }
-    };
+    let mut migration = migrate_with(&analysis, &analysis.looks(patched));
     if recipe.target == Target::Anyio && is_wanted_name(dependencies::RULE, &[], &options.ignore) {
         dependencies::add(
             files,
@@ -230,11 +220,8 @@ struct Analysis<'a> {
     facts: OnceLock<Facts>,
 }
 
-/// A round with the trees of the files that are looked through.
-///
-/// # Errors
-/// The files whose trees were missed.
-fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BTreeSet<FileId>> {
+/// A round with the trees of the files that are looked at.
+fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Migration {
     let Analysis {
         files,
         recipe,
@@ -247,8 +234,8 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
         ..
     } = analysis;
     let part = part.as_ref();
-    let syntax = Syntax::new(files, options.settings.python, looks);
-    let views = Views::new(files, looks, &syntax);
+    let syntax = Syntax::new(files);
+    let views = Views::new(files, options.settings.python, looks, &syntax);
     let all = || {
         analysis
             .found
@@ -299,10 +286,6 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
     }
     patched::decline(program, catalog, &moving, &mut changes);
     changes.extend(unhandled(recipe, &context, &changes, options));
-    let missed = context.missed();
-    if !missed.is_empty() {
-        return Err(missed);
-    }
     changes.extend(staying.iter().map(|it| beside::stays(recipe, catalog, it)));
     if recipe.colours {
         whole::bind(program, catalog, part, &mut changes);
@@ -339,7 +322,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
     } else {
         (Vec::new(), Vec::new())
     };
-    Ok(Migration {
+    Migration {
         plan: planned,
         uses: found,
         modules: Vec::new(),
@@ -348,7 +331,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Result<Migration, BT
         becoming_async,
         steps,
         unreadable: Vec::new(),
-    })
+    }
 }
 
 /// What the plan leaves of asyncio in each module that uses the libraries.
@@ -478,8 +461,8 @@ fn looks(recipe: &Recipe, program: &Program<'_>, found: &[Use]) -> Vec<Look> {
 
 /// Whether a use is one to account for: not the alias of an import, which goes when nothing needs it any more, not a
 /// module on the way to a name, and not a variable that holds an API: where the variable got it from is what counts.
-fn counts(views: &Views<'_>, catalog: &Catalog, use_: &Use) -> bool {
-    let Some(view) = views.get(use_.place.file) else {
+fn counts(views: &dyn Trees, catalog: &Catalog, use_: &Use) -> bool {
+    let Some(view) = views.view(use_.place.file) else {
         return false;
     };
     let node = view.tree.node_at(use_.place.range);

@@ -1,10 +1,12 @@
-//! The trees of the files that rules look at.
+//! The trees of the files that rules look at. A tree takes many times the memory of its text, and in a large program most
+//! are asked for by no rule: each is made when the first one asks.
+
+use std::sync::OnceLock;
 
 use loopshift_engine::change::FileId;
 use loopshift_engine::program::Input;
 use loopshift_python::parse::parse_module;
 use loopshift_python::{ModModule, Parsed, PythonVersion};
-use rayon::prelude::*;
 
 use crate::context::View;
 
@@ -19,55 +21,73 @@ pub(crate) enum Look {
     Through,
 }
 
-/// The syntax of the files that are looked through.
-pub(crate) struct Syntax(Vec<Option<Parsed<ModModule>>>);
+/// The syntax of the files that were asked for.
+pub(crate) struct Syntax(Vec<OnceLock<Option<Parsed<ModModule>>>>);
 
 impl Syntax {
-    /// Parses them.
-    pub(crate) fn new(files: &[Input], python: PythonVersion, looks: &[Look]) -> Self {
-        let parse = |(input, look): (&Input, &Look)| {
-            if *look != Look::Through {
-                return None;
-            }
-            parse_module(&input.text, python).ok()
-        };
-        Syntax(files.par_iter().zip(looks).map(parse).collect())
+    /// That of so many files, of which none has been asked for.
+    pub(crate) fn new(files: &[Input]) -> Self {
+        Syntax(files.iter().map(|_| OnceLock::new()).collect())
     }
 }
 
-/// The views of the files that are looked through.
+/// The views of the files that were asked for.
 pub(crate) struct Views<'v> {
+    files: &'v [Input],
+    python: PythonVersion,
     looks: &'v [Look],
-    views: Vec<Option<View<'v>>>,
+    syntax: &'v Syntax,
+    made: Vec<OnceLock<Option<View<'v>>>>,
 }
 
 impl<'v> Views<'v> {
     /// The views of `files`.
-    pub(crate) fn new(files: &'v [Input], looks: &'v [Look], syntax: &'v Syntax) -> Self {
-        let view = |(index, parsed): (usize, &'v Option<Parsed<ModModule>>)| {
-            let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-            let parsed = parsed.as_ref()?;
-            Some(View::new(file, &files[index].text, parsed))
-        };
+    pub(crate) fn new(
+        files: &'v [Input],
+        python: PythonVersion,
+        looks: &'v [Look],
+        syntax: &'v Syntax,
+    ) -> Self {
         Views {
+            files,
+            python,
             looks,
-            views: syntax.0.par_iter().enumerate().map(view).collect(),
+            syntax,
+            made: files.iter().map(|_| OnceLock::new()).collect(),
         }
     }
+}
 
-    /// What rules do with a file.
-    pub(crate) fn look(&self, file: FileId) -> Look {
-        let look = self.looks.get(file.0 as usize);
-        look.copied().unwrap_or(Look::Never)
+/// Gives the views. Rules see no more of them than this: what fills itself in has exactly one lifetime, and would give it to
+/// all that holds a view.
+pub(crate) trait Trees: Sync {
+    /// The view of a file, of those that rules look at.
+    fn view(&self, file: FileId) -> Option<&View<'_>>;
+
+    /// The files that rules look through.
+    fn through(&self) -> Vec<FileId>;
+}
+
+impl Trees for Views<'_> {
+    fn view(&self, file: FileId) -> Option<&View<'_>> {
+        let index = file.0 as usize;
+        if *self.looks.get(index)? == Look::Never {
+            return None;
+        }
+        let view = self.made.get(index)?.get_or_init(|| {
+            let input = &self.files[index];
+            let parsed = self.syntax.0[index].get_or_init(|| {
+                let parsed = parse_module(&input.text, self.python);
+                parsed.ok()
+            });
+            Some(View::new(file, &input.text, parsed.as_ref()?))
+        });
+        view.as_ref()
     }
 
-    /// The view of a file.
-    pub(crate) fn get(&self, file: FileId) -> Option<&View<'v>> {
-        self.views.get(file.0 as usize)?.as_ref()
-    }
-
-    /// All views.
-    pub(crate) fn through(&self) -> impl Iterator<Item = &View<'v>> {
-        self.views.iter().flatten()
+    fn through(&self) -> Vec<FileId> {
+        let looks = (0..).map(FileId).zip(self.looks);
+        let through = looks.filter(|(_, look)| **look == Look::Through);
+        through.map(|(file, _)| file).collect()
     }
 }

@@ -383,3 +383,28 @@ fn marks_name_the_lines_below_them() {
     );
     assert_eq!(tree.text("main.py").matches(&mark).count(), 2);
 }
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let tree = Tree::new(&[]);
+    let programs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests");
+    for (to, folder) in [
+        ("anyio", "programs/plugins"),
+        ("anyio", "programs/workerpool"),
+        ("asyncio", "programs-green/shop"),
+        ("asyncio", "programs-green/workers"),
+    ] {
+        let folder = format!("{programs}/{folder}");
+        let run = |threads: &str| {
+            let mut args = vec!["migrate", "--to", to, "--unsafe", "--output-format", "json"];
+            args.extend(["--no-cache", "--exit-zero", "--threads", threads, &folder]);
+            let assert = tree.loopshift(&args).code(0);
+            assert.get_output().stdout.clone()
+        };
+        let one = run("1");
+        assert!(String::from_utf8_lossy(&one).contains("\"applied\""));
+        for threads in ["2", "8"] {
+            assert!(one == run(threads), "{folder} with {threads} threads");
+        }
+    }
+}

@@ -1,13 +1,13 @@
 //! The constraints waiting at each node: those of the text, packed, and those found on the way.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Constraint;
 use crate::ir::Node;
 use crate::link::Linked;
 
 /// Lists longer than this are searched by a set.
-const LONG: usize = 16;
+const LONG: usize = 32;
 
 /// The kinds of the constraints known from the start, in the upper bits of a word.
 const KIND_BITS: u32 = 29;
@@ -96,19 +96,29 @@ impl Static {
     }
 }
 
-/// The constraints found on the way.
+/// The constraints found on the way. Nine of ten are copies, and there may be millions: each takes one word.
 #[derive(Default)]
 pub(super) struct Dynamic {
     /// By node, the number of its list plus one.
     lists_of: Vec<u32>,
-    lists: Vec<Vec<Constraint>>,
+    lists: Vec<Vec<Packed>>,
     /// What the long lists hold.
-    long: FxHashSet<(u32, Constraint)>,
+    long: FxHashSet<(u32, Packed)>,
+    /// Those that are no copies.
+    others: Vec<Constraint>,
+    numbers: FxHashMap<Constraint, u32>,
 }
+
+/// Where a copy goes; or, with the highest bit, the number of another constraint.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Packed(u32);
+
+const OTHER: u32 = 1 << 31;
 
 impl Dynamic {
     /// Adds a constraint; `false` where it was there.
     pub(super) fn insert(&mut self, node: Node, constraint: Constraint) -> bool {
+        let packed = self.pack(constraint);
         let place = node.0 as usize;
         if self.lists_of.len() <= place {
             self.lists_of.resize(place + 1, 0);
@@ -120,22 +130,33 @@ impl Dynamic {
         let number = self.lists_of[place];
         let list = &mut self.lists[number as usize - 1];
         if list.len() < LONG {
-            if list.contains(&constraint) {
+            if list.contains(&packed) {
                 return false;
             }
         } else {
             if list.len() == LONG {
                 self.long.extend(list.iter().map(|known| (number, *known)));
             }
-            if !self.long.insert((number, constraint)) {
+            if !self.long.insert((number, packed)) {
                 return false;
             }
         }
-        list.push(constraint);
+        list.push(packed);
         true
     }
 
-    fn list(&self, node: Node) -> &[Constraint] {
+    fn pack(&mut self, constraint: Constraint) -> Packed {
+        if let Constraint::Copy(to) = constraint {
+            return Packed(to.0 & !OTHER);
+        }
+        let number = *self.numbers.entry(constraint).or_insert_with(|| {
+            self.others.push(constraint);
+            u32::try_from(self.others.len() - 1).unwrap_or(u32::MAX)
+        });
+        Packed(number | OTHER)
+    }
+
+    fn list(&self, node: Node) -> &[Packed] {
         let number = self.lists_of.get(node.0 as usize).copied().unwrap_or(0);
         match number {
             0 => &[],
@@ -150,6 +171,11 @@ impl Dynamic {
 
     /// The constraint of a node at a place of its list.
     pub(super) fn get(&self, node: Node, place: usize) -> Option<Constraint> {
-        self.list(node).get(place).copied()
+        let Packed(packed) = *self.list(node).get(place)?;
+        Some(if packed & OTHER == 0 {
+            Constraint::Copy(Node(packed))
+        } else {
+            self.others[(packed & !OTHER) as usize]
+        })
     }
 }

@@ -73,6 +73,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         collected: FxHashMap::default(),
     };
     flow.run();
+    flow.forget();
     flow
 }
 
@@ -137,6 +138,25 @@ impl Flow<'_> {
         self.late_descriptors();
         self.seed_unknown();
         self.drain();
+    }
+
+    /// Gives back what only finding the values needs: in a large program more memory than the values take.
+    fn forget(&mut self) {
+        self.constraints = Static::default();
+        self.dynamic = Dynamic::default();
+        self.work = Vec::new();
+        self.connected = FxHashSet::default();
+        self.members = FxHashMap::default();
+        self.nested = FxHashMap::default();
+        self.items = FxHashMap::default();
+        self.open_reads = FxHashMap::default();
+        self.done = FxHashSet::default();
+        self.holds = FxHashMap::default();
+        self.described = FxHashSet::default();
+        self.pending = std::collections::VecDeque::new();
+        self.linked.subscripts = Vec::new();
+        self.linked.narrows = Vec::new();
+        self.linked.annotations = Vec::new();
     }
 
     fn drain(&mut self) {

@@ -1,8 +1,12 @@
 //! Members of objects that are kept as attributes, read where the object in between is not known: `message.reply.set_result`,
 //! where nobody can say whose `message` it is, and `reply` is an attribute of a class of ours.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::container_file;
+use super::index::{Index, places_of};
 use crate::change::{FileId, Place};
 use crate::flow::value::{Value, ValueId};
 use crate::ir::{Node, Sym};
@@ -11,11 +15,20 @@ use crate::program::Program;
 /// The members that may be of one of the objects, and that their cluster does not have.
 pub(super) fn members(
     program: &Program<'_>,
+    index: &Index,
+    classes: &FxHashSet<Sym>,
     holds: &impl Fn(Node) -> Vec<ValueId>,
 ) -> Vec<(ValueId, Place, String)> {
     let flow = &program.flow;
     let mut kept: FxHashMap<Sym, Vec<ValueId>> = FxHashMap::default();
-    for (attr, node) in flow.instance_fields() {
+    let mut nodes: Vec<(Sym, Node)> = (classes.iter())
+        .filter_map(|class| index.fields_of.get(class))
+        .flatten()
+        .copied()
+        .collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    for (attr, node) in nodes {
         let objects = holds(node);
         if !objects.is_empty() {
             kept.entry(attr).or_default().extend(objects);
@@ -24,19 +37,14 @@ pub(super) fn members(
     if kept.is_empty() {
         return Vec::new();
     }
-    let is_unknown = |node: Node| {
-        let mut values = flow.values_of(node).peekable();
-        values.peek().is_some() && values.all(|value| matches!(value, Value::Unknown(_)))
-    };
-    let owners: FxHashMap<Node, Sym> = flow
-        .linked
-        .loads
-        .iter()
-        .filter(|load| kept.contains_key(&load.attr) && is_unknown(load.base))
+    let owners: FxHashMap<Node, Sym> = places_of(&index.unknown_loads, kept.keys())
+        .into_iter()
+        .map(|place| &flow.linked.loads[place as usize])
         .map(|load| (load.to, load.attr))
         .collect();
     let mut read: FxHashMap<Node, Vec<(ValueId, String)>> = FxHashMap::default();
-    for load in &flow.linked.loads {
+    for place in places_of(&index.loads_of, owners.keys()) {
+        let load = &flow.linked.loads[place as usize];
         let Some(attr) = owners.get(&load.base) else {
             continue;
         };
@@ -54,9 +62,11 @@ pub(super) fn members(
         return Vec::new();
     }
     let mut found = Vec::new();
-    for (index, module) in flow.linked.modules.iter().enumerate() {
-        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-        for (range, node) in &module.exprs {
+    let files: BTreeSet<FileId> = (read.keys())
+        .filter_map(|node| container_file(program, *node))
+        .collect();
+    for file in files {
+        for (range, node) in &flow.linked.modules[file.0 as usize].exprs {
             for (object, text) in read.get(node).into_iter().flatten() {
                 let place = Place {
                     file,

@@ -290,7 +290,7 @@ fn starts_thread(cx: &Context<'_>, place: Place) -> bool {
 
 /// Whether a coroutine blocks the loop until a thread has ended.
 fn waits_for_a_thread(cx: &Context<'_>) -> bool {
-    cx.views().any(|view| {
+    cx.views_naming(["join"]).any(|view| {
         view.tree.exprs().any(|expr| {
             matches!(expr, Expr::Attribute(attribute) if attribute.attr.as_str() == "join")
                 && cx.api_of(view, expr) == Some("threading.Thread.join")

@@ -30,7 +30,7 @@ struct Handler<'v> {
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let all: Vec<(&View<'_>, Handler<'_>)> = cx
-        .views()
+        .views_naming(["on_event"])
         .flat_map(|view| handlers(view).into_iter().map(move |it| (view, it)))
         .collect();
     let mut at = 0;

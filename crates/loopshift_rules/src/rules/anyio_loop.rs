@@ -265,7 +265,7 @@ fn target_is_difference(
                 .values_at(view.place(&*attribute.value))
                 .all(|value| matches!(value, Value::Instance(_)));
             of_ours
-                && cx.views().all(|view| {
+                && cx.views_naming([attribute.attr.as_str()]).all(|view| {
                     reads_of(view, attribute.attr.as_str())
                         .all(|range| is_difference(cx, view, range, seen))
                 })
@@ -308,7 +308,7 @@ fn is_time(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
         }
         Expr::Attribute(attribute) => {
             let mut any = false;
-            let all = cx.views().all(|view| {
+            let all = cx.views_naming([attribute.attr.as_str()]).all(|view| {
                 writes_of(view, attribute.attr.as_str()).all(|value| {
                     any = true;
                     value.is_none_literal_expr()

@@ -38,7 +38,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             result.unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason))
         }));
     }
-    for view in cx.views() {
+    for view in cx.views_naming(["anyio"]) {
         changes.extend(forgotten_import(view));
     }
 }

@@ -64,23 +64,45 @@ fn plan_cluster(
     });
 }
 
-/// Where the class of the objects is named: at the calls that make them, and in annotations.
-fn mentions(cx: &Context<'_>, cluster: &Cluster) -> Vec<Place> {
-    let mut out = Vec::new();
-    for use_ in cx
-        .uses
-        .iter()
-        .filter(|use_| cluster.types.contains(&use_.api))
-    {
+/// Where classes of locks are named: looked at once for all locks of the program.
+#[derive(Default)]
+struct Named {
+    /// The place and the class of each, by the call that makes an object of it.
+    calls: FxHashMap<Place, Vec<(Place, String)>>,
+    /// Those in annotations and the like.
+    others: Vec<(Place, String)>,
+}
+
+fn all_named(cx: &Context<'_>) -> Named {
+    let mut out = Named::default();
+    for use_ in cx.uses.iter().filter(|use_| is_lock(cx, &use_.api)) {
         let Some(view) = cx.view(use_.place.file) else {
             continue;
         };
+        let named = (use_.place, use_.api.clone());
         match mention(cx, view, use_.place.range) {
-            Mention::Call(call) if !cluster.sites.contains(&view.place(call)) => {}
+            Mention::Call(call) => {
+                let of_call = out.calls.entry(view.place(call)).or_default();
+                of_call.push(named);
+            }
             Mention::Other => {}
-            _ => out.push(use_.place),
+            _ => out.others.push(named),
         }
     }
+    out
+}
+
+/// Where the class of the objects is named: at the calls that make them, and in annotations.
+fn mentions(cx: &Context<'_>, cluster: &Cluster) -> Vec<Place> {
+    let named = cx.once(all_named);
+    let calls = cluster.sites.iter().filter_map(|it| named.calls.get(it));
+    let mut out: Vec<Place> = calls
+        .flatten()
+        .chain(&named.others)
+        .filter(|(_, class)| cluster.types.contains(class))
+        .map(|(place, _)| *place)
+        .collect();
+    out.sort_unstable();
     out
 }
 

@@ -67,9 +67,9 @@ pub(super) enum Leaf {
 }
 
 /// Collects the facts of a cluster.
-pub(super) struct Collector<'v> {
+pub(super) struct Collector<'t, 'v> {
     pub(super) cx: &'v Context<'v>,
-    pub(super) texts: &'v Texts<'v>,
+    pub(super) texts: &'t Texts<'v>,
     pub(super) cluster: &'v Cluster,
     pub(super) slots: Slots,
     pub(super) facts: Vec<(&'v View<'v>, Fact<'v>)>,
@@ -86,7 +86,7 @@ pub(super) struct Collector<'v> {
 /// The first place that is not known.
 pub(super) fn collect<'v>(
     cx: &'v Context<'v>,
-    texts: &'v Texts<'v>,
+    texts: &Texts<'v>,
     cluster: &'v Cluster,
 ) -> Result<Collected<'v>, Obstacle> {
     let mut it = Collector {
@@ -133,7 +133,7 @@ pub(super) fn collect<'v>(
     })
 }
 
-impl<'v> Collector<'v> {
+impl<'v> Collector<'_, 'v> {
     pub(super) fn view(&self, place: Place) -> Result<&'v View<'v>, Obstacle> {
         self.cx
             .view(place.file)

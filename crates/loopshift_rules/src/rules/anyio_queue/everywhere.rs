@@ -13,7 +13,7 @@ use super::slots::{Slot, family};
 use crate::context::View;
 use crate::rules::objects::Obstacle;
 
-impl<'v> Collector<'v> {
+impl<'v> Collector<'_, 'v> {
     /// All places where a slot is named, also those where it holds no queue yet.
     pub(super) fn enumerate(&mut self, slot: usize) -> Result<(), Obstacle> {
         match self.slots.get(slot).clone() {

@@ -179,7 +179,7 @@ fn references<'v>(
             }
         }
     }
-    for view in cx.views() {
+    for view in cx.views_naming([family.name()]) {
         for string in written(cx, view, family) {
             let Some(index) = string.clusters.first() else {
                 continue;

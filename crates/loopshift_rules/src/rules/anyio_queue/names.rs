@@ -1,6 +1,8 @@
 //! What is looked up by name in all files: attributes, declarations, strings; and the names of the two ends.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use loopshift_engine::change::{FileId, Place};
 use loopshift_python::ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
@@ -8,7 +10,7 @@ use loopshift_python::ast::{self, Expr, ExprAttribute, Stmt};
 use loopshift_python::scope::fresh;
 use loopshift_python::{Ranged, TextRange};
 
-use crate::context::Context;
+use crate::context::{Context, View};
 
 /// A name in a `global` or `nonlocal` statement.
 #[derive(Clone, Copy)]
@@ -17,73 +19,110 @@ pub(super) struct Declared {
     pub(super) range: TextRange,
 }
 
-/// The tables of all files.
-#[derive(Default)]
+/// The tables of all files, each made when it is asked for: most files do not have a name that is looked up.
 pub(super) struct Texts<'v> {
-    attributes: BTreeMap<&'v str, Vec<(FileId, &'v ExprAttribute)>>,
-    declared: BTreeMap<(FileId, &'v str), Vec<Declared>>,
-    exported: BTreeMap<FileId, Vec<String>>,
-    spelled: BTreeMap<String, Place>,
-    returned: BTreeMap<FileId, Vec<&'v Expr>>,
+    cx: &'v Context<'v>,
+    tables: RefCell<BTreeMap<FileId, Rc<Table<'v>>>>,
+}
+
+/// What one file holds.
+#[derive(Default)]
+struct Table<'v> {
+    attributes: BTreeMap<&'v str, Vec<&'v ExprAttribute>>,
+    declared: BTreeMap<&'v str, Vec<Declared>>,
+    exported: Vec<String>,
+    spelled: BTreeMap<String, TextRange>,
+    returned: Vec<&'v Expr>,
     parameters: Vec<&'v str>,
 }
 
 impl<'v> Texts<'v> {
-    /// Reads all files once.
+    /// The tables, of which none is made yet.
     pub(super) fn new(cx: &'v Context<'v>) -> Self {
-        let mut texts = Texts::default();
-        for view in cx.views() {
+        Texts {
+            cx,
+            tables: RefCell::default(),
+        }
+    }
+
+    fn table(&self, view: &'v View<'v>) -> Rc<Table<'v>> {
+        let known = self.tables.borrow().get(&view.file).map(Rc::clone);
+        known.unwrap_or_else(|| {
             let mut reader = Reader {
-                file: view.file,
-                texts: &mut texts,
+                table: Table::default(),
                 strings: 0,
             };
             reader.visit_body(&view.parsed.syntax().body);
-        }
-        texts
+            let table = Rc::new(reader.table);
+            let mut tables = self.tables.borrow_mut();
+            tables.insert(view.file, Rc::clone(&table));
+            table
+        })
+    }
+
+    fn of(&self, file: FileId) -> Option<Rc<Table<'v>>> {
+        Some(self.table(self.cx.view(file)?))
+    }
+
+    /// The tables of the files in which a name occurs.
+    fn naming<'n>(
+        &'n self,
+        name: &'n str,
+    ) -> impl Iterator<Item = (&'v View<'v>, Rc<Table<'v>>)> + 'n {
+        let views = self.cx.views_naming([name]);
+        views.map(|view| (view, self.table(view)))
     }
 
     /// All attributes of that name that are read or written.
     pub(super) fn attributes(&self, name: &str) -> Vec<(FileId, &'v ExprAttribute)> {
-        self.attributes.get(name).cloned().unwrap_or_default()
+        let mut found = Vec::new();
+        for (view, table) in self.naming(name) {
+            let of_file = table.attributes.get(name).into_iter().flatten();
+            found.extend(of_file.map(|attribute| (view.file, *attribute)));
+        }
+        found
     }
 
     /// All `global` and `nonlocal` declarations of the name in a file.
     pub(super) fn declared(&self, file: FileId, name: &str) -> Vec<Declared> {
-        self.declared
-            .get(&(file, name))
-            .cloned()
-            .unwrap_or_default()
+        let table = self.of(file);
+        let declared = table.as_ref().and_then(|table| table.declared.get(name));
+        declared.cloned().unwrap_or_default()
     }
 
     /// Whether `__all__` of the file lists the name.
     pub(super) fn is_exported(&self, file: FileId, name: &str) -> bool {
-        self.exported
-            .get(&file)
-            .is_some_and(|list| list.iter().any(|it| it == name))
+        let lists = |table: Rc<Table<'v>>| table.exported.iter().any(|it| it == name);
+        self.of(file).is_some_and(lists)
     }
 
     /// Where an attribute is named in a string: `getattr(x, "queue")`, `__slots__`.
     pub(super) fn spelled(&self, name: &str) -> Option<Place> {
-        self.spelled.get(name).copied()
+        self.naming(name).find_map(|(view, table)| {
+            let range = table.spelled.get(name)?;
+            Some(view.place(*range))
+        })
     }
 
     /// The values of the `return` statements within a range.
     pub(super) fn returned(&self, file: FileId, range: TextRange) -> Vec<&'v Expr> {
-        let all = self.returned.get(&file).map_or(&[][..], Vec::as_slice);
-        all.iter()
-            .copied()
-            .filter(|value| range.contains_range(value.range()))
+        let table = self.of(file);
+        let all = table
+            .iter()
+            .flat_map(|table| table.returned.iter().copied());
+        all.filter(|value| range.contains_range(value.range()))
             .collect()
     }
 
     /// The names of the two ends of what is called `base`: the same in all files, and new in all of them.
-    pub(super) fn ends(&self, cx: &Context<'_>, base: &str) -> (String, String) {
+    pub(super) fn ends(&self, base: &str) -> (String, String) {
         let (send, receive) = suffixes(base);
         let free = |name: &str| {
-            !self.attributes.contains_key(name)
-                && !self.parameters.contains(&name)
-                && cx.views().all(|view| view.is_fresh(name))
+            self.naming(name).all(|(view, table)| {
+                !table.attributes.contains_key(name)
+                    && !table.parameters.contains(&name)
+                    && view.is_fresh(name)
+            })
         };
         (
             fresh(&format!("{base}{send}"), free),
@@ -108,39 +147,29 @@ fn suffixes(base: &str) -> (&'static str, &'static str) {
     ("_send", "_receive")
 }
 
-struct Reader<'t, 'v> {
-    file: FileId,
-    texts: &'t mut Texts<'v>,
+struct Reader<'v> {
+    table: Table<'v>,
     strings: u32,
 }
 
-impl<'v> Reader<'_, 'v> {
+impl<'v> Reader<'v> {
     fn declare(&mut self, names: &'v [ast::Identifier]) {
         for name in names {
-            self.texts
-                .declared
-                .entry((self.file, name.as_str()))
-                .or_default()
-                .push(Declared {
-                    range: name.range(),
-                });
+            let declared = self.table.declared.entry(name.as_str()).or_default();
+            declared.push(Declared {
+                range: name.range(),
+            });
         }
     }
 }
 
-impl<'v> SourceOrderVisitor<'v> for Reader<'_, 'v> {
+impl<'v> SourceOrderVisitor<'v> for Reader<'v> {
     fn visit_stmt(&mut self, stmt: &'v Stmt) {
         match stmt {
             Stmt::Global(it) => self.declare(&it.names),
             Stmt::Nonlocal(it) => self.declare(&it.names),
             Stmt::Return(it) => {
-                if let Some(value) = &it.value {
-                    self.texts
-                        .returned
-                        .entry(self.file)
-                        .or_default()
-                        .push(value);
-                }
+                self.table.returned.extend(it.value.as_deref());
             }
             Stmt::Assign(assign) => {
                 let name = match &assign.targets[..] {
@@ -150,11 +179,8 @@ impl<'v> SourceOrderVisitor<'v> for Reader<'_, 'v> {
                 if name == "__all__" {
                     let mut strings = Strings::default();
                     strings.visit_expr(&assign.value);
-                    self.texts
-                        .exported
-                        .entry(self.file)
-                        .or_default()
-                        .extend(strings.0.into_iter().map(|(text, _)| text));
+                    let texts = strings.0.into_iter().map(|(text, _)| text);
+                    self.table.exported.extend(texts);
                 }
                 if name == "__slots__" {
                     self.strings += 1;
@@ -170,12 +196,10 @@ impl<'v> SourceOrderVisitor<'v> for Reader<'_, 'v> {
 
     fn visit_expr(&mut self, expr: &'v Expr) {
         match expr {
-            Expr::Attribute(attribute) => self
-                .texts
-                .attributes
-                .entry(attribute.attr.as_str())
-                .or_default()
-                .push((self.file, attribute)),
+            Expr::Attribute(attribute) => {
+                let known = self.table.attributes.entry(attribute.attr.as_str());
+                known.or_default().push(attribute);
+            }
             Expr::Call(call) => {
                 let name = match &*call.func {
                     Expr::Name(name) => name.id.as_str(),
@@ -193,14 +217,8 @@ impl<'v> SourceOrderVisitor<'v> for Reader<'_, 'v> {
                 }
             }
             Expr::StringLiteral(literal) if self.strings > 0 => {
-                let place = Place {
-                    file: self.file,
-                    range: literal.range(),
-                };
-                self.texts
-                    .spelled
-                    .entry(literal.value.to_str().to_owned())
-                    .or_insert(place);
+                let text = literal.value.to_str().to_owned();
+                self.table.spelled.entry(text).or_insert(literal.range());
             }
             _ => {}
         }
@@ -208,7 +226,7 @@ impl<'v> SourceOrderVisitor<'v> for Reader<'_, 'v> {
     }
 
     fn visit_parameter(&mut self, parameter: &'v ast::Parameter) {
-        self.texts.parameters.push(parameter.name.as_str());
+        self.table.parameters.push(parameter.name.as_str());
         loopshift_python::ast::visitor::source_order::walk_parameter(self, parameter);
     }
 }

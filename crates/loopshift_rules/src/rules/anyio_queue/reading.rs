@@ -12,7 +12,7 @@ use super::slots::{RECEIVE, SEND, Slot, of_container, slots_of};
 use crate::context::View;
 use crate::rules::objects::{Obstacle, method};
 
-impl<'v> Collector<'v> {
+impl<'v> Collector<'_, 'v> {
     /// What becomes of a value where it stands.
     pub(super) fn value(&mut self, view: &'v View<'v>, expr: &'v Expr) -> Result<(), Obstacle> {
         let cx = self.cx;

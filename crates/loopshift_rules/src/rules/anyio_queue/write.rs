@@ -33,7 +33,7 @@ pub(super) type Written = Result<(), Obstacle>;
 
 impl<'v> Writer<'_, 'v> {
     fn ends(&self, base: &str) -> (String, String) {
-        self.texts.ends(self.cx, base)
+        self.texts.ends(base)
     }
 
     /// The name of one end of what is called `base`.

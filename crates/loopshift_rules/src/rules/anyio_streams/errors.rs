@@ -19,7 +19,7 @@ pub(super) fn looks_at_parts(cx: &Context<'_>) -> bool {
         .iter()
         .any(|use_| use_.api == "asyncio.IncompleteReadError");
     caught
-        && cx.views().any(|view| {
+        && cx.views_naming(["partial", "expected"]).any(|view| {
             view.tree.exprs().any(|expr| {
                 matches!(expr, Expr::Attribute(attribute)
                     if matches!(attribute.attr.as_str(), "partial" | "expected"))
@@ -67,7 +67,8 @@ pub(super) fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obsta
             .filter(|use_| use_.api.starts_with("asyncio.open_"))
             .map(|use_| use_.place),
     );
-    for view in cx.views() {
+    let files: BTreeSet<FileId> = places.iter().map(|place| place.file).collect();
+    for view in files.into_iter().filter_map(|file| cx.view(file)) {
         let mut finder = Handlers {
             places: in_file(&places, view.file),
             connecting: in_file(&connecting, view.file),

@@ -60,7 +60,7 @@ pub(super) fn serve(
     }
     let task = ["_serving", "_server_task", "_accepting"]
         .into_iter()
-        .find(|name| !cx.views().any(|view| view.source.contains(name)))
+        .find(|name| cx.views_naming([name]).next().is_none())
         .ok_or(None)?;
     let mut served = Vec::new();
     for member in &cluster.members {

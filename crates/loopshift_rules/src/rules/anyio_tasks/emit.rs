@@ -199,15 +199,12 @@ fn change(
         })
         .collect();
     let kept = |index: &usize| errors.get(index) == Some(&Errors::Kept);
-    for wait in &model.waits {
+    for wait in model.waits_of(&all) {
         let families: BTreeSet<usize> = wait
             .sites
             .iter()
             .filter_map(|site| model.by_site.get(site).copied())
             .collect();
-        if !families.iter().any(|index| all.contains(index)) {
-            continue;
-        }
         let guarded = families.iter().any(kept);
         for use_ in &wait.uses {
             change.covers.push(*use_);

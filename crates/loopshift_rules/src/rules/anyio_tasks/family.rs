@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loopshift_engine::change::Place;
+use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{ContainerId, ContainerKind, FuncId};
 use loopshift_engine::objects::{Cluster, made_clusters};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprAwait, ExprCall};
+use loopshift_python::{Ranged, TextRange};
 
 use super::callbacks::Callbacks;
 use super::keep::Keeping;
@@ -167,6 +168,37 @@ pub(super) struct Model<'c> {
     pub(super) odd_waits: Vec<(Place, String)>,
     /// The family of each call that makes a task.
     pub(super) by_site: BTreeMap<Place, usize>,
+    /// The places in `waits` of those that wait for each family: it is asked for once for each.
+    pub(super) waits_by_family: BTreeMap<usize, Vec<usize>>,
+}
+
+impl<'c> Model<'c> {
+    /// What waits for one of these families, in order.
+    pub(super) fn waits_of<'m>(
+        &'m self,
+        families: impl IntoIterator<Item = &'m usize>,
+    ) -> impl Iterator<Item = &'m Wait<'c>> {
+        let families = families.into_iter();
+        let places: BTreeSet<usize> = families
+            .filter_map(|index| self.waits_by_family.get(index))
+            .flatten()
+            .copied()
+            .collect();
+        places.into_iter().map(|place| &self.waits[place])
+    }
+
+    /// The waits within a range of a file.
+    pub(super) fn waits_within(
+        &self,
+        file: FileId,
+        range: TextRange,
+    ) -> impl Iterator<Item = &Wait<'c>> {
+        let start = |wait: &Wait<'_>| (wait.view.file, wait.await_.start());
+        let from = (self.waits).partition_point(|wait| start(wait) < (file, range.start()));
+        let to = (self.waits).partition_point(|wait| start(wait) <= (file, range.end()));
+        let waits = self.waits[from..to].iter();
+        waits.filter(move |wait| range.contains_range(wait.await_.range()))
+    }
 }
 
 /// What an expression may hold, as far as tasks are concerned.
@@ -180,6 +212,11 @@ pub(super) struct Held {
     pub(super) other: bool,
 }
 
+/// Whether objects of this class are looked for where tasks may be held.
+pub(super) fn is_held(class: &str) -> bool {
+    matches!(class, TASK | offload::FUTURE) || timers::HANDLES.contains(&class)
+}
+
 /// What an expression, or the containers it is, may hold.
 pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
     let mut out = Held::default();
@@ -188,10 +225,7 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
     while let Some(value) = todo.pop() {
         let flow = &cx.program.flow;
         match value {
-            Value::Object(ty, site)
-                if matches!(flow.text(ty), TASK | offload::FUTURE)
-                    || timers::HANDLES.contains(&flow.text(ty)) =>
-            {
+            Value::Object(ty, site) if is_held(flow.text(ty)) => {
                 let written = flow.written(site).0 as usize;
                 // Where no call makes it, only an annotation says so.
                 if let (Some(file), Some(call)) = (
@@ -246,6 +280,7 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
         waits: Vec::new(),
         odd_waits: Vec::new(),
         by_site: BTreeMap::new(),
+        waits_by_family: BTreeMap::new(),
     };
     let mut spawns: BTreeMap<Place, Spawn<'c>> = spawns
         .into_iter()

@@ -149,16 +149,7 @@ fn change(
             }
         }
     }
-    for wait in &model.waits {
-        let ours = wait.sites.iter().any(|site| {
-            model
-                .by_site
-                .get(site)
-                .is_some_and(|it| families.contains(it))
-        });
-        if !ours {
-            continue;
-        }
+    for wait in model.waits_of(families) {
         change.covers.extend(&wait.uses);
         let mut out = Out::inside();
         edit_wait(cx, &mut change, &mut out, wait, false)?;

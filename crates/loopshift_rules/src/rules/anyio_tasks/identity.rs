@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::ir::ContainerId;
 use loopshift_python::ast::{Expr, ExprCompare};
 
-use super::family::{Family, TASK, held};
+use rustc_hash::FxHashSet;
+
+use super::family::{Family, TASK, held, is_held};
 use crate::context::{Context, View};
 
 /// Where a task of the family is compared with the current one, or with one of all.
@@ -61,5 +64,41 @@ fn comparisons(cx: &Context<'_>) -> Vec<Comparison> {
         };
         compares.filter_map(of_one).collect()
     };
-    cx.views().flat_map(of_view).collect()
+    let files = cx.views_where(may_hold_tasks(cx, asked));
+    files.flat_map(of_view).collect()
+}
+
+/// Whether a value is a task, holds one, or makes one of those that asyncio names.
+fn may_hold_tasks(cx: &Context<'_>, asked: impl Fn(&str) -> bool) -> impl Fn(Value) -> bool {
+    let flow = &cx.program.flow;
+    let is_task = |value: Value| matches!(value, Value::Object(ty, _) if is_held(flow.text(ty)));
+    // Containers within containers, and iterators over them, come later: once more for each step.
+    let mut holding: FxHashSet<ContainerId> = FxHashSet::default();
+    let may = move |holding: &FxHashSet<ContainerId>, value: Value| match value {
+        Value::Container(id) => holding.contains(&id),
+        Value::Iterator(node) => flow.values_of(node).any(|value| match value {
+            Value::Container(id) => holding.contains(&id),
+            Value::Iterator(_) => true,
+            value => is_task(value),
+        }),
+        value => is_task(value),
+    };
+    loop {
+        let before = holding.len();
+        for (id, container) in (0..).map(ContainerId).zip(&flow.linked.containers) {
+            let items = container.items.iter().map(|(_, node)| *node);
+            let mut nodes = items.chain([container.elements, container.keys]);
+            let holds = nodes.any(|node| flow.values_of(node).any(|value| may(&holding, value)));
+            if holds {
+                holding.insert(id);
+            }
+        }
+        if holding.len() == before {
+            break;
+        }
+    }
+    move |value| match value {
+        Value::External(sym) => asked(flow.text(sym)),
+        value => may(&holding, value),
+    }
 }

@@ -106,13 +106,13 @@ fn uses_of(cx: &Context<'_>, view: &View<'_>, set: &Expr) -> Option<SetUses> {
             }
             // Other modules may import it.
             let imported = scope == 0
-                && cx.views().any(|other| {
+                && cx.views_naming([name.id.as_str()]).any(|other| {
                     other.file != view.file && other.scopes.is_used_anywhere(name.id.as_str())
                 });
             out.other |= imported;
         }
         Expr::Attribute(attribute) => {
-            for other in cx.views() {
+            for other in cx.views_naming([attribute.attr.as_str()]) {
                 let mut found: Vec<&Expr> = Vec::new();
                 attributes(other, attribute.attr.as_str(), &mut found);
                 for expr in found {

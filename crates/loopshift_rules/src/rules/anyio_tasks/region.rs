@@ -251,27 +251,28 @@ pub(super) fn waits_of<'m, 'c>(
     model: &'m Model<'c>,
     index: usize,
 ) -> impl Iterator<Item = &'m Wait<'c>> {
-    model.waits.iter().filter(move |wait| {
-        wait.sites
-            .iter()
-            .any(|site| model.by_site.get(site) == Some(&index))
-    })
+    let places = model.waits_by_family.get(&index).into_iter().flatten();
+    places.map(|place| &model.waits[*place])
 }
 
+/// Joins regions that meet. One that grows may meet those before it.
 fn merge<'c>(body: &'c [Stmt], regions: &mut Vec<Region<'c>>) {
-    loop {
-        let mut pair = None;
-        for first in 0..regions.len() {
-            for second in first + 1..regions.len() {
-                let (a, b) = (regions[first].run.range(), regions[second].run.range());
-                if a.intersect(b).is_some_and(|both| !both.is_empty()) {
-                    pair = Some((first, second));
-                }
-            }
-        }
-        let Some((first, second)) = pair else { break };
-        let other = regions.remove(second);
-        let region = &mut regions[first];
+    let mut first = 0;
+    while first < regions.len() {
+        let range = regions[first].run.range();
+        let meets = |other: &Region<'_>| {
+            let both = other.run.range().intersect(range);
+            both.is_some_and(|both| !both.is_empty())
+        };
+        let second = (0..regions.len()).find(|it| *it != first && meets(&regions[*it]));
+        let Some(second) = second else {
+            first += 1;
+            continue;
+        };
+        let (keep, lose) = (first.min(second), first.max(second));
+        let other = regions.remove(lose);
+        first = keep;
+        let region = &mut regions[keep];
         let ends: Vec<TextRange> = [region.run, other.run]
             .iter()
             .flat_map(|run| [run.stmts().first(), run.stmts().last()])
@@ -304,10 +305,7 @@ fn leave<'c>(cx: &Context<'c>, wanted: &Wanted<'_, 'c>, region: &Region<'c>) -> 
         .collect();
     let waits: Vec<(&Wait<'c>, Vec<Place>)> = wanted
         .model
-        .waits
-        .iter()
-        .filter(|wait| wait.view.file == region.view.file)
-        .filter(|wait| region.run.range().contains_range(wait.await_.range()))
+        .waits_within(region.view.file, region.run.range())
         .map(|wait| (wait, wait.sites.iter().copied().collect()))
         .collect();
     exits(
@@ -409,12 +407,7 @@ fn find_tail(wanted: &Wanted<'_, '_>, region: &mut Region<'_>) {
         let is_last = end == region.run.end;
         let waits: Vec<&Wait<'_>> = wanted
             .model
-            .waits
-            .iter()
-            .filter(|wait| {
-                wait.view.file == region.view.file
-                    && stmt.range().contains_range(wait.await_.range())
-            })
+            .waits_within(region.view.file, stmt.range())
             .collect();
         if waits.is_empty() || !is_pure_wait(region, wanted, stmt, &waits, is_last) {
             break;

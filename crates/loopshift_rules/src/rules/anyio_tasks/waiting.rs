@@ -80,6 +80,13 @@ pub(super) fn collect<'c>(cx: &Context<'c>, model: &mut Model<'c>) {
     }
     waits.sort_by_key(|wait| wait.view.place(wait.await_));
     waits.dedup_by_key(|wait| wait.view.place(wait.await_));
+    for (place, wait) in waits.iter().enumerate() {
+        let families = wait.sites.iter().filter_map(|site| model.by_site.get(site));
+        for family in families.collect::<BTreeSet<_>>() {
+            let of_family = model.waits_by_family.entry(*family).or_default();
+            of_family.push(place);
+        }
+    }
     model.waits = waits;
 }
 

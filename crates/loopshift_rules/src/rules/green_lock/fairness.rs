@@ -53,9 +53,9 @@ fn waits_within(cx: &Context<'_>, place: Place) -> bool {
         Cause::Override(_) | Cause::Spawned { .. } => false,
     });
     let entered = cx.view(place.file).is_none_or(|view| {
-        view.tree.nodes().any(|node| {
+        view.tree.nodes_within(place.range).any(|node| {
             let inner = matches!(node, AnyNodeRef::StmtWith(_) | AnyNodeRef::StmtFor(_));
-            inner && node.range() != place.range && place.range.contains_range(node.range())
+            inner && node.range() != place.range
         })
     });
     caused || entered

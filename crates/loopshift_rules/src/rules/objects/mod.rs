@@ -52,6 +52,11 @@ impl Family {
         }
     }
 
+    /// The name of the class in its module, which a text that speaks of it holds.
+    pub(crate) fn name(&self) -> &'static str {
+        self.ty.rsplit('.').next().unwrap_or(self.ty)
+    }
+
     /// The cluster of the objects that a call makes.
     pub(crate) fn at_site(&self, place: Place) -> Option<usize> {
         self.by_site.get(&place).copied()

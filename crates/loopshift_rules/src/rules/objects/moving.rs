@@ -199,7 +199,7 @@ pub(crate) fn plan_made<'f>(
         }
     }
     let strings: Vec<Written> = cx
-        .views()
+        .views_naming([family.name()])
         .flat_map(|view| written(cx, view, family))
         .collect();
     let places: Vec<Place> = moving.iter().map(|it| first_place(it)).collect();

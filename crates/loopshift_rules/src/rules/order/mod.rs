@@ -6,14 +6,17 @@
 mod effects;
 mod tasks;
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use loopshift_engine::change::Place;
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::{CallForm, FuncId, FunctionKind};
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
 use loopshift_python::{Ranged, TextRange};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::effects::meet;
 pub(crate) use self::effects::{Effect, Shared, effects};
@@ -26,8 +29,12 @@ type Own = Rc<Vec<(TextRange, Effect)>>;
 /// The tasks of a program, and what each does.
 pub(crate) struct Order<'c> {
     cx: &'c Context<'c>,
-    tasks: Tasks,
-    known: RefCell<BTreeMap<FuncId, Own>>,
+    tasks: Arc<Tasks>,
+    known: RefCell<FxHashMap<FuncId, Own>>,
+    /// Whether somebody can see the order of what a task does: asked for each place, and the same for all.
+    seen: RefCell<FxHashMap<FuncId, bool>>,
+    /// What tasks run of which there may be several at once.
+    by_many: OnceCell<FxHashSet<FuncId>>,
 }
 
 impl<'c> Order<'c> {
@@ -35,30 +42,30 @@ impl<'c> Order<'c> {
     pub(crate) fn new(cx: &'c Context<'c>) -> Self {
         Order {
             cx,
-            tasks: Tasks::new(cx),
+            tasks: cx.once(Tasks::new),
             known: RefCell::default(),
+            seen: RefCell::default(),
+            by_many: OnceCell::new(),
         }
     }
 
     /// Whether somebody can see that other tasks run, or no longer do, at these places.
     pub(crate) fn is_seen(&self, places: impl IntoIterator<Item = Place>) -> bool {
-        let functions: BTreeSet<FuncId> = places
+        let functions = places
             .into_iter()
-            .map(|place| self.cx.program.function_at(place))
-            .collect();
-        self.tasks.tasks.iter().any(|task| {
-            let inside = self.tasks.from([task.func]);
-            !inside.is_disjoint(&functions) && self.task_is_seen(task, &inside)
-        })
+            .map(|place| self.cx.program.function_at(place));
+        let run_by = self.tasks.to(functions);
+        let mut tasks = self.tasks.all.iter();
+        tasks.any(|task| run_by.contains(&task.func) && self.task_is_seen(task))
     }
 
     /// What runs in each task that one of these functions starts and does not wait for.
     pub(crate) fn leaves_tasks<'o>(
         &'o self,
         functions: &'o BTreeSet<FuncId>,
-    ) -> impl Iterator<Item = BTreeSet<FuncId>> + 'o {
+    ) -> impl Iterator<Item = FxHashSet<FuncId>> + 'o {
         self.tasks
-            .tasks
+            .all
             .iter()
             .filter(move |task| {
                 task.start == Start::Spawned
@@ -72,24 +79,23 @@ impl<'c> Order<'c> {
 
     /// Whether several tasks may run the code at a place at once.
     pub(crate) fn is_run_by_many(&self, place: Place) -> bool {
-        let func = self.cx.program.function_at(place);
-        self.tasks
-            .tasks
-            .iter()
-            .any(|task| task.many && self.tasks.from([task.func]).contains(&func))
+        let by_many = self.by_many.get_or_init(|| {
+            let tasks = self.tasks.all.iter().filter(|task| task.many);
+            self.tasks.from(tasks.map(|task| task.func))
+        });
+        by_many.contains(&self.cx.program.function_at(place))
     }
 
     /// Whether a wait that stands at `wait` has begun before anything at `sets` is reached: it is the first that its
     /// task does, and what starts the task lets it run before.
     pub(crate) fn begins_before(&self, wait: Place, sets: &[Place]) -> bool {
         let func = self.cx.program.function_at(wait);
-        let Some(task) = self.tasks.tasks.iter().find(|task| task.func == func) else {
+        let Some(task) = self.tasks.all.iter().find(|task| task.func == func) else {
             return false;
         };
-        let by_call = self.tasks.calls.values().flatten();
         let started = task.start == Start::Spawned
             && !task.spawns.is_empty()
-            && !by_call.into_iter().any(|(_, called)| *called == func);
+            && !self.tasks.is_part_of_another(func);
         let Some((view, def)) = definition(self.cx, func).filter(|_| started) else {
             return false;
         };
@@ -134,7 +140,21 @@ impl<'c> Order<'c> {
         })
     }
 
-    fn task_is_seen(&self, task: &Task, inside: &BTreeSet<FuncId>) -> bool {
+    fn task_is_seen(&self, task: &Task) -> bool {
+        if let Some(known) = self.seen.borrow().get(&task.func) {
+            return *known;
+        }
+        let seen = self.find_seen(task);
+        self.seen.borrow_mut().insert(task.func, seen);
+        seen
+    }
+
+    fn find_seen(&self, task: &Task) -> bool {
+        let inside = &self.tasks.from([task.func]);
+        // What most tasks of a large program do, and no tree is needed to see.
+        if task.many && inside.iter().any(|func| calls_unknown(self.cx, *func)) {
+            return true;
+        }
         let mine = self.all(inside);
         let visible = |effects: &BTreeSet<Effect>| effects.iter().any(Effect::is_visible);
         if task.many && meet(&mine, &mine) {
@@ -146,7 +166,7 @@ impl<'c> Order<'c> {
         if left(task) && visible(&mine) {
             return true;
         }
-        for other in &self.tasks.tasks {
+        for other in &self.tasks.all {
             if other.func == task.func || self.one_after_the_other(task, other) {
                 continue;
             }
@@ -181,7 +201,7 @@ impl<'c> Order<'c> {
         &self,
         task: &Task,
         host: &Task,
-        inside: &BTreeSet<FuncId>,
+        inside: &FxHashSet<FuncId>,
     ) -> Option<BTreeSet<Effect>> {
         let mut found = BTreeSet::new();
         for spawn in &task.spawns {
@@ -204,7 +224,7 @@ impl<'c> Order<'c> {
     }
 
     /// What all these functions do.
-    fn all(&self, functions: &BTreeSet<FuncId>) -> BTreeSet<Effect> {
+    fn all(&self, functions: &FxHashSet<FuncId>) -> BTreeSet<Effect> {
         let mut all: BTreeSet<Effect> = functions
             .iter()
             .flat_map(|func| {
@@ -226,6 +246,16 @@ impl<'c> Order<'c> {
         self.known.borrow_mut().insert(func, Rc::clone(&own));
         own
     }
+}
+
+/// Whether a function calls what is not known, which may do anything that others see.
+fn calls_unknown(cx: &Context<'_>, func: FuncId) -> bool {
+    let is_def = cx.program.function(func).kind == FunctionKind::Def;
+    is_def
+        && cx.program.calls_of(func).any(|call| {
+            let mut values = cx.program.flow.values_of(call.callee);
+            call.form != CallForm::Decorator && values.any(|it| matches!(it, Value::Unknown(_)))
+        })
 }
 
 fn is_loop(node: AnyNodeRef<'_>) -> bool {

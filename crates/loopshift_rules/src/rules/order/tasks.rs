@@ -6,6 +6,7 @@ use loopshift_engine::change::Place;
 use loopshift_engine::ir::{CallForm, FuncId};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAwait, ExprName, Stmt};
 use loopshift_python::{Ranged, TextRange};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::code::{definition, is_switch, own, own_of};
 use super::effects::functions;
@@ -57,9 +58,11 @@ impl Window {
 
 /// Who calls whom within one task, and the tasks.
 pub(super) struct Tasks {
-    pub(super) tasks: Vec<Task>,
+    pub(super) all: Vec<Task>,
     /// What a function runs as part of itself, with the place of the call.
     pub(super) calls: BTreeMap<FuncId, Vec<(TextRange, FuncId)>>,
+    /// The same, from what is called.
+    callers: FxHashMap<FuncId, Vec<FuncId>>,
 }
 
 /// How a coroutine that a call makes is used.
@@ -161,22 +164,54 @@ impl Tasks {
                 many,
             });
         }
-        Tasks { tasks, calls }
+        let mut callers: FxHashMap<FuncId, Vec<FuncId>> = FxHashMap::default();
+        for (caller, called) in &calls {
+            for (_, called) in called {
+                callers.entry(*called).or_default().push(*caller);
+            }
+        }
+        Tasks {
+            all: tasks,
+            calls,
+            callers,
+        }
     }
 
     /// What runs as part of these functions, themselves among them.
-    pub(super) fn from(&self, start: impl IntoIterator<Item = FuncId>) -> BTreeSet<FuncId> {
-        let mut seen = BTreeSet::new();
-        let mut work: Vec<FuncId> = start.into_iter().collect();
-        while let Some(func) = work.pop() {
-            if seen.insert(func)
-                && let Some(next) = self.calls.get(&func)
-            {
-                work.extend(next.iter().map(|(_, func)| *func));
-            }
-        }
-        seen
+    pub(super) fn from(&self, start: impl IntoIterator<Item = FuncId>) -> FxHashSet<FuncId> {
+        closure(start, |func| {
+            let called = self.calls.get(&func).into_iter().flatten();
+            called.map(|(_, func)| *func)
+        })
     }
+
+    /// Whether some function runs this one as part of itself.
+    pub(super) fn is_part_of_another(&self, func: FuncId) -> bool {
+        self.callers.contains_key(&func)
+    }
+
+    /// What runs one of these functions as part of itself, themselves among them.
+    pub(super) fn to(&self, end: impl IntoIterator<Item = FuncId>) -> FxHashSet<FuncId> {
+        closure(end, |func| {
+            let callers = self.callers.get(&func).into_iter().flatten();
+            callers.copied()
+        })
+    }
+}
+
+/// All that can be reached from these, themselves among them.
+fn closure<I: Iterator<Item = FuncId>>(
+    start: impl IntoIterator<Item = FuncId>,
+    next: impl Fn(FuncId) -> I,
+) -> FxHashSet<FuncId> {
+    let mut seen = FxHashSet::default();
+    let mut work: Vec<FuncId> = start.into_iter().collect();
+    while let Some(func) = work.pop() {
+        if seen.insert(func) {
+            work.extend(next(func));
+        }
+    }
+    seen
 }
 
 /// Whether the function is a test: the next one starts when it has ended.
