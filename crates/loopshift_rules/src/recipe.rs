@@ -349,7 +349,13 @@ impl Recipe {
         let moves = |name: &str| self.recolours() && self.moves(name);
         let entries = if self.colours {
             let mut entries = entries(program);
-            entries.extend(served::roots(program));
+            // What the program calls itself is a function like any other.
+            let is_called = |func: &FuncId| {
+                let mut sites = callers.of(*func).iter();
+                sites.any(|site| site.owner != FuncId::NONE)
+            };
+            let requests = served::roots(program).into_iter();
+            entries.extend(requests.filter(|func| !is_called(func)));
             entries
         } else {
             BTreeSet::new()
