@@ -158,7 +158,15 @@ pub(crate) fn owner(program: &Program<'_>, owner: FuncId, place: Place) -> FuncI
 }
 
 /// Declines what the part shares with the rest: objects, exceptions, and what belongs to the green thread that runs.
-pub(crate) fn decline_shared(cx: &Context<'_>, part: &Part, all: &[Use], changes: &mut [Change]) {
+pub(crate) fn decline_shared(
+    cx: &Context<'_>,
+    part: &Part,
+    all: &[Use],
+    changes: &mut Vec<Change>,
+) {
+    // What rules find without being asked for a use; colour and the hub alone have to do with what stays.
+    let crosses = |change: &Change| matches!(change.rule, "green-colour" | "green-part");
+    changes.retain(|change| part.has(change.place.file) || crosses(change));
     let shared = shared_objects(cx, part, all);
     let caught = caught_outside(cx, part, all);
     let mut reasons: BTreeMap<Place, String> = BTreeMap::new();
@@ -188,6 +196,13 @@ pub(crate) fn decline_shared(cx: &Context<'_>, part: &Part, all: &[Use], changes
         }
     }
     for change in changes.iter_mut().filter(|it| it.declined.is_none()) {
+        let mut edits = change.edits.iter().filter(|_| !crosses(change));
+        if let Some((file, _)) = edits.find(|(file, _)| !part.has(*file)) {
+            let path = &cx.program.file(*file).path;
+            change.declined = Some(format!("it would change {path}, which stays"));
+            change.edits.clear();
+            continue;
+        }
         let mut places = change.covers.iter().chain([&change.place]);
         if let Some(reason) = places.find_map(|place| reasons.get(place)) {
             change.edits.clear();
