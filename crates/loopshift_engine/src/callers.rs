@@ -146,7 +146,11 @@ impl Callers {
             });
             if opaque {
                 for arg in &call.args {
-                    for value in flow.values_of(arg.node) {
+                    // A queue takes along what was put into it.
+                    let queues = flow.set(arg.node).iter();
+                    let kept = queues.filter_map(|queue| flow.kept_in(*queue));
+                    let nodes = [arg.node].into_iter().chain(kept);
+                    for value in nodes.flat_map(|node| flow.values_of(node)) {
                         match value {
                             Value::Func(func)
                             | Value::Bound(func, _)

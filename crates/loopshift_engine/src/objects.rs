@@ -4,6 +4,7 @@
 //! passed and used. Objects that may meet in one expression belong together: a [`Cluster`].
 
 mod index;
+mod returned;
 mod unseen;
 
 use std::collections::BTreeMap;
@@ -11,12 +12,14 @@ use std::collections::BTreeMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::change::{FileId, Place};
+use crate::flow::Flow;
+use crate::flow::library::is_open;
 use crate::flow::value::{CallId, Value, ValueId};
 use crate::ir::{ContainerId, Node, Sym};
 use crate::program::Program;
 
 pub(crate) use index::Index;
-use index::places_of;
+use index::{Places, places_of};
 
 /// Objects that can only be changed together.
 #[derive(Clone, Debug, Default)]
@@ -318,11 +321,14 @@ fn escapes(
         objects
     };
     let mut out = Vec::new();
-    let mut calls = places_of(&index.calls_of, classes);
-    calls.extend(places_of(&index.calls_with, containers.keys()));
-    calls.sort_unstable();
-    calls.dedup();
-    for place in calls {
+    let places = |of: &Places<Sym>, with: &Places<ContainerId>| {
+        let mut all = places_of(of, classes);
+        all.extend(places_of(with, containers.keys()));
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    for place in places(&index.calls_of, &index.calls_with) {
         let call = &flow.linked.calls[place as usize];
         let file = flow.linked.call_files[place as usize];
         let args = call.args.iter();
@@ -362,25 +368,48 @@ fn escapes(
             out.extend(found.map(|object| (*object, place, reason.clone())));
         }
     }
-    // Kept on objects or modules outside the program.
-    let mut stores = places_of(&index.stores_of, classes);
-    stores.extend(places_of(&index.stores_with, containers.keys()));
-    stores.sort_unstable();
-    stores.dedup();
-    for place in stores {
+    // Kept on objects or modules outside the program, also as items of theirs.
+    let mut keep = |from: Node, base: Node, what: &str| {
+        let (Some(whose), Some(file)) = (outside(flow, base), container_file(program, from)) else {
+            return;
+        };
+        let range = loopshift_python::TextRange::default();
+        let reason = format!("it is kept as {what} of {whose}");
+        let objects = reaches(from).into_iter();
+        out.extend(objects.map(|it| (it, Place { file, range }, reason.clone())));
+    };
+    for place in places(&index.stores_of, &index.stores_with) {
         let store = &flow.linked.stores[place as usize];
-        for object in reaches(store.from) {
-            if let Some(file) = container_file(program, store.from) {
-                let range = loopshift_python::TextRange::default();
-                let attr = flow.text(store.attr);
-                let reason = format!("it is kept as `.{attr}` of an object that is not known");
-                out.push((object, Place { file, range }, reason));
-            }
-        }
+        let attr = flow.text(store.attr);
+        keep(store.from, store.base, &format!("`.{attr}`"));
     }
+    for place in places(&index.items_of, &index.items_with) {
+        let write = &flow.linked.subscripts[place as usize];
+        keep(write.value, write.base, "an item");
+    }
+    let giving = places(&index.giving_of, &index.giving_with);
+    out.extend(returned::objects(program, &giving, &reaches));
     let mut seen = FxHashSet::default();
     out.retain(|(object, place, reason)| seen.insert((*object, *place, reason.clone())));
     out
+}
+
+/// The object outside the program that a node may be, in words; one that nothing is known of is none of ours either.
+fn outside(flow: &Flow<'_>, base: Node) -> Option<String> {
+    let unknown = || "an object that is not known".to_owned();
+    let mut values = flow.values_of(base).peekable();
+    if values.peek().is_none() {
+        return Some(unknown());
+    }
+    values.find_map(|value| match value {
+        Value::Unknown(_) => Some(unknown()),
+        Value::External(class) | Value::Object(class, _) | Value::ExternalBound(class, _) => {
+            let class = flow.text(class);
+            let known = is_open(class) || flow.externals.api(class).is_some();
+            (!known).then(|| format!("`{class}`"))
+        }
+        _ => None,
+    })
 }
 
 /// Standard functions that the engine follows: what they are given does not leave the program.

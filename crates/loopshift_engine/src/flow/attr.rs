@@ -80,6 +80,10 @@ impl Flow<'_> {
                 self.add(to, Value::ExternalBound(sym, base));
             }
             Value::ExternalBound(sym, _) => {
+                if self.stored.contains(&attr) {
+                    let field = self.field(FieldOwner::External(sym), attr);
+                    self.edge(field, to);
+                }
                 let sym = self.member_of(Member::Plain(sym), attr);
                 self.add(to, Value::ExternalBound(sym, base));
             }
@@ -241,7 +245,7 @@ impl Flow<'_> {
     }
 
     fn load_object(&mut self, base: ValueId, ty: Sym, attr: Sym, to: Node) {
-        if self.text(ty) == super::library::NAMESPACE {
+        if super::library::is_open(self.text(ty)) {
             let field = self.field(FieldOwner::External(ty), attr);
             self.edge(field, to);
             return;

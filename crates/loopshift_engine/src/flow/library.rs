@@ -119,7 +119,7 @@ pub(super) fn library_function(
             }
             flow.add_typed(a.result, dict, name);
         }
-        "collections.OrderedDict" => {
+        "collections.OrderedDict" | "weakref.WeakValueDictionary" | "weakref.WeakKeyDictionary" => {
             let dict = flow.new_container(ContainerKind::Dict);
             flow.add_typed(a.result, dict, name);
             if a.first().is_some() {
@@ -210,6 +210,11 @@ fn argument_parser(flow: &mut Flow<'_>, method: &str, a: &Args) -> bool {
 
 /// The class of what a parser of arguments gives.
 pub(super) const NAMESPACE: &str = "argparse.Namespace";
+
+/// Whether objects of a class have the attributes that programs set, and no others that matter.
+pub(crate) fn is_open(class: &str) -> bool {
+    matches!(class, NAMESPACE | "starlette.datastructures.State")
+}
 
 /// `Pair(a, b)`, with `Pair = namedtuple("Pair", "x y")`: a tuple whose items have names.
 fn named_tuple(flow: &mut Flow<'_>, made: CallId, a: &Args) {

@@ -77,6 +77,17 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
     flow
 }
 
+/// Which annotations are used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Annotated {
+    /// Those of parameters of functions that nobody is seen to call.
+    Uncalled,
+    /// Those of all that has no value.
+    Empty,
+    /// Those of what is still unknown, too.
+    Unknown,
+}
+
 impl Flow<'_> {
     fn run(&mut self) {
         for store in &self.linked.stores {
@@ -124,13 +135,15 @@ impl Flow<'_> {
         self.drain();
         self.collect_tests();
         self.drain();
-        // Then what only stands in for values that nothing gave.
-        self.annotate(false);
+        // Then what only stands in for values that nothing gave: first where nobody calls, as it may reach the rest.
+        self.annotate(Annotated::Uncalled);
+        self.drain();
+        self.annotate(Annotated::Empty);
         self.seed_narrows();
         self.drain();
         self.seed_receivers();
         self.drain();
-        self.annotate(true);
+        self.annotate(Annotated::Unknown);
         self.seed_narrows();
         self.open_keys();
         self.drain();
@@ -319,10 +332,21 @@ impl Flow<'_> {
         Value::External(self.canonical(&text))
     }
 
-    /// Uses annotations where no value has come up. `all` includes those that nothing was found for.
-    fn annotate(&mut self, all: bool) {
+    /// Uses annotations where no value has come up.
+    fn annotate(&mut self, which: Annotated) {
+        let all = which == Annotated::Unknown;
+        let uncalled: FxHashSet<Node> = match which {
+            Annotated::Uncalled => (self.linked.functions.iter().zip(&self.called))
+                .filter(|(_, called)| !**called)
+                .flat_map(|(function, _)| function.params.iter().map(|param| param.node))
+                .collect(),
+            Annotated::Empty | Annotated::Unknown => FxHashSet::default(),
+        };
         for index in 0..self.linked.annotations.len() {
             let node = self.linked.annotations[index].0;
+            if which == Annotated::Uncalled && !uncalled.contains(&node) {
+                continue;
+            }
             if self
                 .set(node)
                 .iter()

@@ -3,12 +3,13 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::outside;
 use crate::flow::Flow;
 use crate::flow::value::{Value, ValueId};
 use crate::ir::{ContainerId, Node, Sym};
 
 /// Places in a list of the program, by whose objects or which container may be there; in ascending order.
-type Places<K> = FxHashMap<K, Vec<u32>>;
+pub(super) type Places<K> = FxHashMap<K, Vec<u32>>;
 
 /// Where objects and containers may be.
 #[derive(Debug, Default)]
@@ -27,10 +28,18 @@ pub(crate) struct Index {
     pub(super) calls_of: Places<Sym>,
     /// Written calls that may be given a container.
     pub(super) calls_with: Places<ContainerId>,
-    /// Writes of attributes of what is not known, by the class of the objects that may be written.
+    /// Writes of attributes of what is outside the program, by the class of the objects that may be written.
     pub(super) stores_of: Places<Sym>,
     /// The same with containers.
     pub(super) stores_with: Places<ContainerId>,
+    /// Writes of items of what is outside the program, by the class of the objects that may be written.
+    pub(super) items_of: Places<Sym>,
+    /// The same with containers.
+    pub(super) items_with: Places<ContainerId>,
+    /// Functions that may return or yield objects of a class.
+    pub(super) giving_of: Places<Sym>,
+    /// The same with containers.
+    pub(super) giving_with: Places<ContainerId>,
     /// The attributes of classes of ours that may hold objects of a class.
     pub(super) fields_of: FxHashMap<Sym, Vec<(Sym, Node)>>,
     /// Reads of attributes of what is not known, by the attribute.
@@ -117,11 +126,22 @@ impl Index {
     fn attributes(&mut self, flow: &Flow<'_>) {
         let is_unknown = |value: Value| matches!(value, Value::Unknown(_));
         for (place, store) in (0..).zip(&flow.linked.stores) {
-            if !flow.values_of(store.base).any(is_unknown) {
-                continue;
+            if outside(flow, store.base).is_some() {
+                let (classes, containers) = (&mut self.stores_of, &mut self.stores_with);
+                reached(flow, store.from, classes, containers, place);
             }
-            let (classes, containers) = (&mut self.stores_of, &mut self.stores_with);
-            reached(flow, store.from, classes, containers, place);
+        }
+        for (place, write) in (0..).zip(&flow.linked.subscripts) {
+            if write.store && outside(flow, write.base).is_some() {
+                let (classes, containers) = (&mut self.items_of, &mut self.items_with);
+                reached(flow, write.value, classes, containers, place);
+            }
+        }
+        for (place, function) in (0..).zip(&flow.linked.functions) {
+            for node in [function.ret, function.yields] {
+                let (classes, containers) = (&mut self.giving_of, &mut self.giving_with);
+                reached(flow, node, classes, containers, place);
+            }
         }
         for (attr, node) in flow.instance_fields() {
             let mut classes: Vec<Sym> = Vec::new();

@@ -25,6 +25,7 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     table!("catalog/anyio/threads.toml"),
     table!("catalog/anyio/more.toml"),
     table!("catalog/stdlib.toml"),
+    table!("catalog/frameworks.toml"),
     table!("catalog/blocking/databases.toml"),
     table!("catalog/blocking/files.toml"),
     table!("catalog/blocking/http.toml"),

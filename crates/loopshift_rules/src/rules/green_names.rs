@@ -7,16 +7,17 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Alias, AnyNodeRef, Stmt};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::green::{Threads, made_in_loop, named, owners};
+use super::green::{Threads, escaped, made_in_loop, named, owners};
 use super::shared::number;
 use crate::catalog::{Api, Kind, Part, Target};
 use crate::context::{Context, View};
 use crate::registry::rule;
 
-const RULE: &str = "green-names";
+pub(crate) const RULE: &str = "green-names";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     imports(cx, changes);
+    escaped::plan(cx, changes);
     let owners = cx.once(owners);
     let threads = cx.once(Threads::new);
     for use_ in cx.uses {

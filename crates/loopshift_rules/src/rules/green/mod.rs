@@ -4,7 +4,7 @@ mod atomic;
 mod calls;
 mod coroutine;
 mod entry;
-mod escaped;
+pub(crate) mod escaped;
 mod greenlets;
 mod helpers;
 mod kept;
