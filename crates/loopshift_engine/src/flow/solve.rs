@@ -167,7 +167,8 @@ impl Flow<'_> {
         self.holds = FxHashMap::default();
         self.described = FxHashSet::default();
         self.pending = std::collections::VecDeque::new();
-        self.linked.subscripts = Vec::new();
+        self.linked.subscripts.retain(|it| it.store);
+        self.linked.subscripts.shrink_to_fit();
         self.linked.narrows = Vec::new();
         self.linked.annotations = Vec::new();
     }
