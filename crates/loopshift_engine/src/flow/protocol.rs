@@ -3,7 +3,7 @@
 use loopshift_python::TextRange;
 
 use super::external::Made;
-use super::value::{Value, ValueId};
+use super::value::{CallId, Value, ValueId};
 use super::{Constraint, Flow, Target};
 use crate::externals::ApiType;
 use crate::ir::{
@@ -372,6 +372,12 @@ impl Flow<'_> {
             }
             // `asyncio.Queue[int]` is the class, with a hint.
             Value::External(_) | Value::ExternalBound(..) if !subscript.store => {
+                self.add(subscript.value, value);
+            }
+            // A part of a text is a text.
+            Value::Object(ty, CallId::NONE)
+                if !subscript.store && self.text(ty) == "<builtin>.str" =>
+            {
                 self.add(subscript.value, value);
             }
             Value::Object(..) | Value::Unknown(_) if !subscript.store => {
