@@ -105,13 +105,7 @@ impl Callers {
             for target in targets {
                 if let Target::Func(func) = target {
                     // A method that several classes inherit is one function.
-                    let is_it = |value: Value| {
-                        matches!(value,
-                        Value::Func(it)
-                        | Value::Bound(it, _)
-                        | Value::ManagerFactory(it)
-                        | Value::BoundManager(it, _) if it == *func)
-                    };
+                    let is_it = |value: Value| value.function() == Some(*func);
                     by_function[func.0 as usize].push(CallSite {
                         place,
                         owner: call.owner,
@@ -151,17 +145,11 @@ impl Callers {
                     let kept = queues.filter_map(|queue| flow.kept_in(*queue));
                     let nodes = [arg.node].into_iter().chain(kept);
                     for value in nodes.flat_map(|node| flow.values_of(node)) {
-                        match value {
-                            Value::Func(func)
-                            | Value::Bound(func, _)
-                            | Value::ManagerFactory(func)
-                            | Value::BoundManager(func, _) => {
-                                unseen[func.0 as usize] = true;
-                            }
-                            Value::Class(class) | Value::Instance(class) => {
-                                handed.classes.insert(class);
-                            }
-                            _ => {}
+                        if let Some(func) = value.function() {
+                            unseen[func.0 as usize] = true;
+                        }
+                        if let Value::Class(class) | Value::Instance(class) = value {
+                            handed.classes.insert(class);
                         }
                     }
                 }

@@ -76,6 +76,19 @@ pub enum Value {
     Unknown(Reason),
 }
 
+impl Value {
+    /// The function of ours that calling the value runs, also where it makes a context manager of it.
+    pub fn function(self) -> Option<FuncId> {
+        match self {
+            Value::Func(func)
+            | Value::Bound(func, _)
+            | Value::ManagerFactory(func)
+            | Value::BoundManager(func, _) => Some(func),
+            _ => None,
+        }
+    }
+}
+
 /// All values, numbered as they come up.
 #[derive(Debug, Default)]
 pub struct Values {

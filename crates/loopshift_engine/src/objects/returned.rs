@@ -61,13 +61,7 @@ fn handed(program: &Program<'_>) -> FxHashSet<FuncId> {
             continue;
         }
         for arg in &call.args {
-            out.extend(flow.values_of(arg.node).filter_map(|value| match value {
-                Value::Func(func)
-                | Value::Bound(func, _)
-                | Value::ManagerFactory(func)
-                | Value::BoundManager(func, _) => Some(func),
-                _ => None,
-            }));
+            out.extend(flow.values_of(arg.node).filter_map(Value::function));
         }
     }
     out

@@ -256,8 +256,7 @@ fn change(
     let mut gone: BTreeSet<Place> = BTreeSet::new();
     for index in &all {
         let family = &model.families[*index];
-        gone.extend(&family.keeping.statements);
-        gone.extend(family.callbacks.all.iter().map(|it| it.statement));
+        gone.extend(family.gone());
         change.covers.extend(&family.callbacks.asked);
     }
     for place in gone {

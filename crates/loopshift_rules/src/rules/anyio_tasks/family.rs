@@ -40,6 +40,14 @@ pub(super) struct Spawn<'c> {
     pub(super) offloaded: bool,
 }
 
+impl Family<'_> {
+    /// The statements that go: those that keep its tasks alive, and that register what the tasks call themselves.
+    pub(super) fn gone(&self) -> impl Iterator<Item = Place> {
+        let registered = self.callbacks.all.iter().map(|it| it.statement);
+        self.keeping.statements.iter().copied().chain(registered)
+    }
+}
+
 impl Spawn<'_> {
     /// The rule that speaks for it.
     pub(super) fn rule(&self) -> &'static str {

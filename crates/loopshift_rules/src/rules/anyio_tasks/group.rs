@@ -212,11 +212,7 @@ fn end(cx: &Context<'_>, change: &mut Change, family: &Family<'_>) -> Result<(),
         callbacks::edit_watched(change, spawn, family, group);
         callbacks::edit_spawn(cx, change, spawn, family, Errors::Leave, group);
     }
-    let called = family.callbacks.all.iter().map(|it| it.statement);
-    let gone: BTreeSet<Place> = called
-        .chain(family.keeping.statements.iter().copied())
-        .collect();
-    for place in gone {
+    for place in family.gone().collect::<BTreeSet<Place>>() {
         let delete = Edit::DeleteStatement { range: place.range };
         change.edits.push((place.file, delete));
     }

@@ -113,15 +113,7 @@ fn cannot_hand_on(name: &str) -> String {
 /// All functions that a call may reach; `None` where it may reach something else.
 fn reached(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Option<Vec<FuncId>> {
     let callees = cx.program.values_at(view.place(&*call.func));
-    callees
-        .map(|value| match value {
-            Value::Func(func)
-            | Value::Bound(func, _)
-            | Value::ManagerFactory(func)
-            | Value::BoundManager(func, _) => Some(func),
-            _ => None,
-        })
-        .collect()
+    callees.map(Value::function).collect()
 }
 
 /// Whether a function owns a group for all that it starts: the coroutine of `asyncio.run`, a test, or a lifespan.
@@ -284,15 +276,8 @@ pub(super) fn edit(
         let named = cx
             .program
             .values_at(view.place(&*call.func))
-            .any(|it| match it {
-                Value::Func(func)
-                | Value::Bound(func, _)
-                | Value::ManagerFactory(func)
-                | Value::BoundManager(func, _) => {
-                    definition(cx, func).is_some_and(|(_, def)| by_name(def))
-                }
-                _ => false,
-            });
+            .filter_map(Value::function)
+            .any(|func| definition(cx, func).is_some_and(|(_, def)| by_name(def)));
         let named = named || !call.arguments.keywords.is_empty();
         let value = if named {
             format!("{parameter}={value}")
