@@ -2,6 +2,7 @@
 //!
 //! All streams of the program move together: a function that is given a reader can't tell where it comes from.
 
+mod apart;
 mod connections;
 mod errors;
 mod kept;
@@ -146,6 +147,7 @@ fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obstacle> {
     let pipes = pipe_uses(cx);
     let manner = Manner {
         partial: errors::looks_at_parts(cx),
+        apart: apart::are_apart(cx),
         pipes: !pipes.is_empty(),
         sockets: cx.uses.iter().any(|use_| {
             use_.api.starts_with("asyncio.open_") || use_.api.starts_with("asyncio.start_")
@@ -188,7 +190,7 @@ fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obstacle> {
     annotations(cx, manner, change)?;
     connections::convert(cx, shared, change)?;
     servers::convert(cx, shared, change)?;
-    errors::convert(cx, change)?;
+    errors::convert(cx, shared, change)?;
     change.covers.extend(pipes.iter().copied());
     change.requires.extend(processes(cx));
     Ok(())

@@ -18,7 +18,7 @@ async def {name}(stream, n=-1):
         while n < 0:
             chunks.append(await stream.receive())
         return await stream.receive(n) if n else b\"\"
-    except {@anyio}.EndOfStream:
+    except ({@anyio}.EndOfStream, {@anyio}.ClosedResourceError):
         return b\"\".join(chunks)
 ",
 };
@@ -34,6 +34,8 @@ async def {name}(stream):
     except {@anyio}.IncompleteRead:
         rest = stream.buffer
         return await stream.receive(len(rest)) if rest else b\"\"
+    except {@anyio}.ClosedResourceError:
+        return b\"\"
 ",
 };
 
@@ -49,6 +51,10 @@ async def {name}(stream, separator=b\"\\n\"):
         rest = stream.buffer
         error.partial = await stream.receive(len(rest)) if rest else b\"\"
         raise
+    except {@anyio}.ClosedResourceError as closed:
+        error = {@anyio}.IncompleteRead()
+        error.partial = b\"\"
+        raise error from closed
 ",
 };
 
@@ -65,6 +71,10 @@ async def {name}(stream, n):
         error.partial = await stream.receive(len(rest)) if rest else b\"\"
         error.expected = n
         raise
+    except {@anyio}.ClosedResourceError as closed:
+        error = {@anyio}.IncompleteRead()
+        error.partial, error.expected = b\"\", n
+        raise error from closed
 ",
 };
 
@@ -73,6 +83,8 @@ async def {name}(stream, n):
 pub(crate) struct Manner {
     /// Whether the program looks at the parts of an incomplete read.
     pub partial: bool,
+    /// Whether a task may close what another reads.
+    pub apart: bool,
     /// Whether the streams may be pipes of a child process.
     pub pipes: bool,
     /// Whether they may be sockets.
@@ -94,7 +106,7 @@ pub(crate) fn reader_member(
         "read" => &READ,
         "readline" => &READ_LINE,
         "readuntil" => &READ_UNTIL,
-        "readexactly" if manner.partial => &READ_EXACTLY,
+        "readexactly" if manner.partial || manner.apart => &READ_EXACTLY,
         "readexactly" => {
             if !call.arguments.keywords.is_empty() {
                 return Err("its argument is given by keyword".to_owned());

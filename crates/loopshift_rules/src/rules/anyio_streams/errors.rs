@@ -27,7 +27,8 @@ pub(super) fn looks_at_parts(cx: &Context<'_>) -> bool {
         })
 }
 
-pub(super) fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obstacle> {
+/// Moves the errors along. Where streams are `shared`, one task may send to what another has closed.
+pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Result<(), Obstacle> {
     for use_ in cx.uses {
         match use_.api.as_str() {
             "asyncio.IncompleteReadError" => {
@@ -72,6 +73,7 @@ pub(super) fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obsta
         let mut finder = Handlers {
             places: in_file(&places, view.file),
             connecting: in_file(&connecting, view.file),
+            raised: if shared { CLOSED } else { BROKE },
             edits: Vec::new(),
         };
         finder.visit_body(&view.parsed.syntax().body);
@@ -119,11 +121,19 @@ const BROKEN: &[&str] = &[
     "OSError",
 ];
 
+/// The error of a connection that broke.
+const BROKE: &str = ", {@anyio}.BrokenResourceError";
+
+/// The same, and that of a stream that was closed.
+const CLOSED: &str = ", {@anyio}.BrokenResourceError, {@anyio}.ClosedResourceError";
+
 struct Handlers {
     /// Where streams are used, or functions called that use them.
     places: Vec<TextRange>,
     /// Where connections are opened, or functions called that do.
     connecting: Vec<TextRange>,
+    /// What `AnyIO` raises there, behind what is caught now.
+    raised: &'static str,
     edits: Vec<Edit>,
 }
 
@@ -182,20 +192,13 @@ impl Handlers {
             match caught {
                 Expr::Tuple(tuple) => {
                     if let Some(last) = tuple.elts.last() {
-                        self.edits.push(Edit::insert(
-                            last.end(),
-                            ", {@anyio}.BrokenResourceError",
-                            &[],
-                        ));
+                        self.edits.push(Edit::insert(last.end(), self.raised, &[]));
                     }
                 }
                 one => {
                     self.edits.push(Edit::insert(one.start(), "(", &[]));
-                    self.edits.push(Edit::insert(
-                        one.end(),
-                        ", {@anyio}.BrokenResourceError)",
-                        &[],
-                    ));
+                    self.edits.push(Edit::insert(one.end(), self.raised, &[]));
+                    self.edits.push(Edit::insert(one.end(), ")", &[]));
                 }
             }
         }
