@@ -141,6 +141,16 @@ fn insertions_keep_their_order_and_side() {
 }
 
 #[test]
+fn lines_before_a_statement_stand_before_what_it_begins_with() {
+    let source = "f(a)\n";
+    let edits = [
+        before(source, "f(a)", "await "),
+        before(source, "f(a)", "if b:\n    raise\n"),
+    ];
+    assert_eq!(apply(source, &edits), "if b:\n    raise\nawait f(a)\n");
+}
+
+#[test]
 fn wrap_indents_comments_and_leaves_strings() {
     let source = "\
 def f():

@@ -127,7 +127,7 @@ fn put_in_place(library: &str, name: &str) -> Option<String> {
             "gevent.queue"
         }
         ("gevent", "queue", "Empty" | "Full") => "gevent.queue",
-        ("gevent", "threading", "Lock" | "Condition" | "Thread" | "current_thread") => {
+        ("gevent", "threading", "Lock" | "Condition" | "Thread" | "Timer" | "current_thread") => {
             "gevent.patched"
         }
         (
@@ -144,7 +144,7 @@ fn put_in_place(library: &str, name: &str) -> Option<String> {
             "eventlet",
             "threading",
             "Lock" | "RLock" | "Semaphore" | "BoundedSemaphore" | "Event" | "Condition" | "Thread"
-            | "current_thread",
+            | "Timer" | "current_thread",
         ) => "eventlet.patched",
         _ => return None,
     };

@@ -33,6 +33,8 @@ pub(crate) enum OpKind<'e> {
 /// Text to insert at an offset.
 pub(crate) struct Insertion<'e> {
     pub(crate) offset: TextSize,
+    /// Whether it is lines of their own before a statement: what else begins there belongs to the statement.
+    pub(crate) before: bool,
     pub(crate) edit: usize,
     pub(crate) pieces: &'e [Piece],
     /// The indentation of its lines, where that is not that of the line at the offset.
@@ -42,7 +44,7 @@ pub(crate) struct Insertion<'e> {
 pub(crate) struct Plan<'e> {
     /// By start, outer before inner.
     pub(crate) ops: Vec<Op<'e>>,
-    /// By offset, then in the order given.
+    /// By offset, lines before a statement first, then in the order given.
     pub(crate) insertions: Vec<Insertion<'e>>,
 }
 
@@ -177,6 +179,7 @@ pub(crate) fn plan<'e>(
                 let offset = range.start();
                 let mut place = offset;
                 let mut indentation = None;
+                let mut before = false;
                 if starts_line(pieces)
                     && let Some(&(block, at)) = ends.get(&offset)
                 {
@@ -194,9 +197,11 @@ pub(crate) fn plan<'e>(
                     breaks
                         .add(layout, &block, at..at + 1, (true, false), index)
                         .map_err(own_conflict)?;
+                    before = true;
                 }
                 insertions.push(Insertion {
                     offset: place,
+                    before,
                     edit: index,
                     pieces,
                     indentation,
@@ -262,7 +267,7 @@ pub(crate) fn plan<'e>(
         )
     });
     check_nesting(ops.iter().map(|op| (op.range, op.edit)))?;
-    insertions.sort_by_key(|it| it.offset);
+    insertions.sort_by_key(|it| (it.offset, !it.before));
     Ok(Plan { ops, insertions })
 }
 

@@ -494,7 +494,7 @@ impl<'c> Work<'_, 'c> {
             .into_iter()
             .filter(|place| self.awaits.contains_key(place))
             .collect();
-        let entry = entry(view, &places, &plain).map_err(|reason| (place, reason))?;
+        let entry = entry(cx, view, &places, &plain).map_err(|reason| (place, reason))?;
         let edits: Vec<_> = entry
             .edits
             .into_iter()

@@ -1,15 +1,12 @@
 //! What each green thread has for itself is had by each task.
 
 use loopshift_engine::change::Change;
-use loopshift_engine::facts::Cause;
-use loopshift_engine::flow::MroEntry;
-use loopshift_engine::flow::value::Value;
-use loopshift_python::Ranged;
-use loopshift_python::ast::{Expr, ExprContext};
+use loopshift_engine::ir::FuncId;
 use loopshift_python::edit::{Edit, Piece};
 
-use super::green::{body_of, helper, is_coloured};
-use crate::context::{Context, View};
+use super::green::{LOADED_LOCAL, are_loaded, helper, is_coloured};
+use crate::context::Context;
+use crate::recipe::is_of_test_case;
 
 const RULE: &str = "green-local";
 
@@ -18,18 +15,24 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if uses.is_empty() {
         return;
     }
-    let outside = cx.views().any(|view| is_set_outside(cx, view));
+    let loaded = *cx.once(are_loaded);
+    let local = if loaded {
+        Some(&LOADED_LOCAL)
+    } else {
+        helper("Local")
+    };
+    let tested = loaded && cx.program.functions().any(|func| is_test(cx, func));
     for (use_, _, view) in uses {
         let expr = view.tree.expr_at(use_.place.range);
         let direct = use_.only && expr.is_some_and(|expr| view.is_direct(expr));
         let reason = if !direct {
             Some("it is used through a variable that may hold something else")
-        } else if outside {
-            Some("it is given a value where a module is loaded, where there is no task yet")
+        } else if tested {
+            Some("it is given a value where a module is loaded, and each test is a task of its own")
         } else {
             None
         };
-        let Some(local) = helper("Local").filter(|_| reason.is_none()) else {
+        let Some(local) = local.filter(|_| reason.is_none()) else {
             let reason = reason.unwrap_or("a helper is missing");
             changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
             continue;
@@ -55,44 +58,8 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
 }
 
-/// Whether an attribute of a local is set in the body of the module before that runs in an event loop.
-fn is_set_outside(cx: &Context<'_>, view: &View<'_>) -> bool {
-    let body = body_of(cx, view.file);
-    let starts = cx
-        .facts()
-        .causes(body)
-        .iter()
-        .filter_map(|cause| match cause {
-            Cause::Api { place, .. } | Cause::Call { place, .. } => Some(place.range.start()),
-            _ => None,
-        });
-    let first = starts.min().filter(|_| is_coloured(cx, body));
-    view.tree.exprs().any(|expr| {
-        let Expr::Attribute(attribute) = expr else {
-            return false;
-        };
-        attribute.ctx == ExprContext::Store
-            && view.tree.enclosing_function(expr.range()).is_none()
-            && first.is_none_or(|first| expr.start() < first)
-            && cx
-                .program
-                .values_at(view.place(&*attribute.value))
-                .any(|value| is_local(cx, value))
-    })
-}
-
-fn is_local(cx: &Context<'_>, value: Value) -> bool {
-    let flow = &cx.program.flow;
-    let is_row = |name: &str| {
-        let row = cx.catalog.get(name);
-        row.is_some_and(|row| row.rule.as_deref() == Some(RULE))
-    };
-    match value {
-        Value::Object(class, _) => is_row(flow.text(class)),
-        Value::Instance(class) => flow.mro[class.0 as usize].iter().any(|entry| match entry {
-            MroEntry::External(sym) => is_row(flow.text(*sym)),
-            MroEntry::Class(_) => false,
-        }),
-        _ => false,
-    }
+/// Whether the function is a test that becomes async.
+fn is_test(cx: &Context<'_>, func: FuncId) -> bool {
+    let collected = cx.program.flow.collected(func).is_some();
+    is_coloured(cx, func) && (collected || is_of_test_case(cx.program, func))
 }

@@ -11,7 +11,7 @@ use loopshift_python::edit::{Edit, Piece};
 use rustc_hash::FxHashMap;
 
 use super::arguments::inside;
-use super::green::{anchor, bracketed, helper, owners};
+use super::green::{LEFT_THREAD, anchor, bracketed, helper, owners};
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 
@@ -19,12 +19,10 @@ const RULE: &str = "green-thread";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let owners = cx.once(owners);
-    let joined = cx
-        .uses_for(RULE)
-        .any(|(use_, ..)| use_.api.ends_with(".Thread.join"));
+    let left = *cx.once(are_left);
     for (use_, api, view) in cx.uses_for(RULE) {
         changes.push(
-            moved(cx, &owners, use_, api, view, joined)
+            moved(cx, &owners, use_, api, view, left)
                 .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
         );
     }
@@ -36,13 +34,13 @@ fn moved<'c>(
     use_: &Use,
     api: &'c Api,
     view: &'c View<'c>,
-    joined: bool,
+    left: bool,
 ) -> Result<Change, String> {
     let method = use_.api.rsplit('.').next().unwrap_or_default();
     let message = format!("`{method}` of threads that are tasks");
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     match (api.kind, method) {
-        (Kind::Class, _) => made(cx, use_, api, view, joined, &mut change)?,
+        (Kind::Class, _) => made(cx, use_, api, view, left, &mut change)?,
         (Kind::Function, _) => {
             let (call, _) = cx.direct_call(use_, api, view)?;
             let thread = helper("Thread").ok_or("a helper is missing")?;
@@ -85,37 +83,89 @@ fn made<'c>(
     use_: &Use,
     api: &'c Api,
     view: &'c View<'c>,
-    joined: bool,
+    left: bool,
     change: &mut Change,
 ) -> Result<(), String> {
     let expr = view
         .tree
         .expr_at(use_.place.range)
         .ok_or("it can't be found")?;
-    let is_daemon = match role(view, expr)? {
+    match role(view, expr)? {
         Role::Called => {
-            let (_, bound) = cx.direct_call(use_, api, view)?;
-            bound.get("daemon").is_some_and(is_true)
+            cx.direct_call(use_, api, view)?;
+        }
+        Role::Base(_) if use_.api.ends_with(".Timer") => {
+            return Err("a class derives from it, and what that calls may wait".to_owned());
         }
         Role::Base(class) => {
             keeps_to_its_own(class)?;
             asks_nothing_else(cx)?;
-            makes_itself_daemon(view, class)
         }
-        // The call of what a class of the program derives from: its constructor, whose class the other mentions cover.
-        Role::Constructor => true,
-    };
-    if !joined && !is_daemon && !is_made_daemon(cx, view) {
-        change.caveat(
-            "the program waits at its end for threads that still run; for tasks it does not",
-        );
+        Role::Constructor => {}
     }
-    let thread = helper("Thread").ok_or("a helper is missing")?;
+    let thread = if left {
+        Some(&LEFT_THREAD)
+    } else {
+        helper("Thread")
+    };
+    let thread = thread.ok_or("a helper is missing")?;
+    let mut pieces = vec![Piece::Helper(thread)];
+    if use_.api.ends_with(".Timer") {
+        let timer = helper("Timer").ok_or("a helper is missing")?;
+        pieces = vec![Piece::Helper(timer), Piece::Needs(thread)];
+    }
     change.edit(Edit::Replace {
         range: use_.place.range,
-        pieces: vec![Piece::Helper(thread)],
+        pieces,
     });
     Ok(())
+}
+
+/// Whether threads may still run when the program has come to its end, and it waits for them. eventlet's does not.
+pub(crate) fn are_left(cx: &Context<'_>) -> bool {
+    let waits = |(use_, _, view): &(&Use, &Api, &View<'_>)| {
+        let call = view.call_of(use_.place.range);
+        use_.api.ends_with(".Thread.join") && call.is_some_and(|call| call.arguments.is_empty())
+    };
+    let joined = cx.uses_for(RULE).any(|found| waits(&found));
+    let is_left = |(use_, api, view): (&Use, &Api, &View<'_>)| {
+        api.kind == Kind::Class
+            && use_.api.starts_with("gevent.")
+            && !is_daemon(cx, use_, api, view)
+    };
+    !joined && cx.uses_for(RULE).any(is_left)
+}
+
+/// Whether the threads that a mention makes do not keep the program from its end.
+fn is_daemon(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> bool {
+    let expr = view.tree.expr_at(use_.place.range);
+    match expr.and_then(|expr| role(view, expr).ok()) {
+        Some(Role::Called) => {
+            let Some(call) = view.call_of(use_.place.range) else {
+                return false;
+            };
+            let bound = cx.bind(api, call);
+            let made: Vec<Value> = cx.program.values_at(view.place(call)).collect();
+            bound.is_ok_and(|bound| bound.get("daemon").is_some_and(is_true))
+                || is_made_daemon(cx, |value| made.contains(&value))
+        }
+        Some(Role::Base(class)) => {
+            let derives = |entry: &MroEntry| match entry {
+                MroEntry::Class(base) => {
+                    let (file, it) = cx.program.class(*base);
+                    file == view.file && it.range == class.range()
+                }
+                MroEntry::External(_) => false,
+            };
+            makes_itself_daemon(view, class)
+                || is_made_daemon(cx, |value| match value {
+                    Value::Instance(it) => cx.program.flow.mro[it.0 as usize].iter().any(derives),
+                    _ => false,
+                })
+        }
+        // The call of what a class of the program derives from: its constructor, whose class the other mentions cover.
+        Some(Role::Constructor) | None => true,
+    }
 }
 
 /// What a mention of the class is.
@@ -208,29 +258,21 @@ fn is_true(expr: &Expr) -> bool {
     !matches!(expr, Expr::BooleanLiteral(it) if !it.value)
 }
 
-/// Whether the file makes a thread a daemon afterwards.
-fn is_made_daemon(cx: &Context<'_>, view: &View<'_>) -> bool {
-    let flow = &cx.program.flow;
-    let is_thread_class = |sym| flow.text(sym).ends_with(".Thread");
-    let is_thread = |value| match value {
-        Value::Object(ty, _) => is_thread_class(ty),
-        Value::Instance(class) => flow.mro[class.0 as usize].iter().any(|base| match base {
-            MroEntry::External(sym) => is_thread_class(*sym),
-            MroEntry::Class(_) => false,
-        }),
-        _ => false,
-    };
-    view.tree.exprs().any(|expr| {
-        let Expr::Attribute(it) = expr else {
-            return false;
-        };
-        let set = match view.tree.parent(expr) {
-            Some(AnyNodeRef::StmtAssign(assign)) => {
-                matches!(&*assign.value, Expr::BooleanLiteral(it) if it.value)
-            }
-            _ => false,
-        };
-        let mut values = cx.program.values_at(view.place(&*it.value));
-        set && it.attr.as_str() == "daemon" && values.any(is_thread)
+/// Whether the program makes a daemon of a thread afterwards.
+fn is_made_daemon(cx: &Context<'_>, is_it: impl Fn(Value) -> bool) -> bool {
+    cx.views().any(|view| {
+        view.tree.exprs().any(|expr| {
+            let Expr::Attribute(it) = expr else {
+                return false;
+            };
+            let set = match view.tree.parent(expr) {
+                Some(AnyNodeRef::StmtAssign(assign)) => {
+                    matches!(&*assign.value, Expr::BooleanLiteral(it) if it.value)
+                }
+                _ => false,
+            };
+            let mut values = cx.program.values_at(view.place(&*it.value));
+            set && it.attr.as_str() == "daemon" && values.any(&is_it)
+        })
     })
 }

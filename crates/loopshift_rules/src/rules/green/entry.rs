@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtIf};
-use loopshift_python::edit::{Edit, Wrap, pieces};
+use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use crate::context::View;
+use super::{are_loaded, helper};
+use crate::context::{Context, View};
+use crate::rules::green_thread::are_left;
 
 /// How the body of a module is put into an event loop.
 pub(crate) struct Entry {
@@ -26,6 +28,7 @@ const NAMES: &[&str] = &["main", "_main", "run_main", "async_main", "_async_main
 /// # Errors
 /// Why that can't be done.
 pub(crate) fn entry(
+    cx: &Context<'_>,
     view: &View<'_>,
     places: &BTreeSet<Place>,
     waits: &BTreeSet<Place>,
@@ -58,10 +61,10 @@ pub(crate) fn entry(
             &body[first..=last]
         }
     };
-    if let Some(entry) = in_place(view, suite, places, waits) {
+    if let Some(entry) = in_place(cx, view, suite, places, waits) {
         return Ok(entry);
     }
-    wrap(view, suite)
+    wrap(cx, view, suite)
 }
 
 /// Whether `os._exit` is called in a statement of the module.
@@ -102,6 +105,7 @@ fn in_test_or_else(guard: &StmtIf, places: &BTreeSet<Place>) -> bool {
 
 /// One call of a function that becomes async, and nothing else: `asyncio.run(main())`.
 fn in_place(
+    cx: &Context<'_>,
     view: &View<'_>,
     suite: &[Stmt],
     places: &BTreeSet<Place>,
@@ -130,13 +134,40 @@ fn in_place(
     if !direct {
         return None;
     }
+    let (before, after) = around_run(cx);
     Some(Entry {
         edits: vec![
-            Edit::insert(call.start(), "{@asyncio}.run(", &[]),
-            Edit::insert(call.end(), ")", &[]),
+            Edit::Replace {
+                range: TextRange::empty(call.start()),
+                pieces: before,
+            },
+            Edit::insert(call.end(), after, &[]),
         ],
         run: Some(*place),
     })
+}
+
+/// The call that runs a coroutine as the program's main task.
+pub(crate) fn run(cx: &Context<'_>, coroutine: String) -> Vec<Piece> {
+    let (mut pieces, after) = around_run(cx);
+    pieces.extend([coroutine.into(), after.into()]);
+    pieces
+}
+
+fn around_run(cx: &Context<'_>) -> (Vec<Piece>, &'static str) {
+    let wanted = [
+        ("as_main", *cx.once(are_loaded)),
+        ("to_the_end", *cx.once(are_left)),
+    ];
+    let mut before = pieces("{@asyncio}.run(", &[]);
+    let mut after = ")))";
+    for (name, is_wanted) in wanted {
+        match helper(name).filter(|_| is_wanted) {
+            Some(helper) => before.extend([Piece::Helper(helper), "(".into()]),
+            None => after = &after[1..],
+        }
+    }
+    (before, after)
 }
 
 /// A name for a main function.
@@ -145,7 +176,7 @@ pub(crate) fn main_name(view: &View<'_>) -> Option<&'static str> {
 }
 
 /// All statements into `async def main():`.
-fn wrap(view: &View<'_>, suite: &[Stmt]) -> Result<Entry, String> {
+fn wrap(cx: &Context<'_>, view: &View<'_>, suite: &[Stmt]) -> Result<Entry, String> {
     let (Some(first), Some(last)) = (suite.first(), suite.last()) else {
         return Err("there is no statement to put into a function".to_owned());
     };
@@ -154,17 +185,16 @@ fn wrap(view: &View<'_>, suite: &[Stmt]) -> Result<Entry, String> {
     let shared = shared_names(view, range);
     // As after every function of a module.
     let inside = |node: AnyNodeRef| node.range() != range && node.is_stmt_if();
-    let run = if view.tree.around(range).any(inside) {
-        "{@asyncio}.run({0}())"
-    } else {
-        "\n\n{@asyncio}.run({0}())"
-    };
+    let mut after = run(cx, format!("{name}()"));
+    if !view.tree.around(range).any(inside) {
+        after.insert(0, "\n\n".into());
+    }
     let mut edits = vec![Edit::Wrap(Wrap {
         range,
         before: Vec::new(),
         header: vec![format!("async def {name}():").into()],
         last: Vec::new(),
-        after: vec![pieces(run, &[name.into()])],
+        after: vec![after],
     })];
     if !shared.is_empty() {
         let line = format!("global {}\n", shared.join(", "));

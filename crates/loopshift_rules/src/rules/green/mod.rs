@@ -9,6 +9,7 @@ mod greenlets;
 mod helpers;
 mod kept;
 mod links;
+mod locals;
 mod named;
 mod needs;
 mod threads;
@@ -28,18 +29,19 @@ use rustc_hash::FxHashMap;
 pub(crate) use atomic::{broken, meets};
 pub(crate) use calls::replace_call;
 pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
-pub(crate) use entry::{entry, is_guard, main_name};
+pub(crate) use entry::{entry, is_guard, main_name, run};
 pub(crate) use escaped::Escaped;
 pub(crate) use greenlets::{
     GREENLET as GREENLET_CLASS, are_interrupted, are_killed, has_rested, is_greenlet, items,
     items_of, starts_later,
 };
 pub(crate) use helpers::{
-    GET, GREENLET, GROUP, KILL, POOL, SPAWN_FRESH, THREADS, VALUE, assembled, helper, helper_for,
-    timeouts, with_needs,
+    GET, GREENLET, GROUP, KILL, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE,
+    assembled, helper, helper_for, timeouts, with_needs,
 };
 pub(crate) use kept::{kept, only_of, task_of, waits};
 pub(crate) use links::{are_cut_short, are_followed, is_only};
+pub(crate) use locals::are_loaded;
 pub(crate) use named::{awaited, named};
 pub(crate) use needs::Needs;
 pub(crate) use threads::Threads;

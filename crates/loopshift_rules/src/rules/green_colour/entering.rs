@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Stmt, StmtFunctionDef};
-use loopshift_python::edit::{Edit, Wrap, pieces};
+use loopshift_python::edit::{Edit, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
 use super::super::code::own;
-use super::super::green::{is_coloured, main_name};
+use super::super::green::{is_coloured, main_name, run};
 use crate::context::{Context, View};
 use crate::served;
 
@@ -52,17 +52,16 @@ pub(super) fn edits(
     let gives = nodes
         .iter()
         .any(|node| matches!(node, AnyNodeRef::StmtReturn(it) if it.value.is_some()));
-    let run = if gives {
-        "return {@asyncio}.run({0}())"
-    } else {
-        "{@asyncio}.run({0}())"
-    };
+    let mut run = run(cx, format!("{name}()"));
+    if gives {
+        run.insert(0, "return ".into());
+    }
     let mut out = vec![Edit::Wrap(Wrap {
         range,
         before: Vec::new(),
         header: vec![format!("async def {name}():").into()],
         last: Vec::new(),
-        after: vec![pieces(run, &[name.into()])],
+        after: vec![run],
     })];
     let parameters: BTreeSet<&str> = def.parameters.iter().map(|it| it.name().as_str()).collect();
     let bound: BTreeSet<&str> = nodes

@@ -156,13 +156,6 @@ pub(super) fn function(
     if matches!(stmt, Stmt::ClassDef(_) | Stmt::FunctionDef(_)) {
         return Err(format!("{WOULD}, and stands in a definition"));
     }
-    let line = view.source[..stmt.start().to_usize()]
-        .rsplit(['\n', '\r'])
-        .next()
-        .unwrap_or_default();
-    if !line.trim().is_empty() {
-        return Err(format!("{WOULD}, and shares its line"));
-    }
     if has_defaults(lambda) {
         return with_defaults(view, lambda, stmt, &own_names, taken);
     }

@@ -83,6 +83,24 @@ class {name}:
         raise {@asyncio}.TimeoutError
 ",
     },
+    Helper {
+        name: "_when_ready",
+        source: "\
+def {name}(result, callback, running=set()):
+    \"\"\"Call back once when there is a result, in a task of its own where the callback waits.\"\"\"
+    def call(_):
+        outcome = callback(result)
+        if {@inspect}.isawaitable(outcome):
+            task = {@asyncio}.ensure_future(outcome)
+            running.add(task)
+            task.add_done_callback(running.discard)
+    waiter = {@asyncio}.get_running_loop().create_future()
+    waiter.add_done_callback(call)
+    result._waiters.append(waiter)
+    if result.ready():
+        waiter.set_result(None)
+",
+    },
 ];
 
 /// The same where there is no `asyncio.timeout`.

@@ -2,9 +2,11 @@
 
 use loopshift_python::edit::Helper;
 
-pub(super) const HELPERS: &[Helper] = &[Helper {
-    name: "_Thread",
-    source: "\
+/// The class, with what makes a task of its method.
+macro_rules! thread_class {
+    ($task:literal) => {
+        concat!(
+            "\
 class {name}:
     \"\"\"A function that runs as a task, once it is started.\"\"\"
 
@@ -26,7 +28,9 @@ class {name}:
 
     async def start(self):
         \"\"\"It runs up to where it first waits before the caller goes on.\"\"\"
-        self.__task = {@asyncio}.create_task(self.__main())
+        self.__task = ",
+            $task,
+            "
         self.__running[self.__task] = self
         self.__task.add_done_callback(self.__running.pop)
         await {@asyncio}.sleep(0)
@@ -47,5 +51,63 @@ class {name}:
 
     def is_alive(self):
         return self.__task is not None and not self.__task.done()
+"
+        )
+    };
+}
+
+pub(super) const HELPERS: &[Helper] = &[
+    Helper {
+        name: "_Thread",
+        source: thread_class!("{@asyncio}.create_task(self.__main())"),
+    },
+    Helper {
+        name: "_Timer",
+        source: "\
+class {name}({#Thread}):
+    \"\"\"A function that runs as a task after a while, unless it is cancelled before.\"\"\"
+
+    def __init__(self, interval, function, args=None, kwargs=None):
+        super().__init__()
+        self.interval = interval
+        self.function = function
+        self.args = [] if args is None else args
+        self.kwargs = {{}} if kwargs is None else kwargs
+        self.finished = {@asyncio}.Event()
+
+    def cancel(self):
+        self.finished.set()
+
+    async def run(self):
+        try:
+            await {@asyncio}.wait_for(self.finished.wait(), self.interval)
+        except {@asyncio}.TimeoutError:
+            pass
+        if not self.finished.is_set():
+            result = self.function(*self.args, **self.kwargs)
+            if {@inspect}.isawaitable(result):
+                await result
+        self.finished.set()
 ",
-}];
+    },
+    Helper {
+        name: "_to_the_end",
+        source: "\
+async def {name}(coroutine):
+    \"\"\"Wait for it, and for the threads that run then.\"\"\"
+    try:
+        return await coroutine
+    finally:
+        while threads := [task for task in {@asyncio}.all_tasks() if task.get_name() == \"thread\"]:
+            await {@asyncio}.wait(threads)
+",
+    },
+];
+
+/// The class, where the program waits at its end for those that still run.
+pub(crate) static LEFT: Helper = Helper {
+    name: "_Thread",
+    source: thread_class!(
+        "{@asyncio}.create_task(self.__main(), name=\"daemon\" if self.daemon else \"thread\")"
+    ),
+};
