@@ -38,7 +38,8 @@ struct Component {
     regions: BTreeSet<usize>,
     families: BTreeSet<usize>,
     threaded: BTreeSet<usize>,
-    hosted: BTreeMap<usize, FuncId>,
+    /// The `__aenter__` of objects that hold the group of some that are handed it.
+    hosts: BTreeSet<FuncId>,
 }
 
 /// One change for all that belongs together.
@@ -47,7 +48,6 @@ pub(super) fn changes(
     model: &Model<'_>,
     regions: &[Region<'_>],
     threads: &BTreeMap<usize, Thread>,
-    hosts: &BTreeMap<usize, FuncId>,
 ) -> Vec<Change> {
     let mut components: Vec<Component> = Vec::new();
     for (at, region) in regions.iter().enumerate() {
@@ -70,16 +70,16 @@ pub(super) fn changes(
         }
         components.push(component);
     }
-    let entering: BTreeSet<FuncId> = hosts.values().copied().collect();
-    for function in entering {
-        components.push(Component {
-            hosted: hosts
-                .iter()
-                .filter(|(_, host)| **host == function)
-                .map(|(index, host)| (*index, *host))
-                .collect(),
-            ..Component::default()
-        });
+    for (index, thread) in threads {
+        let roots = thread.roots.keys().copied();
+        let hosts: BTreeSet<FuncId> = roots.filter(|it| host::is_host(cx, *it)).collect();
+        if !hosts.is_empty() {
+            components.push(Component {
+                threaded: [*index].into(),
+                hosts,
+                ..Component::default()
+            });
+        }
     }
     // Families that share a function with a parameter, or a group, go together.
     let related = |a: &Component, b: &Component| {
@@ -92,6 +92,7 @@ pub(super) fn changes(
                         .any(|it| threads[second].functions.contains(it))
             })
         }) || a.families.iter().any(|index| b.families.contains(index))
+            || !a.hosts.is_disjoint(&b.hosts)
     };
     let mut at = 0;
     while at < components.len() {
@@ -102,6 +103,7 @@ pub(super) fn changes(
             components[at].regions.extend(taken.regions);
             components[at].families.extend(taken.families);
             components[at].threaded.extend(taken.threaded);
+            components[at].hosts.extend(taken.hosts);
         } else {
             at += 1;
         }
@@ -122,7 +124,6 @@ fn change(
     let all: BTreeSet<usize> = component
         .families
         .union(&component.threaded)
-        .chain(component.hosted.keys())
         .copied()
         .collect();
     let spawns: Vec<(usize, &Spawn<'_>)> = all
@@ -173,7 +174,7 @@ fn change(
     for function in &way.functions {
         groups.insert(*function, parameter.clone());
     }
-    for function in component.hosted.values() {
+    for function in &component.hosts {
         if let Some((view, def)) = crate::rules::code::definition(cx, *function) {
             let scope = view.scopes.at(super::body_range(def).start());
             groups.insert(*function, view.scopes.fresh_name(scope, "tg"));
@@ -286,9 +287,8 @@ fn change(
         }
     }
     thread::edit(cx, &mut change, &way, &parameter, &groups);
-    let entering: BTreeSet<FuncId> = component.hosted.values().copied().collect();
-    for function in entering {
-        if let Err(reason) = host::edit(cx, &mut change, function, &groups[&function]) {
+    for function in &component.hosts {
+        if let Err(reason) = host::edit(cx, &mut change, *function, &groups[function]) {
             return decline(&reason);
         }
     }
@@ -321,10 +321,10 @@ fn change(
             "it may be cancelled before it can start: asyncio never runs it then, and AnyIO does",
         );
     }
-    if !component.threaded.is_empty() {
+    if !way.functions.is_empty() {
         change.caveat("functions that make tasks get a task group as a parameter");
     }
-    let ends = !component.hosted.is_empty()
+    let ends = !component.hosts.is_empty()
         || component
             .regions
             .iter()

@@ -1,12 +1,12 @@
 //! Objects that hold tasks between `__aenter__` and `__aexit__`: they hold the task group, too.
 
 use loopshift_engine::change::Change;
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::flow::MroEntry;
+use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_python::ast::{AnyNodeRef, Stmt, StmtClassDef, StmtFunctionDef};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::family::Family;
 use super::suites::each;
 use crate::context::{Context, View};
 use crate::rules::code::definition;
@@ -20,21 +20,22 @@ pub(super) struct Host<'c> {
     inside: usize,
 }
 
-/// The `__aenter__` that makes all tasks of a family; none where they are made elsewhere.
+/// Whether the function is the `__aenter__` of a class.
+pub(super) fn is_entering(cx: &Context<'_>, function: FuncId) -> bool {
+    definition(cx, function).is_some_and(|(_, def)| def.name.as_str() == "__aenter__")
+}
+
+/// That an object with this `__aenter__` can hold a group.
 ///
 /// # Errors
-/// Why the object can't hold the group.
-pub(super) fn host(cx: &Context<'_>, family: &Family<'_>) -> Result<Option<FuncId>, String> {
-    let Some(first) = family.spawns.first() else {
-        return Ok(None);
-    };
-    let function = first.function;
-    let entering = family.spawns.iter().all(|spawn| spawn.function == function)
-        && definition(cx, function).is_some_and(|(_, def)| def.name.as_str() == "__aenter__");
-    if !entering {
-        return Ok(None);
-    }
-    find(cx, function).map(|_| Some(function))
+/// Why it can't.
+pub(super) fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
+    find(cx, function).map(|_| ())
+}
+
+/// Whether the function is an `__aenter__` whose object can hold a group.
+pub(super) fn is_host(cx: &Context<'_>, function: FuncId) -> bool {
+    is_entering(cx, function) && check(cx, function).is_ok()
 }
 
 fn find<'c>(cx: &Context<'c>, function: FuncId) -> Result<Host<'c>, String> {
@@ -55,19 +56,29 @@ fn find<'c>(cx: &Context<'c>, function: FuncId) -> Result<Host<'c>, String> {
             _ => None,
         })
         .ok_or("the class has no `__aexit__` of its own")?;
-    let (Some(Stmt::Return(_)), inside) = (enter.body.last(), enter.body.len() - 1) else {
-        return Err("`__aenter__` does not end with `return self`".to_owned());
+    let inside = match enter.body.last() {
+        Some(Stmt::Return(it)) if it.value.as_ref().is_none_or(|value| value.is_name_expr()) => {
+            enter.body.len() - 1
+        }
+        Some(Stmt::Return(_)) | None => {
+            return Err("`__aenter__` does not end with `return self`".to_owned());
+        }
+        Some(_) => enter.body.len(),
     };
     let mut leaves = false;
     each(&enter.body[..inside], &mut |stmt| {
         leaves |= stmt.is_return_stmt();
     });
-    each(&exit.body, &mut |stmt| leaves |= stmt.is_return_stmt());
     if leaves || inside == 0 {
-        return Err("`__aenter__` or `__aexit__` returns before its end".to_owned());
+        return Err("`__aenter__` returns before its end".to_owned());
     }
     if !enter.is_async || enter.parameters.is_empty() || exit.parameters.is_empty() {
         return Err("`__aenter__` takes no object".to_owned());
+    }
+    if is_overridden(cx, function) {
+        return Err(
+            "a class that derives from it has an `__aenter__` or `__aexit__` of its own".to_owned(),
+        );
     }
     Ok(Host {
         view,
@@ -75,6 +86,23 @@ fn find<'c>(cx: &Context<'c>, function: FuncId) -> Result<Host<'c>, String> {
         exit,
         inside,
     })
+}
+
+/// Whether objects of the class may be entered or left by other methods.
+fn is_overridden(cx: &Context<'_>, enter: FuncId) -> bool {
+    let Some(class) = cx.program.function(enter).class else {
+        return true;
+    };
+    let names = |other: ClassId| {
+        let methods = cx.program.methods(other).iter();
+        methods.map(|it| cx.program.function(*it).name())
+    };
+    let mros = cx.program.flow.mro.iter().zip(0..);
+    mros.filter(|(mro, _)| mro.contains(&MroEntry::Class(class)))
+        .map(|(_, index)| ClassId(index))
+        .any(|other| {
+            other != class && names(other).any(|it| matches!(it, "__aenter__" | "__aexit__"))
+        })
 }
 
 /// Enters the group in `__aenter__`, and leaves it in `__aexit__`.
@@ -132,17 +160,16 @@ pub(super) fn edit(
             &[stack_piece, group_piece],
         ),
     ));
-    let leave = leave(host.exit)?;
-    let text = format!("await {}.{attribute}.__aexit__({leave})", owner(host.exit));
+    // What the tasks raise does not come here, and what the block raised is no concern of the group.
+    let close = format!("await {}.{attribute}.aclose()", owner(host.exit));
     let body = without_docstring(&host.exit.body);
     let (Some(first), Some(last)) = (body.first(), body.last()) else {
         return Err("`__aexit__` does nothing".to_owned());
     };
-    // Behind a block there is no place for a line of the method's own.
-    let edit = if super::suites::inner_suites(last).is_empty() {
+    let edit = if goes_through(view, body) {
         Edit::Replace {
             range: TextRange::empty(last.end()),
-            pieces: vec![Piece::from(format!("\nreturn {text}"))],
+            pieces: vec![Piece::from(format!("\n{close}"))],
         }
     } else {
         Edit::Wrap(Wrap {
@@ -152,13 +179,29 @@ pub(super) fn edit(
             last: Vec::new(),
             after: vec![
                 vec!["finally:".into()],
-                vec![Piece::from(format!("    {text}"))],
+                vec![Piece::from(format!("    {close}"))],
             ],
         })
     };
     change.edits.push((view.file, edit));
-    change.caveat("the object must be left by the task that entered it");
+    change.caveat(
+        "the object must be left by the task that entered it, and what it started ends with it",
+    );
     Ok(())
+}
+
+/// Whether the statements are plain ones that wait for nothing, so that what stands behind them is done.
+fn goes_through(view: &View<'_>, body: &[Stmt]) -> bool {
+    body.iter().all(|stmt| {
+        matches!(
+            stmt,
+            Stmt::Expr(_)
+                | Stmt::Assign(_)
+                | Stmt::AnnAssign(_)
+                | Stmt::AugAssign(_)
+                | Stmt::Pass(_)
+        ) && !(view.tree.nodes_within(stmt.range())).any(|node| node.is_expr_await())
+    })
 }
 
 fn without_docstring(body: &[Stmt]) -> &[Stmt] {
@@ -166,22 +209,4 @@ fn without_docstring(body: &[Stmt]) -> &[Stmt] {
         [Stmt::Expr(first), rest @ ..] if first.value.is_string_literal_expr() => rest,
         _ => body,
     }
-}
-
-/// The arguments of `__aexit__`, handed on.
-fn leave(exit: &StmtFunctionDef) -> Result<String, String> {
-    let parameters = &exit.parameters;
-    let mut out: Vec<String> = parameters
-        .posonlyargs
-        .iter()
-        .chain(&parameters.args)
-        .skip(1)
-        .map(|it| it.parameter.name.as_str().to_owned())
-        .collect();
-    if let Some(vararg) = &parameters.vararg {
-        out.push(format!("*{}", vararg.name.as_str()));
-    } else if out.len() != 3 {
-        return Err("the parameters of `__aexit__` are not known".to_owned());
-    }
-    Ok(out.join(", "))
 }

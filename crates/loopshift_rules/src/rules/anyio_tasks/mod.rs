@@ -94,12 +94,8 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
         }
     }
     spread(&mut model);
-    let Places {
-        regions,
-        threads,
-        hosts,
-    } = place(cx, &mut model);
-    changes.extend(emit::changes(cx, &model, &regions, &threads, &hosts));
+    let Places { regions, threads } = place(cx, &mut model);
+    changes.extend(emit::changes(cx, &model, &regions, &threads));
     for family in &model.families {
         let free = family.spawns.iter().filter(|spawn| !spawn.in_group);
         if let Some(reason) = &family.refusal {
@@ -124,10 +120,8 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
 struct Places<'c> {
     /// In functions.
     regions: Vec<Region<'c>>,
-    /// Up the chain of callers.
+    /// Up the chain of callers, or in objects that are entered and left there.
     threads: BTreeMap<usize, Thread>,
-    /// In objects that are entered and left.
-    hosts: BTreeMap<usize, FuncId>,
 }
 
 /// Finds the place of the group of each family: a region of the function that makes its tasks, or one of a function up
@@ -183,7 +177,6 @@ fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
         outliving.extend(lost);
     }
     let mut threads: BTreeMap<usize, Thread> = BTreeMap::new();
-    let mut hosts: BTreeMap<usize, FuncId> = BTreeMap::new();
     let called_later = timers::sites(model);
     for (index, reason) in outliving {
         let family = &mut model.families[index];
@@ -196,13 +189,7 @@ fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
                 threads.insert(index, thread);
             }
             Ok(_) => family.refusal = Some(reason),
-            Err(why) => match host::host(cx, family) {
-                Ok(Some(function)) if !mixed => {
-                    hosts.insert(index, function);
-                }
-                Ok(_) => family.refusal = Some(format!("{reason}; and {why}")),
-                Err(other) => family.refusal = Some(format!("{reason}; and {other}")),
-            },
+            Err(why) => family.refusal = Some(format!("{reason}; and {why}")),
         }
     }
     spread(model);
@@ -210,6 +197,7 @@ fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
     let roots: BTreeSet<FuncId> = threads
         .values()
         .flat_map(|thread| thread.roots.keys().copied())
+        .filter(|root| !host::is_host(cx, *root))
         .collect();
     for root in roots {
         let families: BTreeSet<usize> = wanted
@@ -257,12 +245,7 @@ fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
                 .all(|index| model.families[*index].refusal.is_none())
         })
         .collect();
-    hosts.retain(|index, _| model.families[*index].refusal.is_none());
-    Places {
-        regions,
-        threads,
-        hosts,
-    }
+    Places { regions, threads }
 }
 
 /// The regions of a function, and the families that have none there; the others get another try.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtFunctionDef};
@@ -11,6 +12,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::family::Family;
+use super::host;
 use super::region::is_context_manager;
 use crate::context::{Context, View};
 use crate::rules::code::definition;
@@ -42,7 +44,7 @@ pub(super) fn thread(
         if out.functions.contains(&function) || out.roots.contains_key(&function) {
             continue;
         }
-        if is_root(cx, function) {
+        if owns(cx, function)? {
             out.roots.entry(function).or_default();
             continue;
         }
@@ -91,7 +93,7 @@ pub(super) fn thread(
                     "`{name}` is called outside of a function, where there is no task group"
                 ));
             }
-            if is_root(cx, caller) {
+            if owns(cx, caller)? {
                 out.roots.entry(caller).or_default().insert(site.place);
             } else {
                 out.inner_calls.insert(site.place);
@@ -99,6 +101,12 @@ pub(super) fn thread(
             }
         }
     }
+    let overridden: Vec<FuncId> = out
+        .functions
+        .iter()
+        .flat_map(|it| overridden(cx, *it))
+        .collect();
+    out.functions.extend(overridden);
     // A root that makes tasks itself does so in its own block.
     if out.roots.is_empty() {
         return Err("no call of it comes from the coroutine that `asyncio.run` runs".to_owned());
@@ -106,8 +114,38 @@ pub(super) fn thread(
     Ok(out)
 }
 
+/// The methods of bases in whose place the method stands and that nobody calls: their parameters are the same.
+fn overridden(cx: &Context<'_>, function: FuncId) -> Vec<FuncId> {
+    let it = cx.program.function(function);
+    let Some(class) = it.class else {
+        return Vec::new();
+    };
+    let bases = cx.program.flow.mro[class.0 as usize].iter().skip(1);
+    let bases = bases.filter_map(|entry| match entry {
+        MroEntry::Class(base) => Some(*base),
+        MroEntry::External(_) => None,
+    });
+    bases
+        .flat_map(|base| cx.program.methods(base))
+        .copied()
+        .filter(|other| {
+            cx.program.function(*other).name() == it.name()
+                && cx.callers.of(*other).is_empty()
+                && definition(cx, *other).is_some()
+        })
+        .collect()
+}
+
 fn cannot_hand_on(name: &str) -> String {
     format!("not every call of `{name}` is one that can hand on a task group")
+}
+
+/// Whether the function owns a group, for all that it starts or for what its object does until it is left.
+fn owns(cx: &Context<'_>, function: FuncId) -> Result<bool, String> {
+    if host::is_entering(cx, function) {
+        return host::check(cx, function).map(|()| true);
+    }
+    Ok(is_root(cx, function))
 }
 
 /// All functions that a call may reach; `None` where it may reach something else.
