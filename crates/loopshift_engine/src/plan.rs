@@ -11,10 +11,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::change::{Change, FileId, Outcome, Place, Plan, Safety};
 use crate::program::{Input, Lines};
-use crate::sharing::Taking;
+use crate::sharing::{Importing, Taking};
 
+mod share;
 mod tidy;
 
+use share::Shared;
 use tidy::{Text, tidy};
 
 /// What a plan is made with.
@@ -31,6 +33,8 @@ pub struct Planning<'p> {
     pub from: &'p [&'p str],
     /// What modules take from each other of the packages: the imports behind it stay while somebody needs them.
     pub takings: &'p [Taking],
+    /// What a module imports of the program.
+    pub importing: &'p (dyn Fn(FileId) -> Vec<Importing> + Sync),
     /// Checks the new texts.
     pub verify: &'p Verify<'p>,
 }
@@ -281,17 +285,24 @@ fn render_all(
     let behind = |edits: &[(usize, &Edit)]| -> Vec<usize> {
         edits.iter().map(|(change, _)| *change).collect()
     };
+    let all = by_file
+        .iter()
+        .flat_map(|(file, edits)| edits.iter().map(|(_, edit)| (*file, *edit)));
+    let shared = share::shared(planning, all);
+    let none = Shared::new();
+    let of_others = |file: &FileId| shared.get(file).unwrap_or(&none);
     let new: Vec<_> = by_file
         .iter()
         .filter(|(file, edits)| {
             let rendered = known.get(file);
-            rendered.is_none_or(|text| text.from != behind(edits))
+            rendered
+                .is_none_or(|text| text.from != behind(edits) || &text.shared != of_others(file))
         })
         .collect();
     let results: Vec<(FileId, Vec<usize>, Result<String, Losers>)> = new
         .into_par_iter()
         .map(|(file, edits)| {
-            let text = render_one((planning, lines), changes, *file, edits);
+            let text = render_one((planning, lines), changes, *file, edits, of_others(file));
             (*file, behind(edits), text)
         })
         .collect();
@@ -301,6 +312,7 @@ fn render_all(
             Ok(raw) => {
                 let text = Text {
                     from,
+                    shared: of_others(&file).clone(),
                     raw,
                     ..Text::default()
                 };
@@ -323,6 +335,7 @@ fn render_one(
     changes: &[Change],
     file: FileId,
     edits: &[(usize, &Edit)],
+    shared: &Shared,
 ) -> Result<String, Losers> {
     let input = &planning.files[file.0 as usize];
     let everything = |reason: &str| -> Losers {
@@ -343,7 +356,10 @@ fn render_one(
     let Ok(before) = parse_module(&input.text, planning.python) else {
         return Err(everything("the file can't be parsed"));
     };
-    let list: Vec<Edit> = edits.iter().map(|(_, edit)| (*edit).clone()).collect();
+    let list: Vec<Edit> = edits
+        .iter()
+        .map(|(_, edit)| share::imported(edit, shared))
+        .collect();
     let text = render(&input.text, &before, &list).map_err(|conflict| {
         let (first, second) = (edits[conflict.first].0, edits[conflict.second].0);
         if first == second {

@@ -33,6 +33,38 @@ pub enum How {
     String,
 }
 
+/// What an alias of an import brings of the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Importing {
+    /// The alias.
+    pub alias: TextRange,
+    /// The module that it names: `helpers` in `import helpers` and in `from helpers import join`.
+    pub module: Option<FileId>,
+    /// The module that the imported name is: `helpers.text` in `from helpers import text`.
+    pub name: Option<FileId>,
+}
+
+/// What a module imports of the program, in whatever place.
+pub fn importing(program: &Program<'_>, file: FileId) -> Vec<Importing> {
+    let linked = &program.flow.linked;
+    let from = linked.imports.partition_point(|(it, _)| *it < file);
+    let imports = linked.imports[from..].iter();
+    imports
+        .take_while(|(it, _)| *it == file)
+        .map(|(_, import)| {
+            let name = import.name.and_then(|name| {
+                let (module, name) = (program.flow.text(import.module), program.flow.text(name));
+                linked.module(linked.symbols.find(&format!("{module}.{name}"))?)
+            });
+            Importing {
+                alias: import.range,
+                module: linked.module(import.module),
+                name,
+            }
+        })
+        .collect()
+}
+
 /// All names that modules of the program take from each other and that stand for something of `packages`.
 pub fn takings(program: &Program<'_>, packages: &[&str]) -> Vec<Taking> {
     let flow = &program.flow;

@@ -90,6 +90,43 @@ impl Edit {
         }
     }
 
+    /// The parts of the text that this edit writes, in order.
+    pub fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        let (whole, lines) = match self {
+            Edit::Replace { pieces, .. } => (Some(pieces), None),
+            Edit::DeleteStatement { .. } => (None, None),
+            Edit::Wrap(wrap) => {
+                let lines = wrap.before.iter().chain([&wrap.header]);
+                (None, Some(lines.chain(&wrap.last).chain(&wrap.after)))
+            }
+        };
+        whole
+            .into_iter()
+            .chain(lines.into_iter().flatten())
+            .flatten()
+    }
+
+    /// The same edit with other parts, or without those for which there is none.
+    #[must_use]
+    pub fn with_pieces(&self, of: impl Fn(&Piece) -> Option<Piece>) -> Self {
+        let line = |pieces: &Vec<Piece>| -> Vec<Piece> { pieces.iter().filter_map(&of).collect() };
+        let lines = |all: &[Vec<Piece>]| -> Vec<Vec<Piece>> { all.iter().map(line).collect() };
+        match self {
+            Edit::Replace { range, pieces } => Edit::Replace {
+                range: *range,
+                pieces: line(pieces),
+            },
+            Edit::DeleteStatement { range } => Edit::DeleteStatement { range: *range },
+            Edit::Wrap(wrap) => Edit::Wrap(Wrap {
+                range: wrap.range,
+                before: lines(&wrap.before),
+                header: line(&wrap.header),
+                last: lines(&wrap.last),
+                after: lines(&wrap.after),
+            }),
+        }
+    }
+
     /// Replaces `range` by the template `text` (see [`pieces`]) with `args`.
     pub fn replace(range: TextRange, text: &'static str, args: &[Piece]) -> Self {
         Edit::Replace {

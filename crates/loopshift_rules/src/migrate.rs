@@ -9,7 +9,7 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::plan::{Planning, plan};
 use loopshift_engine::program::{Callers, Input, Named, Program, Unreadable, analyse_for};
-use loopshift_engine::sharing::takings;
+use loopshift_engine::sharing::{importing, takings};
 use loopshift_engine::uses::{Use, property_uses, uses};
 use loopshift_engine::verify::{Verification, verify};
 use loopshift_python::ast::AnyNodeRef;
@@ -304,6 +304,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Migration {
         left: recipe.left,
         from: recipe.from,
         takings: &takings(program, recipe.left),
+        importing: &|file| importing(program, file),
         verify: &|texts| verify(&verification, texts),
     };
     let mut planned = plan(&planning, changes);

@@ -1,4 +1,4 @@
-# moves: partly
+# moves: with --unsafe
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 

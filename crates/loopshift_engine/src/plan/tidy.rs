@@ -10,6 +10,7 @@ use loopshift_python::{ModModule, Parsed, TextRange};
 use rayon::prelude::*;
 
 use super::Planning;
+use super::share::Shared;
 use crate::change::{Change, FileId, Outcome};
 use crate::sharing::{How, Taking, wanted};
 
@@ -18,6 +19,8 @@ use crate::sharing::{How, Taking, wanted};
 pub(super) struct Text {
     /// The changes it was rendered from.
     pub(super) from: Vec<usize>,
+    /// What it has from other modules.
+    pub(super) shared: Shared,
     /// As the edits leave it.
     pub(super) raw: String,
     /// Without what nothing needs.

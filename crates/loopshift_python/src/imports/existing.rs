@@ -1,6 +1,6 @@
 //! The imports that a module has at its top level.
 
-use ruff_python_ast::Stmt;
+use ruff_python_ast::{Stmt, StmtImportFrom};
 use ruff_text_size::{Ranged, TextSize};
 
 use super::is_edited;
@@ -51,9 +51,7 @@ impl Existing {
             }
             let (module, aliases) = match stmt {
                 Stmt::Import(it) => (None, &it.names),
-                Stmt::ImportFrom(it) if it.level == 0 => {
-                    (it.module.as_ref().map(ToString::to_string), &it.names)
-                }
+                Stmt::ImportFrom(it) => (Some(dotted(it)), &it.names),
                 _ => continue,
             };
             for alias in aliases {
@@ -127,10 +125,25 @@ impl Existing {
     }
 }
 
+/// The module of a `from` import as it is written, with the dots of a relative one.
+pub(super) fn dotted(import: &StmtImportFrom) -> String {
+    let dots = ".".repeat(import.level as usize);
+    dots + import.module.as_ref().map_or("", |it| it.as_str())
+}
+
+/// The name of a module in a package: `.text` in `.`, `pkg.text` in `pkg`.
+pub(super) fn below(package: &str, name: &str) -> String {
+    if package.ends_with('.') {
+        format!("{package}{name}")
+    } else {
+        format!("{package}.{name}")
+    }
+}
+
 /// How `entry` names `module`.
 fn module_name(entry: &Entry, module: &str) -> Option<String> {
     match &entry.name {
-        Some(name) => (format!("{}.{name}", entry.module) == module).then(|| entry.local.clone()),
+        Some(name) => (below(&entry.module, name) == module).then(|| entry.local.clone()),
         None if entry.has_alias => (entry.module == module).then(|| entry.local.clone()),
         // `import a.b` names both `a` and `a.b`.
         None => (entry.module == module || entry.local == module).then(|| module.to_owned()),

@@ -3,8 +3,10 @@
 mod existing;
 mod place;
 mod strings;
+mod top;
 mod unused;
 
+pub use top::at_the_top;
 pub use unused::{Removable, still_imports, unused_imports};
 
 use std::cell::RefCell;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use super::existing::dotted;
 use crate::edit::{Edit, Import};
 use crate::layout::Layout;
 use crate::render::has_blocks;
@@ -19,8 +20,8 @@ enum Group {
     Relative,
 }
 
-fn group_of(module: &str, level: u32) -> Group {
-    if level > 0 {
+fn group_of(module: &str) -> Group {
+    if module.starts_with('.') {
         Group::Relative
     } else if module == "__future__" {
         Group::Future
@@ -92,13 +93,12 @@ impl<'l> Places<'l> {
             if limit.is_some_and(|it| stmt.end() > it) {
                 break;
             }
-            let (module, level, is_from) = match stmt {
-                Stmt::Import(it) => (it.names.first().map_or("", |it| it.name.as_str()), 0, false),
-                Stmt::ImportFrom(it) => (
-                    it.module.as_ref().map_or("", |it| it.as_str()),
-                    it.level,
-                    true,
-                ),
+            let (module, is_from) = match stmt {
+                Stmt::Import(it) => {
+                    let first = it.names.first();
+                    (first.map_or(String::new(), |it| it.name.to_string()), false)
+                }
+                Stmt::ImportFrom(it) => (dotted(it), true),
                 Stmt::If(_) | Stmt::Try(_) if holds_import(stmt) => {
                     helpers = below(stmt);
                     continue;
@@ -118,7 +118,7 @@ impl<'l> Places<'l> {
             };
             helpers = below(stmt);
             heads.push(Head {
-                group: group_of(module, level),
+                group: group_of(&module),
                 is_from,
                 module: module.to_lowercase(),
                 line: layout.line_start(stmt.start()),
@@ -159,7 +159,7 @@ impl<'l> Places<'l> {
 
     /// Where to put an import.
     fn place(&self, import: &Import) -> TextSize {
-        let group = group_of(&import.module, 0);
+        let group = group_of(&import.module);
         let is_from = import.name.is_some();
         let module = import.module.to_lowercase();
         let Some(first) = self.heads.iter().position(|it| it.group == group) else {
@@ -249,7 +249,7 @@ impl<'l> Places<'l> {
         let mut at: BTreeMap<TextSize, Vec<NewImport>> = BTreeMap::new();
         for (import, name) in imports.iter().filter(|it| !joined.contains(it.0)) {
             let new = NewImport {
-                group: group_of(&import.module, 0),
+                group: group_of(&import.module),
                 is_from: import.name.is_some(),
                 module: import.module.to_lowercase(),
                 text: statement(import, name),
@@ -413,7 +413,7 @@ fn joinable(layout: &Layout, stmt: &Stmt, edits: &[Edit]) -> Vec<(String, TextRa
     let plain = !layout.source[rest]
         .trim_end()
         .contains(['\n', '\r', '(', '*', '#', ';']);
-    if it.level > 0 || !plain || super::is_edited(edits, it.range()) {
+    if !plain || super::is_edited(edits, it.range()) {
         return Vec::new();
     }
     let names = it.names.iter();
