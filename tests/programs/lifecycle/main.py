@@ -1,4 +1,4 @@
-# moves: with --unsafe
+# moves: fully
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 

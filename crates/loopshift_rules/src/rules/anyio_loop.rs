@@ -86,7 +86,7 @@ fn time(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String>
     if !use_.only {
         return Err("the object may be something else than an event loop".to_owned());
     }
-    if !runs_in_the_loop(cx, use_.place) {
+    if !asks_for_running(cx, view, &call.func) && !runs_in_the_loop(cx, use_.place) {
         return Err("it may be called where no event loop runs".to_owned());
     }
     let mut seen = FxHashSet::default();
@@ -109,6 +109,15 @@ fn time(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String>
     Ok(change)
 }
 
+/// Whether it is the time of `asyncio.get_running_loop()`, which fails where no loop runs, as `AnyIO`'s clock does.
+fn asks_for_running(cx: &Context<'_>, view: &View<'_>, time: &Expr) -> bool {
+    let Expr::Attribute(attribute) = time else {
+        return false;
+    };
+    matches!(&*attribute.value, Expr::Call(call)
+        if cx.api_of(view, &call.func) == Some("asyncio.get_running_loop"))
+}
+
 /// Whether the code at a place runs only while an event loop does: in a coroutine, or called from one.
 pub(crate) fn runs_in_the_loop(cx: &Context<'_>, place: Place) -> bool {
     let mut seen: FxHashSet<FuncId> = FxHashSet::default();
@@ -117,10 +126,11 @@ pub(crate) fn runs_in_the_loop(cx: &Context<'_>, place: Place) -> bool {
         if cx.program.function(func).is_async || !seen.insert(func) {
             continue;
         }
-        let sites = cx.callers.of(func);
-        if sites.is_empty() || cx.callers.is_handed_over(func) {
+        let (sites, language) = (cx.callers.of(func), cx.callers.by_language(func));
+        if sites.is_empty() && language.is_empty() || cx.callers.is_unseen(func) {
             return false;
         }
+        todo.extend(language);
         for site in sites {
             if site.owner != FuncId::NONE {
                 todo.push(site.owner);
