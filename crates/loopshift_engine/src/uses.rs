@@ -40,6 +40,13 @@ pub fn uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
                     {
                         continue;
                     }
+                    // Where several objects may stand, a member is of those that have it.
+                    Value::ExternalBound(sym, _)
+                        if flow.externals.api(flow.text(sym)).is_none()
+                            && !set.iter().all(|id| is_member(flow, *id, sym)) =>
+                    {
+                        continue;
+                    }
                     Value::ExternalBound(sym, _) => (sym, true),
                     _ => continue,
                 };

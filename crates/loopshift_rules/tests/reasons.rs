@@ -104,6 +104,19 @@ fn settings() -> Settings {
 }
 
 /// The arguments that a call needs.
+fn options() -> Options {
+    Options {
+        target: Target::Anyio,
+        from: Vec::new(),
+        settings: settings(),
+        allow_unsafe: true,
+        only: Vec::new(),
+        select: Vec::new(),
+        ignore: Vec::new(),
+        project: Vec::new(),
+    }
+}
+
 fn arguments(api: &Api) -> String {
     let Some(signature) = &api.signature else {
         return String::new();
@@ -174,17 +187,7 @@ fn generic(catalog: &Catalog, form: &str, text: impl Fn(&Api) -> Option<String>)
             text,
         });
     }
-    let options = Options {
-        target: Target::Anyio,
-        from: Vec::new(),
-        settings: settings(),
-        allow_unsafe: true,
-        only: Vec::new(),
-        select: Vec::new(),
-        ignore: Vec::new(),
-        project: Vec::new(),
-    };
-    let migration = migrate(&files, catalog, &options);
+    let migration = migrate(&files, catalog, &options());
     assert!(migration.unreadable.is_empty(), "{form}: not Python");
     assert!(migration.uses.len() > 100, "{form}: hardly any use found");
     let mut found = Vec::new();
@@ -219,4 +222,36 @@ fn no_use_has_a_generic_reason() {
     found.sort();
     found.dedup();
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_member_that_only_another_object_has_is_no_use() {
+    let text = "\
+import asyncio
+
+
+class Names:
+    def add(self, name):
+        print(name)
+
+
+async def main():
+    for thing in [asyncio.create_task(asyncio.sleep(0)), Names()]:
+        thing.add('b')
+        thing.cancel()
+
+
+asyncio.run(main())
+";
+    let input = Input {
+        path: "main.py".to_owned(),
+        module: "main".to_owned(),
+        is_package: false,
+        text: text.to_owned(),
+    };
+    let migration = migrate(&[input], Catalog::builtin(), &options());
+    let changes = migration.plan.changes.iter();
+    let apis: Vec<&str> = changes.map(|(change, _)| change.api.as_str()).collect();
+    assert!(apis.contains(&"asyncio.Task.cancel"), "{apis:?}");
+    assert!(!apis.contains(&"asyncio.Task.add"), "{apis:?}");
 }

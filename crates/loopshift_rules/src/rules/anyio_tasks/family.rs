@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{ContainerId, ContainerKind, FuncId};
-use loopshift_engine::objects::{Cluster, made_clusters};
+use loopshift_engine::objects::{Cluster, Member, made_clusters};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprAwait, ExprCall};
 use loopshift_python::{Ranged, TextRange};
 
@@ -450,7 +450,9 @@ fn is_library_coroutine(cx: &Context<'_>, view: &View<'_>, coro: &Expr) -> bool 
 }
 
 fn collect_members<'c>(cx: &Context<'c>, family: &mut Family<'c>) {
-    for member in &family.cluster.members {
+    // Where other objects may stand, a member that tasks don't have is theirs.
+    let has = |member: &&Member| member.only || cx.catalog.get(&member.api).is_some();
+    for member in family.cluster.members.iter().filter(has) {
         let Some(view) = cx.view(member.place.file) else {
             continue;
         };
