@@ -192,12 +192,14 @@ fn patches_by<'p>(
     program: &'p Program<'_>,
     catalog: &'p Catalog,
 ) -> impl Iterator<Item = (FileId, &'p str)> + 'p {
-    let patch = |call: &Call| {
+    // Most calls are of other libraries: no row need be looked for.
+    let may_patch = |name: &str| is_green(name) || catalog.is_own(name);
+    let patch = move |call: &Call| {
         let mut targets = program.callees(call).iter();
         targets.find_map(|target| match target {
             Target::External(sym) => {
                 let name = program.flow.text(*sym);
-                let row = catalog.get(name);
+                let row = may_patch(name).then(|| catalog.get(name)).flatten();
                 row.filter(|api| api.rule.as_deref() == Some("green-patch"))?;
                 Some(name)
             }

@@ -177,7 +177,7 @@ struct Lifespans(BTreeSet<FuncId>);
 impl Lifespans {
     fn new(cx: &Context<'_>) -> Self {
         let mut found = BTreeSet::new();
-        for view in cx.views() {
+        for view in cx.views_naming(["lifespan"]) {
             for node in view.tree.nodes() {
                 if let AnyNodeRef::Keyword(keyword) = node
                     && keyword
