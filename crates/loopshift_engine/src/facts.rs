@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::change::Place;
 use crate::ir::FuncId;
+use crate::program::Program;
 
 pub use calls::{CALLERS, Called};
 pub use infer::infer;
@@ -98,6 +99,17 @@ pub struct Question<'q> {
     pub spawns: &'q (dyn Fn(&str) -> bool + Sync),
     /// Whether the external API awaits what the function gives that it calls, so that it may be async.
     pub awaits: &'q (dyn Fn(&str) -> bool + Sync),
+}
+
+impl Question<'_> {
+    /// Whether a function waits by a call of the external API, in the target.
+    fn asked(&self, program: &Program<'_>, owner: FuncId, api: &str) -> bool {
+        if program.function(owner).is_async {
+            (self.suspends)(api)
+        } else {
+            (self.converts)(owner, api)
+        }
+    }
 }
 
 /// The facts about all functions of a program.

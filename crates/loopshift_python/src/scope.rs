@@ -101,15 +101,10 @@ pub struct Scopes<'a> {
     /// The scopes by their ranges alone: one in the hole of a comprehension lies in the comprehension, though it belongs to
     /// a scope outside.
     ranges: Forest,
-    /// Where each name occurs.
-    names: BTreeMap<&'a str, Occurrences>,
-}
-
-/// The scopes that bind or declare a name, and the places of [`Scopes::references`] that read it.
-#[derive(Debug, Default)]
-struct Occurrences {
-    scopes: Vec<ScopeId>,
-    references: Vec<usize>,
+    /// The scopes that bind or declare each name, by the name.
+    bound: Vec<(&'a str, ScopeId)>,
+    /// The places of `references`, by the name that is read there.
+    read: Vec<u32>,
 }
 
 impl<'a> Scopes<'a> {
@@ -117,21 +112,22 @@ impl<'a> Scopes<'a> {
     pub fn new(module: &'a ModModule) -> Self {
         let mut builder = Builder::new(module.range());
         with_deep_stack(|| builder.visit_body(&module.body));
-        let mut names: BTreeMap<&str, Occurrences> = BTreeMap::new();
-        for (id, scope) in builder.scopes.iter().enumerate() {
-            let bound = scope.bindings.keys();
-            for name in bound.chain(&scope.globals).chain(&scope.nonlocals) {
-                names.entry(name).or_default().scopes.push(id);
-            }
-        }
-        for (index, reference) in builder.references.iter().enumerate() {
-            let entry = names.entry(reference.name).or_default();
-            entry.references.push(index);
-        }
+        let scopes = builder.scopes.iter().enumerate();
+        let mut bound: Vec<(&str, ScopeId)> = scopes
+            .flat_map(|(id, scope)| {
+                let names = scope.bindings.keys().chain(&scope.globals);
+                names.chain(&scope.nonlocals).map(move |name| (*name, id))
+            })
+            .collect();
+        bound.sort_unstable();
+        let references = &builder.references;
+        let mut read: Vec<u32> = (0..).take(references.len()).collect();
+        read.sort_unstable_by_key(|at| (references[*at as usize].name, *at));
         let ranges = builder.scopes.iter().map(|it| it.range);
         Scopes {
             ranges: Forest::new((0..).zip(ranges)),
-            names,
+            bound,
+            read,
             scopes: builder.scopes,
             references: builder.references,
             has_star_import: builder.has_star_import,
@@ -151,18 +147,25 @@ impl<'a> Scopes<'a> {
         &'s self,
         name: &str,
     ) -> impl Iterator<Item = &'s Reference<'a>> + use<'s, 'a> {
-        let found = self.names.get(name);
-        let places = found.map_or(&[][..], |it| &it.references);
-        places.iter().map(|&at| &self.references[at])
+        let named = |at: &u32| self.references[*at as usize].name;
+        let from = self.read.partition_point(|at| named(at) < name);
+        let to = self.read.partition_point(|at| named(at) <= name);
+        let places = self.read[from..to].iter();
+        places.map(|at| &self.references[*at as usize])
     }
 
     /// The scopes that bind or declare `name`, and those that read it.
     fn occurrences<'s>(
         &'s self,
         name: &str,
-    ) -> (&'s [ScopeId], impl Iterator<Item = ScopeId> + use<'s, 'a>) {
-        let scopes = self.names.get(name).map_or(&[][..], |it| &it.scopes);
-        (scopes, self.references_of(name).map(|it| it.scope))
+    ) -> (
+        &'s [(&'a str, ScopeId)],
+        impl Iterator<Item = ScopeId> + use<'s, 'a>,
+    ) {
+        let from = self.bound.partition_point(|it| it.0 < name);
+        let to = self.bound.partition_point(|it| it.0 <= name);
+        let read = self.references_of(name).map(|it| it.scope);
+        (&self.bound[from..to], read)
     }
 
     /// The scope that binds `name` as seen from `scope`; none where the name is a builtin or unknown.
@@ -198,7 +201,7 @@ impl<'a> Scopes<'a> {
     /// Whether `name` is bound anywhere in the file, attributes of classes aside.
     pub fn is_bound_anywhere(&self, name: &str) -> bool {
         let (scopes, _) = self.occurrences(name);
-        scopes.iter().any(|&id| {
+        scopes.iter().any(|&(_, id)| {
             let it = &self.scopes[id];
             it.kind != ScopeKind::Class && it.bindings.contains_key(name)
         })
@@ -210,13 +213,14 @@ impl<'a> Scopes<'a> {
         read.next().is_some()
             || scopes
                 .iter()
-                .any(|&id| self.scopes[id].bindings.contains_key(name))
+                .any(|&(_, id)| self.scopes[id].bindings.contains_key(name))
     }
 
     /// All names that are bound or read in the file.
     pub fn names(&self) -> BTreeSet<&'a str> {
-        let is_used = |name: &&str| self.is_used_anywhere(name);
-        self.names.keys().copied().filter(is_used).collect()
+        let bound = self.scopes.iter().flat_map(|it| it.bindings.keys());
+        let read = self.references.iter().map(|it| it.name);
+        bound.copied().chain(read).collect()
     }
 
     /// Whether a new variable `name` in `scope` would neither change the meaning of a name in the scope or those inside,
@@ -234,7 +238,7 @@ impl<'a> Scopes<'a> {
             }
         };
         let (scopes, mut read) = self.occurrences(name);
-        !scopes.iter().any(|&id| inside(id)) && !read.any(inside)
+        !scopes.iter().any(|&(_, id)| inside(id)) && !read.any(inside)
     }
 
     /// A name for a new variable in `scope`: `base`, or else `base_`, `base_2`, `base_3`, …

@@ -91,7 +91,12 @@ impl<'a> Tree<'a> {
             ..
         } = builder;
         sort_nodes(&mut nodes);
-        exprs.sort_by_key(|expr| key(expr.range()));
+        if !exprs.is_sorted_by_key(|expr| key(expr.range())) {
+            exprs.sort_by_key(|expr| key(expr.range()));
+        }
+        // They are held as long as the file is looked at.
+        nodes.shrink_to_fit();
+        exprs.shrink_to_fit();
         Tree {
             nodes,
             exprs,

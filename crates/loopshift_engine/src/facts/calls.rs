@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Question;
 use super::implicit::implicit;
@@ -36,7 +36,7 @@ pub(super) struct Link {
 pub(super) struct Calls {
     /// Who runs each function.
     pub(super) links: BTreeMap<FuncId, Vec<Link>>,
-    /// The external APIs that functions call.
+    /// The external APIs that functions call, of those that say anything about colours.
     pub(super) apis: BTreeSet<(FuncId, Place, String)>,
     /// The functions that share a colour with each other one: by overriding, where no call is named, or because the
     /// same call may reach both.
@@ -47,7 +47,7 @@ pub(super) struct Calls {
     pub(super) spawns: BTreeSet<Place>,
     /// What is called where something stands for it: by its name, by a `partial`, by an object that can be called, or by
     /// one of [`CALLERS`].
-    pub(super) known: BTreeSet<(FuncId, Place)>,
+    pub(super) known: FxHashSet<(FuncId, Place)>,
     /// What each call runs, by who makes it.
     pub(super) called: BTreeMap<FuncId, BTreeMap<Place, Called>>,
 }
@@ -73,7 +73,7 @@ pub(super) fn read(program: &Program<'_>, question: &Question<'_>) -> Calls {
         families: overrides(program),
         spawned: BTreeMap::new(),
         spawns: BTreeSet::new(),
-        known: BTreeSet::new(),
+        known: FxHashSet::default(),
         called: BTreeMap::new(),
     };
     let made = made_calls(program);
@@ -90,11 +90,13 @@ pub(super) fn read(program: &Program<'_>, question: &Question<'_>) -> Calls {
                 file: program.function_file(*owner),
                 range: program.function(*owner).range,
             };
-            let name = program.flow.text(*sym).to_owned();
-            out.apis.insert((*owner, place, name));
+            let name = program.flow.text(*sym);
+            out.calls_api(program, question, *owner, place, name);
         }
     }
-    out.apis.extend(implicit(program));
+    for (owner, place, name) in implicit(program) {
+        out.calls_api(program, question, owner, place, &name);
+    }
     out.read_operations(program);
     out
 }
@@ -177,14 +179,14 @@ impl Calls {
                         self.spawned_by(place, name, &handed(program, name, call));
                     }
                     if call.owner != FuncId::NONE {
-                        self.apis.insert((call.owner, place, name.to_owned()));
+                        self.calls_api(program, question, call.owner, place, name);
                     }
                     // `iter(f, end)` calls `f` for each item.
                     if name == "<builtin>.iter" && call.args.len() == 2 {
                         for value in flow.values_of(call.args[0].node) {
                             if let Value::External(sym) | Value::ExternalBound(sym, _) = value {
-                                let name = flow.text(sym).to_owned();
-                                self.apis.insert((call.owner, place, name));
+                                let name = flow.text(sym);
+                                self.calls_api(program, question, call.owner, place, name);
                             }
                         }
                     }
@@ -262,6 +264,24 @@ impl Calls {
                     self.link(func, protocol.owner, None);
                 }
             }
+        }
+    }
+
+    /// Notes the call of an API, if that says anything about colours.
+    fn calls_api(
+        &mut self,
+        program: &Program<'_>,
+        question: &Question<'_>,
+        owner: FuncId,
+        place: Place,
+        name: &str,
+    ) {
+        if owner == FuncId::NONE {
+            return;
+        }
+        let suspends = question.asked(program, owner, name);
+        if suspends || (question.spawns)(name) {
+            self.apis.insert((owner, place, name.to_owned()));
         }
     }
 

@@ -99,12 +99,7 @@ impl Inference<'_, '_> {
         let question = self.question;
         let mut starts = Vec::new();
         for (owner, place, name) in &self.calls.apis {
-            let asked = if self.program.function(*owner).is_async {
-                (question.suspends)(name)
-            } else {
-                (question.converts)(*owner, name)
-            };
-            if asked {
+            if question.asked(self.program, *owner, name) {
                 starts.push((*owner, *place, name.clone()));
             }
         }

@@ -2,7 +2,7 @@
 
 use super::external::Made;
 use super::value::{CallId, Value, ValueId};
-use super::{Constraint, FieldOwner, Flow, Member};
+use super::{Constraint, FieldOwner, Flow, Member, MroEntry};
 use crate::externals::ApiKind;
 use crate::ir::{ClassId, ContainerKind, FuncId, Node, Reason, Store, Sym};
 use rustc_hash::FxHashSet;
@@ -308,16 +308,8 @@ impl Flow<'_> {
         }
         let found = self.class_attr(class, attr);
         let is_property = found.is_ok_and(|(_, node)| self.has_property(node));
-        let order = self.own_mro(class);
-        let mut known = false;
-        if self.stored.contains(&attr) && !is_property {
-            for class in &order {
-                known |= self.self_stored.contains(&(*class, attr));
-                let field = self.field(FieldOwner::Class(*class), attr);
-                known |= !self.set(field).is_empty();
-                self.edge(field, to);
-            }
-        }
+        let may_be_given = self.stored.contains(&attr) && !is_property;
+        let known = may_be_given && self.read_fields(class, attr, to);
         match found {
             Ok((_, node)) => self.bind_from(node, base, to, owner),
             Err(_) if known => {}
@@ -327,6 +319,41 @@ impl Flow<'_> {
                 }
             }
             Err(None) => self.load_missing(base, class, attr, to, owner),
+        }
+    }
+
+    /// What instances of a class and of its bases are given as an attribute flows to a node. Whether they are given any.
+    fn read_fields(&mut self, class: ClassId, attr: Sym, to: Node) -> bool {
+        if to.is_some() {
+            self.readers.entry((class, attr)).or_default().push(to);
+        }
+        let mut known = false;
+        for place in 0..self.mro[class.0 as usize].len() {
+            let MroEntry::Class(base) = self.mro[class.0 as usize][place] else {
+                continue;
+            };
+            known = known || self.self_stored.contains(&(base, attr));
+            // Most bases have none; one that comes up later meets the readers.
+            if let Some(field) = self.fields.get(&(FieldOwner::Class(base), attr)).copied() {
+                known = known || !self.set(field).is_empty();
+                self.edge(field, to);
+            }
+        }
+        known
+    }
+
+    /// An attribute that instances of a class are given flows to where it has been read, of them and of those of its
+    /// subclasses.
+    pub(super) fn meet_readers(&mut self, class: ClassId, attr: Sym, field: Node) {
+        let mut seen = FxHashSet::from_iter([class]);
+        let mut classes = vec![class];
+        while let Some(class) = classes.pop() {
+            let readers = self.readers.get(&(class, attr));
+            for to in readers.cloned().unwrap_or_default() {
+                self.edge(field, to);
+            }
+            let subclasses = self.subclasses(class).iter().copied();
+            classes.extend(subclasses.filter(|class| seen.insert(*class)));
         }
     }
 
@@ -476,10 +503,7 @@ impl Flow<'_> {
             _ => {}
         }
         if self.stored.contains(&attr) {
-            for class in self.own_mro(class) {
-                let field = self.field(FieldOwner::Class(class), attr);
-                self.edge(field, to);
-            }
+            self.read_fields(class, attr, to);
         }
         match self.class_attr(class, attr) {
             Ok((own, node)) => {

@@ -53,6 +53,33 @@ impl Flow<'_> {
             linearize_one(index, &bases, &mut mro);
         }
         self.mro = mro.into_iter().map(Option::unwrap_or_default).collect();
+        let mros = self.mro.iter();
+        self.outside = mros.map(|bases| self.first_outside(bases)).collect();
+        let mros = self.mro.iter();
+        self.enums = mros.map(|bases| self.has_enum(bases)).collect();
+    }
+
+    /// The first external class among bases, without those that have nothing of their own.
+    fn first_outside(&self, bases: &[MroEntry]) -> Option<Sym> {
+        bases.iter().find_map(|base| {
+            let MroEntry::External(sym) = base else {
+                return None;
+            };
+            let text = self.text(*sym);
+            let plain =
+                text == "<builtin>.object" || text.starts_with("typing.") || text == "abc.ABC";
+            (!plain).then_some(*sym)
+        })
+    }
+
+    fn has_enum(&self, bases: &[MroEntry]) -> bool {
+        bases.iter().any(|base| match base {
+            MroEntry::External(sym) => matches!(
+                self.text(*sym),
+                "enum.Enum" | "enum.IntEnum" | "enum.StrEnum" | "enum.Flag" | "enum.IntFlag"
+            ),
+            MroEntry::Class(_) => false,
+        })
     }
 
     /// The class that defines `attr` in its body, in resolution order; `Err` with the first external class
@@ -62,26 +89,17 @@ impl Flow<'_> {
         class: ClassId,
         attr: Sym,
     ) -> Result<(ClassId, Node), Option<Sym>> {
-        let mut external = None;
-        for entry in &self.mro[class.0 as usize] {
-            match entry {
-                MroEntry::Class(class) => {
-                    if let Some(node) = self.attrs.get(&(*class, attr)) {
-                        return Ok((*class, *node));
-                    }
-                }
-                MroEntry::External(sym) => {
-                    let text = self.text(*sym);
-                    let plain = text == "<builtin>.object"
-                        || text.starts_with("typing.")
-                        || text == "abc.ABC";
-                    if !plain && external.is_none() {
-                        external = Some(*sym);
-                    }
+        // Most attributes are set on instances, and defined by no class at all.
+        if self.defined.contains(&attr) {
+            for entry in &self.mro[class.0 as usize] {
+                if let MroEntry::Class(class) = entry
+                    && let Some(node) = self.attrs.get(&(*class, attr))
+                {
+                    return Ok((*class, *node));
                 }
             }
         }
-        Err(external)
+        Err(self.outside[class.0 as usize])
     }
 
     /// As [`Self::class_attr`], from the class after `after` in the order of `class`: for `super()`.

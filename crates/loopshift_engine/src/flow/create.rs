@@ -140,13 +140,7 @@ impl Flow<'_> {
 
     /// Whether the class is an enumeration: its members are its instances.
     pub(super) fn is_enum(&self, class: ClassId) -> bool {
-        self.mro[class.0 as usize].iter().any(|entry| match entry {
-            MroEntry::External(sym) => matches!(
-                self.text(*sym),
-                "enum.Enum" | "enum.IntEnum" | "enum.StrEnum" | "enum.Flag" | "enum.IntFlag"
-            ),
-            MroEntry::Class(_) => false,
-        })
+        self.enums[class.0 as usize]
     }
 
     /// Whether instances are tuples of their annotated names.

@@ -114,8 +114,14 @@ pub struct Flow<'a> {
     work: Vec<(Node, ValueId)>,
     /// Linearised bases of each class.
     pub mro: Vec<Vec<MroEntry>>,
+    /// The first external base of each class that may have what none of ours defines.
+    outside: Vec<Option<Sym>>,
+    /// The classes that are enumerations.
+    enums: Vec<bool>,
     attrs: FxHashMap<(ClassId, Sym), Node>,
     fields: FxHashMap<(FieldOwner, Sym), Node>,
+    /// Where the attributes that instances of a class are given are read.
+    readers: FxHashMap<(ClassId, Sym), Vec<Node>>,
     stored: FxHashSet<Sym>,
     self_stored: FxHashSet<(ClassId, Sym)>,
     connected: FxHashSet<(u32, FuncId, ValueId)>,
@@ -127,7 +133,9 @@ pub struct Flow<'a> {
     /// How often a written call has called each object in the course of calling others.
     nested: FxHashMap<(CallId, ValueId), u8>,
     items: FxHashMap<(ContainerId, Key), Node>,
+    /// Where all that a container holds goes.
     open_reads: FxHashMap<ContainerId, Vec<Node>>,
+    opened: FxHashSet<(ContainerId, Node)>,
     /// Calls that stand in no text: protocols, properties, callbacks of builtins.
     pub hidden: FxHashSet<(FuncId, Target)>,
     /// How many calls stand in the text; the rest were made on the way.
@@ -278,6 +286,9 @@ impl<'a> Flow<'a> {
         }
         let node = self.new_node();
         self.fields.insert((owner, attr), node);
+        if let FieldOwner::Class(class) = owner {
+            self.meet_readers(class, attr, node);
+        }
         node
     }
 
@@ -287,11 +298,6 @@ impl<'a> Flow<'a> {
         fields.filter_map(|((owner, attr), node)| {
             matches!(owner, FieldOwner::Class(_)).then_some((*attr, *node))
         })
-    }
-
-    /// The node of an attribute that a class of ours sets on its instances, if any does.
-    pub fn instance_field(&self, class: ClassId, attr: Sym) -> Option<Node> {
-        self.fields.get(&(FieldOwner::Class(class), attr)).copied()
     }
 
     /// What is known of an external symbol.

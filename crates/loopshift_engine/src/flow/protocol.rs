@@ -128,6 +128,9 @@ impl Flow<'_> {
 
     /// Everything in a container flows to a node.
     pub(super) fn contents(&mut self, container: ContainerId, to: Node) {
+        if !self.opened.insert((container, to)) {
+            return;
+        }
         let elements = self.linked.containers[container.0 as usize].elements;
         self.edge(elements, to);
         let items: Vec<Node> = self.linked.containers[container.0 as usize]
@@ -138,10 +141,7 @@ impl Flow<'_> {
         for node in items {
             self.edge(node, to);
         }
-        let reads = self.open_reads.entry(container).or_default();
-        if !reads.contains(&to) {
-            reads.push(to);
-        }
+        self.open_reads.entry(container).or_default().push(to);
     }
 
     /// `__next__` of what `__iter__` returned.

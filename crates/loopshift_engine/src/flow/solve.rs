@@ -40,8 +40,11 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         dynamic: Dynamic::default(),
         work: Vec::new(),
         mro: Vec::new(),
+        outside: Vec::new(),
+        enums: Vec::new(),
         attrs: FxHashMap::default(),
         fields: FxHashMap::default(),
+        readers: FxHashMap::default(),
         stored: FxHashSet::default(),
         self_stored: FxHashSet::default(),
         connected: FxHashSet::default(),
@@ -52,6 +55,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         nested: FxHashMap::default(),
         items: FxHashMap::default(),
         open_reads: FxHashMap::default(),
+        opened: FxHashSet::default(),
         hidden: FxHashSet::default(),
         written_calls,
         made_from: FxHashMap::default(),
@@ -163,6 +167,8 @@ impl Flow<'_> {
         self.nested = FxHashMap::default();
         self.items = FxHashMap::default();
         self.open_reads = FxHashMap::default();
+        self.opened = FxHashSet::default();
+        self.readers = FxHashMap::default();
         self.done = FxHashSet::default();
         self.holds = FxHashMap::default();
         self.described = FxHashSet::default();
