@@ -194,6 +194,12 @@ impl<'a> SourceOrderVisitor<'a> for Awaits {
     }
 }
 
+/// Whether the name is that of something that every function and class has.
+fn is_of_everything(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    matches!(last, "__name__" | "__qualname__" | "__module__" | "__doc__")
+}
+
 /// Names of the target that do not exist, members its objects do not have, and coroutines nobody awaits.
 fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fault> {
     let flow = &program.flow;
@@ -217,8 +223,10 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
                     let api = flow.externals.api(owner);
                     api.is_some_and(|api| api.kind == ApiKind::Constant)
                 });
-                let exists =
-                    of_constant || flow.externals.api(name).is_some() || is_set(program, name);
+                let exists = of_constant
+                    || is_of_everything(name)
+                    || flow.externals.api(name).is_some()
+                    || is_set(program, name);
                 if !exists {
                     faults.push(fault(
                         program,

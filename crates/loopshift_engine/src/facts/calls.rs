@@ -52,8 +52,8 @@ pub(super) struct Calls {
     pub(super) called: BTreeMap<FuncId, BTreeMap<Place, Called>>,
 }
 
-/// Builtins that call a function at once, for each of some values, and what tests that it raises: they have a form that
-/// waits for it.
+/// Builtins that call a function at once, for each of some values, what tests that it raises, and what calls it at the end
+/// of a block: they have a form that waits for it.
 pub const CALLERS: &[&str] = &[
     "<builtin>.map",
     "<builtin>.filter",
@@ -64,7 +64,11 @@ pub const CALLERS: &[&str] = &[
     "unittest.TestCase.assertRaises",
     "unittest.TestCase.assertRaisesRegex",
     "pytest.raises",
+    LATER,
 ];
+
+/// What keeps a function for the end of a block.
+const LATER: &str = "contextlib.ExitStack.callback";
 
 pub(super) fn read(program: &Program<'_>, question: &Question<'_>) -> Calls {
     let mut out = Calls {
@@ -145,9 +149,15 @@ impl Calls {
                 Value::External(sym) | Value::ExternalBound(sym, _)
                     if CALLERS.contains(&flow.text(sym)) =>
                 {
-                    self.known.extend(through.iter().map(|func| (*func, place)));
-                    for func in through {
-                        self.link(*func, call.owner, Some(place));
+                    // What is called at the end of a block is called by nobody in sight.
+                    let is_later = flow.text(sym) == LATER;
+                    let first = call.args.first().filter(|_| is_later);
+                    let later = first.into_iter().flat_map(|arg| flow.values_of(arg.node));
+                    let later = later.flat_map(|value| callees(flow, value));
+                    let run = through.iter().copied();
+                    for func in run.chain(later.filter_map(function)) {
+                        self.known.insert((func, place));
+                        self.link(func, call.owner, Some(place));
                     }
                     only = false;
                 }

@@ -342,7 +342,16 @@ impl<'c> Work<'_, 'c> {
             self.waits.entry(owner).or_default().insert(place);
             // A generator expression whose first loop waits.
             let (view, expr) = self.expr(place)?;
-            if let Some(AnyNodeRef::Comprehension(clause)) = view.tree.parent(expr)
+            let clause = view.tree.ancestors(expr).find_map(|node| match node {
+                AnyNodeRef::Comprehension(clause) => Some(clause),
+                _ => None,
+            });
+            let written = |clause: &loopshift_python::ast::Comprehension| {
+                let mut edits = operation.edits.iter().map(Edit::range);
+                let first = clause.iter.range() == place.range;
+                first || edits.any(|range| range == TextRange::empty(clause.start()))
+            };
+            if let Some(clause) = clause.filter(|it| written(it))
                 && let Some(AnyNodeRef::ExprGenerator(it)) = view.tree.parent(clause)
             {
                 let place = view.place(it);

@@ -7,7 +7,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::code::own;
-use super::green::{anchor, awaited, helper, is_coloured};
+use super::green::{anchor, awaited, helper, is_coloured, waits_in};
 use super::green_colour::over_waiting;
 use super::green_subprocess;
 use crate::catalog::Api;
@@ -65,7 +65,7 @@ fn next_of(cx: &Context<'_>, value: Value) -> Option<String> {
     let row = cx.catalog.member(class, "__next__");
     // Queues of asyncio can't be iterated over: what takes their items has a rule of its own.
     let is_queue = |row: &Api| row.rule.as_deref() == Some("green-queue");
-    let waits = cx.recipe.moves(class) && row.is_some_and(|row| row.suspends && !is_queue(row));
+    let waits = row.is_some_and(|row| waits_in(cx, class, row) && !is_queue(row));
     waits.then(|| format!("{class}.__next__"))
 }
 

@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 use super::green::{
     GET, GREENLET, KILL, VALUE, are_interrupted, are_killed, has_rested, helper, is_greenlet,
-    owners, replace_call,
+    owners, replace_call, task_of,
 };
 use super::green_wait::{KILLED, plain_exit, receiver};
 use super::objects::{Mention, mention};
@@ -163,6 +163,13 @@ impl Asked<'_, '_> {
                 range: expr.range(),
                 pieces: called(helper, object),
             });
+            return Ok(());
+        }
+        // What starts it as a task writes it.
+        let task = task_of(cx, view, attribute).and_then(|task| cx.api_of(view, &task.func));
+        let task = task.and_then(|name| cx.catalog.get(name));
+        if name == "kill" && task.is_some_and(|row| row.rule.as_deref() == Some("green-spawn")) {
+            change.caveat(KILLED);
             return Ok(());
         }
         let call = view

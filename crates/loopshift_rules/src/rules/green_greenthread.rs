@@ -12,7 +12,7 @@ use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use super::code::{definition, own};
-use super::green::{anchor, are_cut_short, are_followed, awaited, is_only, named, owners};
+use super::green::{anchor, are_cut_short, are_followed, awaited_there, is_only, named, owners};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -100,7 +100,7 @@ fn replaced(
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     change.edit(Edit::Replace {
         range: call.range(),
-        pieces: awaited(view, expr, text)?,
+        pieces: awaited_there(state.cx, *owner, view, expr, text)?,
     });
     change.requires.push(anchor(state.cx, *owner));
     Ok(change)

@@ -2,9 +2,10 @@
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::facts::Cause;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{Alias, AnyNodeRef, Stmt};
+use loopshift_python::ast::{Alias, AnyNodeRef, Expr, Stmt};
 use loopshift_python::edit::{Edit, Import, Piece};
 
 use super::green::{Threads, escaped, made_in_loop, named, owners};
@@ -17,6 +18,7 @@ pub(crate) const RULE: &str = "green-names";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     imports(cx, changes);
+    looked_at(cx, changes);
     escaped::plan(cx, changes);
     let owners = cx.once(owners);
     let threads = cx.once(Threads::new);
@@ -94,6 +96,31 @@ fn elsewhere(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Option
         pieces: vec![Piece::Import(import), format!(".{attribute}").into()],
     });
     Some(change)
+}
+
+/// The package itself as a value: `hasattr(gevent, "pool")`.
+fn looked_at(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let package = |value| match value {
+        Value::External(sym) => {
+            let name = cx.program.flow.text(sym);
+            cx.recipe.from.contains(&name).then_some(name)
+        }
+        _ => None,
+    };
+    for view in cx.views_where(|value| package(value).is_some()) {
+        for expr in view.tree.exprs() {
+            let Expr::Name(name) = expr else { continue };
+            let parent = view.tree.parent(expr);
+            if !name.ctx.is_load() || matches!(parent, Some(AnyNodeRef::ExprAttribute(_))) {
+                continue;
+            }
+            let place = view.place(expr);
+            if let Some(name) = cx.program.values_at(place).find_map(package) {
+                let reason = "the package itself is looked at here, and is not there afterwards";
+                changes.push(Change::declined(RULE, place, name, reason));
+            }
+        }
+    }
 }
 
 /// Imports of modules that stand for one of the standard library become imports of that: `from gevent import socket`.

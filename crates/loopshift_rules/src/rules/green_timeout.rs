@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::uses::Use;
 use loopshift_python::TextRange;
-use loopshift_python::ast::{AnyNodeRef, ExceptHandlerExceptHandler};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandlerExceptHandler, Expr};
 use loopshift_python::edit::{Edit, Piece, pieces};
 
-use super::code::{Reach, called_within};
+use super::code::{Reach, called_within, own};
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 use crate::whole::parts;
@@ -99,6 +99,7 @@ fn simple(
             return Err("no timeout that it catches was found in its `try`".to_owned());
         }
         first_to_catch(view, handler)?;
+        asks_nothing(handler)?;
         let message = format!("`{}` becomes `TimeoutError`", use_.api);
         let mut change = Change::new(RULE, use_.place, &*use_.api, message);
         change.edit(Edit::Replace {
@@ -148,6 +149,23 @@ fn first_to_catch(view: &View<'_>, handler: &ExceptHandlerExceptHandler) -> Resu
     });
     if before.any(plain::may_catch_timeout_error) {
         return Err("a handler before it would catch `TimeoutError`".to_owned());
+    }
+    Ok(())
+}
+
+/// A `TimeoutError` has a text, and nothing else of what a timeout has.
+fn asks_nothing(handler: &ExceptHandlerExceptHandler) -> Result<(), String> {
+    let Some(name) = &handler.name else {
+        return Ok(());
+    };
+    let asks = own(&handler.body).into_iter().any(|node| match node {
+        AnyNodeRef::ExprAttribute(it) => {
+            matches!(&*it.value, Expr::Name(it) if it.id == name.id)
+        }
+        _ => false,
+    });
+    if asks {
+        return Err("its handler looks at the exception, which is another one then".to_owned());
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, StmtWith};
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextSize};
 
-use super::green::is_coloured;
+use super::green::{is_coloured, waits_in};
 use crate::context::{Context, View};
 
 const RULE: &str = "green-with";
@@ -50,7 +50,7 @@ fn entered_by(cx: &Context<'_>, value: Value) -> Option<String> {
     };
     let class = cx.program.flow.text(class);
     let row = cx.catalog.member(class, "__enter__")?;
-    (cx.recipe.moves(class) && row.suspends).then(|| format!("{class}.__enter__"))
+    waits_in(cx, class, row).then(|| format!("{class}.__enter__"))
 }
 
 fn moved(

@@ -7,7 +7,7 @@ use loopshift_python::ast::ExprCall;
 use loopshift_python::edit::{Edit, Piece};
 use rustc_hash::FxHashMap;
 
-use super::{anchor, awaited, awaits};
+use super::{anchor, awaited_there, awaits};
 use crate::context::{Context, View};
 
 /// Puts `text` in place of a call. Where it begins with `await`, the function around it has to be async, and it gets
@@ -25,10 +25,10 @@ pub(crate) fn replace_call(
 ) -> Result<(), String> {
     let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
     if awaits(&text) {
-        text = awaited(view, expr, text)?;
         let owner = owners
             .get(&view.place(call))
             .ok_or("the function that waits was not found")?;
+        text = awaited_there(cx, *owner, view, expr, text)?;
         change.requires.push(anchor(cx, *owner));
     }
     change.edit(Edit::Replace {

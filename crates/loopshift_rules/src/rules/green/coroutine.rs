@@ -36,16 +36,21 @@ pub(crate) fn coroutine(
         return coroutine_from(cx, view, call, 0);
     }
     let (function, rest) = arguments(call, 1)?;
-    let runs = match of_library(cx, view, call, 1) {
-        Some(Counterpart::Function { is_async }) => Runs::of(is_async),
-        _ => runs(cx, view, function)?,
-    };
     let mut out = vec![
         Piece::Helper(helper("later").ok_or("a helper is missing")?),
         "(".into(),
         Piece::Source(call.arguments.args[0].range()),
         ", ".into(),
     ];
+    let runs = match of_library(cx, view, call, 1) {
+        Some(Counterpart::Function { is_async }) => Runs::of(is_async),
+        Some(Counterpart::Kill(task)) => {
+            let kill = helper("kill").ok_or("a helper is missing")?;
+            out.extend([Piece::Helper(kill), ", ".into(), task.into(), ")".into()]);
+            return Ok(out);
+        }
+        _ => runs(cx, view, function)?,
+    };
     if let Some(call) = runs.caller() {
         let call = helper(call).ok_or("a helper is missing")?;
         out.extend([Piece::Helper(call), ", ".into()]);
@@ -73,6 +78,15 @@ pub(crate) fn coroutine_from(
     let runs = match of_library(cx, view, call, skip) {
         Some(Counterpart::Call(text)) => return Ok(text),
         Some(Counterpart::Function { is_async }) => Runs::of(is_async),
+        Some(Counterpart::Kill(task)) => {
+            let kill = helper("kill").ok_or("a helper is missing")?;
+            return Ok(vec![
+                Piece::Helper(kill),
+                "(".into(),
+                task.into(),
+                ")".into(),
+            ]);
+        }
         None => runs(cx, view, function)?,
     };
     let mut out = Vec::new();
@@ -132,6 +146,8 @@ enum Counterpart {
     Function { is_async: bool },
     /// The coroutine of its call: `asyncio.sleep(1)`.
     Call(Vec<Piece>),
+    /// The end of a task.
+    Kill(TextRange),
 }
 
 fn of_library(
@@ -155,6 +171,14 @@ fn of_library(
         _ => None,
     };
     let object = receiver.map(|it| it.value.range());
+    let alone = call.arguments.args.len() == skip + 1 && call.arguments.keywords.is_empty();
+    if let (Some(task), "gevent.Greenlet.kill", true) = (object, &*api.name, alone) {
+        return Some(Counterpart::Kill(task));
+    }
+    // The objects in its place have it by the same name.
+    if object.is_some() && api.rule.as_deref() == Some("green-lock") && !waits(api) {
+        return Some(Counterpart::Function { is_async: false });
+    }
     if let (Some(pool), "eventlet.GreenPool.spawn" | "eventlet.GreenPool.spawn_n") =
         (object, &*api.name)
     {

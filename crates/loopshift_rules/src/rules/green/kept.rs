@@ -19,6 +19,17 @@ pub(crate) fn waits(api: &Api) -> bool {
     api.suspends || is_cooperative(api)
 }
 
+/// Whether the program's objects of a class are moved, and a method of theirs waits: of the standard library's where the
+/// program has patched that.
+pub(crate) fn waits_in(cx: &Context<'_>, class: &str, method: &Api) -> bool {
+    let is_patched = || *cx.once(|cx| cx.recipe.moves_patched(cx.program, cx.catalog));
+    if cx.recipe.moves(class) {
+        method.suspends
+    } else {
+        is_cooperative(method) && is_patched()
+    }
+}
+
 /// The change of a member whose object is what the rule moves.
 ///
 /// # Errors

@@ -39,10 +39,10 @@ pub(crate) use helpers::{
     GET, GREENLET, GROUP, KILL, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE,
     assembled, helper, helper_for, timeouts, with_needs,
 };
-pub(crate) use kept::{kept, only_of, task_of, waits};
+pub(crate) use kept::{kept, only_of, task_of, waits, waits_in};
 pub(crate) use links::{are_cut_short, are_followed, is_only};
 pub(crate) use locals::are_loaded;
-pub(crate) use named::{awaited, named};
+pub(crate) use named::{awaited, awaited_there, named};
 pub(crate) use needs::Needs;
 pub(crate) use threads::Threads;
 

@@ -1,6 +1,7 @@
 //! Uses that the catalog has a counterpart for, awaited where that waits.
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::facts::Cause;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -35,7 +36,7 @@ pub(crate) fn named(
         let (Some(owner), Some(expr)) = (owner, expr) else {
             return Err("the function that waits was not found".to_owned());
         };
-        *pieces = awaited(view, expr, std::mem::take(pieces))?;
+        *pieces = awaited_there(cx, *owner, view, expr, std::mem::take(pieces))?;
         change.requires.push(anchor(cx, *owner));
     }
     Ok(change)
@@ -54,4 +55,27 @@ pub(crate) fn awaited(
         return Err("it is called in a generator expression, which can't wait".to_owned());
     }
     Ok(bracketed(view, expr, pieces))
+}
+
+/// As [`awaited`], where the rule of colours writes the generator expression around it, which waits because of it.
+///
+/// # Errors
+/// As of [`awaited`].
+pub(crate) fn awaited_there(
+    cx: &Context<'_>,
+    owner: FuncId,
+    view: &View<'_>,
+    expr: &Expr,
+    pieces: Vec<Piece>,
+) -> Result<Vec<Piece>, String> {
+    let waits = cx.facts().causes(owner).iter().any(|cause| match cause {
+        Cause::Api { place, .. } => {
+            place.file == view.file && expr.range().contains_range(place.range)
+        }
+        _ => false,
+    });
+    if waits {
+        return Ok(bracketed(view, expr, pieces));
+    }
+    awaited(view, expr, pieces)
 }

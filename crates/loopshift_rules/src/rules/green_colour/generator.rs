@@ -69,6 +69,10 @@ pub(super) fn edits(
         .ok_or("the generator expression was not found")?;
     match view.tree.parent(expr) {
         Some(AnyNodeRef::StmtFor(it)) => Ok(vec![Edit::insert(it.start(), "async ", &[])]),
+        Some(AnyNodeRef::Comprehension(it)) => match view.tree.parent(it) {
+            Some(AnyNodeRef::ExprGenerator(_)) | None => Err(REASON.to_owned()),
+            Some(_) => Ok(vec![Edit::insert(it.start(), "async ", &[])]),
+        },
         Some(AnyNodeRef::ExprStarred(_)) => Ok(brackets(view, generator, "[", "]")),
         Some(AnyNodeRef::StmtAssign(it))
             if it

@@ -245,6 +245,7 @@ pub(super) fn consumer(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Op
         "<builtin>.any" => Consumer::Helper("any"),
         "<builtin>.all" => Consumer::Helper("all"),
         "<builtin>.enumerate" => Consumer::Steps("enumerate"),
+        "<builtin>.zip" => Consumer::Steps("zip_waiting"),
         "itertools.islice" => Consumer::Steps("islice"),
         "<builtin>.next" => Consumer::Next,
         name if AT_ONCE.contains(&name) => Consumer::AtOnce,
@@ -305,10 +306,11 @@ fn edits(
             let consumer = consumer(cx, view, call);
             let first = call.arguments.args.first().map(Ranged::range);
             let is_first = first == Some(expr.range());
+            let pairs = matches!(consumer, Some(Consumer::Steps("zip_waiting")));
             match consumer {
                 Some(Consumer::Ours) => {}
                 None if !iterated.generator => {}
-                Some(consumer) if is_first => {
+                Some(consumer) if is_first || pairs => {
                     let closes = is_closed(cx, iterated);
                     out.extend(given(
                         cx, view, call, expr, &source, &consumer, closes, operation,

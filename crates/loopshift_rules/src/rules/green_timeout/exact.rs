@@ -13,7 +13,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 
 use super::home::Home;
-use super::{Found, RULE, first_to_catch, handler_of, inside, last, timeout_error};
+use super::{Found, RULE, asks_nothing, first_to_catch, handler_of, inside, last, timeout_error};
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 use crate::rules::arguments::without;
@@ -133,6 +133,7 @@ fn named_class(
     let mut text = vec![class];
     if let Some(handler) = handler_of(view, use_.place.range).filter(|_| other) {
         first_to_catch(view, handler)?;
+        asks_nothing(handler)?;
         text.push(", ".into());
         text.extend(timeout_error(cx));
         if !matches!(view.tree.parent(expr), Some(AnyNodeRef::ExprTuple(_))) {

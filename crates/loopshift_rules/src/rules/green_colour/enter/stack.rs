@@ -7,11 +7,12 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall, StmtWith};
 use loopshift_python::edit::Edit;
 
+use super::super::builtin::given;
 use super::super::{Operation, awaited};
 use super::{entered, is_moved};
 use crate::context::{Context, View};
 
-const REASON: &str = "what is entered there waits, and an `ExitStack` does not";
+const REASON: &str = "what is entered or called there waits, and an `ExitStack` does not";
 
 /// `with ExitStack() as stack`, where something that the stack enters waits.
 pub(super) fn operation(
@@ -44,6 +45,7 @@ pub(super) fn operation(
             continue;
         };
         if method.attr.as_str() == "callback" {
+            called_back(cx, view, method, argument, &mut operation);
             continue;
         }
         let (functions, plain) = entered(cx, view, argument, generators);
@@ -66,6 +68,28 @@ pub(super) fn operation(
     (!operation.functions.is_empty()).then_some(operation)
 }
 
+/// What the stack calls at its end, where that waits.
+fn called_back(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    method: &ExprAttribute,
+    function: &Expr,
+    operation: &mut Operation,
+) {
+    let (functions, plain) = given(cx, view, function);
+    if functions.is_empty() {
+        return;
+    }
+    if plain {
+        operation.reason =
+            Some("what the stack calls waits, or does not: it may be either".to_owned());
+    }
+    operation.functions.extend(functions);
+    let name = method.attr.range();
+    let edit = Edit::replace(name, "push_async_callback", &[]);
+    operation.edits.push(edit);
+}
+
 /// What any other stack is given to enter.
 pub(super) fn elsewhere(
     cx: &Context<'_>,
@@ -77,10 +101,13 @@ pub(super) fn elsewhere(
         return None;
     };
     let argument = call.arguments.args.first()?;
-    if !matches!(method.attr.as_str(), "enter_context" | "push") {
-        return None;
-    }
-    let (functions, _) = entered(cx, view, argument, generators);
+    let (functions, _) = match method.attr.as_str() {
+        "enter_context" | "push" => entered(cx, view, argument, generators),
+        "callback" if cx.api_of(view, &call.func) == Some("contextlib.ExitStack.callback") => {
+            given(cx, view, argument)
+        }
+        _ => return None,
+    };
     let mut around = view.tree.around(call.range());
     let is_known = around.any(|node| match node {
         AnyNodeRef::StmtWith(with) => {
