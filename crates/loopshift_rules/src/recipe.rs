@@ -263,9 +263,10 @@ pub(crate) fn is_cooperative(api: &Api) -> bool {
     !api.cooperative.is_empty() && counts && !is_green(&api.name)
 }
 
-/// Whether it is a function that only blocks, and makes no object that a rule follows.
+/// Whether it only blocks, and makes no object that a rule follows.
 pub(crate) fn only_blocks(api: &Api) -> bool {
-    is_cooperative(api) && api.kind == Kind::Function && !is_of_green_rule(api)
+    let is_function = api.kind == Kind::Function && !is_of_green_rule(api);
+    is_cooperative(api) && (is_function || api.rule.as_deref() == Some("green-blocking"))
 }
 
 /// Whether an API is of a library of green threads.

@@ -12,7 +12,7 @@ use crate::context::View;
 pub(crate) fn reason(view: Option<&View<'_>>, use_: &Use, api: Option<&Api>) -> String {
     let Some(api) = api else {
         return format!(
-            "`{}` is not in the catalog: no asyncio that is known has it; a row in loopshift.toml can say what becomes of it",
+            "`{}` is not in the catalog: no version of its library that is known has it; a row in loopshift.toml can say what becomes of it",
             use_.api
         );
     };

@@ -4,7 +4,7 @@
 
 use loopshift_engine::change::Change;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::ExprCall;
+use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -16,6 +16,9 @@ use crate::recipe::{Cooperation, is_cooperative};
 use crate::registry::rule;
 
 const RULE: &str = "green-blocking";
+
+/// What may differ where something runs in a thread.
+pub(super) const THREAD: &str = "it runs in a thread, beside the tasks: what it shares with them must be safe for that, and it goes on where the task is cancelled";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for use_ in cx.uses {
@@ -92,6 +95,11 @@ fn moved<'c>(
     let call = view
         .call_of(use_.place.range)
         .ok_or("it is passed on as a function")?;
+    if let Some(argument) = leaves_open(view, call) {
+        return Err(format!(
+            "with `{argument}` what it gives is read later, where that would block all tasks"
+        ));
+    }
     let function = function(cx, use_, call);
     // The patching stays, and with it what it made cooperative.
     if cx.part.is_some() {
@@ -114,10 +122,25 @@ fn moved<'c>(
             change.caveat(what);
         }
     }
-    change.caveat(
-        "it runs in a thread, beside the tasks: what it shares with them must be safe for that, and it goes on where the task is cancelled",
-    );
+    change.caveat(THREAD);
     Ok(change)
+}
+
+/// The argument by which a client of HTTP is told to leave the body for later.
+fn leaves_open<'v>(view: &'v View<'_>, call: &ExprCall) -> Option<&'v str> {
+    let mut keywords = call.arguments.keywords.iter();
+    let open = keywords.find(|keyword| {
+        let literal = match &keyword.value {
+            Expr::BooleanLiteral(literal) => Some(literal.value),
+            _ => None,
+        };
+        match keyword.arg.as_deref() {
+            Some("stream") => literal != Some(false),
+            Some("preload_content") => literal != Some(true),
+            _ => false,
+        }
+    })?;
+    Some(view.text(open.range()))
 }
 
 /// Whether a change hands something to a thread.

@@ -3,13 +3,19 @@
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
 use loopshift_python::ast::{AnyNodeRef, Expr, StmtWith};
-use loopshift_python::edit::Edit;
+use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextSize};
 
-use super::green::{is_coloured, waits_in};
+use super::green::{helper, is_coloured, waits_in};
+use super::green_blocking::THREAD;
 use crate::context::{Context, View};
+use crate::recipe::{Cooperation, is_cooperative};
 
 const RULE: &str = "green-with";
+
+/// The ends of the names of what is moved: an object that is entered in another way, and one that waits when it is left.
+const ENTER: &str = ".__enter__";
+const EXIT: &str = ".__exit__";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for view in cx.views_where(|value| entered_by(cx, value).is_some()) {
@@ -37,7 +43,8 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
 }
 
-/// The method that enters the object, where that is of a library that is moved and waits.
+/// The method that enters the object, where that is of a library that is moved and waits; or the one that leaves it, where
+/// that waits for an answer.
 fn entered(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<String> {
     cx.program
         .values_at(view.place(expr))
@@ -49,8 +56,14 @@ fn entered_by(cx: &Context<'_>, value: Value) -> Option<String> {
         return None;
     };
     let class = cx.program.flow.text(class);
-    let row = cx.catalog.member(class, "__enter__")?;
-    waits_in(cx, class, row).then(|| format!("{class}.__enter__"))
+    if let Some(row) = cx.catalog.member(class, "__enter__")
+        && waits_in(cx, class, row)
+    {
+        return Some(format!("{class}{ENTER}"));
+    }
+    let row = cx.catalog.member(class, "__exit__")?;
+    let cooperation = || Cooperation::new(cx.program, cx.catalog, cx.settings.bridge);
+    (is_cooperative(row) && cooperation().switches(row)).then(|| format!("{class}{EXIT}"))
 }
 
 fn moved(
@@ -60,7 +73,11 @@ fn moved(
     entered: &[Option<String>],
     api: &str,
 ) -> Result<Change, String> {
-    if entered.iter().any(Option::is_none) {
+    let same = |other: &Option<String>| {
+        let end = |api: &str| api.ends_with(EXIT);
+        other.as_deref().is_some_and(|other| end(other) == end(api))
+    };
+    if !entered.iter().all(same) {
         return Err("it is entered together with what does not wait".to_owned());
     }
     let only = with.items.iter().all(|item| {
@@ -77,5 +94,18 @@ fn moved(
     let mut change = Change::new(RULE, place, api, "`with` becomes `async with`");
     let at: TextSize = with.start();
     change.edit(Edit::insert(at, "async ", &[]));
+    if api.ends_with(EXIT) {
+        let helper = helper("in_threads").ok_or("a helper is missing")?;
+        for item in &with.items {
+            let object = item.context_expr.range();
+            change.edit(Edit::insert(
+                object.start(),
+                "{0}(",
+                &[Piece::Helper(helper)],
+            ));
+            change.edit(Edit::insert(object.end(), ")", &[]));
+        }
+        change.caveat(THREAD);
+    }
     Ok(change)
 }

@@ -55,7 +55,8 @@ const SET_BY_INIT: &[&str] = &["gevent.Timeout.exception", "gevent.Timeout.secon
 fn rows_of<'c>(catalog: &'c Catalog, library: &str) -> Vec<&'c Api> {
     let prefix = format!("{library}.");
     let own = |api: &&Api| {
-        let copied = api.same_as.is_some() && api.rule.is_none() && api.kind != Kind::Module;
+        let plain = matches!(api.rule.as_deref(), None | Some("green-blocking"));
+        let copied = api.same_as.is_some() && plain && api.kind != Kind::Module;
         let put = api.name.starts_with(&format!("{library}.patched"));
         let listed = !api.name.ends_with(".*") && !SET_BY_INIT.contains(&&*api.name);
         api.name.starts_with(&prefix) && listed && !copied && !put

@@ -1,8 +1,28 @@
-//! What runs a function that can't be async, and waits.
+//! Where code that is async and code that is not meet: functions that wait and can't be async, and objects that block.
 
 use loopshift_python::edit::Helper;
 
-pub(super) const HELPERS: &[Helper] = &[Helper {
+pub(super) const HELPERS: &[Helper] = &[BRIDGE, IN_THREADS];
+
+/// A context manager that blocks when it is left, as one that waits for threads.
+const IN_THREADS: Helper = Helper {
+    name: "_in_threads",
+    source: "\
+@{@contextlib}.asynccontextmanager
+async def {name}(manager):
+    \"\"\"Enters a context manager in a thread, and leaves it in one.\"\"\"
+    value = await {@asyncio}.to_thread(manager.__enter__)
+    try:
+        yield value
+    except BaseException as error:
+        if not await {@asyncio}.to_thread(manager.__exit__, type(error), error, error.__traceback__):
+            raise
+    else:
+        await {@asyncio}.to_thread(manager.__exit__, None, None, None)
+",
+};
+
+const BRIDGE: Helper = Helper {
     name: "_Bridge",
     source: "\
 class {name}:
@@ -44,4 +64,4 @@ class {name}:
             raise error
         return result
 ",
-}];
+};
