@@ -9,12 +9,21 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::Edit;
 use rustc_hash::FxHashMap;
 
-use super::green::{Escaped, anchor, becomes_async, is_coloured, is_only, named, owners};
+use super::green::{
+    Escaped, anchor, becomes_async, is_coloured, is_only, named, owners, with_needs,
+};
 use super::timeouts::item_of;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-itempool";
+
+const POOLS: &[&str] = &[
+    "eventlet.pools.Pool",
+    "eventlet.pools.TokenPool",
+    "eventlet.db_pool.TpooledConnectionPool",
+    "eventlet.db_pool.RawConnectionPool",
+];
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let uses: Vec<_> = cx.uses_for(RULE).collect();
@@ -22,7 +31,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         return;
     }
     let owners = cx.once(owners);
-    let escaped = Escaped::new(cx, &["eventlet.pools.Pool", "eventlet.pools.TokenPool"]);
+    let escaped = Escaped::new(cx, POOLS);
     for (use_, api, view) in uses {
         changes.push(
             moved(cx, &owners, &escaped, use_, api, view)
@@ -56,9 +65,20 @@ fn moved<'c>(
         .around(use_.place.range)
         .find(|node| node.is_statement())
     {
+        if api.name.starts_with("eventlet.db_pool.") {
+            return Err(
+                "a class derives from it, which may connect in a way of its own".to_owned(),
+            );
+        }
         lends_what_waits(cx, view.place(class))?;
     }
-    named(cx, owners, use_, api, view, RULE)
+    let mut change = named(cx, owners, use_, api, view, RULE)?;
+    for (_, edit) in &mut change.edits {
+        if let Edit::Replace { pieces, .. } = edit {
+            *pieces = with_needs(std::mem::take(pieces), true);
+        }
+    }
+    Ok(change)
 }
 
 /// Items of a class of the program that derives from a pool are not followed: their methods must not have to be awaited.

@@ -232,4 +232,84 @@ class {name}:
         return max(0, len(self._waiters) - len(self.free_items))
 ",
     },
+    Helper {
+        name: "_ConnectionPool",
+        source: "\
+class {name}:
+    \"\"\"Lends connections, rolled back when they come back, and closed when they are old or were idle for long.\"\"\"
+
+    def __init__(
+        self, db_module, min_size=0, max_size=4, max_idle=10, max_age=30, connect_timeout=5,
+        cleanup=lambda connection: connection.rollback(), *args, **kwargs
+    ):
+        self.max_idle = max_idle
+        self.max_age = max_age
+        self.cleanup = cleanup
+        self._connect = {@functools}.partial(db_module.connect, *args, **kwargs)
+        self._made = {{}}
+        self._items = {#ItemPool}(min_size, max_size, True, self._create)
+
+    def __getattr__(self, name):
+        return getattr(self._items, name)
+
+    def _create(self):
+        now = {@time}.time()
+        return now, now, self._connect()
+
+    async def get(self):
+        item = await self._items.get()
+        if item is None or self._is_expired(*item):
+            try:
+                item = self._create()
+            except BaseException:
+                self._items.current_size -= 1
+                raise
+        _, made, connection = item
+        self._made[id(connection)] = made
+        return connection
+
+    def put(self, connection, cleanup=...):
+        made = self._made.pop(id(connection), 0)
+        cleanup = self.cleanup if cleanup is ... else cleanup
+        item = {@time}.time(), made, connection
+        if self._is_expired(*item):
+            item = None
+        elif cleanup is not None:
+            try:
+                cleanup(connection)
+            except Exception as error:
+                print(f\"WARNING: cleanup {{cleanup}} raised: {{error}}\")
+                item = None
+        if item is not None or self._items.waiting() > 0:
+            self._items.put(item)
+        else:
+            self._items.current_size -= 1
+
+    @{@contextlib}.asynccontextmanager
+    async def item(self, cleanup=...):
+        connection = await self.get()
+        try:
+            yield connection
+        finally:
+            self.put(connection, cleanup)
+
+    def clear(self):
+        while self._items.free_items:
+            self._close(self._items.free_items.popleft()[2])
+            self._items.current_size -= 1
+
+    def _is_expired(self, used, made, connection):
+        now = {@time}.time()
+        is_new = 0 < self.max_idle >= now - used and 0 < self.max_age >= now - made
+        if not is_new:
+            self._close(connection)
+        return not is_new
+
+    def _close(self, connection):
+        try:
+            connection.close()
+        except Exception as error:
+            print(f\"Connection.close raised: {{error}}\")
+",
+    },
 ];
