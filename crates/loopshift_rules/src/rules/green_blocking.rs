@@ -4,7 +4,7 @@
 
 use loopshift_engine::change::Change;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -79,6 +79,9 @@ fn moved<'c>(
     // A method needs its object, which moves.
     let is_asked = cx.settings.bridge == Bridge::Thread && api.kind == Kind::Function;
     if !api.forms(Target::Asyncio).is_empty() && !is_asked {
+        if view.call_of(use_.place.range).is_none() {
+            return handed_over(cx, use_, api, view);
+        }
         let mut change = rows::replace(cx, use_, api, view, RULE)?;
         let expr = (view.call_of(use_.place.range)).and_then(|it| view.tree.expr_at(it.range()));
         if let (Some(expr), [(_, Edit::Replace { pieces, .. })]) = (expr, &mut change.edits[..]) {
@@ -92,9 +95,9 @@ fn moved<'c>(
     if !use_.only {
         return Err("it is called through a variable that may hold something else".to_owned());
     }
-    let call = view
-        .call_of(use_.place.range)
-        .ok_or("it is passed on as a function")?;
+    let Some(call) = view.call_of(use_.place.range) else {
+        return handed_over(cx, use_, api, view);
+    };
     if let Some(argument) = leaves_open(view, call) {
         return Err(format!(
             "with `{argument}` what it gives is read later, where that would block all tasks"
@@ -122,6 +125,44 @@ fn moved<'c>(
             change.caveat(what);
         }
     }
+    change.caveat(THREAD);
+    Ok(change)
+}
+
+/// Whether a call of it becomes one in a thread, so that it can be handed to what awaits its functions.
+pub(super) fn becomes_threaded(cx: &Context<'_>, api: &Api) -> bool {
+    let plain = matches!(api.rule.as_deref(), None | Some(RULE));
+    let cooperation = Cooperation::new(cx.program, cx.catalog, cx.settings.bridge);
+    let may = cx.part.is_none() && cx.settings.bridge != Bridge::None;
+    plain && may && is_cooperative(api) && cooperation.switches(api)
+}
+
+/// The change of one that is not called, but handed to what runs it as a task, or awaits it: `pool.map(requests.get, urls)`.
+fn handed_over(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Change, String> {
+    let passed_on = || "it is passed on as a function".to_owned();
+    let expr = view.tree.expr_at(use_.place.range).ok_or_else(passed_on)?;
+    let taker = view.tree.ancestors(expr).find_map(|node| match node {
+        AnyNodeRef::ExprCall(call) => Some(call),
+        _ => None,
+    });
+    let taker = taker.filter(|taker| {
+        let mut arguments = taker.arguments.args.iter();
+        arguments.any(|it| it.range() == expr.range())
+    });
+    let row = taker.and_then(|taker| cx.catalog.get(cx.api_of(view, &taker.func)?));
+    let row = row.filter(|row| (row.awaits || row.spawns) && becomes_threaded(cx, api));
+    let row = row.ok_or_else(passed_on)?;
+    let message = format!("`{}` runs in a thread", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    if row.spawns && !api.forms(Target::Asyncio).is_empty() {
+        // What makes the task writes the function of asyncio.
+        return Ok(change);
+    }
+    change.edit(Edit::replace(
+        expr.range(),
+        "{@functools}.partial({@asyncio}.to_thread, {0})",
+        &[Piece::Source(expr.range())],
+    ));
     change.caveat(THREAD);
     Ok(change)
 }

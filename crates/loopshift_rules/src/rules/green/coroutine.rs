@@ -9,15 +9,16 @@ use loopshift_engine::flow::{MroEntry, Target};
 use loopshift_engine::graph::callees;
 use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_python::ast::{Expr, ExprCall};
-use loopshift_python::edit::Piece;
+use loopshift_python::edit::{Piece, pieces};
 use loopshift_python::stdlib::is_stdlib;
 use loopshift_python::{Ranged, TextRange};
 
 use super::{awaits, helper, is_coloured, is_only, waits};
-use crate::catalog::Api;
+use crate::catalog::{self, Api};
 use crate::context::{Context, View};
 use crate::recipe::root;
 use crate::rules::arguments::inside;
+use crate::rules::green_blocking::becomes_threaded;
 use crate::rules::green_colour::{Lambda, becomes_of, lambda_of};
 use crate::rules::rows;
 
@@ -90,7 +91,12 @@ pub(crate) fn coroutine_from(
         None => runs(cx, view, function)?,
     };
     let mut out = Vec::new();
-    if let Some(call) = runs.caller() {
+    if is_threaded(cx, view, function) {
+        // As it is written: where it stands for itself it is one that gives a coroutine.
+        out.extend(pieces("{@asyncio}.to_thread(", &[]));
+        out.push(view.text(function.range()).to_owned().into());
+        out.extend(rest.map(|_| ", ".into()));
+    } else if let Some(call) = runs.caller() {
         let call = helper(call).ok_or("a helper is missing")?;
         out.extend([
             Piece::Helper(call),
@@ -106,6 +112,13 @@ pub(crate) fn coroutine_from(
     out.extend(rest.map(Piece::Source));
     out.push(")".into());
     Ok(out)
+}
+
+/// Whether it is nothing but a function that runs in a thread.
+fn is_threaded(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> bool {
+    let api = cx.api_of(view, function);
+    let row = api.and_then(|name| cx.catalog.get(name));
+    row.is_some_and(|api| becomes_threaded(cx, api))
 }
 
 /// Whether the function is a lambda that stays one.
@@ -165,7 +178,7 @@ fn of_library(
     let api = cx
         .catalog
         .get(&use_.api)
-        .filter(|_| cx.recipe.moves(&use_.api))?;
+        .filter(|api| cx.recipe.moves(&use_.api) || has_form(cx, api))?;
     let receiver = match function {
         Expr::Attribute(it) if use_.member => Some(it),
         _ => None,
@@ -204,6 +217,11 @@ fn of_library(
         return Some(Counterpart::Function { is_async });
     }
     is_async.then_some(Counterpart::Call(text))
+}
+
+/// Whether it blocks, and asyncio has a function of its own for it.
+fn has_form(cx: &Context<'_>, api: &Api) -> bool {
+    !api.forms(catalog::Target::Asyncio).is_empty() && becomes_threaded(cx, api)
 }
 
 /// The place of the function that a call is handed to run, for the change that speaks for it.
@@ -297,7 +315,8 @@ fn runs(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> Result<Runs, Stri
                 Target::External(sym) => {
                     let name = cx.program.flow.text(sym);
                     // What takes its place is a coroutine function.
-                    if cx.catalog.get(name).is_some_and(becomes_coroutine) {
+                    let becomes = |api: &Api| becomes_coroutine(api) || becomes_threaded(cx, api);
+                    if cx.catalog.get(name).is_some_and(becomes) {
                         answers.insert(true);
                         continue;
                     }
