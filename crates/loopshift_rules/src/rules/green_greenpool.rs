@@ -197,9 +197,6 @@ fn mapped(
         return Err("its arguments are not written out".to_owned());
     };
     let is_async = becomes_async(cx, view, function)?;
-    if is_async && function.is_lambda_expr() {
-        return Err("a lambda can't be async".to_owned());
-    }
     if view.scopes.is_bound_anywhere("zip") {
         return Err("the module has a `zip` of its own".to_owned());
     }

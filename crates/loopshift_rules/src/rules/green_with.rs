@@ -3,8 +3,8 @@
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
 use loopshift_python::ast::{AnyNodeRef, Expr, StmtWith};
-use loopshift_python::edit::{Edit, Piece};
-use loopshift_python::{Ranged, TextSize};
+use loopshift_python::edit::{Edit, Piece, Wrap};
+use loopshift_python::{Ranged, TextRange};
 
 use super::green::{helper, is_coloured, waits_in};
 use super::green_blocking::THREAD;
@@ -77,12 +77,14 @@ fn moved(
         let end = |api: &str| api.ends_with(EXIT);
         other.as_deref().is_some_and(|other| end(other) == end(api))
     };
-    if !entered.iter().all(same) {
-        return Err("it is entered together with what does not wait".to_owned());
+    let in_threads = api.ends_with(EXIT);
+    let known = |other: &Option<String>| same(other) || (other.is_none() && !in_threads);
+    if !entered.iter().all(known) {
+        return Err(TOGETHER.to_owned());
     }
-    let only = with.items.iter().all(|item| {
+    let only = with.items.iter().zip(entered).all(|(item, entered)| {
         let mut values = cx.program.values_at(view.place(&item.context_expr));
-        values.all(|value| matches!(value, Value::Object(..)))
+        entered.is_none() || values.all(|value| matches!(value, Value::Object(..)))
     });
     if !only {
         return Err("it may be something else that is entered there".to_owned());
@@ -92,9 +94,12 @@ fn moved(
         return Err("the function around it does not become async".to_owned());
     }
     let mut change = Change::new(RULE, place, api, "`with` becomes `async with`");
-    let at: TextSize = with.start();
-    change.edit(Edit::insert(at, "async ", &[]));
-    if api.ends_with(EXIT) {
+    let waits: Vec<bool> = entered.iter().map(Option::is_some).collect();
+    match waits.iter().position(|it| *it != waits[0]) {
+        None => change.edit(Edit::insert(with.start(), "async ", &[])),
+        Some(at) => split(view, with, &waits, at, &mut change)?,
+    }
+    if in_threads {
         let helper = helper("in_threads").ok_or("a helper is missing")?;
         for item in &with.items {
             let object = item.context_expr.range();
@@ -108,4 +113,42 @@ fn moved(
         change.caveat(THREAD);
     }
     Ok(change)
+}
+
+const TOGETHER: &str = "it is entered together with what does not wait";
+
+/// What waits and what does not are entered one inside of the other: `waits` says which do, and `at` is the first that
+/// is not as those before it.
+fn split(
+    view: &View<'_>,
+    with: &StmtWith,
+    waits: &[bool],
+    at: usize,
+    change: &mut Change,
+) -> Result<(), String> {
+    let (first, last, next) = (&with.items[0], &with.items[at - 1], &with.items[at]);
+    let between = |start, end| view.text(TextRange::new(start, end)).trim();
+    let plain = between(with.start(), first.start()) == "with"
+        && between(last.end(), next.start()) == ","
+        && waits[at..].iter().all(|it| *it != waits[0]);
+    if !plain {
+        return Err(TOGETHER.to_owned());
+    }
+    view.can_wrap(with.range())?;
+    let (outer, inner) = if waits[0] {
+        ("async with ", "with ")
+    } else {
+        ("with ", "async with ")
+    };
+    let entered = TextRange::new(first.start(), last.end());
+    change.edit(Edit::Wrap(Wrap {
+        range: with.range(),
+        before: Vec::new(),
+        header: vec![outer.into(), entered.into(), ":".into()],
+        last: Vec::new(),
+        after: Vec::new(),
+    }));
+    let head = TextRange::new(with.start(), next.start());
+    change.edit(Edit::replace(head, inner, &[]));
+    Ok(())
 }
