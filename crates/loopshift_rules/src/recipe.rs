@@ -1,6 +1,7 @@
 //! Recipes: which libraries are moved to a target, and what tells that a program holds any of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use loopshift_engine::change::FileId;
 use loopshift_engine::facts::{Facts, Question, infer};
@@ -12,7 +13,7 @@ use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::catalog::{self, Api, Catalog, Kind};
-use crate::context::Bridge;
+use crate::context::{Bridge, Context};
 use crate::entries::entries;
 use crate::externals::CatalogExternals;
 use crate::part::Part;
@@ -230,6 +231,11 @@ impl Cooperation {
             by,
             threads: bridge == Bridge::Thread,
         }
+    }
+
+    /// That of the program, for rules: found once.
+    pub(crate) fn of(cx: &Context<'_>) -> Arc<Self> {
+        cx.once(|cx| Cooperation::new(cx.program, cx.catalog, cx.settings.bridge))
     }
 
     /// Whether other green threads ran while the call waited.

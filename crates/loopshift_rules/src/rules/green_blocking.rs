@@ -118,7 +118,7 @@ fn moved<'c>(
         );
     }
     let mut change = in_thread(cx, use_, view, RULE, function)?;
-    let cooperation = Cooperation::new(cx.program, cx.catalog, cx.settings.bridge);
+    let cooperation = Cooperation::of(cx);
     if !api.suspends && !cooperation.switches(api) {
         change.caveat("it stopped all green threads, and lets tasks run while it waits");
         for what in broken(cx, [view.place(call)]) {
@@ -132,7 +132,7 @@ fn moved<'c>(
 /// Whether a call of it becomes one in a thread, so that it can be handed to what awaits its functions.
 pub(super) fn becomes_threaded(cx: &Context<'_>, api: &Api) -> bool {
     let plain = matches!(api.rule.as_deref(), None | Some(RULE));
-    let cooperation = Cooperation::new(cx.program, cx.catalog, cx.settings.bridge);
+    let cooperation = Cooperation::of(cx);
     let may = cx.part.is_none() && cx.settings.bridge != Bridge::None;
     plain && may && is_cooperative(api) && cooperation.switches(api)
 }

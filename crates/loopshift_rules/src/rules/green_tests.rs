@@ -21,7 +21,7 @@ const RULE: &str = "green-tests";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let is_patched = cx.recipe.moves_patched(cx.program, cx.catalog);
-    let cooperation = Cooperation::new(cx.program, cx.catalog, cx.settings.bridge);
+    let cooperation = Cooperation::of(cx);
     // What each function patches by its new name, by the old one.
     let mut taken: BTreeMap<(FuncId, String), String> = BTreeMap::new();
     // What is patched is named in strings, which are no values of anything.

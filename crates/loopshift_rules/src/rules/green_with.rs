@@ -62,8 +62,7 @@ fn entered_by(cx: &Context<'_>, value: Value) -> Option<String> {
         return Some(format!("{class}{ENTER}"));
     }
     let row = cx.catalog.member(class, "__exit__")?;
-    let cooperation = || Cooperation::new(cx.program, cx.catalog, cx.settings.bridge);
-    (is_cooperative(row) && cooperation().switches(row)).then(|| format!("{class}{EXIT}"))
+    (is_cooperative(row) && Cooperation::of(cx).switches(row)).then(|| format!("{class}{EXIT}"))
 }
 
 fn moved(
