@@ -15,8 +15,8 @@ use loopshift_python::edit::{Edit, Helper, Piece, pieces};
 use rustc_hash::FxHashMap;
 
 use super::green::{
-    GET, GREENLET, KILL, VALUE, are_interrupted, are_killed, has_rested, helper, is_greenlet,
-    owners, replace_call, task_of,
+    GET, GREENLET, KILL, VALUE, are_interrupted, are_killed, ends_later, has_rested, helper,
+    is_greenlet, owners, replace_call, task_of,
 };
 use super::green_wait::{KILLED, plain_exit, receiver};
 use super::objects::{Mention, mention};
@@ -330,6 +330,7 @@ impl Asked<'_, '_> {
         }
         let block = bound.get("block");
         if block.is_some_and(|it| matches!(it, Expr::BooleanLiteral(it) if !it.value)) {
+            ends_later(self.cx, self.view, object)?;
             return Ok(receiver(object, ".cancel()"));
         }
         let helper = if bound.only(&["exception"]) {

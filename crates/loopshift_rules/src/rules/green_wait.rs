@@ -6,7 +6,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Piece, pieces};
 
-use super::green::{has_rested, helper, is_greenlet, items, owners, replace_call};
+use super::green::{ends_later, has_rested, helper, is_greenlet, items, owners, replace_call};
 use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
@@ -89,6 +89,7 @@ fn form<'c>(
                 change.caveat(KILLED);
             }
             let greenlet = bound.get("greenlet").ok_or("it is given nothing")?;
+            ends_later(cx, view, greenlet)?;
             receiver(greenlet, ".cancel()")
         }
         _ => return Err("it has no counterpart".to_owned()),

@@ -29,8 +29,35 @@ pub(crate) fn is_greenlet(cx: &Context<'_>, value: Value) -> bool {
 
 /// Whether a green thread is made before it is started: the task that it becomes waits for its start.
 pub(crate) fn starts_later(cx: &Context<'_>, value: Value) -> bool {
+    matches!(value, Value::Instance(_)) || is_made_by(cx, value, |name| name == GREENLET)
+}
+
+/// That nobody asks a green thread at once whether it has ended which may not have begun when it is killed.
+///
+/// # Errors
+/// Where somebody may, in words for the user.
+pub(crate) fn ends_later(cx: &Context<'_>, view: &View<'_>, killed: &Expr) -> Result<(), String> {
+    const ASKED: &[&str] = &["dead", "ready", "successful", "value"];
+    let mut values = cx.program.values_at(view.place(killed));
+    let waits = values.any(|it| is_made_by(cx, it, |name| name.ends_with("spawn_later")));
+    let mut uses = cx.uses.iter().filter(|_| waits);
+    let asked = uses.any(|use_| {
+        let name = use_.api.strip_prefix(GREENLET);
+        let name = name.and_then(|name| name.strip_prefix('.'));
+        name.is_some_and(|name| ASKED.contains(&name))
+    });
+    if asked {
+        return Err(
+            "a green thread that has not begun ends at once, a task a step later".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether a green thread is made by a call of what has such a name.
+fn is_made_by(cx: &Context<'_>, value: Value, is_it: impl Fn(&str) -> bool) -> bool {
     let Value::Object(_, site) = value else {
-        return matches!(value, Value::Instance(_));
+        return false;
     };
     if site == CallId::NONE {
         return false;
@@ -38,7 +65,7 @@ pub(crate) fn starts_later(cx: &Context<'_>, value: Value) -> bool {
     let flow = &cx.program.flow;
     let call = &flow.linked.calls[flow.written(site).0 as usize];
     flow.values_of(call.callee).any(|callee| match callee {
-        Value::External(sym) => flow.text(sym) == GREENLET,
+        Value::External(sym) | Value::ExternalBound(sym, _) => is_it(flow.text(sym)),
         _ => false,
     })
 }

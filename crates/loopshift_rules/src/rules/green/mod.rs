@@ -32,8 +32,8 @@ pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
 pub(crate) use entry::{entry, is_guard, main_name, run};
 pub(crate) use escaped::Escaped;
 pub(crate) use greenlets::{
-    GREENLET as GREENLET_CLASS, are_interrupted, are_killed, has_rested, is_greenlet, items,
-    items_of, starts_later,
+    GREENLET as GREENLET_CLASS, are_interrupted, are_killed, ends_later, has_rested, is_greenlet,
+    items, items_of, starts_later,
 };
 pub(crate) use helpers::{
     GET, GREENLET, GROUP, KILL, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE,
