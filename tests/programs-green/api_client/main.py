@@ -3,6 +3,7 @@ import eventlet
 eventlet.monkey_patch()
 import http.client
 import json
+import time
 import eventlet.wsgi
 
 
@@ -37,6 +38,7 @@ def main():
     for n in (7, 8):
         pile.spawn(api.call, n)
     print(sorted(pile))
+    print(list(pool.imap(time.sleep, [0, 0])), eventlet.spawn(time.sleep, 0).wait())
 
 
 if __name__ == "__main__":

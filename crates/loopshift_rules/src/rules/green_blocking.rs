@@ -50,8 +50,8 @@ fn is_copied(cx: &Context<'_>, api: &Api) -> bool {
 }
 
 /// What runs in the thread: a function that the library has from the standard library is taken from there.
-fn function(cx: &Context<'_>, use_: &Use, call: &ExprCall) -> Vec<Piece> {
-    let same = cx.catalog.same_as(&use_.api).filter(|_| !use_.member);
+fn function(cx: &Context<'_>, api: &str, is_member: bool, written: Piece) -> Vec<Piece> {
+    let same = cx.catalog.same_as(api).filter(|_| !is_member);
     match same.as_deref().and_then(|name| name.rsplit_once('.')) {
         Some((module, name)) => vec![
             Piece::Import(Import {
@@ -60,8 +60,20 @@ fn function(cx: &Context<'_>, use_: &Use, call: &ExprCall) -> Vec<Piece> {
             }),
             format!(".{name}").into(),
         ],
-        None => vec![Piece::Source(call.func.range())],
+        None => vec![written],
     }
+}
+
+/// The function that stands at an expression, as it runs in threads; nothing where it is another one, or runs in none.
+pub(super) fn threaded(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Vec<Piece>> {
+    let name = cx.api_of(view, expr)?;
+    let api = cx
+        .catalog
+        .get(name)
+        .filter(|api| becomes_threaded(cx, api))?;
+    // As it is written: where it stands for itself it is one that gives a coroutine.
+    let written = view.text(expr.range()).to_owned().into();
+    Some(function(cx, name, api.kind == Kind::Method, written))
 }
 
 fn moved<'c>(
@@ -103,7 +115,7 @@ fn moved<'c>(
             "with `{argument}` what it gives is read later, where that would block all tasks"
         ));
     }
-    let function = function(cx, use_, call);
+    let function = function(cx, &use_.api, use_.member, Piece::Source(call.func.range()));
     // The patching stays, and with it what it made cooperative.
     if cx.part.is_some() {
         let message = format!("`{}` runs in a green thread", use_.api);
@@ -132,9 +144,9 @@ fn moved<'c>(
 /// Whether a call of it becomes one in a thread, so that it can be handed to what awaits its functions.
 pub(super) fn becomes_threaded(cx: &Context<'_>, api: &Api) -> bool {
     let plain = matches!(api.rule.as_deref(), None | Some(RULE));
-    let cooperation = Cooperation::of(cx);
     let may = cx.part.is_none() && cx.settings.bridge != Bridge::None;
-    plain && may && is_cooperative(api) && cooperation.switches(api)
+    let switches = || is_cooperative(api) && Cooperation::of(cx).switches(api);
+    plain && may && (is_copied(cx, api) || switches())
 }
 
 /// The change of one that is not called, but handed to what runs it as a task, or awaits it: `pool.map(requests.get, urls)`.
@@ -154,16 +166,18 @@ fn handed_over(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Resu
     let row = row.ok_or_else(passed_on)?;
     let message = format!("`{}` runs in a thread", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
-    if row.spawns && !api.forms(Target::Asyncio).is_empty() {
-        // What makes the task writes the function of asyncio.
-        return Ok(change);
+    let written = Piece::Source(expr.range());
+    let mut text = pieces("{@functools}.partial({@asyncio}.to_thread, ", &[]);
+    text.extend(function(cx, &use_.api, use_.member, written));
+    text.push(")".into());
+    change.edit(Edit::Replace {
+        range: expr.range(),
+        pieces: text,
+    });
+    // A task that is made there and then runs the function of asyncio, where there is one.
+    if row.rule.as_deref() != Some("green-spawn") || api.forms(Target::Asyncio).is_empty() {
+        change.caveat(THREAD);
     }
-    change.edit(Edit::replace(
-        expr.range(),
-        "{@functools}.partial({@asyncio}.to_thread, {0})",
-        &[Piece::Source(expr.range())],
-    ));
-    change.caveat(THREAD);
     Ok(change)
 }
 

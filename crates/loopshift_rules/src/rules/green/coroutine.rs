@@ -18,7 +18,7 @@ use crate::catalog::{self, Api};
 use crate::context::{Context, View};
 use crate::recipe::root;
 use crate::rules::arguments::inside;
-use crate::rules::green_blocking::becomes_threaded;
+use crate::rules::green_blocking::{becomes_threaded, threaded};
 use crate::rules::green_colour::{Lambda, becomes_of, lambda_of};
 use crate::rules::rows;
 
@@ -91,10 +91,9 @@ pub(crate) fn coroutine_from(
         None => runs(cx, view, function)?,
     };
     let mut out = Vec::new();
-    if is_threaded(cx, view, function) {
-        // As it is written: where it stands for itself it is one that gives a coroutine.
+    if let Some(function) = threaded(cx, view, function) {
         out.extend(pieces("{@asyncio}.to_thread(", &[]));
-        out.push(view.text(function.range()).to_owned().into());
+        out.extend(function);
         out.extend(rest.map(|_| ", ".into()));
     } else if let Some(call) = runs.caller() {
         let call = helper(call).ok_or("a helper is missing")?;
@@ -112,13 +111,6 @@ pub(crate) fn coroutine_from(
     out.extend(rest.map(Piece::Source));
     out.push(")".into());
     Ok(out)
-}
-
-/// Whether it is nothing but a function that runs in a thread.
-fn is_threaded(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> bool {
-    let api = cx.api_of(view, function);
-    let row = api.and_then(|name| cx.catalog.get(name));
-    row.is_some_and(|api| becomes_threaded(cx, api))
 }
 
 /// Whether the function is a lambda that stays one.
