@@ -236,7 +236,7 @@ fn schemas(loopshift: &Path) -> Result<Vec<(PathBuf, String)>> {
         let path = root().join(format!("docs/schemas/{command}.json"));
         Ok((path, text))
     };
-    ["scan", "migrate", "undo", "graph", "explain"]
+    ["scan", "migrate", "verify", "undo", "graph", "explain"]
         .map(schema)
         .into_iter()
         .collect()

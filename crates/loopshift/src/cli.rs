@@ -56,6 +56,8 @@ pub enum Command {
     Scan(Scan),
     /// Migrate the program: print the diff and a summary, or write with --apply
     Migrate(Migrate),
+    /// Run the program's tests with and without the migration, in copies, and name the changes that break them
+    Verify(Verify),
     /// Restore exactly what the last apply changed
     Undo(Undo),
     /// Print a rule's page, or why a function is or must become async
@@ -84,6 +86,8 @@ pub enum Described {
     Graph,
     /// `explain FILE:LINE`.
     Explain,
+    /// `verify`.
+    Verify,
 }
 
 /// `loopshift scan`.
@@ -102,17 +106,12 @@ pub struct Scan {
     pub output_format: PlainFormat,
 }
 
-/// `loopshift migrate`.
+/// What a migration is to do.
 #[derive(Clone, Debug, Args)]
-pub struct Migrate {
-    /// Files and directories [default: .]
-    pub paths: Vec<PathBuf>,
+pub struct Switches {
     /// Where to go
     #[arg(long, value_name = "TARGET", value_enum)]
     pub to: Option<Target>,
-    /// Write the changes, through a journal
-    #[arg(long)]
-    pub apply: bool,
     /// Include changes that may behave differently in ways that the rules' pages name
     #[arg(long = "unsafe")]
     pub unsafe_changes: bool,
@@ -138,6 +137,19 @@ pub struct Migrate {
     /// What blocks, and what can't be async: into threads or not
     #[arg(long, value_name = "BRIDGE", value_enum)]
     pub bridge: Option<Bridge>,
+}
+
+/// `loopshift migrate`.
+#[derive(Clone, Debug, Args)]
+pub struct Migrate {
+    /// Files and directories [default: .]
+    pub paths: Vec<PathBuf>,
+    /// What to do.
+    #[command(flatten)]
+    pub switches: Switches,
+    /// Write the changes, through a journal
+    #[arg(long)]
+    pub apply: bool,
     /// Leave TODO comments above what is declined
     #[arg(long)]
     pub mark: bool,
@@ -147,6 +159,92 @@ pub struct Migrate {
     /// Write also files with changes that git has not recorded
     #[arg(long, requires = "apply")]
     pub allow_dirty: bool,
+    /// Run the tests before and after in copies, and write only what they pass with
+    #[arg(long, value_name = "COMMAND", requires = "apply")]
+    pub verify: Option<String>,
+    /// How to run it.
+    #[command(flatten, next_help_heading = "With --verify")]
+    pub running: Running,
+}
+
+/// `loopshift verify`.
+#[derive(Clone, Debug, Args)]
+pub struct Verify {
+    /// Files and directories [default: .]
+    pub paths: Vec<PathBuf>,
+    /// What to do.
+    #[command(flatten)]
+    pub switches: Switches,
+    /// How to run it.
+    #[command(flatten, next_help_heading = "Runs")]
+    pub running: Running,
+    /// Print the plan without the changes that break tests
+    #[arg(long)]
+    pub keep_good: bool,
+    /// Print a report or JSON
+    #[arg(long, value_name = "FORMAT", default_value_t, value_enum)]
+    pub output_format: PlainFormat,
+    /// What to run: a command of tests, or any other
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// How COMMAND is run and judged.
+#[derive(Clone, Debug, Args)]
+pub struct Running {
+    #[allow(clippy::doc_markdown)] // It is shown in a terminal.
+    /// Where COMMAND writes the results of its tests, as JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// What may differ in the output: the order of lines, numbers, times, addresses in memory
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum)]
+    pub normalise: Vec<Normalise>,
+    #[allow(clippy::doc_markdown)] // It is shown in a terminal.
+    /// Run the migrated program on these backends of AnyIO
+    #[arg(long, value_name = "BACKEND", value_delimiter = ',', value_enum)]
+    pub backend: Vec<Backend>,
+    /// How often to run COMMAND before the migration: tests that differ there are set aside
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub baseline: u16,
+    /// How long one run may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: u64,
+    /// How many runs it may take to find the changes that break tests
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub max_runs: u32,
+}
+
+/// What may differ in the output of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Normalise {
+    /// The order of lines.
+    Lines,
+    /// Numbers.
+    Numbers,
+    /// Dates, times of the day and durations.
+    Times,
+    /// Addresses in memory.
+    Addresses,
+}
+
+#[allow(clippy::doc_markdown)] // It is shown in a terminal.
+/// A backend of AnyIO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// The standard library's event loop.
+    Asyncio,
+    /// trio.
+    Trio,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Backend::Asyncio => "asyncio",
+            Backend::Trio => "trio",
+        })
+    }
 }
 
 /// `loopshift undo`.

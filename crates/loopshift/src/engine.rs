@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use loopshift_engine::change::Plan;
+use loopshift_rules::leave_out::LeftOut;
 
 use crate::cli::{AnyioVersion, Bridge, Target, TargetVersion};
 use crate::explanation::Explanation;
@@ -34,6 +35,8 @@ pub struct Job {
     pub bridge: Bridge,
     /// Rows that the user adds to the catalog.
     pub rows: Vec<toml::Table>,
+    /// Changes that are left out.
+    pub left_out: Vec<LeftOut>,
     /// The root of the run: names of files start from it.
     pub root: PathBuf,
     /// The paths that the user named, canonical. Only what is inside them may change.

@@ -35,6 +35,7 @@ mod style;
 pub mod summary;
 mod table;
 pub mod undo;
+pub mod verify;
 pub mod wiring;
 
 use cli::{Cli, Command};
@@ -57,6 +58,7 @@ fn dispatch(command: &Command, session: &mut Session) -> Result<Exit, Problem> {
     match command {
         Command::Scan(args) => commands::scan::run(session, args),
         Command::Migrate(args) => commands::migrate::run(session, args),
+        Command::Verify(args) => commands::verify::run(session, args),
         Command::Undo(args) => commands::undo::run(session, args),
         Command::Explain(args) => commands::explain::run(session, args),
         Command::Graph(args) => commands::graph::run(session, args),

@@ -1,5 +1,6 @@
 //! What a migration has to tell, as plain rows, and as JSON (`docs/json.md`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use loopshift_engine::change::{FileId, Outcome, Plan, Safety};
@@ -157,7 +158,7 @@ impl Report {
             },
             files: (self.changed.iter())
                 .map(|file| FileJson {
-                    path: &file.name,
+                    path: file.name.as_str().into(),
                     diff: diff(file),
                 })
                 .collect(),
@@ -213,9 +214,9 @@ struct Summary {
 
 /// A file that changes.
 #[derive(Debug, Serialize, JsonSchema)]
-struct FileJson<'a> {
+pub(crate) struct FileJson<'a> {
     /// The file, from the root of the run.
-    path: &'a str,
+    pub(crate) path: Cow<'a, str>,
     /// A unified diff.
-    diff: String,
+    pub(crate) diff: String,
 }

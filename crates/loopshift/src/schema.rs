@@ -9,6 +9,7 @@ use crate::commands::undo::UndoJson;
 use crate::explanation::Explanation;
 use crate::report::MigrateJson;
 use crate::scan_report::ScanJson;
+use crate::verify::report::VerifyJson;
 
 /// The schema of what a command prints.
 pub fn schema(of: Described) -> Schema {
@@ -16,6 +17,7 @@ pub fn schema(of: Described) -> Schema {
         Described::Scan => schema_for!(ScanJson<'static>),
         Described::Migrate => schema_for!(MigrateJson<'static>),
         Described::Undo => schema_for!(UndoJson<'static>),
+        Described::Verify => schema_for!(VerifyJson<'static>),
         Described::Explain => schema_for!(Explanation),
         Described::Graph => schema_for!(BTreeMap<String, Vec<String>>),
     }

@@ -242,6 +242,7 @@ impl Ground {
             anyio_version: self.settings.anyio_version,
             bridge: self.settings.bridge.unwrap_or_default(),
             rows: self.settings.api.clone(),
+            left_out: Vec::new(),
             root: self.root.clone(),
             paths: self.paths.clone(),
             source_roots,

@@ -106,6 +106,7 @@ fn options(job: &Job, project: Project) -> Result<Options, Problem> {
         select: job.select.clone().unwrap_or_default(),
         ignore: job.ignore.clone(),
         project: project.files,
+        left_out: job.left_out.clone(),
     })
 }
 

@@ -9,6 +9,7 @@ pub mod context;
 mod entries;
 pub mod externals;
 mod interest;
+pub mod leave_out;
 pub mod migrate;
 pub mod part;
 mod patched;

@@ -24,6 +24,7 @@ use crate::catalog::{Catalog, Kind, Target};
 use crate::context::{Context, Settings};
 use crate::externals::CatalogExternals;
 use crate::interest;
+use crate::leave_out::{self, LeftOut};
 use crate::part::{self, Part};
 use crate::patched;
 use crate::project::{ProjectFile, dependencies};
@@ -55,6 +56,8 @@ pub struct Options {
     pub ignore: Vec<String>,
     /// The project's own files, all of them among the files of the run.
     pub project: Vec<ProjectFile>,
+    /// Changes that are left out.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// The result of a migration.
@@ -185,7 +188,7 @@ fn migrate_once(
         found,
         facts: OnceLock::new(),
     };
-    let mut migration = migrate_with(&analysis, &analysis.looks(patched));
+    let mut migration = migrate_with(&analysis, &analysis.looks(patched), is_first);
     if recipe.target == Target::Anyio && is_wanted_name(dependencies::RULE, &[], &options.ignore) {
         dependencies::add(
             files,
@@ -221,7 +224,7 @@ struct Analysis<'a> {
 }
 
 /// A round with the trees of the files that are looked at.
-fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Migration {
+fn migrate_with(analysis: &Analysis<'_>, looks: &[Look], is_first: bool) -> Migration {
     let Analysis {
         files,
         recipe,
@@ -290,6 +293,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Migration {
     if recipe.colours {
         whole::bind(program, catalog, part, &mut changes);
     }
+    leave_out::decline(files, &options.left_out, is_first, &mut changes);
     let strict = CatalogExternals::strict(catalog);
     let verification = Verification {
         before: files,
@@ -310,7 +314,8 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look]) -> Migration {
     let mut planned = plan(&planning, changes);
     let to_anyio = recipe.target == Target::Anyio;
     if to_anyio && is_wanted_name("anyio-repair", &options.select, &options.ignore) {
-        let repairs = anyio_repair::restore(&context, &planned);
+        let mut repairs = anyio_repair::restore(&context, &planned);
+        leave_out::decline(files, &options.left_out, is_first, &mut repairs);
         if !repairs.is_empty() {
             let changes = planned.changes.into_iter().map(|(change, _)| change);
             planned = plan(&planning, changes.chain(repairs).collect());

@@ -143,6 +143,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),
+        left_out: Vec::new(),
     };
     let plan = migrate(&files, Catalog::builtin(), &options).plan;
     assert!(

@@ -33,6 +33,7 @@ fn migrated(text: &str) -> Migration {
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),
+        left_out: Vec::new(),
     };
     migrate(&files, Catalog::builtin(), &options)
 }

@@ -111,6 +111,7 @@ fn options(anyio: Version) -> Options {
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),
+        left_out: Vec::new(),
     }
 }
 

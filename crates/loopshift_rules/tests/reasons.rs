@@ -114,6 +114,7 @@ fn options() -> Options {
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),
+        left_out: Vec::new(),
     }
 }
 

@@ -42,6 +42,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         select: Vec::new(),
         ignore: Vec::new(),
         project: Vec::new(),
+        left_out: Vec::new(),
     };
     let plan = migrate(&files, &catalog, &options).plan;
     let new = plan

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use loopshift_engine::change::{FileId, Outcome};
 
 use crate::apply::{self, Limits, Write};
-use crate::cli::{Format, Migrate, Target};
+use crate::cli::{Format, Migrate, Switches, Target};
 use crate::diff;
 use crate::discover::Found;
 use crate::engine::{Job, Planned};
@@ -14,10 +14,12 @@ use crate::home;
 use crate::mark::{self, Mode, Note};
 use crate::messages::{Problem, count};
 use crate::progress::Progress;
+use crate::read::Source;
 use crate::report::{self, Changed, Fate, Report};
 use crate::session::{self, Exit, Ground, Session};
 use crate::summary;
 use crate::undo;
+use crate::verify::{self, Asked};
 
 /// Plans the migration, and prints it or writes it.
 ///
@@ -25,7 +27,7 @@ use crate::undo;
 /// Where the arguments or the settings are wrong, or the plan cannot be written; then nothing is.
 pub fn run(session: &mut Session, args: &Migrate) -> Result<Exit, Problem> {
     let ground = session::ground(&args.paths)?;
-    let to = target(args, &ground)?;
+    let to = target(&args.switches, &ground)?;
     if !args.apply {
         for dir in ground.root.ancestors() {
             session::warn_of_unfinished(session, dir);
@@ -89,14 +91,19 @@ fn migrate_locked(
     Ok(report)
 }
 
-fn target(args: &Migrate, ground: &Ground) -> Result<Target, Problem> {
-    args.to.or(ground.settings.to).ok_or_else(|| {
+/// Where to go, by the switches and the settings.
+///
+/// # Errors
+/// Where neither says it.
+pub(crate) fn target(switches: &Switches, ground: &Ground) -> Result<Target, Problem> {
+    switches.to.or(ground.settings.to).ok_or_else(|| {
         Problem::at("--to", "the target is not given")
             .next("use `--to anyio` or `--to asyncio`, or set `to` in loopshift.toml")
     })
 }
 
-fn job(args: &Migrate, ground: &Ground, to: Target) -> Job {
+/// The job that the switches and the settings describe.
+pub(crate) fn job(args: &Switches, ground: &Ground, to: Target) -> Job {
     let mut job = ground.job(to, Vec::new());
     if !args.from.is_empty() {
         job.from = Some(args.from.clone());
@@ -115,7 +122,7 @@ fn job(args: &Migrate, ground: &Ground, to: Target) -> Job {
 
 /// Reads the files and asks the engine: what there is to tell, and what there is to write.
 fn plan(
-    session: &Session,
+    session: &mut Session,
     args: &Migrate,
     ground: &Ground,
     to: Target,
@@ -123,10 +130,25 @@ fn plan(
     progress: Progress,
 ) -> Result<(Report, Vec<Write>), Problem> {
     let files = session::read(found, &progress);
-    let mut job = job(args, ground, to);
+    let mut job = job(&args.switches, ground, to);
     job.source_roots = files.source_roots;
     progress.stage(format!("planning {}", count(files.sources.len(), "file")));
-    let planned = session.engine.plan(files.sources, &job)?;
+    let planned = match &args.verify {
+        None => session.engine.plan(files.sources, &job)?,
+        Some(command) => {
+            let command = shell_words::split(command)
+                .map_err(|error| Problem::at("--verify", error.to_string()))?;
+            verified(
+                session,
+                args,
+                ground,
+                &mut job,
+                &files.sources,
+                &command,
+                &progress,
+            )?
+        }
+    };
     let marking = args.mark || ground.settings.mark.unwrap_or(false);
     let texts = marked(session, &planned, &job, marking)?;
     drop(progress);
@@ -170,6 +192,41 @@ fn plan(
     }
     report.changed.sort_by(|a, b| a.name.cmp(&b.name));
     Ok((report, writes))
+}
+
+/// The plan without the changes that break what the command tests. `job` leaves them out, too, from then on.
+fn verified(
+    session: &mut Session,
+    args: &Migrate,
+    ground: &Ground,
+    job: &mut Job,
+    sources: &[Source],
+    command: &[String],
+    progress: &Progress,
+) -> Result<Planned, Problem> {
+    let asked = Asked {
+        engine: session.engine,
+        job,
+        root: &ground.root,
+        command,
+        running: &args.running,
+        progress,
+    };
+    let verdict = verify::verify(&asked, sources)?;
+    if let Some(told) = verify::report::from_tree(&verdict.from_tree) {
+        session.notice(&told);
+    }
+    if !verdict.is_complete {
+        let reason = format!(
+            "the migration breaks what this tests, and {} did not show all changes that do; nothing was changed",
+            count(verdict.runs as usize, "run")
+        );
+        return Err(Problem::at("--verify", reason)
+            .next("see `loopshift verify`, or allow more with --max-runs"));
+    }
+    session.notice(&verdict.sentence());
+    job.left_out.clone_from(&verdict.left_out);
+    Ok(verdict.kept)
 }
 
 /// How often marks are written anew: first they come, then the lines that reasons name are those below them.
@@ -242,7 +299,8 @@ fn file_id(index: usize) -> FileId {
     FileId(u32::try_from(index).unwrap_or(u32::MAX))
 }
 
-fn names(planned: &Planned) -> BTreeMap<FileId, (&str, &str)> {
+/// The names and texts of a plan's files.
+pub(crate) fn names(planned: &Planned) -> BTreeMap<FileId, (&str, &str)> {
     let sources = planned.sources.iter().enumerate();
     sources
         .map(|(index, source)| {
@@ -254,7 +312,11 @@ fn names(planned: &Planned) -> BTreeMap<FileId, (&str, &str)> {
         .collect()
 }
 
-fn source(planned: &Planned, file: FileId) -> Result<&crate::read::Source, Problem> {
+/// The file of a plan.
+///
+/// # Errors
+/// Where there is none, which is a defect.
+pub(crate) fn source(planned: &Planned, file: FileId) -> Result<&Source, Problem> {
     planned.sources.get(file.0 as usize).ok_or_else(|| {
         Problem::new(format!(
             "the plan changes a file that there is not ({})",

@@ -5,3 +5,4 @@ pub mod graph;
 pub mod migrate;
 pub mod scan;
 pub mod undo;
+pub mod verify;

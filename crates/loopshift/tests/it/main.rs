@@ -11,3 +11,4 @@ mod setting;
 mod small;
 mod strange;
 mod tools;
+mod verifying;
