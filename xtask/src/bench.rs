@@ -1,6 +1,8 @@
-//! `cargo xtask bench [TREE]`: what a run costs on a large tree, next to parsing alone and to other tools.
+//! `cargo xtask bench [TREE]`: what runs cost on large trees, next to parsing alone and to other tools.
 
-use std::fmt::Write as _;
+mod table;
+mod trees;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,22 +12,22 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::{Result, process, python, root, tool};
+use table::{Measured, Row};
+use trees::Tree;
 
-/// The tree that is measured: more than 600,000 lines.
-const WHEEL: &str = "nova==34.0.0";
 /// How long one run may take.
 const LIMIT: Duration = Duration::from_mins(30);
 /// LibCST takes so long that only every so many-th file is measured, and the result multiplied by the lines.
-const SAMPLE: usize = 20;
+const SAMPLE: usize = 50;
 
 /// What to measure.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The tree; otherwise a large wheel from PyPI
+    /// The tree; otherwise two large wheels from PyPI and the standard library, for `ecosystem/speed.md`
     tree: Option<PathBuf>,
-    /// Write the table there too
-    #[arg(long, value_name = "FILE")]
-    markdown: Option<PathBuf>,
+    /// What that tree is moved to
+    #[arg(long, default_value = "anyio")]
+    to: String,
     /// Leave out LibCST, which takes the longest
     #[arg(long)]
     no_libcst: bool,
@@ -43,55 +45,82 @@ struct Cost {
     code: i32,
 }
 
-/// Measures, and prints the table.
+/// The programs that are run.
+struct Programs {
+    python: PathBuf,
+    loopshift: String,
+    parser: String,
+    colours: String,
+    ruff: String,
+}
+
+/// Measures, and prints the tables; of all trees, writes them too.
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let venv = root().join(".venv-loopshift-bench");
     let python = python::environment(&venv, &root().join("tests/requirements-bench.txt"))?;
-    let tree = match &options.tree {
-        Some(tree) => std::path::absolute(tree).map_err(|error| error.to_string())?,
-        None => fetch(&python)?,
+    let trees = match &options.tree {
+        Some(tree) => vec![Tree {
+            name: tree.display().to_string(),
+            path: std::path::absolute(tree).map_err(|error| error.to_string())?,
+            to: vec![options.to.clone()],
+        }],
+        None => trees::all(&python)?,
     };
-    let loopshift = tool::build(!options.debug)?;
-    let parser = build_parser(!options.debug)?;
-    let bench = Bench { python, tree };
-    let size = bench.output(Command::new(&parser).arg(&bench.tree))?;
-    println!("{}: {}", bench.tree.display(), size.trim());
-
-    let run = |arguments: &[&str]| {
-        let mut command = vec![loopshift.display().to_string()];
-        command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        command
+    let release = !options.debug;
+    let programs = Programs {
+        python,
+        loopshift: tool::build(release)?.display().to_string(),
+        parser: build("xtask", "--bin", "parse-tree", release)?
+            .display()
+            .to_string(),
+        colours: build("loopshift_rules", "--example", "colours", release)?
+            .display()
+            .to_string(),
+        ruff: venv.join("bin/ruff").display().to_string(),
     };
-    let ruff = venv.join("bin/ruff").display().to_string();
-    let mut rows: Vec<(String, Cost)> = Vec::new();
-    let mut add = |name: &str, cost: Cost| {
-        eprintln!(
-            "{name}: {:.2} s CPU, {:.2} s, {:.0} MiB",
-            cost.cpu,
-            cost.wall,
-            cost.peak / 1_048_576.0
-        );
-        rows.push((name.to_owned(), cost));
-    };
-    add(
-        "parsing alone, the same parser",
-        bench.cost(&[parser.display().to_string(), ".".to_owned()])?,
-    );
-    let scan = ["scan", "--quiet", "--exit-zero", "."];
-    let migrate = ["migrate", "--to", "anyio", "--quiet", "--exit-zero", "."];
-    for (name, arguments) in [
-        ("loopshift scan", &scan[..]),
-        ("loopshift migrate --to anyio", &migrate[..]),
-    ] {
-        let uncached = [arguments, &["--no-cache"]].concat();
-        add(&format!("{name} --no-cache"), bench.cost(&run(&uncached))?);
-        bench.cost(&run(arguments))?;
-        add(
-            &format!("{name}, with a cache"),
-            bench.cost(&run(arguments))?,
-        );
+    let mut measured = Vec::new();
+    for tree in trees {
+        eprintln!("{}", tree.name);
+        let tree = measure(&programs, tree, !options.no_libcst)?;
+        println!("{}:\n\n{}", tree.name, table::table(&tree));
+        measured.push(tree);
     }
-    let check = [
+    if options.tree.is_none() && release && !options.no_libcst {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let file = root().join("ecosystem/speed.md");
+        fs::write(&file, table::page(&measured, cores))
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    Ok(true)
+}
+
+/// All runs on one tree.
+fn measure(programs: &Programs, tree: Tree, libcst: bool) -> Result<Measured> {
+    let bench = Bench {
+        python: &programs.python,
+        tree: &tree.path,
+    };
+    let size = bench.output(Command::new(&programs.parser).arg("."))?;
+    let mut rows: Vec<Row> = Vec::new();
+    let mut add = |name: String, cost: Cost, aimed: bool| {
+        eprintln!("  {name}: {:.2} s CPU, {:.2} s", cost.cpu, cost.wall);
+        rows.push(Row { name, cost, aimed });
+    };
+    let parsing = bench.cost(&[&programs.parser, "."])?;
+    add("parsing alone, the same parser".to_owned(), parsing, false);
+    let scan = vec!["scan", "--to", &tree.to[0]];
+    let moves = tree.to.iter().map(|to| vec!["migrate", "--to", to]);
+    for arguments in std::iter::once(scan).chain(moves) {
+        let name = format!("loopshift {}", arguments.join(" "));
+        let common = ["--quiet", "--exit-zero", "."];
+        let cached = [&[programs.loopshift.as_str()], &*arguments, &common].concat();
+        let uncached = [&*cached, &["--no-cache"]].concat();
+        add(name.clone(), bench.cost(&uncached)?, true);
+        bench.cost(&cached)?;
+        add(format!("{name}, again"), bench.cost(&cached)?, false);
+    }
+    let ruff = [
+        &*programs.ruff,
         "check",
         "--select",
         "ASYNC",
@@ -100,37 +129,37 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         "--isolated",
         ".",
     ];
-    let mut command = vec![ruff];
-    command.extend(check.map(str::to_owned));
-    add(
-        "ruff check --select ASYNC --no-cache",
-        bench.cost(&command)?,
-    );
-    if !options.no_libcst {
+    let name = "ruff check --select ASYNC --no-cache";
+    add(name.to_owned(), bench.cost(&ruff)?, false);
+    if libcst {
         let (cost, share) = bench.libcst()?;
-        add(
-            &format!("LibCST rename, from {:.0} % of the lines", share * 100.0),
-            cost,
-        );
+        let name = format!("LibCST rename, from {:.0} % of the lines", share * 100.0);
+        add(name, cost, false);
     }
-    let table = table(&rows, size.trim());
-    print!("{table}");
-    if let Some(file) = &options.markdown {
-        fs::write(file, format!("# Speed\n\n{table}"))
-            .map_err(|error| format!("{}: {error}", file.display()))?;
-    }
-    Ok(true)
+    let colours = if tree.to[0] == "asyncio" {
+        let share = bench.output(Command::new(&programs.colours).arg("."))?;
+        let share = share.trim().parse();
+        Some(share.map_err(|error| format!("colours: {error}"))?)
+    } else {
+        None
+    };
+    Ok(Measured {
+        name: tree.name,
+        size: size.trim().to_owned(),
+        rows,
+        colours,
+    })
 }
 
 /// A tree, and what measures on it.
-struct Bench {
-    python: PathBuf,
-    tree: PathBuf,
+struct Bench<'b> {
+    python: &'b Path,
+    tree: &'b Path,
 }
 
-impl Bench {
+impl Bench<'_> {
     fn output(&self, command: &mut Command) -> Result<String> {
-        let output = process::run(command.current_dir(&self.tree), LIMIT)?;
+        let output = process::run(command.current_dir(self.tree), LIMIT)?;
         if output.code == Some(0) {
             Ok(output.stdout)
         } else {
@@ -138,9 +167,9 @@ impl Bench {
         }
     }
 
-    fn cost(&self, command: &[String]) -> Result<Cost> {
+    fn cost(&self, command: &[&str]) -> Result<Cost> {
         let script = root().join("xtask/python/measure.py");
-        let text = self.output(Command::new(&self.python).arg(script).args(command))?;
+        let text = self.output(Command::new(self.python).arg(script).args(command))?;
         let cost: Cost =
             serde_json::from_str(&text).map_err(|error| format!("measure.py: {error}"))?;
         if cost.code == 0 {
@@ -158,7 +187,7 @@ impl Bench {
     /// of the sample: LibCST holds one file at a time.
     fn libcst(&self) -> Result<(Cost, f64)> {
         let mut files = Vec::new();
-        python_files(&self.tree, &mut files)?;
+        python_files(self.tree, &mut files)?;
         files.sort();
         let lines = |files: &[&PathBuf]| -> usize {
             files
@@ -183,7 +212,7 @@ impl Bench {
             root().join("xtask/python/libcst_rename.py").display(),
             list.path().display()
         );
-        let cost = self.cost(&["sh".to_owned(), "-c".to_owned(), shell])?;
+        let cost = self.cost(&["sh", "-c", &shell])?;
         Ok((
             Cost {
                 cpu: cost.cpu / share,
@@ -208,56 +237,11 @@ fn python_files(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The wheel, unpacked in the cache.
-fn fetch(python: &Path) -> Result<PathBuf> {
-    let directory = root().join(".cache/bench").join(WHEEL.replace("==", "-"));
-    let tree = directory.join("tree");
-    if tree.exists() {
-        return Ok(tree);
-    }
-    eprintln!("Fetching {WHEEL}");
-    fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
-    let mut pip = Command::new(python);
-    pip.args([
-        "-m",
-        "pip",
-        "--quiet",
-        "download",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        WHEEL,
-        "--dest",
-    ])
-    .arg(&directory);
-    process::must(&mut pip)?;
-    let wheel = fs::read_dir(&directory)
-        .map_err(|error| error.to_string())?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|ending| ending == "whl"))
-        .ok_or("pip left no wheel")?;
-    let unpacked = directory.join("unpacking");
-    process::must(
-        Command::new(python)
-            .args(["-m", "zipfile", "-e"])
-            .arg(wheel)
-            .arg(&unpacked),
-    )?;
-    fs::rename(&unpacked, &tree).map_err(|error| error.to_string())?;
-    Ok(tree)
-}
-
-fn build_parser(release: bool) -> Result<PathBuf> {
+/// Builds a program that measures: `kind` is `--bin` or `--example`.
+fn build(package: &str, kind: &str, name: &str, release: bool) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
     command
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "xtask",
-            "--bin",
-            "parse-tree",
-        ])
+        .args(["build", "--quiet", "--package", package, kind, name])
         .current_dir(root());
     if release {
         command.arg("--release");
@@ -265,26 +249,11 @@ fn build_parser(release: bool) -> Result<PathBuf> {
     process::must(&mut command)?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target
-        .join(if release { "release" } else { "debug" })
-        .join("parse-tree"))
-}
-
-fn table(rows: &[(String, Cost)], size: &str) -> String {
-    let base = rows.first().map_or(1.0, |(_, cost)| cost.cpu);
-    let mut out = format!(
-        "{size}\n\n| run | CPU s | wall s | peak MiB | CPU, parsing = 1 |\n| --- | ---: | ---: | ---: | ---: |\n"
-    );
-    for (name, cost) in rows {
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            out,
-            "| {name} | {:.2} | {:.2} | {:.0} | {:.2} |",
-            cost.cpu,
-            cost.wall,
-            cost.peak / 1_048_576.0,
-            cost.cpu / base
-        );
-    }
-    out
+    let built = target.join(if release { "release" } else { "debug" });
+    let folder = if kind == "--example" {
+        built.join("examples")
+    } else {
+        built
+    };
+    Ok(folder.join(name))
 }
