@@ -193,18 +193,19 @@ fn patches_by<'p>(
     program: &'p Program<'_>,
     catalog: &'p Catalog,
 ) -> impl Iterator<Item = (FileId, &'p str)> + 'p {
-    // Most calls are of other libraries: no row need be looked for.
-    let may_patch = |name: &str| is_green(name) || catalog.is_own(name);
+    // There are far fewer names than calls.
+    let patches = |name: &str| {
+        let may_patch = is_green(name) || catalog.is_own(name);
+        let row = may_patch.then(|| catalog.get(name)).flatten();
+        row.is_some_and(|api| api.rule.as_deref() == Some("green-patch"))
+    };
+    let names = program.flow.linked.symbols.texts().iter();
+    let patching: Vec<bool> = names.map(|name| patches(name)).collect();
     let patch = move |call: &Call| {
         let mut targets = program.callees(call).iter();
         targets.find_map(|target| match target {
-            Target::External(sym) => {
-                let name = program.flow.text(*sym);
-                let row = may_patch(name).then(|| catalog.get(name)).flatten();
-                row.filter(|api| api.rule.as_deref() == Some("green-patch"))?;
-                Some(name)
-            }
-            Target::Func(_) => None,
+            Target::External(sym) if patching[sym.0 as usize] => Some(program.flow.text(*sym)),
+            _ => None,
         })
     };
     let calls = program.calls();

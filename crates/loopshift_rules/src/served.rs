@@ -154,28 +154,28 @@ pub(crate) fn functions(
 
 /// The functions that frameworks are given, and nobody else but decorators.
 pub(crate) fn roots(program: &Program<'_>) -> BTreeSet<FuncId> {
-    let mut roots = BTreeSet::new();
-    let mut elsewhere = BTreeSet::new();
-    for (_, call) in program.calls() {
-        let by_framework = is_of_framework(program, call);
-        if !by_framework && call.form == CallForm::Decorator {
-            continue;
-        }
+    let given = |call: &Call| -> Vec<FuncId> {
         let values = (call.args.iter()).flat_map(|arg| program.flow.values_of(arg.node));
-        for value in values {
-            if let Value::Func(func) | Value::Bound(func, _) = value {
-                let set = if by_framework {
-                    &mut roots
-                } else {
-                    &mut elsewhere
-                };
-                set.insert(func);
-            }
-        }
-    }
+        let functions = values.filter_map(|value| match value {
+            Value::Func(func) | Value::Bound(func, _) => Some(func),
+            _ => None,
+        });
+        functions.collect()
+    };
+    let calls = || program.calls().map(|(_, call)| call);
+    let by_framework = calls().filter(|call| is_of_framework(program, call));
+    let mut roots: BTreeSet<FuncId> = by_framework.flat_map(given).collect();
     let methods = derived(program).flat_map(|class| program.methods(class));
     roots.extend(methods.filter(|func| !program.function(**func).name().starts_with('_')));
-    roots.retain(|func| !elsewhere.contains(func) && !program.function(*func).is_async);
+    roots.retain(|func| !program.function(*func).is_async);
+    if roots.is_empty() {
+        return roots;
+    }
+    let elsewhere =
+        calls().filter(|call| call.form != CallForm::Decorator && !is_of_framework(program, call));
+    for func in elsewhere.flat_map(given) {
+        roots.remove(&func);
+    }
     roots
 }
 
