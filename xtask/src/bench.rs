@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// What that tree is moved to
     #[arg(long, default_value = "anyio")]
     to: String,
+    /// What to say of the machine and the build on the page
+    #[arg(long)]
+    note: Option<String>,
     /// Leave out LibCST, which takes the longest
     #[arg(long)]
     no_libcst: bool,
@@ -88,8 +91,11 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     if options.tree.is_none() && release && !options.no_libcst {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let file = root().join("ecosystem/speed.md");
-        fs::write(&file, table::page(&measured, cores))
-            .map_err(|error| format!("{}: {error}", file.display()))?;
+        fs::write(
+            &file,
+            table::page(&measured, cores, options.note.as_deref()),
+        )
+        .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     Ok(true)
 }

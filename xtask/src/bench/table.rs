@@ -34,13 +34,16 @@ pub(super) struct Row {
 }
 
 /// The page.
-pub(super) fn page(measured: &[Measured], cores: usize) -> String {
+pub(super) fn page(measured: &[Measured], cores: usize, note: Option<&str>) -> String {
     let mut out = format!(
         "# Speed\n\nWritten by `cargo xtask bench`, on a machine with {cores} cores. Nothing is written by `migrate` here. LibCST is \
          reckoned from a sample of the files.\n"
     );
+    // Writing to a string does not fail.
+    if let Some(note) = note {
+        let _ = writeln!(out, "\n{note}");
+    }
     for tree in measured {
-        // Writing to a string does not fail.
         let _ = write!(out, "\n## {}\n\n{}", tree.name, table(tree));
     }
     let _ = write!(
