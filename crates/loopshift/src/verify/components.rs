@@ -1,6 +1,6 @@
 //! The parts of a plan that can be taken or left by themselves.
 
-use loopshift_engine::change::{Outcome, Place};
+use loopshift_engine::change::{Change, FileId, Outcome, Place};
 use loopshift_rules::leave_out::LeftOut;
 use rustc_hash::FxHashMap;
 
@@ -10,15 +10,20 @@ use crate::engine::Planned;
 /// the plan.
 pub type Component = Vec<usize>;
 
-/// The components of what a plan applies, by file and offset. What it changes in the project's own files follows from the rest.
+/// The components of what a plan applies, by file and offset. What it changes in the project's own files alone follows from the
+/// rest.
 pub fn components(planned: &Planned) -> Vec<Component> {
     let changes = &planned.plan.changes;
-    let is_module = |place: Place| {
-        let source = planned.sources.get(place.file.0 as usize);
+    let is_module = |file: FileId| {
+        let source = planned.sources.get(file.0 as usize);
         source.is_some_and(|source| !source.modules.is_empty())
     };
+    let is_code = |change: &Change| {
+        let mut edited = change.edits.iter().map(|(file, _)| *file);
+        is_module(change.place.file) || edited.any(is_module)
+    };
     let applied: Vec<usize> = (0..changes.len())
-        .filter(|index| changes[*index].1 == Outcome::Applied && is_module(changes[*index].0.place))
+        .filter(|index| changes[*index].1 == Outcome::Applied && is_code(&changes[*index].0))
         .collect();
     let mut groups = Groups::new(changes.len());
     let mut of_place: FxHashMap<Place, usize> = FxHashMap::default();

@@ -317,6 +317,35 @@ asyncio.run(main())
 }
 
 #[test]
+fn tests_run_on_the_backends_that_are_asked_for() {
+    let tree = Tree::new(&[
+        (
+            "pyproject.toml",
+            "[tool.pytest.ini_options]\nasyncio_mode = 'auto'\n",
+        ),
+        (
+            "app.py",
+            "import asyncio\nimport trio\n\n\nasync def nap():\n    await asyncio.sleep(0)\n    \
+             return trio.lowlevel.in_trio_run()\n",
+        ),
+        (
+            "test_app.py",
+            "import app\n\n\nasync def test_nap():\n    assert not await app.nap()\n",
+        ),
+    ]);
+    let switches = ["--backend=asyncio,trio", "--baseline=1", "--max-runs=0"];
+    let ran = untouched(&tree, &switches, &[&python(), "-m", "pytest"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains(
+            "after on asyncio: 1 test passed\nafter on trio: 0 tests passed\n  1 test broken:\n"
+        ),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
 fn what_is_installed_from_the_tree_is_imported_from_the_copy() {
     let tree = with_row("import app\nprint(app.__file__, app.best([1, 2, 3]))\n");
     let output = Command::new(env!("CARGO_BIN_EXE_loopshift"))
