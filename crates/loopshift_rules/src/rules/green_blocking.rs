@@ -92,7 +92,8 @@ fn moved<'c>(
     let is_asked = cx.settings.bridge == Bridge::Thread && api.kind == Kind::Function;
     if !api.forms(Target::Asyncio).is_empty() && !is_asked {
         if view.call_of(use_.place.range).is_none() {
-            return handed_over(cx, use_, api, view);
+            let named = || rows::replace(cx, use_, api, view, RULE);
+            return handed_over(cx, use_, api, view).or_else(|_| named());
         }
         let mut change = rows::replace(cx, use_, api, view, RULE)?;
         let expr = (view.call_of(use_.place.range)).and_then(|it| view.tree.expr_at(it.range()));
@@ -166,6 +167,12 @@ fn handed_over(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Resu
     let row = row.ok_or_else(passed_on)?;
     let message = format!("`{}` runs in a thread", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    // What hands on its arguments as they come has its new name there.
+    if !api.forms(Target::Asyncio).is_empty()
+        && let Ok(named) = rows::replace(cx, use_, api, view, RULE)
+    {
+        return Ok(named);
+    }
     let written = Piece::Source(expr.range());
     let mut text = pieces("{@functools}.partial({@asyncio}.to_thread, ", &[]);
     text.extend(function(cx, &use_.api, use_.member, written));

@@ -230,7 +230,7 @@ fn plain_name(
     is_run: bool,
 ) -> Option<Vec<Piece>> {
     let mut out = Vec::new();
-    for part in &template.parts {
+    for (index, part) in template.parts.iter().enumerate() {
         match part {
             // What is awaited is another function, but for what awaits it.
             Part::Text(text) if out.is_empty() && text.starts_with("await ") => {
@@ -240,6 +240,15 @@ fn plain_name(
                 out.push(Piece::from(text["await ".len()..].to_owned()));
             }
             Part::Text(text) => match text.split_once('(') {
+                // What is handed a function of its own is not the same function.
+                Some((_, ""))
+                    if matches!(
+                        template.parts.get(index + 1),
+                        Some(Part::Import { .. } | Part::Helper(_) | Part::Receiver)
+                    ) =>
+                {
+                    return None;
+                }
                 Some((head, "" | ")")) => {
                     out.push(Piece::from(head.to_owned()));
                     return Some(out);

@@ -51,10 +51,12 @@ pub(crate) fn entry(
         [Stmt::If(guard)] if is_guard(guard) && !in_test_or_else(guard, places) => &guard.body,
         _ => {
             let first = body.iter().position(holds);
-            // What ends the program leaves no time for the handlers of tasks that are left.
+            // What ends the program leaves no time for the handlers of tasks that are left. Threads are waited for at its
+            // very end.
+            let waited_for = *cx.once(are_left);
             let last = body
                 .iter()
-                .rposition(|stmt| holds(stmt) || exits_at_once(view, stmt));
+                .rposition(|stmt| holds(stmt) || waited_for || exits_at_once(view, stmt));
             let (Some(first), Some(last)) = (first, last) else {
                 return Err("the code that needs an event loop was not found".to_owned());
             };
