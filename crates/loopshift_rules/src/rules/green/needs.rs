@@ -33,8 +33,10 @@ impl Needs {
                     let row = cx.catalog.get(name);
                     // Making an object starts nothing yet, but a task that waits for its start is one.
                     let starts = |api: &Api| {
-                        (api.awaits || api.spawns)
-                            && (api.kind != Kind::Class || name == GREENLET_CLASS)
+                        // A handler of a signal is one of the event loop from the beginning to its end.
+                        let is_handler = api.rule.as_deref() == Some("green-signal");
+                        let starts = api.kind != Kind::Class || name == GREENLET_CLASS;
+                        is_handler || ((api.awaits || api.spawns) && starts)
                     };
                     cx.recipe.moves(name) && row.is_some_and(starts)
                 }
