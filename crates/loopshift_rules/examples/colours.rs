@@ -73,6 +73,7 @@ fn share(inputs: &[Input]) -> f64 {
         only: Vec::new(),
         select: Vec::new(),
         ignore: Vec::new(),
+        left_out: Vec::new(),
         project: Vec::new(),
     };
     let start = Instant::now();
