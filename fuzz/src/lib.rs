@@ -4,7 +4,7 @@ use loopshift_engine::program::Input;
 use loopshift_python::PythonVersion;
 use loopshift_python::parse::parse_module;
 use loopshift_rules::catalog::{Catalog, Target, Version};
-use loopshift_rules::context::Settings;
+use loopshift_rules::context::{Bridge, Settings};
 use loopshift_rules::migrate::{Options, migrate};
 
 /// Checks it for the program `text`, of one module.
@@ -27,17 +27,15 @@ fn migrated(text: &str, target: Target) -> Option<String> {
         text: text.to_owned(),
     };
     let options = Options {
-        target,
-        from: Vec::new(),
-        settings: Settings {
-            python: PythonVersion::PY311,
-            anyio: Version::new(4, 16),
-        },
         allow_unsafe: true,
-        only: Vec::new(),
-        select: Vec::new(),
-        ignore: Vec::new(),
-        project: Vec::new(),
+        ..Options::new(
+            target,
+            Settings {
+                python: PythonVersion::PY311,
+                anyio: Version::new(4, 16),
+                bridge: Bridge::Auto,
+            },
+        )
     };
     let migration = migrate(&[input], Catalog::builtin(), &options);
     let text = migration.plan.texts.into_iter().next();

@@ -65,17 +65,7 @@ fn share(inputs: &[Input]) -> f64 {
         anyio: Version::new(4, 9),
         bridge: Bridge::Auto,
     };
-    let options = Options {
-        target,
-        from: Vec::new(),
-        settings,
-        allow_unsafe: false,
-        only: Vec::new(),
-        select: Vec::new(),
-        ignore: Vec::new(),
-        left_out: Vec::new(),
-        project: Vec::new(),
-    };
+    let options = Options::new(target, settings);
     let start = Instant::now();
     drop(migrate(inputs, catalog, &options));
     let all = start.elapsed();

@@ -60,6 +60,23 @@ pub struct Options {
     pub left_out: Vec<LeftOut>,
 }
 
+impl Options {
+    /// What moves a whole program by all rules, as far as that is safe.
+    pub fn new(target: Target, settings: Settings) -> Self {
+        Options {
+            target,
+            from: Vec::new(),
+            settings,
+            allow_unsafe: false,
+            only: Vec::new(),
+            select: Vec::new(),
+            ignore: Vec::new(),
+            project: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+}
+
 /// The result of a migration.
 pub struct Migration {
     /// The plan.

@@ -131,19 +131,15 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         text: text.to_owned(),
     }];
     let options = Options {
-        target: Target::Asyncio,
-        from: Vec::new(),
-        settings: Settings {
-            python: PythonVersion::PY311,
-            anyio: Version::new(4, 16),
-            bridge: Bridge::Auto,
-        },
         allow_unsafe: true,
-        only: Vec::new(),
-        select: Vec::new(),
-        ignore: Vec::new(),
-        project: Vec::new(),
-        left_out: Vec::new(),
+        ..Options::new(
+            Target::Asyncio,
+            Settings {
+                python: PythonVersion::PY311,
+                anyio: Version::new(4, 16),
+                bridge: Bridge::Auto,
+            },
+        )
     };
     let plan = migrate(&files, Catalog::builtin(), &options).plan;
     assert!(

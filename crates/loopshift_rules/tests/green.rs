@@ -21,19 +21,15 @@ fn migrated(text: &str) -> Migration {
     };
     let anyio = Version::new(4, 16);
     let options = Options {
-        target: Target::Anyio,
-        from: Vec::new(),
-        settings: Settings {
-            python,
-            anyio,
-            bridge: Bridge::Auto,
-        },
         allow_unsafe: true,
-        only: Vec::new(),
-        select: Vec::new(),
-        ignore: Vec::new(),
-        project: Vec::new(),
-        left_out: Vec::new(),
+        ..Options::new(
+            Target::Anyio,
+            Settings {
+                python,
+                anyio,
+                bridge: Bridge::Auto,
+            },
+        )
     };
     migrate(&files, Catalog::builtin(), &options)
 }

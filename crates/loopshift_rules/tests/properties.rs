@@ -99,19 +99,15 @@ fn input(text: &str) -> Input {
 
 fn options(anyio: Version) -> Options {
     Options {
-        target: Target::Anyio,
-        from: Vec::new(),
-        settings: Settings {
-            python: PythonVersion::PY311,
-            anyio,
-            bridge: Bridge::Auto,
-        },
         allow_unsafe: true,
-        only: Vec::new(),
-        select: Vec::new(),
-        ignore: Vec::new(),
-        project: Vec::new(),
-        left_out: Vec::new(),
+        ..Options::new(
+            Target::Anyio,
+            Settings {
+                python: PythonVersion::PY311,
+                anyio,
+                bridge: Bridge::Auto,
+            },
+        )
     }
 }
 

@@ -106,15 +106,8 @@ fn settings() -> Settings {
 /// The arguments that a call needs.
 fn options() -> Options {
     Options {
-        target: Target::Anyio,
-        from: Vec::new(),
-        settings: settings(),
         allow_unsafe: true,
-        only: Vec::new(),
-        select: Vec::new(),
-        ignore: Vec::new(),
-        project: Vec::new(),
-        left_out: Vec::new(),
+        ..Options::new(Target::Anyio, settings())
     }
 }
 

@@ -34,15 +34,8 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         bridge: Bridge::Auto,
     };
     let options = Options {
-        target: Target::Anyio,
-        from: Vec::new(),
-        settings,
         allow_unsafe: true,
-        only: Vec::new(),
-        select: Vec::new(),
-        ignore: Vec::new(),
-        project: Vec::new(),
-        left_out: Vec::new(),
+        ..Options::new(Target::Anyio, settings)
     };
     let plan = migrate(&files, &catalog, &options).plan;
     let new = plan
