@@ -57,6 +57,7 @@ pub(super) struct Calls {
 pub const CALLERS: &[&str] = &[
     "<builtin>.map",
     "<builtin>.filter",
+    "<builtin>.iter",
     "<builtin>.sorted",
     "<builtin>.min",
     "<builtin>.max",

@@ -100,6 +100,12 @@ fn builtin_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
         }
         "staticmethod" => flow.wait(Given::Static, index, a.first()),
         "classmethod" => flow.wait(Given::ClassMethod, index, a.first()),
+        // `iter(f, end)` calls for each item.
+        "iter" if a.positional.len() == 2 => {
+            let item = flow.new_node();
+            call_back(flow, index, a.first(), &[], item, a.owner);
+            flow.add(a.result, Value::Iterator(item));
+        }
         "list" | "tuple" | "set" | "frozenset" | "sorted" | "reversed" | "iter" | "enumerate"
         | "filter" | "min" | "max" | "sum" | "any" | "all" | "next" | "zip" | "map" | "dict" => {
             iteration(flow, index, name, &a);

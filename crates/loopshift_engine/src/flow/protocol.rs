@@ -86,6 +86,7 @@ impl Flow<'_> {
                 // An enum: its members are its instances.
                 self.add(to, Value::Instance(class));
             }
+            Value::External(sym) if self.has_no_items(sym) => {}
             Value::Unknown(_) | Value::External(_) | Value::ExternalBound(..) => {
                 self.unknown(to, Reason::Opaque);
             }
@@ -94,6 +95,12 @@ impl Flow<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Whether it is an exception, or a constant, of Python: what ends a stream of tuples is no tuple itself.
+    fn has_no_items(&self, sym: Sym) -> bool {
+        let name = self.text(sym).strip_prefix("<builtin>.");
+        name.is_some_and(|name| name.starts_with(char::is_uppercase))
     }
 
     /// What iterating over an object of a library gives.
@@ -370,6 +377,7 @@ impl Flow<'_> {
                     self.add(to, value);
                 }
             }
+            Value::External(sym) if self.has_no_items(sym) => {}
             // `asyncio.Queue[int]` is the class, with a hint.
             Value::External(_) | Value::ExternalBound(..) if !subscript.store => {
                 self.add(subscript.value, value);

@@ -10,7 +10,7 @@ use loopshift_engine::program::Program;
 use loopshift_python::ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
 };
-use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtFunctionDef};
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtFor, StmtFunctionDef};
 use loopshift_python::parse::with_deep_stack;
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
@@ -180,4 +180,40 @@ pub(crate) fn called_within(cx: &Context<'_>, place: Place) -> BTreeSet<FuncId> 
             Target::External(_) => None,
         })
         .collect()
+}
+
+/// Whether a loop can ask for each item in the head of a `while`: that has one name, and nobody looks at it afterwards.
+pub(crate) fn can_be_while(view: &View<'_>, it: &StmtFor) -> bool {
+    let Expr::Name(target) = &*it.target else {
+        return false;
+    };
+    let Some(first) = it.body.first() else {
+        return false;
+    };
+    let colon = view.text(TextRange::new(it.iter.end(), first.start()));
+    let scope = view.scopes.at(target.start());
+    let read_after = view.scopes.references.iter().any(|reference| {
+        reference.name == target.id.as_str()
+            && reference.range.start() > it.end()
+            && view.scopes.resolve(reference.name, reference.scope)
+                == view.scopes.resolve(target.id.as_str(), scope)
+    });
+    let in_loop = view
+        .tree
+        .ancestors(it)
+        .any(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
+    let read_before = in_loop
+        && view.scopes.references.iter().any(|reference| {
+            reference.name == target.id.as_str() && reference.range.start() < it.start()
+        });
+    colon.starts_with(':') && !read_after && !read_before
+}
+
+/// Whether looking at the expression again gives the same, and does nothing.
+pub(crate) fn is_plain(expr: &Expr) -> bool {
+    match expr {
+        Expr::Name(_) => true,
+        Expr::Attribute(it) => is_plain(&it.value),
+        _ => false,
+    }
 }

@@ -19,6 +19,7 @@ mod lambda;
 mod methods;
 mod property;
 mod pytest;
+mod sentinel;
 mod test_case;
 mod write;
 
@@ -39,6 +40,7 @@ use crate::entries;
 use crate::served;
 pub(crate) use generator::over_waiting;
 pub(crate) use lambda::{Lambda, becomes as becomes_of, lambda as lambda_of};
+pub(crate) use sentinel::{items as items_until, of as call_until};
 
 const RULE: &str = "green-colour";
 

@@ -18,6 +18,7 @@ use super::green::{
     GET, GREENLET, KILL, VALUE, are_interrupted, are_killed, ends_later, has_rested, helper,
     is_greenlet, owners, replace_call, task_of,
 };
+use super::green_timeout::may_be_timeout;
 use super::green_wait::{KILLED, plain_exit, receiver};
 use super::objects::{Mention, mention};
 use crate::catalog::Api;
@@ -300,6 +301,16 @@ impl Asked<'_, '_> {
             return Ok(text);
         }
         let mut text: Vec<Piece> = vec!["await ".into()];
+        if let Some(timeout) = timeout
+            && may_be_timeout(self.cx, self.view.place(timeout))
+        {
+            let within = helper("limited").ok_or("a helper is missing")?;
+            let timeout = Piece::Source(timeout.range());
+            text.extend([Piece::Helper(within), "(".into(), timeout, ", ".into()]);
+            text.extend([Piece::Helper(&GET), ", ".into()]);
+            text.extend([Piece::Source(object.range()), ")".into()]);
+            return Ok(text);
+        }
         let helper = if timeout.is_some() || are_killed(self.cx) {
             &GET
         } else {

@@ -297,10 +297,11 @@ fn named(cx: &Context<'_>, place: Place, form: Form, change: &mut Change) -> Res
         return Ok(());
     }
     let api = cx.api_of(view, expr).ok_or("it may be something else")?;
-    let (text, last) = class_of(api, form)?;
+    let (mut text, last) = class_of(api, form)?;
     let makes = matches!(mention(cx, view, place.range), Mention::Factory(_));
     if makes && !last.is_empty() {
-        return Err("it is made by a factory, and needs an argument then".to_owned());
+        text.insert(0, "lambda: ".into());
+        text.push(format!("({last})").into());
     }
     let edit = Edit::Replace {
         range: place.range,

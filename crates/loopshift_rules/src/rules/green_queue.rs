@@ -7,12 +7,14 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
-use loopshift_python::{Ranged, TextRange, TextSize};
+use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
+use super::code::is_plain;
 use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
+use super::green_colour::{call_until, items_until};
 use super::objects::{Mention, mention, receiver};
 use super::shared::{is_statement, number};
 use crate::catalog::{Api, Kind};
@@ -171,29 +173,6 @@ fn size(
     ]))
 }
 
-/// The loop `for item in iter(queue.get, end)` around a method: where it starts, and the name `iter`.
-fn until(cx: &Context<'_>, view: &View<'_>, method: TextRange) -> Option<(TextSize, TextRange)> {
-    let expr = view.tree.expr_at(method)?;
-    let call = view.tree.ancestors(expr).find_map(|node| match node {
-        AnyNodeRef::ExprCall(call) => Some(call),
-        _ => None,
-    })?;
-    let is_first = call.arguments.args.first().map(Ranged::range) == Some(method);
-    let is_iter = cx.api_of(view, &call.func) == Some("<builtin>.iter");
-    let expr = view.tree.expr_at(call.range())?;
-    match view.tree.parent(expr) {
-        Some(AnyNodeRef::StmtFor(it))
-            if is_first
-                && is_iter
-                && call.arguments.args.len() == 2
-                && it.iter.range() == call.range() =>
-        {
-            Some((it.start(), call.func.range()))
-        }
-        _ => None,
-    }
-}
-
 /// The methods that are the same, and wait for nothing.
 const SAME: &[&str] = &[
     "put_nowait",
@@ -222,14 +201,15 @@ fn member<'c>(
         return Ok(change);
     }
     if method == "get"
-        && let Some((start, iter)) = until(cx, view, use_.place.range)
+        && let Some(call) = call_until(cx, view, use_.place.range)
     {
-        let until = helper("until").ok_or("a helper is missing")?;
-        change.edit(Edit::insert(start, "async ", &[]));
-        change.edit(Edit::Replace {
-            range: iter,
-            pieces: vec![Piece::Helper(until)],
-        });
+        let mut next: Vec<Piece> = Vec::new();
+        if is_plain(queue) {
+            next.extend(["await ".into(), use_.place.range.into(), "()".into()]);
+        }
+        for edit in items_until(cx, view, call, next)? {
+            change.edit(edit);
+        }
         let owner = cx.program.function_at(use_.place);
         change.requires.push(anchor(cx, owner));
         return Ok(change);

@@ -4,11 +4,12 @@ use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::green::waits;
+use super::green::{anchor, helper, waits};
 use super::green_blocking::in_thread;
+use super::green_colour::call_until;
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 
@@ -67,6 +68,11 @@ fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Cha
         "__exit__" => return Err(LEFT.to_owned()),
         _ => {}
     }
+    if name == "readline"
+        && let Some(call) = call_until(cx, view, use_.place.range)
+    {
+        return lines(cx, use_, view, call);
+    }
     if waits(api) || api.blocks {
         let mut change = in_thread(cx, use_, view, RULE, function(cx, use_, view)?)?;
         if are_cut_short(cx) {
@@ -77,6 +83,39 @@ fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Cha
     let mut change = Change::new(RULE, use_.place, &*use_.api, format!("`{name}` stays"));
     if api.kind == Kind::Class && cx.recipe.moves(&use_.api) {
         made(cx, use_, api, view, &mut change)?;
+    }
+    Ok(change)
+}
+
+/// `iter(pipe.readline, "")`: the lines of the pipe up to its end.
+fn lines(cx: &Context<'_>, use_: &Use, view: &View<'_>, call: &ExprCall) -> Result<Change, String> {
+    let ends = match call.arguments.args.get(1) {
+        Some(Expr::StringLiteral(it)) => it.value.is_empty(),
+        Some(Expr::BytesLiteral(it)) => it.value.bytes().next().is_none(),
+        _ => false,
+    };
+    let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+    let (Some(Expr::Attribute(method)), Some(AnyNodeRef::StmtFor(it)), true) =
+        (call.arguments.args.first(), view.tree.parent(expr), ends)
+    else {
+        return Err("only a `for` up to the end can go through its lines".to_owned());
+    };
+    let helper = helper("lines").ok_or("a helper is missing")?;
+    let owner = cx.program.function_at(use_.place);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, "lines are read in a thread");
+    change.requires.push(anchor(cx, owner));
+    change.edit(Edit::insert(it.start(), "async ", &[]));
+    change.edit(Edit::Replace {
+        range: call.range(),
+        pieces: vec![
+            Piece::Helper(helper),
+            "(".into(),
+            method.value.range().into(),
+            ")".into(),
+        ],
+    });
+    if are_cut_short(cx) {
+        change.caveat(GOES_ON);
     }
     Ok(change)
 }

@@ -215,3 +215,4 @@ fn reaches(cx: &Context<'_>, reach: &Reach, place: Place, raising: &[Place]) -> 
 }
 
 use exact::{is_timeout, with_timeout};
+pub(crate) use inside::may_be_timeout;

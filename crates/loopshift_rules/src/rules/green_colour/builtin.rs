@@ -14,9 +14,11 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::super::arguments::inside;
+use super::super::code::is_plain;
 use super::super::green::{helper, is_behind, is_coloured};
 use super::super::shared::is_statement;
 use super::iterate::{Consumer, consumer};
+use super::sentinel::{is_head, items};
 use super::{Operation, fresh};
 use crate::context::{Context, View};
 
@@ -62,6 +64,13 @@ fn function<'v>(name: &str, call: &'v ExprCall) -> Option<&'v Expr> {
     if matches!(name, "<builtin>.map" | "<builtin>.filter") {
         return call.arguments.args.first();
     }
+    if name == "<builtin>.iter" {
+        return call
+            .arguments
+            .args
+            .first()
+            .filter(|_| call.arguments.len() == 2);
+    }
     if let Some(place) = raising(name) {
         return call.arguments.args.get(place);
     }
@@ -100,6 +109,9 @@ pub(super) fn is_written_out(cx: &Context<'_>, view: &View<'_>, lambda: &ExprLam
     if name.and_then(raising).is_some() {
         return lambda.parameters.is_none();
     }
+    if name == Some("<builtin>.iter") {
+        return lambda.parameters.is_none() && is_head(view, call);
+    }
     let maps = matches!(name, Some("<builtin>.map" | "<builtin>.filter"));
     let is_first = call.arguments.args.first().map(Ranged::range) == Some(lambda.range());
     maps && is_first && call.arguments.args.len() == 2 && parameter(lambda).is_some()
@@ -129,6 +141,17 @@ fn edits(
 ) -> Result<Vec<Edit>, &'static str> {
     if plain {
         return Err("it calls a function that waits, or another one");
+    }
+    if name == "<builtin>.iter" {
+        let mut next = Vec::new();
+        if let Expr::Lambda(lambda) = function {
+            if lambda.parameters.is_none() {
+                next.push(lambda.body.range().into());
+            }
+        } else if is_plain(function) && cx.program.values_at(view.place(function)).count() == 1 {
+            next.extend(["await ".into(), function.range().into(), "()".into()]);
+        }
+        return items(cx, view, call, next);
     }
     let named = match name {
         "<builtin>.map" | "<builtin>.filter" => {
@@ -215,15 +238,6 @@ fn sort(view: &View<'_>, call: &ExprCall) -> Result<Vec<Edit>, &'static str> {
             ")".into(),
         ],
     }])
-}
-
-/// Whether looking at the expression again gives the same, and does nothing.
-fn is_plain(expr: &Expr) -> bool {
-    match expr {
-        Expr::Name(_) => true,
-        Expr::Attribute(it) => is_plain(&it.value),
-        _ => false,
-    }
 }
 
 /// `map` and `filter` as comprehensions.

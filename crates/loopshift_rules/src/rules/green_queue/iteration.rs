@@ -8,6 +8,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::{RULE, is_queue};
 use crate::context::{Context, View};
+use crate::rules::code::{can_be_while, is_plain};
 use crate::rules::green::{anchor, helper};
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
@@ -145,7 +146,7 @@ fn moved(
             change
                 .requires
                 .push(anchor(cx, cx.program.function_at(place)));
-            if is_simple(view, it) {
+            if is_plain(&it.iter) && can_be_while(view, it) {
                 let head = TextRange::new(it.start(), it.iter.end());
                 let target = Piece::Source(it.target.range());
                 let text = "while ({0} := await {1}.get()) is not StopIteration";
@@ -182,35 +183,4 @@ fn iterate(
         pieces: text,
     });
     Ok(())
-}
-
-/// Whether the loop can ask the queue for each item itself: that has one name, and nobody looks at it afterwards.
-fn is_simple(view: &View<'_>, it: &StmtFor) -> bool {
-    let Expr::Name(target) = &*it.target else {
-        return false;
-    };
-    let mut head = &*it.iter;
-    while let Expr::Attribute(attribute) = head {
-        head = &attribute.value;
-    }
-    let Some(first) = it.body.first() else {
-        return false;
-    };
-    let colon = view.text(TextRange::new(it.iter.end(), first.start()));
-    let scope = view.scopes.at(target.start());
-    let read_after = view.scopes.references.iter().any(|reference| {
-        reference.name == target.id.as_str()
-            && reference.range.start() > it.end()
-            && view.scopes.resolve(reference.name, reference.scope)
-                == view.scopes.resolve(target.id.as_str(), scope)
-    });
-    let in_loop = view
-        .tree
-        .ancestors(it)
-        .any(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
-    let read_before = in_loop
-        && view.scopes.references.iter().any(|reference| {
-            reference.name == target.id.as_str() && reference.range.start() < it.start()
-        });
-    head.is_name_expr() && colon.starts_with(':') && !read_after && !read_before
 }

@@ -54,6 +54,10 @@ fn edits(
     other: bool,
     change: &mut Change,
 ) -> Result<(), (Place, String)> {
+    if let Some(place) = inside::given(cx, files) {
+        let reason = "it is given a timeout as its time, which it would start and end";
+        return Err((place, reason.to_owned()));
+    }
     let bodies = inside::bodies(cx, reach, uses, files);
     let mut homes: BTreeSet<FileId> = bodies.iter().map(|(view, _)| view.file).collect();
     // Methods keep their names.

@@ -136,18 +136,39 @@ fn is_ended(view: &View<'_>, range: TextRange) -> bool {
 
 /// Whether a `with` enters a timeout.
 fn enters_timeout(cx: &Context<'_>, view: &View<'_>, with: &StmtWith) -> bool {
-    with.items.iter().any(|item| {
-        cx.program
-            .values_at(view.place(&item.context_expr))
-            .any(|value| match value {
-                Value::Object(class, _) => {
-                    let row = cx.catalog.get(cx.program.flow.text(class));
-                    row.is_some_and(|row| row.rule.as_deref() == Some(RULE))
-                }
-                Value::Instance(class) => is_timeout(cx, class),
-                _ => false,
-            })
+    with.items
+        .iter()
+        .any(|item| may_be_timeout(cx, view.place(&item.context_expr)))
+}
+
+/// Whether an expression may be a timeout.
+pub(crate) fn may_be_timeout(cx: &Context<'_>, place: Place) -> bool {
+    cx.program.values_at(place).any(|value| match value {
+        Value::Object(class, _) => {
+            let row = cx.catalog.get(cx.program.flow.text(class));
+            row.is_some_and(|row| row.rule.as_deref() == Some(RULE))
+        }
+        Value::Instance(class) => is_timeout(cx, class),
+        _ => false,
     })
+}
+
+/// A timeout that is given to a call of the library in place of a time. That starts it if need be, ends it in the end,
+/// and catches it or not. Only `get` of a green thread has a form for that.
+pub(super) fn given(cx: &Context<'_>, files: &impl Fn(usize) -> bool) -> Option<Place> {
+    let here = cx
+        .uses
+        .iter()
+        .filter(|use_| files(use_.place.file.0 as usize));
+    here.filter(|use_| use_.api != "gevent.Greenlet.get")
+        .find_map(|use_| {
+            let row = cx.catalog.get(&use_.api)?;
+            let view = cx.view(use_.place.file)?;
+            let call = view.call_of(use_.place.range)?;
+            let bound = cx.bind(row, call).ok()?;
+            let time = bound.get("timeout").or_else(|| bound.get("seconds"))?;
+            may_be_timeout(cx, view.place(time)).then(|| view.place(call))
+        })
 }
 
 /// Whether what a handler catches may be a timeout, or what comes as a cancellation as well.
