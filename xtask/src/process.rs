@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
+/// How long a program has to end once it is asked to.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// What a program left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Output {
@@ -37,7 +40,7 @@ impl Output {
     }
 }
 
-/// Runs a program to its end, or kills it with all that it started when `limit` is over.
+/// Runs a program to its end, or ends it with all that it started when `limit` is over.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Output> {
     let file = || tempfile::tempfile().map_err(|error| format!("no temporary file: {error}"));
     let clone = |file: &File| file.try_clone().map_err(|error| error.to_string());
@@ -67,6 +70,7 @@ fn wait(child: &mut Child, limit: Duration) -> Result<(Option<i32>, bool)> {
             return Ok((status.code(), false));
         }
         if started.elapsed() > limit {
+            ask_to_end(child)?;
             end(child)?;
             return Ok((None, true));
         }
@@ -92,6 +96,26 @@ pub(crate) fn beside<R>(command: &mut Command, job: impl FnOnce() -> Result<R>) 
     let result = job();
     end(&mut child)?;
     result
+}
+
+/// Gives a program a while to end by itself, and what it started in groups of their own.
+fn ask_to_end(child: &mut Child) -> Result<()> {
+    Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .map_err(|error| error.to_string())?;
+    let asked = Instant::now();
+    while asked.elapsed() < GRACE {
+        if child
+            .try_wait()
+            .map_err(|error| error.to_string())?
+            .is_some()
+        {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// Kills a program that leads its group: everything that it started goes too.

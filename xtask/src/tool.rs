@@ -84,6 +84,16 @@ pub(crate) struct Report {
     /// What could not be read.
     #[serde(default)]
     pub errors: Vec<serde_json::Value>,
+    /// The modules that use a library.
+    #[serde(default)]
+    pub modules: Vec<Module>,
+}
+
+/// A module that uses a library.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Module {
+    /// Whether nothing keeps it from running on trio.
+    pub trio_ready: bool,
 }
 
 /// A file that changes.
@@ -98,6 +108,8 @@ pub(crate) struct File {
 pub(crate) struct Change {
     /// The rule.
     pub rule: String,
+    /// The API that it is about.
+    pub api: String,
     /// `applied`, `deferred` or `declined`.
     pub outcome: String,
     /// Why it was declined.

@@ -98,6 +98,9 @@ pub struct Scan {
     /// The target to judge by [default: asyncio for a program of green threads, otherwise anyio]
     #[arg(long, value_name = "TARGET", value_enum)]
     pub to: Option<Target>,
+    /// Count what moves only with --unsafe among what moves by itself
+    #[arg(long = "unsafe")]
+    pub unsafe_changes: bool,
     /// Only this part moves, the rest stays on eventlet: paths or dotted names of packages and modules
     #[arg(long, value_name = "PACKAGE", value_delimiter = ',')]
     pub only: Vec<String>,

@@ -1,38 +1,68 @@
-//! What came of the programs: `ecosystem/results.json`, and as a table `ecosystem/results.md`.
+//! What came of the programs: `ecosystem/results.json`, and what is wrong in it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Project;
-use super::suite::Suite;
+use super::kinds::kind;
+use super::tests::{After, Before};
+use super::{Project, moves, table};
 use crate::tool::Report;
 use crate::{Result, root};
 
 /// The results of all programs, by name.
 #[derive(Default, Deserialize, Serialize)]
 pub(super) struct Results {
-    programs: BTreeMap<String, ProgramResult>,
+    /// The results.
+    pub programs: BTreeMap<String, ProgramResult>,
+    /// Programs that were not run yet.
+    #[serde(default)]
+    pub missing: Vec<String>,
 }
 
 /// The result of one.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub(super) struct ProgramResult {
-    name: String,
-    version: String,
+    /// What it is called here.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its licence.
+    pub licence: String,
+    /// What it is migrated from.
+    pub from: String,
     /// What it is migrated to.
-    to: String,
-    control: bool,
-    /// How many tests passed when it was chosen.
-    expected: u32,
+    pub to: String,
+    /// Whether it is a program, and not a library.
+    pub application: bool,
+    /// Whether nothing may change.
+    pub control: bool,
     /// What is worth knowing of its tests.
-    note: Option<String>,
-    /// The uses that `scan` finds.
-    pub uses: Option<u64>,
+    pub note: Option<String>,
+    /// Which build of the tool it was.
+    pub build: String,
+    /// How many tests passed when it was chosen.
+    expected: usize,
+    /// Its lines of Python.
+    pub lines: usize,
+    /// Its functions.
+    pub functions: usize,
+    /// Those that become async.
+    pub coloured: usize,
+    /// How long the tool took for a scan, in seconds.
+    pub seconds: f64,
+    /// Its uses.
+    pub uses: usize,
+    /// Those that move.
+    pub moved: usize,
+    /// Those that move with `--unsafe`.
+    pub moved_unsafe: usize,
+    /// The same by API.
+    pub apis: BTreeMap<String, Counted>,
     /// Its tests before.
-    pub before: Option<Suite>,
+    pub before: Option<Before>,
     /// The migration without `--unsafe`.
     pub safe: Option<Migrated>,
     /// The migration with it.
@@ -41,45 +71,46 @@ pub(super) struct ProgramResult {
     pub error: Option<String>,
 }
 
+/// What becomes of uses.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub(super) struct Counted {
+    /// All.
+    pub uses: usize,
+    /// Those that move.
+    pub moved: usize,
+    /// Those that move with `--unsafe`.
+    pub moved_unsafe: usize,
+}
+
+/// How often each kind of reason was given, by API.
+pub(super) type Why = BTreeMap<String, BTreeMap<String, usize>>;
+
 /// What a migration did.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub(super) struct Migrated {
-    files: usize,
-    applied: usize,
-    deferred: usize,
-    declined: usize,
+    /// How many files change.
+    pub files: usize,
+    /// Changes that are made.
+    pub applied: usize,
+    /// Changes that wait for `--unsafe`.
+    pub deferred: usize,
+    /// What is declined.
+    pub declined: usize,
     withdrawn: usize,
     unreadable: usize,
-    /// How often each reason was given.
-    reasons: BTreeMap<String, usize>,
+    /// Why it is declined; only of the last migration.
+    pub why: Why,
     /// Errors of files that do not parse.
     pub unparsable: Vec<String>,
     /// Files that a second run changes.
     pub changed_again: Vec<String>,
-    /// The tests after it; `None` where nothing changed.
-    pub suite: Option<Suite>,
+    /// The tests after it, for each backend; none where nothing changed.
+    pub after: Vec<After>,
 }
 
 impl Migrated {
     pub(super) fn new(report: &Report) -> Migrated {
-        let mut reasons = BTreeMap::new();
-        for change in report
-            .changes
-            .iter()
-            .filter(|change| change.outcome == "declined")
-        {
-            let reason = change.reason.as_deref().unwrap_or("no reason was given");
-            // The reason itself is counted where it is given first.
-            let follows = ["it moves together with ", "it goes together with "];
-            let reason = if follows.iter().any(|start| reason.starts_with(start)) {
-                "it goes together with what stays"
-            } else {
-                reason
-            };
-            *reasons
-                .entry(format!("{}: {reason}", change.rule))
-                .or_default() += 1;
-        }
         Migrated {
             files: report.files.len(),
             applied: report.count("applied"),
@@ -87,43 +118,66 @@ impl Migrated {
             declined: report.count("declined"),
             withdrawn: report.withdrawn.len(),
             unreadable: report.errors.len(),
-            reasons,
             ..Migrated::default()
         }
+    }
+
+    /// Whether another migration changes the same: nothing waits for `--unsafe`.
+    pub(super) fn is_like(&self, other: &Migrated) -> bool {
+        self.deferred == 0 && self.applied == other.applied && self.files == other.files
+    }
+}
+
+impl Report {
+    /// How often each kind of reason was given for what is declined, by API.
+    pub(super) fn why(&self) -> Why {
+        let mut why = Why::new();
+        for change in self.changes.iter().filter(|it| it.outcome == "declined") {
+            let reason = change.reason.as_deref().unwrap_or("no reason was given");
+            let kinds = why.entry(change.api.clone()).or_default();
+            let name = format!("{}: {}", change.rule, kind(reason));
+            *kinds.entry(name).or_default() += 1;
+        }
+        why
     }
 }
 
 impl ProgramResult {
-    pub(super) fn new(project: &Project) -> Self {
+    pub(super) fn new(project: &Project, build: &str) -> Self {
         ProgramResult {
-            name: project.name.clone(),
+            name: project.called().to_owned(),
             version: project.version.clone(),
+            licence: project.licence.clone(),
+            from: project.from.clone(),
             to: project.to.clone(),
+            application: project.application,
             control: project.control,
-            expected: project.passed,
             note: project.note.clone(),
-            uses: None,
-            before: None,
-            safe: None,
-            all: None,
-            error: None,
+            build: build.to_owned(),
+            expected: project.passed,
+            ..ProgramResult::default()
         }
+    }
+
+    /// How often each kind of reason was given, most often first.
+    pub(super) fn reasons(&self) -> Vec<(String, usize)> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let last = self.all.as_ref().or(self.safe.as_ref());
+        let kinds = last.into_iter().flat_map(|it| it.why.values().flatten());
+        for (kind, count) in kinds {
+            *counts.entry(kind).or_default() += count;
+        }
+        let mut reasons: Vec<_> = counts.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        reasons
     }
 
     /// What is wrong, in words.
     pub(super) fn problems(&self) -> Vec<String> {
-        let mut problems: Vec<String> = self
-            .error
-            .iter()
-            .map(|error| format!("stopped: {error}"))
-            .collect();
-        if let Some(broken) = self.before.as_ref().and_then(|suite| suite.broken.as_ref()) {
-            problems.push(format!("the tests don't run before: {broken}"));
-        }
-        if let Some(before) = self
-            .before
-            .as_ref()
-            .filter(|before| before.passed != self.expected)
+        let stopped = self.error.iter().map(|error| format!("stopped: {error}"));
+        let mut problems: Vec<String> = stopped.collect();
+        if let Some(before) = &self.before
+            && before.passed + before.flaky.len() < self.expected
         {
             problems.push(format!(
                 "{} tests pass before, it should be {}",
@@ -137,138 +191,73 @@ impl ProgramResult {
                 add(format!("does not parse: {error}"));
             }
             if !migrated.changed_again.is_empty() {
-                add(format!(
-                    "a second run changes {}",
-                    migrated.changed_again.join(", ")
-                ));
+                let files = migrated.changed_again.join(", ");
+                add(format!("a second run changes {files}"));
             }
             if self.control && migrated.files > 0 {
-                add(format!(
-                    "{} files of the control program change",
-                    migrated.files
-                ));
+                let files = migrated.files;
+                add(format!("{files} files of the control program change"));
             }
-            // With --unsafe the tests may notice: that is what unsafe means. The table shows it.
-            if let (Some(after), Some(before), true) =
-                (&migrated.suite, &self.before, mode == "safe")
-                && after != before
-            {
-                add(format!(
-                    "the tests end differently: {} before, {} after",
-                    before.cell(),
-                    after.cell()
-                ));
-                for failure in after
-                    .failures
-                    .iter()
-                    .filter(|name| !before.failures.contains(name))
-                {
-                    add(format!("fails now: {failure}"));
+            for after in migrated.after.iter().filter(|after| !after.is_same()) {
+                let on = after.backend.iter().map(|it| format!("on {it}: "));
+                let on: String = on.collect();
+                for broken in &after.broken {
+                    add(format!(
+                        "{on}fails now: {}: {}",
+                        broken.test, broken.message
+                    ));
                 }
-                add(after.broken.clone().unwrap_or_default());
+                for test in &after.missing {
+                    add(format!("{on}is missing: {test}"));
+                }
+                if let Some(ending) = &after.ending {
+                    add(format!("{on}it ended with {ending}"));
+                }
             }
         }
-        problems.retain(|problem| !problem.ends_with(": "));
         problems
-    }
-
-    fn cells(&self) -> Vec<String> {
-        let number =
-            |number: Option<u64>| number.map_or("?".to_owned(), |number| number.to_string());
-        let counts = |migrated: &Option<Migrated>| match migrated {
-            None => "-".to_owned(),
-            Some(m) => format!("{} / {} / {}", m.applied, m.deferred, m.declined),
-        };
-        let suite = |suite: Option<&Suite>, changed: bool| match suite {
-            Some(suite) => suite.cell(),
-            None if changed => "-".to_owned(),
-            None => "as before".to_owned(),
-        };
-        let after = |migrated: &Option<Migrated>| match migrated {
-            None => "-".to_owned(),
-            Some(migrated) => suite(migrated.suite.as_ref(), false),
-        };
-        vec![
-            format!("{} {}", self.name, self.version),
-            self.to.clone(),
-            number(self.uses),
-            counts(&self.safe),
-            counts(&self.all),
-            suite(self.before.as_ref(), true),
-            after(&self.safe),
-            after(&self.all),
-        ]
     }
 }
 
+fn path(ending: &str) -> PathBuf {
+    root().join(format!("ecosystem/results.{ending}"))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
 impl Results {
-    fn path(ending: &str) -> PathBuf {
-        root().join(format!("ecosystem/results.{ending}"))
-    }
-
-    /// The results of earlier runs.
-    pub(super) fn read() -> Result<Results> {
-        let path = Results::path("json");
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Results::default()),
-            Err(error) => Err(format!("{}: {error}", path.display())),
-        }
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.programs.contains_key(name)
+    /// The results of earlier runs, of the programs that still belong to them.
+    pub(super) fn read(projects: &[Project]) -> Result<Results> {
+        let path = path("json");
+        let mut results: Results = match std::fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text)
+                .map_err(|error| format!("{}: {error}", path.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Results::default(),
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        };
+        results.programs.retain(|name, result| {
+            let mut projects = projects.iter();
+            projects.any(|it| it.called() == name && it.version == result.version)
+        });
+        let names = projects.iter().map(|it| it.called().to_owned());
+        results.missing = names
+            .filter(|name| !results.programs.contains_key(name))
+            .collect();
+        Ok(results)
     }
 
     pub(super) fn set(&mut self, result: ProgramResult) {
+        self.missing.retain(|name| *name != result.name);
         self.programs.insert(result.name.clone(), result);
     }
 
-    /// Writes both files.
-    pub(super) fn write(&self) -> Result<()> {
+    /// Writes the files.
+    pub(super) fn write(&self, build: &str) -> Result<()> {
         let json = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
-        for (ending, text) in [("json", json + "\n"), ("md", self.markdown())] {
-            let path = Results::path(ending);
-            std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-        }
-        Ok(())
-    }
-
-    /// The table alone.
-    pub(super) fn table(&self) -> String {
-        let mut out = String::from(
-            "| program | to | uses | safe: applied / deferred / declined | `--unsafe` | tests before | after, safe | after, `--unsafe` |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n",
-        );
-        for result in self.programs.values() {
-            // Writing to a string does not fail.
-            let _ = writeln!(out, "| {} |", result.cells().join(" | "));
-        }
-        out
-    }
-
-    fn markdown(&self) -> String {
-        let mut out = String::from("# Real programs\n\n");
-        out.push_str("`cargo xtask ecosystem` makes this file: each program is migrated, and its own tests are run before and after,\n");
-        out.push_str("on asyncio where the target is AnyIO. The control program has nothing that should change.\n\n");
-        out.push_str(&self.table());
-        for result in self.programs.values() {
-            let _ = writeln!(out, "\n## {} {}\n", result.name, result.version);
-            if let Some(note) = &result.note {
-                let _ = writeln!(out, "Tests: {note}.\n");
-            }
-            for problem in result.problems() {
-                let _ = writeln!(out, "- **{}**", problem.lines().next().unwrap_or_default());
-            }
-            let migrated = result.all.as_ref().or(result.safe.as_ref());
-            let mut reasons: Vec<(&String, &usize)> =
-                migrated.iter().flat_map(|m| &m.reasons).collect();
-            reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-            for (reason, count) in reasons {
-                let _ = writeln!(out, "- {count} × {reason}");
-            }
-        }
-        out
+        write(&path("json"), &(json + "\n"))?;
+        write(&path("md"), &table::markdown(self, build))?;
+        write(&root().join("docs/what-moves.md"), &moves::markdown(self))
     }
 }

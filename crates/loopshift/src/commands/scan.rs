@@ -26,6 +26,7 @@ pub fn run(session: &mut Session, args: &Scan) -> Result<Exit, Problem> {
             let to = asked_for.unwrap_or_else(|| session::suggested(&files.sources));
             let mut job = ground.job(to, files.source_roots);
             job.only = ground.only(&args.only);
+            job.unsafe_changes |= args.unsafe_changes;
             progress.stage(format!("scanning {}", count(files.sources.len(), "file")));
             let mut scanned = session.engine.scan(files.sources, &job)?;
             drop(progress);
