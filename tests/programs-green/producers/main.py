@@ -1,4 +1,4 @@
-# moves: with --unsafe
+# moves: fully
 import gevent
 from gevent.queue import JoinableQueue
 from gevent.pool import Pool

@@ -1,4 +1,4 @@
-# moves: with --unsafe
+# moves: fully
 import gevent
 from base import Daemon
 from services import Ticker, Counter

@@ -1,4 +1,4 @@
-# moves: with --unsafe
+# moves: fully
 """Plugin steps from a queue of objects with a shared interface."""
 import gevent
 import gevent.pool

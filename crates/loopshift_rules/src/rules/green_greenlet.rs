@@ -15,11 +15,11 @@ use loopshift_python::edit::{Edit, Helper, Piece, pieces};
 use rustc_hash::FxHashMap;
 
 use super::green::{
-    GET, GREENLET, KILL, VALUE, are_interrupted, are_killed, ends_later, has_rested, helper,
-    is_greenlet, owners, replace_call, task_of,
+    Ending, GET, GREENLET, VALUE, are_interrupted, are_killed, ends_later, helper, is_greenlet,
+    owners, replace_call, task_of,
 };
 use super::green_timeout::may_be_timeout;
-use super::green_wait::{KILLED, plain_exit, receiver};
+use super::green_wait::{plain_exit, receiver};
 use super::objects::{Mention, mention};
 use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
@@ -170,7 +170,6 @@ impl Asked<'_, '_> {
         let task = task_of(cx, view, attribute).and_then(|task| cx.api_of(view, &task.func));
         let task = task.and_then(|name| cx.catalog.get(name));
         if name == "kill" && task.is_some_and(|row| row.rule.as_deref() == Some("green-spawn")) {
-            change.caveat(KILLED);
             return Ok(());
         }
         let call = view
@@ -336,19 +335,17 @@ impl Asked<'_, '_> {
         change: &mut Change,
     ) -> Result<Vec<Piece>, String> {
         plain_exit(self.cx, self.view, bound)?;
-        if !has_rested(self.cx, self.view, call) {
-            change.caveat(KILLED);
-        }
+        let ending = self.cx.once(Ending::new);
+        ending.caveat(self.cx, self.view, call, change);
         let block = bound.get("block");
         if block.is_some_and(|it| matches!(it, Expr::BooleanLiteral(it) if !it.value)) {
             ends_later(self.cx, self.view, object)?;
-            return Ok(receiver(object, ".cancel()"));
+            return ending
+                .end(object)
+                .ok_or_else(|| "a helper is missing".to_owned());
         }
-        let helper = if bound.only(&["exception"]) {
-            helper("kill").ok_or("a helper is missing")?
-        } else {
-            &KILL
-        };
+        let told = !bound.only(&["exception"]);
+        let helper = ending.kill(told).ok_or("a helper is missing")?;
         let mut text: Vec<Piece> = vec!["await ".into(), Piece::Helper(helper), "(".into()];
         text.push(Piece::Source(object.range()));
         for name in ["block", "timeout"] {

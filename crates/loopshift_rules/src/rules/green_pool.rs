@@ -11,8 +11,8 @@ use loopshift_python::Ranged;
 use loopshift_python::edit::{Edit, Helper, Piece};
 use rustc_hash::FxHashMap;
 
-use super::green::{GROUP, POOL, THREADS, assembled, has_rested, owners, replace_call};
-use super::green_wait::{KILLED, plain_exit};
+use super::green::{Ending, GROUP, POOL, THREADS, assembled, owners, replace_call, with_needs};
+use super::green_wait::plain_exit;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -89,7 +89,7 @@ fn class(
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     change.edit(Edit::Replace {
         range: expr.range(),
-        pieces: vec![Piece::Helper(helper)],
+        pieces: with_needs(vec![Piece::Helper(helper)], false),
     });
     Ok(change)
 }
@@ -112,9 +112,7 @@ fn kill<'c>(
     plain_exit(cx, view, &bound)?;
     let message = format!("`{}` cancels tasks", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
-    if !has_rested(cx, view, call) {
-        change.caveat(KILLED);
-    }
+    cx.once(Ending::new).caveat(cx, view, call, &mut change);
     let mut text: Vec<Piece> = vec![
         "await ".into(),
         Piece::Source(call.func.range()),

@@ -6,16 +6,12 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Piece, pieces};
 
-use super::green::{ends_later, has_rested, helper, is_greenlet, items, owners, replace_call};
+use super::green::{Ending, ends_later, helper, is_greenlet, items, owners, replace_call};
 use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
 
 const RULE: &str = "green-wait";
-
-/// What may differ where a task is cancelled.
-pub(crate) const KILLED: &str =
-    "a green thread that is about to run goes on to its next wait, a task ends at this one";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let uses: Vec<_> = cx.uses_for(RULE).collect();
@@ -73,24 +69,21 @@ fn form<'c>(
         }
         "gevent.killall" => {
             plain_exit(cx, view, &bound)?;
-            if !has_rested(cx, view, call) {
-                change.caveat(KILLED);
-            }
-            with(
-                vec!["await ".into()],
-                "killall",
-                &bound,
-                &["greenlets", "block", "timeout"],
-            )?
+            let ending = cx.once(Ending::new);
+            ending.caveat(cx, view, call, change);
+            let helper = ending.kill_all().ok_or("a helper is missing")?;
+            let mut text: Vec<Piece> = vec!["await ".into(), Piece::Helper(helper), "(".into()];
+            text.extend(arguments(&bound, &["greenlets", "block", "timeout"]));
+            text.push(")".into());
+            text
         }
         "gevent.kill" => {
             plain_exit(cx, view, &bound)?;
-            if !has_rested(cx, view, call) {
-                change.caveat(KILLED);
-            }
+            let ending = cx.once(Ending::new);
+            ending.caveat(cx, view, call, change);
             let greenlet = bound.get("greenlet").ok_or("it is given nothing")?;
             ends_later(cx, view, greenlet)?;
-            receiver(greenlet, ".cancel()")
+            ending.end(greenlet).ok_or("a helper is missing")?
         }
         _ => return Err("it has no counterpart".to_owned()),
     };

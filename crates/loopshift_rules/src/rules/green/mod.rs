@@ -3,6 +3,7 @@
 mod atomic;
 mod calls;
 mod coroutine;
+mod ending;
 mod entry;
 pub(crate) mod escaped;
 mod greenlets;
@@ -29,6 +30,7 @@ use rustc_hash::FxHashMap;
 pub(crate) use atomic::{broken, meets};
 pub(crate) use calls::replace_call;
 pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
+pub(crate) use ending::Ending;
 pub(crate) use entry::{entry, is_guard, main_name, run};
 pub(crate) use escaped::Escaped;
 pub(crate) use greenlets::{
@@ -36,8 +38,8 @@ pub(crate) use greenlets::{
     items, items_of, starts_later,
 };
 pub(crate) use helpers::{
-    GET, GREENLET, GROUP, KILL, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE,
-    assembled, helper, helper_for, timeouts, with_needs,
+    GET, GREENLET, GROUP, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE, assembled,
+    helper, helper_for, timeouts, with_needs,
 };
 pub(crate) use kept::{kept, only_of, task_of, waits, waits_in};
 pub(crate) use links::{are_cut_short, are_followed, is_only};

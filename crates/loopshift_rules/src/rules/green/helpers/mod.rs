@@ -27,7 +27,7 @@ use crate::context::Settings;
 pub(crate) use assembled::assembled;
 pub(crate) use local::LOADED as LOADED_LOCAL;
 pub(crate) use pools::{GROUP, POOL, THREADS};
-pub(crate) use tasks::{GET, GREENLET, KILL, SPAWN_FRESH, VALUE};
+pub(crate) use tasks::{ENDING, GET, GREENLET, KILL, SPAWN_FRESH, VALUE};
 pub(crate) use threads::LEFT as LEFT_THREAD;
 
 /// The helper of a name, as the catalog's templates write it.

@@ -516,7 +516,7 @@ const KILL: Part = Part {
     source: "    \
     async def kill(self, block=True, timeout=None):
         for task in self.tasks:
-            task.cancel()
+            {#end}(task)
         if block:
             await self.join(timeout)
 ",
@@ -528,7 +528,7 @@ const KILLONE: Part = Part {
     source: "    \
     async def killone(self, task, block=True, timeout=None):
         if task in self.tasks:
-            task.cancel()
+            {#end}(task)
             if block:
                 await {@asyncio}.wait([task], timeout=timeout)
 ",

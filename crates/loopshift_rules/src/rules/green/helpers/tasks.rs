@@ -202,6 +202,17 @@ async def {name}(task):
 ",
     },
     Helper {
+        name: "_end",
+        source: "\
+def {name}(task):
+    \"\"\"Cancel a task where it waits next: one that is about to run goes on to that, one that has not begun never runs.\"\"\"
+    if {@inspect}.getcoroutinestate(task.get_coro()) == {@inspect}.CORO_CREATED:
+        task.cancel()
+    else:
+        {@asyncio}.get_running_loop().call_soon(task.cancel)
+",
+    },
+    Helper {
         name: "_killall",
         source: "\
 async def {name}(tasks, block=True, timeout=None):
@@ -229,6 +240,35 @@ def {name}(coroutine, tasks=set()):
     return task
 ",
 };
+
+/// `kill` and `killall` of green threads that may be about to run.
+pub(crate) const ENDING: &[Helper] = &[
+    Helper {
+        name: "_kill",
+        source: "\
+async def {name}(task, block=True, timeout=None):
+    \"\"\"Cancel a task where it waits next, and wait until it has ended.\"\"\"
+    if not task.done():
+        {#end}(task)
+        if block:
+            await {@asyncio}.wait([task], timeout=timeout)
+",
+    },
+    Helper {
+        name: "_killall",
+        source: "\
+async def {name}(tasks, block=True, timeout=None):
+    \"\"\"Cancel tasks where they wait next, and wait until all of them have ended.\"\"\"
+    tasks = [task for task in tasks if not task.done()]
+    for task in tasks:
+        {#end}(task)
+    if block and tasks:
+        _, left = await {@asyncio}.wait(tasks, timeout=timeout)
+        if left:
+            raise {@asyncio}.TimeoutError
+",
+    },
+];
 
 /// `kill` where it is said how long it waits.
 pub(crate) const KILL: Helper = Helper {

@@ -1,0 +1,155 @@
+//! Green threads that are ended. A task is cancelled where it waits now, a green thread where it waits next: if what it
+//! waits for has come, it goes on to that first.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::Change;
+use loopshift_engine::flow::Target;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::graph::callees;
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::edit::{Helper, Piece};
+
+use super::helpers::{ENDING, KILL, helper};
+use super::kept::waits;
+use super::{has_rested, is_greenlet};
+use crate::context::{Context, View};
+use crate::rules::code::Reach;
+
+/// What may differ where a task is cancelled.
+const CANCELLED: &str =
+    "a green thread that is about to run goes on to its next wait, a task ends at this one";
+
+/// How the green threads of a program are ended.
+pub(crate) struct Ending {
+    /// Whether one that is ended may be about to run.
+    next: bool,
+    /// Whether a task that is about to run has been told so already, so that it goes on before it is cancelled.
+    exact: bool,
+}
+
+impl Ending {
+    pub(crate) fn new(cx: &Context<'_>) -> Self {
+        Ending {
+            next: calls(cx).any(|(_, view, call)| !has_rested(cx, view, call)),
+            exact: cx.settings.python_has(3, 11) && is_exact(cx),
+        }
+    }
+
+    /// The helper `_kill`; `waits` says whether it is told how long to wait.
+    pub(crate) fn kill(&self, told: bool) -> Option<&'static Helper> {
+        match (self.next, told) {
+            (true, _) => ENDING.first(),
+            (false, true) => Some(&KILL),
+            (false, false) => helper("kill"),
+        }
+    }
+
+    /// The helper `_killall`.
+    pub(crate) fn kill_all(&self) -> Option<&'static Helper> {
+        if self.next {
+            ENDING.get(1)
+        } else {
+            helper("killall")
+        }
+    }
+
+    /// What ends a green thread without waiting for it.
+    pub(crate) fn end(&self, greenlet: &Expr) -> Option<Vec<Piece>> {
+        if !self.next {
+            return Some(crate::rules::green_wait::receiver(greenlet, ".cancel()"));
+        }
+        let end = Piece::Helper(helper("end")?);
+        Some(vec![end, "(".into(), greenlet.range().into(), ")".into()])
+    }
+
+    /// Says what may differ.
+    pub(crate) fn caveat(
+        &self,
+        cx: &Context<'_>,
+        view: &View<'_>,
+        call: &ExprCall,
+        change: &mut Change,
+    ) {
+        if !self.exact && !has_rested(cx, view, call) {
+            change.caveat(CANCELLED);
+        }
+    }
+}
+
+/// The calls that end green threads.
+fn calls<'c>(cx: &'c Context<'c>) -> impl Iterator<Item = (&'c Use, &'c View<'c>, &'c ExprCall)> {
+    cx.uses.iter().filter_map(|use_| {
+        let name = use_.api.strip_prefix("gevent.")?;
+        let name = name.rsplit('.').next()?;
+        let view = cx.view(use_.place.file)?;
+        let call = view.call_of(use_.place.range)?;
+        matches!(name, "kill" | "killall" | "killone").then_some((use_, view, call))
+    })
+}
+
+/// Whether no green thread that may be ended waits for others to end: a task learns of that in two steps, of all else
+/// in one.
+fn is_exact(cx: &Context<'_>) -> bool {
+    let Some(started) = started(cx) else {
+        return false;
+    };
+    let reach = cx.once(Reach::new);
+    let run = reach.from(started);
+    cx.uses.iter().all(|use_| {
+        let joins = cx.catalog.get(&use_.api).is_some_and(|row| {
+            let rule = row.rule.as_deref().unwrap_or_default();
+            let in_one = [
+                "green-queue",
+                "green-event",
+                "green-lock",
+                "green-colour",
+                "green-names",
+            ];
+            let last = use_.api.rsplit('.').next().unwrap_or_default();
+            let starts = matches!(last, "spawn" | "start" | "sleep" | "add" | "wait_available");
+            waits(row) && !starts && !in_one.contains(&rule)
+        });
+        !joins || !run.contains(&cx.program.function_at(use_.place))
+    })
+}
+
+/// The functions that run as green threads; none where they are not all known.
+fn started(cx: &Context<'_>) -> Option<BTreeSet<FuncId>> {
+    let is_run = |func: &FuncId| {
+        let class = cx.program.function(*func).class;
+        class.is_some_and(|class| is_greenlet(cx, Value::Instance(class)))
+    };
+    let mut out: BTreeSet<FuncId> = cx.program.functions().filter(is_run).collect();
+    for use_ in cx.uses {
+        let Some(row) = cx.catalog.get(&use_.api) else {
+            continue;
+        };
+        let call = cx
+            .view(use_.place.file)
+            .and_then(|view| Some((view, view.call_of(use_.place.range)?)));
+        let Some((view, call)) = call.filter(|_| cx.recipe.moves(&use_.api)) else {
+            continue;
+        };
+        let keywords = call.arguments.keywords.iter().map(|it| &it.value);
+        for given in call.arguments.args.iter().chain(keywords) {
+            for value in cx.program.values_at(view.place(given)) {
+                if row.spawns && matches!(value, Value::Unknown(_)) {
+                    return None;
+                }
+                out.extend(
+                    callees(&cx.program.flow, value).into_iter().filter_map(
+                        |target| match target {
+                            Target::Func(func) => Some(func),
+                            Target::External(_) => None,
+                        },
+                    ),
+                );
+            }
+        }
+    }
+    Some(out)
+}
