@@ -117,7 +117,14 @@ impl Externals for CatalogExternals<'_> {
 
 /// What stands in the place of a name of the standard library once a library has patched it.
 fn put_in_place(library: &str, name: &str) -> Option<String> {
-    let (module, rest) = name.split_once('.')?;
+    let futures = name.strip_prefix("concurrent.futures.");
+    let futures = futures.map(|rest| {
+        (
+            "concurrent.futures",
+            rest.strip_prefix("thread.").unwrap_or(rest),
+        )
+    });
+    let (module, rest) = futures.or_else(|| name.split_once('.'))?;
     let (class, _) = rest.split_once('.').unwrap_or((rest, ""));
     let home = match (library, module, class) {
         ("gevent", "threading", "Event") => "gevent.event",
@@ -127,6 +134,9 @@ fn put_in_place(library: &str, name: &str) -> Option<String> {
             "gevent.queue"
         }
         ("gevent", "queue", "Empty" | "Full") => "gevent.queue",
+        (_, "concurrent.futures", "ThreadPoolExecutor" | "as_completed" | "wait" | "Future") => {
+            return Some(format!("{library}.patched.{rest}"));
+        }
         ("gevent", "threading", "Lock" | "Condition" | "Thread" | "Timer" | "current_thread") => {
             "gevent.patched"
         }

@@ -200,6 +200,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-event.md"),
     },
     Rule {
+        name: "green-executor",
+        plan: rules::green_executor::plan,
+        page: include_str!("../../../docs/rules/green-executor.md"),
+    },
+    Rule {
         name: "green-for",
         plan: rules::green_for::plan,
         page: include_str!("../../../docs/rules/green-for.md"),

@@ -43,6 +43,7 @@ pub(crate) mod green_blocking;
 pub(crate) mod green_colour;
 pub(crate) mod green_dependencies;
 pub(crate) mod green_event;
+pub(crate) mod green_executor;
 pub(crate) mod green_for;
 pub(crate) mod green_geventhub;
 pub(crate) mod green_greenlet;

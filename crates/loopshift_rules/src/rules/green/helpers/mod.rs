@@ -7,6 +7,7 @@ mod border;
 mod bridges;
 mod eventlet;
 mod events;
+mod executors;
 mod greenpools;
 mod local;
 mod locks;
@@ -52,6 +53,7 @@ const FAMILIES: &[&[Helper]] = &[
     bridges::HELPERS,
     eventlet::HELPERS,
     events::HELPERS,
+    executors::HELPERS,
     greenpools::HELPERS,
     loops::HELPERS,
     local::HELPERS,
