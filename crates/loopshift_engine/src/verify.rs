@@ -194,6 +194,12 @@ impl<'a> SourceOrderVisitor<'a> for Awaits {
     }
 }
 
+/// Whether the name, or an owner of it, is private: those are listed nowhere.
+fn is_private(name: &str) -> bool {
+    let mut parts = name.split('.');
+    parts.any(|part| part.starts_with('_') && !part.starts_with("__"))
+}
+
 /// Whether the name is that of something that every function and class has.
 fn is_of_everything(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();
@@ -225,6 +231,7 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
                 });
                 let exists = of_constant
                     || is_of_everything(name)
+                    || is_private(name)
                     || flow.externals.api(name).is_some()
                     || is_set(program, name);
                 if !exists {

@@ -27,10 +27,26 @@ fn plain<'c>(
     view: &'c View<'c>,
 ) -> Result<Change, String> {
     let (call, bound) = cx.direct_call(use_, api, view)?;
-    let module = match bound.get("modname") {
-        Some(Expr::StringLiteral(text)) => text.value.to_str().to_owned(),
-        _ => return Err("it is not written here which module it gives".to_owned()),
+    let text = |name| match bound.get(name) {
+        Some(Expr::StringLiteral(text)) => Some(text.value.to_str().to_owned()),
+        _ => None,
     };
+    let module = (text("modname").or_else(|| text("mod_name")))
+        .ok_or("it is not written here which module it gives")?;
+    if bound.get("item_name").is_some() {
+        let name = text("item_name").ok_or("it is not written here which name it gives")?;
+        let message = format!("`{module}.{name}` is the plain one");
+        let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+        let import = Import {
+            module: module.into(),
+            name: None,
+        };
+        change.edit(Edit::Replace {
+            range: call.range(),
+            pieces: vec![Piece::Import(import), format!(".{name}").into()],
+        });
+        return Ok(change);
+    }
     let message = format!("`{module}` is imported");
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     if let Some(AnyNodeRef::StmtAssign(assign)) = view.tree.parent(call)

@@ -8,11 +8,11 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{Call, FunctionKind};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
-use loopshift_python::edit::Edit;
+use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::code::definition;
-use super::green::{anchor, is_guard, is_outside};
+use super::green::{anchor, are_followed, helper, is_guard, is_outside};
 use crate::context::{Context, View};
 use crate::entries::entries;
 use crate::recipe::patching;
@@ -23,10 +23,14 @@ const USE_HUB: &str = "eventlet.hubs.use_hub";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for (use_, api, view) in cx.uses_for(RULE) {
-        changes.push(awaited(use_, view).unwrap_or_else(|| {
-            let reason = api.why_not.as_deref().unwrap_or_default();
-            Change::declined(RULE, use_.place, &*use_.api, reason)
-        }));
+        changes.push(
+            awaited(use_, view)
+                .or_else(|| task(cx, use_, view))
+                .unwrap_or_else(|| {
+                    let reason = api.why_not.as_deref().unwrap_or_default();
+                    Change::declined(RULE, use_.place, &*use_.api, reason)
+                }),
+        );
     }
     if cx.part.is_none() {
         return;
@@ -71,6 +75,25 @@ fn awaited(use_: &Use, view: &View<'_>) -> Option<Change> {
     let end = TextRange::new(coroutine.end(), call.end());
     change.edit(Edit::delete(start));
     change.edit(Edit::delete(end));
+    Some(change)
+}
+
+/// What is not waited for at once is a task, where none of it stays a green thread.
+fn task(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Option<Change> {
+    let call = view.call_of(use_.place.range).filter(|_| use_.only)?;
+    let [coroutine] = &*call.arguments.args else {
+        return None;
+    };
+    let mut values = cx.program.values_at(view.place(coroutine));
+    let runs_one = values.all(|value| matches!(value, Value::Coroutine(_)));
+    if cx.part.is_some() || are_followed(cx) || !runs_one || !call.arguments.keywords.is_empty() {
+        return None;
+    }
+    let mut change = Change::new(RULE, use_.place, &*use_.api, "it becomes a task");
+    change.edit(Edit::Replace {
+        range: call.func.range(),
+        pieces: vec![Piece::Helper(helper("spawn")?)],
+    });
     Some(change)
 }
 

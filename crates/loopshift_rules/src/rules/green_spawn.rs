@@ -16,13 +16,17 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
-use super::code::{Reach, definition, own};
+use super::code::Reach;
 use super::green::{
     Needs, SPAWN_FRESH, are_followed, coroutine, coroutine_from, handed, helper, owners,
 };
 use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Context, View};
+
+mod ends;
+
+pub(super) use ends::runs_at_end;
 
 const RULE: &str = "green-spawn";
 
@@ -136,7 +140,7 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         pieces: text,
     });
     if !held {
-        left_at_the_end(state, call, owner, is_later, &mut change);
+        left_at_the_end(state, call, is_later, &mut change)?;
     }
     Ok(change)
 }
@@ -164,13 +168,15 @@ fn followed(
 
 /// What may differ for a task that may still be there when the program ends: a green thread is dropped then, a task is
 /// cancelled.
+///
+/// # Errors
+/// Where it surely is there then, and shows it.
 fn left_at_the_end(
     state: &State<'_>,
     call: &ExprCall,
-    owner: FuncId,
     is_later: bool,
     change: &mut Change,
-) {
+) -> Result<(), String> {
     let State { cx, view, .. } = state;
     let function = call.arguments.args.get(usize::from(is_later));
     let values = function.into_iter().flat_map(|function| {
@@ -186,15 +192,27 @@ fn left_at_the_end(
         change
             .caveat("if it still runs at the end of the program, that waits for its child process");
     }
-    let handles = reached.into_iter().any(|func| runs_at_end(cx, func));
-    if handles {
+    let forgotten = is_statement(view, call);
+    if forgotten && (reached.iter()).any(|func| ends::surely_runs_at_end(cx, *func)) {
+        return Err("it goes on until the program ends, and its handlers would run then; those of a green thread don't".to_owned());
+    }
+    if reached.iter().any(|func| runs_at_end(cx, *func)) {
         change.caveat(
             "if it still runs at the end of the program, its handlers run then; those of a green thread don't",
         );
     }
-    if may_end_first(cx, owner, view.place(call), &mut BTreeSet::new()) {
-        change.caveat("if the program ends before it starts, its first step runs all the same");
-    }
+    Ok(())
+}
+
+/// Whether the program may end before a green thread has begun that it starts: then that never begins.
+pub(crate) fn ends_first(cx: &Context<'_>) -> bool {
+    cx.uses_for(RULE).any(|(use_, _, view)| {
+        view.call_of(use_.place.range).is_some_and(|call| {
+            let place = view.place(call);
+            let owner = cx.program.function_at(place);
+            may_end_first(cx, owner, place, &mut BTreeSet::new())
+        })
+    })
 }
 
 /// Whether the program may end before anything waits behind a place: neither its function waits there, nor who calls it.
@@ -207,17 +225,18 @@ fn may_end_first(
     let Some(view) = cx.view(place.file).filter(|_| seen.insert(owner)) else {
         return false;
     };
+    let around_loops = (view.tree.around(place.range))
+        .filter(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
+    let first = around_loops.map(|node| node.start()).min();
+    let first = first.unwrap_or(place.range.end());
     let waits_after = cx.facts().causes(owner).iter().any(|cause| match cause {
         Cause::Api { place: wait, .. } | Cause::Call { place: wait, .. } => {
-            wait.file == place.file && wait.range.start() >= place.range.end()
+            let is_around = wait.range.end() > place.range.end();
+            wait.file == place.file && (wait.range.start() >= first || is_around)
         }
         _ => false,
     });
-    let in_loop = view
-        .tree
-        .around(place.range)
-        .any(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
-    if waits_after || in_loop {
+    if waits_after {
         return false;
     }
     let is_module = cx.program.function(owner).kind == FunctionKind::Module;
@@ -237,28 +256,6 @@ fn waits_in_thread(cx: &Context<'_>, func: FuncId) -> bool {
         }
         _ => false,
     })
-}
-
-/// Whether something in the function runs when its task is cancelled.
-pub(super) fn runs_at_end(cx: &Context<'_>, func: FuncId) -> bool {
-    definition(cx, func).is_some_and(|(_, def)| own(&def.body).into_iter().any(handles_end))
-}
-
-/// Whether the statement runs when its task is cancelled.
-fn handles_end(node: AnyNodeRef<'_>) -> bool {
-    match node {
-        AnyNodeRef::StmtTry(it) => !it.finalbody.is_empty(),
-        AnyNodeRef::StmtWith(_) => true,
-        AnyNodeRef::ExceptHandlerExceptHandler(it) => {
-            let name = match it.type_.as_deref() {
-                Some(Expr::Name(name)) => Some(name.id.as_str()),
-                Some(Expr::Attribute(name)) => Some(name.attr.as_str()),
-                _ => None,
-            };
-            name.is_none_or(|name| matches!(name, "BaseException" | "GreenletExit"))
-        }
-        _ => false,
-    }
 }
 
 /// Whether something else than the event loop holds the task for as long as it runs.

@@ -1,12 +1,15 @@
 //! Waiting for several green threads, or ending them, becomes the same for tasks.
 
 use loopshift_engine::change::Change;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Piece, pieces};
 
-use super::green::{Ending, ends_later, helper, is_greenlet, items, owners, replace_call};
+use super::green::{
+    Ending, ends_later, helper, is_greenlet, items, owners, replace_call, with_needs,
+};
 use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
@@ -52,20 +55,24 @@ fn form<'c>(
                 with(vec!["await ".into()], "wait_all", &bound, &["timeout"])?
             }
             Some(objects) => {
-                only_greenlets(cx, view, objects)?;
-                with(
-                    vec!["await ".into()],
-                    "wait",
-                    &bound,
-                    &["objects", "timeout", "count"],
-                )?
+                let name = if only_greenlets(cx, view, objects)? {
+                    "wait"
+                } else {
+                    "wait_objects"
+                };
+                let arguments = ["objects", "timeout", "count"];
+                with(vec!["await ".into()], name, &bound, &arguments)?
             }
         },
         "gevent.iwait" => {
             let objects = bound.get("objects").ok_or("it is given nothing")?;
-            only_greenlets(cx, view, objects)?;
+            let name = if only_greenlets(cx, view, objects)? {
+                "iwait"
+            } else {
+                "iwait_objects"
+            };
             let arguments = ["objects", "timeout", "count"];
-            with(Vec::new(), "iwait", &bound, &arguments)?
+            with(Vec::new(), name, &bound, &arguments)?
         }
         "gevent.killall" => {
             plain_exit(cx, view, &bound)?;
@@ -137,7 +144,8 @@ fn with(
     bound: &Bound<'_>,
     names: &[&str],
 ) -> Result<Vec<Piece>, String> {
-    text.push(Piece::Helper(helper(name).ok_or("a helper is missing")?));
+    let helper = helper(name).ok_or("a helper is missing")?;
+    text.extend(with_needs(vec![Piece::Helper(helper)], false));
     text.push("(".into());
     text.extend(arguments(bound, names));
     text.push(")".into());
@@ -179,13 +187,26 @@ pub(crate) fn receiver(expr: &Expr, member: &'static str) -> Vec<Piece> {
     ]
 }
 
-/// That nothing else than green threads is waited for.
-fn only_greenlets(cx: &Context<'_>, view: &View<'_>, objects: &Expr) -> Result<(), String> {
+/// Whether nothing else than green threads is waited for.
+///
+/// # Errors
+/// Where what is waited for may neither be that, nor an event or a result.
+fn only_greenlets(cx: &Context<'_>, view: &View<'_>, objects: &Expr) -> Result<bool, String> {
     let items = items(cx, cx.program.node_at(view.place(objects)));
-    if items.is_empty() || !items.iter().all(|value| is_greenlet(cx, *value)) {
-        return Err("it may wait for something else than green threads".to_owned());
+    let has_wait = |value: &Value| match value {
+        Value::Object(class, _) => {
+            let class = cx.program.flow.text(*class);
+            matches!(class, "gevent.event.Event" | "gevent.event.AsyncResult")
+        }
+        _ => false,
+    };
+    let is_green = |value: &Value| is_greenlet(cx, *value);
+    if items.is_empty() || !items.iter().all(|value| is_green(value) || has_wait(value)) {
+        return Err(
+            "it may wait for something else than green threads, events and results".to_owned(),
+        );
     }
-    Ok(())
+    Ok(items.iter().all(is_green))
 }
 
 /// That a kill raises nothing else than usual: a task can only be cancelled.

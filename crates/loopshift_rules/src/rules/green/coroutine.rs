@@ -346,9 +346,9 @@ fn may_wait(cx: &Context<'_>, name: &str) -> bool {
     }
 }
 
-/// Whether the rules of sockets and servers put an async function in the place of the API.
+/// Whether the rules of queues, sockets and servers put an async function in the place of the API.
 fn becomes_coroutine(api: &Api) -> bool {
-    let rules = ["green-server", "green-socket", "green-wsgi"];
+    let rules = ["green-queue", "green-server", "green-socket", "green-wsgi"];
     waits(api)
         && api
             .rule

@@ -9,6 +9,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::{are_loaded, helper};
 use crate::context::{Context, View};
+use crate::rules::green_spawn::ends_first;
 use crate::rules::green_thread::are_left;
 
 /// How the body of a module is put into an event loop.
@@ -160,9 +161,10 @@ fn around_run(cx: &Context<'_>) -> (Vec<Piece>, &'static str) {
     let wanted = [
         ("as_main", *cx.once(are_loaded)),
         ("to_the_end", *cx.once(are_left)),
+        ("dropping", *cx.once(ends_first)),
     ];
     let mut before = pieces("{@asyncio}.run(", &[]);
-    let mut after = ")))";
+    let mut after = "))))";
     for (name, is_wanted) in wanted {
         match helper(name).filter(|_| is_wanted) {
             Some(helper) => before.extend([Piece::Helper(helper), "(".into()]),

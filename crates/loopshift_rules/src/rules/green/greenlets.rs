@@ -1,5 +1,6 @@
 //! Green threads as values: what may be one, what a list holds, and when one may be cancelled in the middle of things.
 
+use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::{CallId, Value};
 use loopshift_engine::ir::Node;
@@ -39,7 +40,10 @@ pub(crate) fn starts_later(cx: &Context<'_>, value: Value) -> bool {
 pub(crate) fn ends_later(cx: &Context<'_>, view: &View<'_>, killed: &Expr) -> Result<(), String> {
     const ASKED: &[&str] = &["dead", "ready", "successful", "value"];
     let mut values = cx.program.values_at(view.place(killed));
-    let waits = values.any(|it| is_made_by(cx, it, |name| name.ends_with("spawn_later")));
+    let waits = values.any(|it| {
+        is_made_by(cx, it, |name| name.ends_with("spawn_later"))
+            || has_not_begun(cx, view, it, killed)
+    });
     let mut uses = cx.uses.iter().filter(|_| waits);
     let asked = uses.any(|use_| {
         let name = use_.api.strip_prefix(GREENLET);
@@ -52,6 +56,27 @@ pub(crate) fn ends_later(cx: &Context<'_>, view: &View<'_>, killed: &Expr) -> Re
         );
     }
     Ok(())
+}
+
+/// Whether a function starts a green thread and uses it without any wait in between.
+fn has_not_begun(cx: &Context<'_>, view: &View<'_>, made: Value, used: &Expr) -> bool {
+    let Value::Object(_, site) = made else {
+        return false;
+    };
+    if site == CallId::NONE {
+        return false;
+    }
+    let flow = &cx.program.flow;
+    let call = &flow.linked.calls[flow.written(site).0 as usize];
+    let func = cx.program.function_at(view.place(used));
+    let between = (call.range.end(), used.start());
+    let waits = |cause: &Cause| match cause {
+        Cause::Api { place, .. } | Cause::Call { place, .. } => {
+            place.range.start() >= between.0 && place.range.end() <= between.1
+        }
+        _ => false,
+    };
+    call.owner == func && between.0 <= between.1 && !cx.facts().causes(func).iter().any(waits)
 }
 
 /// Whether a green thread is made by a call of what has such a name.

@@ -11,6 +11,7 @@ use loopshift_engine::program::CallSite;
 use super::{GREENLET_CLASS, is_coloured, is_greenlet};
 use crate::catalog::{Api, Kind};
 use crate::context::Context;
+use crate::rules::green_geventhub::asks_loop;
 
 /// The functions that need a running event loop, those that become async not among them.
 pub(crate) struct Needs {
@@ -33,6 +34,10 @@ impl Needs {
                     let row = cx.catalog.get(name);
                     // Making an object starts nothing yet, but a task that waits for its start is one.
                     let starts = |api: &Api| {
+                        if name == "gevent.get_hub" {
+                            let range = call.range;
+                            return asks_loop(cx, Place { file, range });
+                        }
                         // A handler of a signal is one of the event loop from the beginning to its end.
                         let is_handler = api.rule.as_deref() == Some("green-signal");
                         let starts = api.kind != Kind::Class || name == GREENLET_CLASS;

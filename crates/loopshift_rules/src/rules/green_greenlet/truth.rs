@@ -3,12 +3,12 @@
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
 use loopshift_python::ast::{AnyNodeRef, Expr, UnaryOp};
-use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::RULE;
 use crate::context::{Context, View};
-use crate::rules::green::{is_greenlet, items, items_of, starts_later};
+use crate::rules::green::{GREENLET, helper, is_greenlet, items, items_of, starts_later};
 
 const API: &str = "gevent.Greenlet.__bool__";
 
@@ -111,6 +111,8 @@ pub(super) enum Runs {
     Task,
     /// It waits for its start, and has an attribute that says whether it runs.
     Started,
+    /// It is one or the other.
+    Either(&'static Helper),
 }
 
 impl Runs {
@@ -126,7 +128,7 @@ impl Runs {
         match later.count() {
             0 => Ok(Runs::Task),
             count if count == values.len() => Ok(Runs::Started),
-            _ => Err("it may be a green thread that is started later, or one that runs".to_owned()),
+            _ => Ok(Runs::Either(helper("runs").ok_or("a helper is missing")?)),
         }
     }
 
@@ -134,6 +136,16 @@ impl Runs {
         match self {
             Runs::Task => vec!["not ".into(), x.clone(), ".done()".into()],
             Runs::Started => vec![x.clone(), ".started".into()],
+            Runs::Either(runs) => {
+                let needed = Piece::Needs(&GREENLET);
+                vec![
+                    needed,
+                    Piece::Helper(runs),
+                    "(".into(),
+                    x.clone(),
+                    ")".into(),
+                ]
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod eventlet;
 mod events;
 mod executors;
 mod greenpools;
+mod hub;
 mod local;
 mod locks;
 mod loops;
@@ -55,6 +56,7 @@ const FAMILIES: &[&[Helper]] = &[
     events::HELPERS,
     executors::HELPERS,
     greenpools::HELPERS,
+    hub::HELPERS,
     loops::HELPERS,
     local::HELPERS,
     locks::HELPERS,

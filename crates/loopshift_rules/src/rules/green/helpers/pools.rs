@@ -435,11 +435,13 @@ const APPLY_CB: Part = Part {
 
 const PASS_ON: Part = Part {
     name: "_pass_on",
-    needs: &["_run"],
+    needs: &[],
     source: "    \
     def _pass_on(self, callback, task):
         if not task.cancelled() and task.exception() is None:
-            self._callback = {@asyncio}.create_task(self._run(callback, (task.result(),), {{}}))
+            result = callback(task.result())
+            if {@inspect}.isawaitable(result):
+                self._callback = {@asyncio}.ensure_future(result)
 ",
 };
 

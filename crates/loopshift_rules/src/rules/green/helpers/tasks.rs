@@ -162,6 +162,50 @@ async def {name}(tasks, timeout=None, count=None):
 ",
     },
     Helper {
+        name: "_iwait_objects",
+        source: "\
+async def {name}(objects, timeout=None, count=None):
+    \"\"\"The tasks, events and results, or so many of them, as they are ready.\"\"\"
+    objects = list(objects)
+    ready = {@asyncio}.Queue()
+    waits = [{@asyncio}.ensure_future({#until_ready}(item)) for item in objects]
+    for wait, item in zip(waits, objects):
+        wait.add_done_callback(lambda _, item=item: ready.put_nowait(item))
+    loop = {@asyncio}.get_running_loop()
+    timer = None if timeout is None else loop.call_later(timeout, ready.put_nowait, ready)
+    try:
+        for _ in objects[:count]:
+            item = await ready.get()
+            if item is ready:
+                break
+            yield item
+    finally:
+        if timer:
+            timer.cancel()
+        for wait in waits:
+            wait.cancel()
+",
+    },
+    Helper {
+        name: "_wait_objects",
+        source: "\
+async def {name}(objects, timeout=None, count=None):
+    \"\"\"Wait until tasks, events and results are ready, or so many of them; those that are, as they were.\"\"\"
+    return [item async for item in {#iwait_objects}(objects, timeout, count)]
+",
+    },
+    Helper {
+        name: "_until_ready",
+        source: "\
+async def {name}(item):
+    \"\"\"Wait until a task has ended, an event is set, or a result is there.\"\"\"
+    if isinstance(item, {@asyncio}.Task):
+        await {@asyncio}.wait([item])
+    else:
+        await item.wait()
+",
+    },
+    Helper {
         name: "_wait_all",
         source: "\
 async def {name}(timeout=None):
@@ -192,6 +236,26 @@ def {name}(task, callback, value=True, error=True, running=set()):
 ",
     },
     Helper {
+        name: "_runs",
+        source: "\
+def {name}(task):
+    \"\"\"Whether a task has been started, and has not ended.\"\"\"
+    return (not isinstance(task, {#Greenlet}) or task.started) and not task.done()
+",
+    },
+    Helper {
+        name: "_dropping",
+        source: "\
+async def {name}(main):
+    \"\"\"Run the main function of a program that drops what is about to run when it ends.\"\"\"
+    try:
+        return await main
+    finally:
+        for task in {@asyncio}.all_tasks() - {{{@asyncio}.current_task()}}:
+            task.cancel()
+",
+    },
+    Helper {
         name: "_kill",
         source: "\
 async def {name}(task):
@@ -206,10 +270,12 @@ async def {name}(task):
         source: "\
 def {name}(task):
     \"\"\"Cancel a task where it waits next: one that is about to run goes on to that, one that has not begun never runs.\"\"\"
-    if {@inspect}.getcoroutinestate(task.get_coro()) == {@inspect}.CORO_CREATED:
-        task.cancel()
-    else:
+    waits_for = task._fut_waiter
+    begun = {@inspect}.getcoroutinestate(task.get_coro()) != {@inspect}.CORO_CREATED
+    if begun and (waits_for is None or waits_for.done()):
         {@asyncio}.get_running_loop().call_soon(task.cancel)
+    else:
+        task.cancel()
 ",
     },
     Helper {
