@@ -219,6 +219,25 @@ fn is_cancelled_error(cx: &Context<'_>, view: &View<'_>, ty: &Expr) -> bool {
     })
 }
 
+/// Whether a task that runs in these functions may end as cancelled by itself: one of them raises the class.
+pub(super) fn ends_itself(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> bool {
+    functions.iter().any(|function| {
+        let Some((view, def)) = definition(cx, *function) else {
+            return false;
+        };
+        let mut found = false;
+        each(&def.body, &mut |stmt| {
+            let Stmt::Raise(raise) = stmt else { return };
+            let class = match raise.exc.as_deref() {
+                Some(Expr::Call(call)) => Some(&*call.func),
+                other => other,
+            };
+            found |= class.is_some_and(|class| is_cancelled_error(cx, view, class));
+        });
+        found
+    })
+}
+
 /// Whether the statements hold a wait of the function they stand in.
 fn waits(stmts: &[Stmt]) -> bool {
     let mut found = false;

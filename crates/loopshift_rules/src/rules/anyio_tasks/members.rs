@@ -5,7 +5,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::family::{MemberUse, Model};
+use super::family::{Family, MemberUse, Model, Spawn};
 use super::{callbacks, handles, helpers, keep, mistaken};
 use crate::context::Context;
 use crate::rules::shared::is_statement;
@@ -47,10 +47,32 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
             .iter()
             .filter(|member| member.name != "add_done_callback")
             .find_map(refusal)
-            .or_else(|| keep::untracked(cx, family, keeping.as_ref()));
+            .or_else(|| keep::untracked(cx, family, keeping.as_ref()))
+            .or_else(|| shared_context(cx, family));
         family.keeping = keeping.unwrap_or_default();
     }
     mistaken::check(cx, model);
+}
+
+/// Why tasks can't have the context that they are given: asyncio runs them in it, `AnyIO` in a copy. Who gives one that
+/// is made on the spot does not look into it afterwards.
+fn shared_context(cx: &Context<'_>, family: &Family<'_>) -> Option<String> {
+    let makes = ["contextvars.copy_context", "contextvars.Context"];
+    let is_shared = |spawn: &&Spawn<'_>| {
+        let given = spawn.call.arguments.find_keyword("context");
+        given.is_some_and(|given| match &given.value {
+            Expr::NoneLiteral(_) => false,
+            Expr::Call(call) => {
+                (cx.api_of(spawn.view, &call.func)).is_none_or(|api| !makes.contains(&api))
+            }
+            _ => true,
+        })
+    };
+    family.spawns.iter().find(is_shared)?;
+    Some(
+        "it runs in a context that others may share: AnyIO runs a task in a copy, and what the task sets is not seen outside"
+            .to_owned(),
+    )
 }
 
 fn refusal(member: &MemberUse<'_>) -> Option<String> {

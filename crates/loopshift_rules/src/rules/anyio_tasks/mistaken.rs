@@ -9,7 +9,7 @@ use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_python::Ranged;
 use loopshift_python::ast::AnyNodeRef;
 
-use super::cancelled::{functions, is_cancelled};
+use super::cancelled::{ends_itself, functions, is_cancelled};
 use super::failure::handlers;
 use super::family::{Family, Model, Wait};
 use crate::context::Context;
@@ -48,13 +48,12 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
     }
 }
 
-/// Families that nobody tells to stop, but that wait for a task that is told to, and end with it.
+/// Families that nobody tells to stop, but that end so by themselves, or wait for a task that does, and end with it.
 fn cancelled_through(cx: &Context<'_>, model: &Model<'_>) -> BTreeSet<usize> {
-    let mut ends: BTreeSet<usize> = (0..model.families.len())
-        .filter(|index| is_cancelled(&model.families[*index]))
-        .collect();
-    let told = ends.clone();
-    if told.is_empty() {
+    let is_told = |index: &usize| is_cancelled(&model.families[*index]);
+    let told: BTreeSet<usize> = (0..model.families.len()).filter(is_told).collect();
+    let is_named = cx.uses.iter().any(|it| it.api == "asyncio.CancelledError");
+    if told.is_empty() && !is_named {
         return told;
     }
     let runs: Vec<BTreeSet<FuncId>> = model
@@ -68,6 +67,10 @@ fn cancelled_through(cx: &Context<'_>, model: &Model<'_>) -> BTreeSet<usize> {
             functions(cx, &coros.collect::<Vec<_>>())
         })
         .collect();
+    let mut ends = told.clone();
+    if is_named {
+        ends.extend((0..runs.len()).filter(|index| ends_itself(cx, &runs[*index])));
+    }
     loop {
         let waiting: BTreeSet<FuncId> = model
             .waits
