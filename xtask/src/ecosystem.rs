@@ -112,8 +112,10 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let file = root().join("ecosystem/projects.toml");
     let text =
         std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let projects: Projects =
+    let mut projects: Projects =
         toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+    // When the time is over, as many as can be are done.
+    projects.program.sort_by_key(|project| project.seconds);
     let named = |name: &String| projects.program.iter().any(|it| it.called() == name);
     if let Some(name) = options.names.iter().find(|name| !named(name)) {
         return Err(format!("`{name}` is not in {}", file.display()));

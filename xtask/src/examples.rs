@@ -1,27 +1,29 @@
-//! `cargo xtask examples DIR...`: the examples of a library of green threads, each moved to asyncio alone.
+//! `cargo xtask examples`: programs without tests, each moved alone, run before and after, and compared by what they print.
 //!
-//! Those that `ecosystem/examples.toml` has a client for are run, before with the library and after without it: what the
-//! client prints must be the same.
+//! They are the examples of gevent and eventlet, from the libraries' sources on `PyPI`, and the programs in the asyncio
+//! pages of Debian's `python3.11-doc`. `ecosystem/examples.toml` says how to try those that do not simply run: with a client
+//! that talks to them, or in pairs, where old and new programs talk to each other.
 
-use std::fmt::Write;
+mod obtain;
+mod table;
+mod trial;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use clap::Args;
-use serde::Deserialize;
 
 use crate::process;
 use crate::tool::{self, Migration, Report};
 use crate::{Result, python, root};
+use trial::{Mode, Paired, Trial, Trials};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Which examples, and with what.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The directories of the examples, as in the libraries' source distributions
-    #[arg(required = true)]
+    /// Directories in place of those that are obtained: named after gevent, eventlet, or else of asyncio
     directories: Vec<PathBuf>,
     /// Only the examples whose name contains this
     #[arg(long, short, default_value = "")]
@@ -29,137 +31,211 @@ pub(crate) struct Options {
     /// This program in place of the one that is built from the sources
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// Write the table there too
-    #[arg(long, value_name = "FILE")]
-    markdown: Option<PathBuf>,
+    /// Compare only: leave the file with the results alone
+    #[arg(long)]
+    no_write: bool,
 }
 
-/// How an example is tried.
-#[derive(Deserialize)]
-struct Trial {
-    /// Its file.
-    file: String,
-    /// What tells it from one of the same name.
-    library: String,
-    /// A program that talks to it, and prints what it heard; without one the example prints itself.
-    client: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Trials {
-    trial: Vec<Trial>,
+/// A directory of examples.
+struct Examples {
+    library: &'static str,
+    files: Vec<PathBuf>,
 }
 
 /// What came of an example.
+#[derive(Default)]
 struct Row {
     name: String,
     state: &'static str,
-    run: &'static str,
+    run: String,
     reasons: Vec<String>,
     story: String,
 }
 
+/// What is the same for all examples.
+struct Tools {
+    loopshift: PathBuf,
+    python: PathBuf,
+}
+
 /// Moves the examples. False if something is wrong.
 pub(crate) fn run(options: &Options) -> Result<bool> {
-    let python = python::tests()?;
-    let loopshift = tool::given_or_built(options.program.as_deref(), false)?;
+    let tools = Tools {
+        loopshift: tool::given_or_built(options.program.as_deref(), false)?,
+        python: python::tests()?,
+    };
     let text = std::fs::read_to_string(root().join("ecosystem/examples.toml"))
         .map_err(|error| format!("ecosystem/examples.toml: {error}"))?;
     let trials: Trials = toml::from_str(&text).map_err(|error| error.to_string())?;
+    let mut notes = Vec::new();
+    let found = if options.directories.is_empty() {
+        obtain::all(&tools.python, &mut notes)?
+    } else {
+        let named = options.directories.iter();
+        named.map(|it| obtain::given(it)).collect::<Result<_>>()?
+    };
     let mut rows = Vec::new();
-    for directory in &options.directories {
-        for file in files(directory)? {
-            let name = file.file_name().and_then(|name| name.to_str());
-            let name = name.unwrap_or_default().to_owned();
+    let mut pairs = Vec::new();
+    for examples in &found {
+        for file in &examples.files {
+            let name = name(file);
             if !name.contains(&options.only) {
                 continue;
             }
-            let of_eventlet = directory.to_string_lossy().contains("eventlet");
-            let library = if of_eventlet { "eventlet" } else { "gevent" };
-            let mut trials = trials.trial.iter();
-            let trial = trials.find(|it| it.file == name && it.library == library);
-            let row = example(&loopshift, &python, &file, trial);
+            eprintln!("{}: {name}", examples.library);
+            let trial = trials.of(examples.library, &name);
+            let row = example(&tools, examples.library, file, trial.as_ref());
             rows.push(Row {
-                name: format!("{library}: {name}"),
+                name: format!("{}: {name}", examples.library),
                 ..row.unwrap_or_else(wrong)
             });
         }
+        for pair in trials.pairs(examples.library, &options.only) {
+            let Some(server) = examples.files.iter().find(|file| name(file) == pair.server) else {
+                continue;
+            };
+            eprintln!("{}: {} and its client", examples.library, pair.server);
+            pairs.push(trial::pair(&tools, examples, server, pair)?);
+        }
     }
-    let table = markdown(&rows);
+    let table = table::markdown(&rows, &pairs, &notes);
     print!("{table}");
-    for row in rows.iter().filter(|row| !row.story.is_empty()) {
-        println!("=== {}\n{}", row.name, row.story);
+    let stories = rows.iter().map(|row| (&row.name, &row.story));
+    let stories = stories.chain(pairs.iter().map(|pair| (&pair.name, &pair.story)));
+    let mut good = true;
+    for (name, story) in stories.filter(|(_, story)| !story.is_empty()) {
+        println!("=== {name}\n{story}");
+        good = false;
     }
-    if let Some(file) = &options.markdown {
-        std::fs::write(file, table).map_err(|error| format!("{}: {error}", file.display()))?;
+    if !options.no_write && options.only.is_empty() && options.directories.is_empty() {
+        let file = root().join("ecosystem/examples.md");
+        std::fs::write(&file, table).map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    Ok(rows.iter().all(|row| row.story.is_empty()))
+    Ok(good)
+}
+
+fn name(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 fn wrong(story: String) -> Row {
     Row {
-        name: String::new(),
         state: "WRONG",
-        run: "",
-        reasons: Vec::new(),
         story,
+        ..Row::default()
     }
 }
 
-fn files(directory: &Path) -> Result<Vec<PathBuf>> {
-    let error = |error| format!("{}: {error}", directory.display());
-    let mut out = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(error)? {
-        let path = entry.map_err(error)?.path();
-        if path.extension().is_some_and(|ending| ending == "py") {
-            out.push(path);
+/// A program before and after.
+struct Moved {
+    /// Where both are, in folders `before` and `after` of their own.
+    directory: tempfile::TempDir,
+    name: String,
+    report: Report,
+    state: &'static str,
+}
+
+impl Moved {
+    fn before(&self) -> PathBuf {
+        self.directory.path().join("before").join(&self.name)
+    }
+
+    fn after(&self) -> PathBuf {
+        self.directory.path().join("after").join(&self.name)
+    }
+
+    /// How to run it afterwards: where its library can't be imported, or on the backends of `AnyIO`.
+    fn modes(&self, library: &str) -> &'static [Mode] {
+        match (library, self.state) {
+            (_, "stays" | "nothing to move") => &[],
+            ("asyncio", "moved") => &["asyncio", "trio"],
+            ("asyncio", _) => &["asyncio"],
+            _ => &["bare"],
         }
     }
-    out.sort();
-    Ok(out)
 }
 
-fn example(loopshift: &Path, python: &Path, file: &Path, trial: Option<&Trial>) -> Result<Row> {
-    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let name = file.file_name().unwrap_or_default();
-    let copy = directory.path().join(name);
-    let before = std::fs::read(file).map_err(|error| error.to_string())?;
-    std::fs::write(&copy, &before).map_err(|error| error.to_string())?;
-    let expected = match trial {
-        Some(trial) => Some(tried(python, "none", &copy, trial)?),
-        None => None,
+/// Moves one file alone.
+fn moved(tools: &Tools, library: &str, name: &str, text: &[u8]) -> Result<Moved> {
+    let error = |error: std::io::Error| error.to_string();
+    let mut moved = Moved {
+        directory: tempfile::tempdir().map_err(error)?,
+        name: name.to_owned(),
+        report: Report::default(),
+        state: "stays",
+    };
+    for copy in [moved.before(), moved.after()] {
+        std::fs::create_dir_all(copy.parent().unwrap_or(&copy)).map_err(error)?;
+        std::fs::write(&copy, text).map_err(error)?;
+    }
+    let to = if library == "asyncio" {
+        "anyio"
+    } else {
+        "asyncio"
     };
     let migration = Migration {
         unsafe_changes: true,
         apply: true,
         python: Some("py311".to_owned()),
-        to: Some("asyncio".to_owned()),
+        to: Some(to.to_owned()),
         ..Migration::default()
     };
-    let report = tool::migrate(loopshift, directory.path(), &migration, LIMIT)?;
-    let text = std::fs::read_to_string(&copy).map_err(|error| error.to_string())?;
-    compiles(python, &copy)?;
-    let reasons = reasons(&report);
-    let state = match (imports_green(&text), text.as_bytes() == before) {
+    let after = moved.after();
+    let place = after.parent().unwrap_or(&after);
+    moved.report = tool::migrate(&tools.loopshift, place, &migration, LIMIT)?;
+    let new = std::fs::read(&after).map_err(error)?;
+    compiles(&tools.python, &after)?;
+    let stays = match library {
+        "asyncio" => moved.report.modules.iter().any(|module| !module.trio_ready),
+        _ => imports_green(&String::from_utf8_lossy(&new)),
+    };
+    moved.state = match (stays, new == text) {
         (false, true) => "nothing to move",
         (false, false) => "moved",
-        (true, _) if reasons.is_empty() => return Err("it stays without a reason".to_owned()),
-        (true, _) => "stays",
+        (true, true) => "stays",
+        (true, false) if library == "asyncio" => "moves in part",
+        (true, false) => "stays",
     };
+    if stays && reasons(&moved.report).is_empty() {
+        return Err("it stays without a reason".to_owned());
+    }
+    Ok(moved)
+}
+
+fn example(tools: &Tools, library: &str, file: &Path, trial: Option<&Trial>) -> Result<Row> {
+    let text = std::fs::read(file).map_err(|error| error.to_string())?;
+    let moved = moved(tools, library, &name(file), &text)?;
     let mut row = Row {
-        name: String::new(),
-        state,
-        run: "",
-        reasons,
-        story: String::new(),
+        state: moved.state,
+        reasons: reasons(&moved.report),
+        ..Row::default()
     };
-    if let (Some(trial), Some(expected), "moved") = (trial, expected, state) {
-        let got = tried(python, "bare", &copy, trial)?;
-        row.run = if got == expected { "same" } else { "DIFFERENT" };
+    let Some(trial) = trial else { return Ok(row) };
+    if let Some(reason) = &trial.skip {
+        row.run = format!("not run: {reason}");
+        return Ok(row);
+    }
+    let modes = moved.modes(library);
+    if modes.is_empty() {
+        return Ok(row);
+    }
+    let expected = trial::tried(tools, "none", &moved.before(), trial)?;
+    let mut ends = Vec::new();
+    for mode in modes {
+        let got = trial::tried(tools, mode, &moved.after(), trial)?;
+        let end = if got == expected { "same" } else { "DIFFERENT" };
+        ends.push(match *mode {
+            "bare" => end.to_owned(),
+            backend => format!("{backend}: {end}"),
+        });
         if got != expected {
-            row.story = format!("{text}--- expected\n{expected}--- got\n{got}");
+            let text = std::fs::read_to_string(moved.after()).unwrap_or_default();
+            let story = format!("{text}--- expected\n{expected}--- got\n{got}");
+            row.story.push_str(&story);
         }
     }
+    row.run = ends.join(", ");
     Ok(row)
 }
 
@@ -185,7 +261,7 @@ fn reasons(report: &Report) -> Vec<String> {
 }
 
 fn compiles(python: &Path, file: &Path) -> Result<()> {
-    let mut command = Command::new(python);
+    let mut command = std::process::Command::new(python);
     command.args([
         "-c",
         "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')",
@@ -196,74 +272,4 @@ fn compiles(python: &Path, file: &Path) -> Result<()> {
     } else {
         Err(output.tail())
     }
-}
-
-/// What a trial prints.
-fn tried(python: &Path, mode: &str, file: &Path, trial: &Trial) -> Result<String> {
-    let mut command = Command::new(python);
-    command.args(["-W", "ignore"]);
-    command.arg(root().join("xtask/python/driver.py"));
-    command.arg(mode).arg(file);
-    command.current_dir(file.parent().unwrap_or(file));
-    let Some(client) = &trial.client else {
-        return process::run(&mut command, LIMIT).map(|output| output.stdout);
-    };
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let mut talk = Command::new(python);
-    talk.current_dir(file.parent().unwrap_or(file));
-    talk.arg("-c").arg(format!("{HEAD}{client}"));
-    let output = process::beside(&mut command, || process::run(&mut talk, LIMIT))?;
-    Ok(format!("{}exit code {:?}\n", output.stdout, output.code))
-}
-
-/// What every client has: `connect(port)` waits until the example listens.
-const HEAD: &str = "
-import socket, time
-
-def connect(address, family=socket.AF_INET):
-    for _ in range(200):
-        sock = socket.socket(family)
-        sock.settimeout(10)
-        try:
-            sock.connect(address)
-            return sock
-        except OSError:
-            sock.close()
-            time.sleep(0.05)
-    raise SystemExit('nobody listens')
-
-";
-
-fn markdown(rows: &[Row]) -> String {
-    let mut out = String::from(
-        "# The libraries' own examples, moved to asyncio\n\nEach alone, with `--unsafe`. \"same\": what a client, or the \
-         example itself, prints with the library before is what it prints without it after.\n\n\
-         | example | becomes | run | stays because |\n| --- | --- | --- | --- |\n",
-    );
-    for row in rows {
-        let reasons = row
-            .reasons
-            .join("; ")
-            .replace('|', "\\|")
-            .replace('\n', " ");
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | {reasons} |",
-            row.name, row.state, row.run
-        );
-    }
-    let count = |state: &str| rows.iter().filter(|row| row.state == state).count();
-    let same = rows.iter().filter(|row| row.run == "same").count();
-    let _ = writeln!(
-        out,
-        "\n{} examples: {} moved, {} stay, {} have nothing to move; {same} ran the same",
-        rows.len(),
-        count("moved"),
-        count("stays"),
-        count("nothing to move"),
-    );
-    out
 }

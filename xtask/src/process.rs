@@ -123,6 +123,7 @@ fn end(child: &mut Child) -> Result<()> {
     let group = format!("-{}", child.id());
     Command::new("kill")
         .args(["-KILL", "--", &group])
+        .stderr(Stdio::null())
         .status()
         .map_err(|error| error.to_string())?;
     child.wait().map_err(|error| error.to_string())?;
