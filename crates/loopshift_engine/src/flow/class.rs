@@ -59,9 +59,10 @@ impl Flow<'_> {
         self.enums = mros.map(|bases| self.has_enum(bases)).collect();
     }
 
-    /// The first external class among bases, without those that have nothing of their own.
+    /// The first external class among bases of which something is known, or the first of all: without those that have
+    /// nothing of their own.
     fn first_outside(&self, bases: &[MroEntry]) -> Option<Sym> {
-        bases.iter().find_map(|base| {
+        let mut external = bases.iter().filter_map(|base| {
             let MroEntry::External(sym) = base else {
                 return None;
             };
@@ -69,7 +70,10 @@ impl Flow<'_> {
             let plain =
                 text == "<builtin>.object" || text.starts_with("typing.") || text == "abc.ABC";
             (!plain).then_some(*sym)
-        })
+        });
+        let first = external.clone().next()?;
+        let known = external.find(|base| self.externals.api(self.text(*base)).is_some());
+        known.or(Some(first))
     }
 
     fn has_enum(&self, bases: &[MroEntry]) -> bool {

@@ -8,7 +8,7 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::Edit;
 use rustc_hash::FxHashMap;
 
-use super::green::{named, owners, with_needs};
+use super::green::{named, owners, runs_no_library, with_needs};
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 
@@ -49,6 +49,11 @@ fn moved(
         return Err(
             "the program asks for the thread that runs, which is none of a task's".to_owned(),
         );
+    }
+    let call = view.call_of(use_.place.range);
+    let function = call.and_then(|call| call.arguments.args.first());
+    if let Some(function) = function.filter(|_| api.awaits) {
+        runs_no_library(cx, view, function)?;
     }
     let mut change = named(cx, owners, use_, api, view, RULE)?;
     for (_, edit) in &mut change.edits {

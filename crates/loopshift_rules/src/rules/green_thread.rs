@@ -11,7 +11,7 @@ use loopshift_python::edit::{Edit, Piece};
 use rustc_hash::FxHashMap;
 
 use super::arguments::inside;
-use super::green::{LEFT_THREAD, anchor, bracketed, helper, owners};
+use super::green::{LEFT_THREAD, anchor, bracketed, helper, owners, runs_no_library};
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 
@@ -92,7 +92,10 @@ fn made<'c>(
         .ok_or("it can't be found")?;
     match role(view, expr)? {
         Role::Called => {
-            cx.direct_call(use_, api, view)?;
+            let (_, bound) = cx.direct_call(use_, api, view)?;
+            if let Some(run) = bound.get("target").or_else(|| bound.get("function")) {
+                runs_no_library(cx, view, run)?;
+            }
         }
         Role::Base(_) if use_.api.ends_with(".Timer") => {
             return Err("a class derives from it, and what that calls may wait".to_owned());

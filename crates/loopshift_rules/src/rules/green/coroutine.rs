@@ -346,6 +346,29 @@ fn may_wait(cx: &Context<'_>, name: &str) -> bool {
     }
 }
 
+/// That a function which is handed to what runs it as a task is none of a library that would block all tasks.
+///
+/// # Errors
+/// Where it may be one, in words for the user.
+pub(crate) fn runs_no_library(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    function: &Expr,
+) -> Result<(), String> {
+    for value in cx.program.values_at(view.place(function)) {
+        let (Value::External(sym) | Value::ExternalBound(sym, _)) = value else {
+            continue;
+        };
+        let name = cx.program.flow.text(sym);
+        let moved = |api: &Api| becomes_coroutine(api) || becomes_threaded(cx, api);
+        let is_sleep = cx.recipe.moves(name) || name == "time.sleep";
+        if may_wait(cx, name) && !is_sleep && !cx.catalog.get(name).is_some_and(moved) {
+            return Err(format!("it runs `{name}`, which would block all tasks"));
+        }
+    }
+    Ok(())
+}
+
 /// Whether the rules of queues, sockets and servers put an async function in the place of the API.
 fn becomes_coroutine(api: &Api) -> bool {
     let rules = ["green-queue", "green-server", "green-socket", "green-wsgi"];

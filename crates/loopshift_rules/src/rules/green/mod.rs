@@ -29,7 +29,7 @@ use rustc_hash::FxHashMap;
 
 pub(crate) use atomic::{broken, meets};
 pub(crate) use calls::replace_call;
-pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed};
+pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed, runs_no_library};
 pub(crate) use ending::Ending;
 pub(crate) use entry::{entry, is_guard, main_name, run};
 pub(crate) use escaped::Escaped;
