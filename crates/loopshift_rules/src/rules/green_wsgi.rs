@@ -9,11 +9,12 @@ use loopshift_engine::flow::Target;
 use loopshift_engine::graph::callees;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{Expr, ExprCall, Identifier, Keyword};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Identifier, Keyword};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
+use super::code::{definition, own};
 use super::green::{
     anchor, around_await, becomes_async, helper, is_of_eventlet, owners, task_of, with_needs,
 };
@@ -208,19 +209,19 @@ fn asgi(
     size: Piece,
     change: &mut Change,
 ) -> Result<Vec<Piece>, String> {
+    if gives_text(cx, view, application) {
+        return Err(
+            "the application gives text, which the server in its place does not encode: give bytes"
+                .to_owned(),
+        );
+    }
     if becomes_async(cx, view, application) != Ok(true) {
         change.caveat(THREADS);
         let text = "{@a2wsgi:WSGIMiddleware}({0}, workers={1})";
         return Ok(pieces(text, &[application.range().into(), size]));
     }
-    let yields = cx.program.values_at(view.place(application)).any(|value| {
-        callees(&cx.program.flow, value)
-            .into_iter()
-            .any(|target| match target {
-                Target::Func(func) => cx.program.function(func).is_generator,
-                Target::External(_) => false,
-            })
-    });
+    let yields =
+        functions(cx, view, application).any(|function| cx.program.function(function).is_generator);
     if yields {
         return Err(
             "the application gives its answer part by part, and waits between them".to_owned(),
@@ -234,6 +235,52 @@ fn asgi(
         application.range().into(),
         ")".into(),
     ])
+}
+
+/// The functions that an application may be.
+fn functions<'c>(
+    cx: &'c Context<'_>,
+    view: &View<'_>,
+    application: &Expr,
+) -> impl Iterator<Item = FuncId> + 'c {
+    let values = cx.program.values_at(view.place(application));
+    let targets = values.flat_map(|value| callees(&cx.program.flow, value));
+    targets.filter_map(|target| match target {
+        Target::Func(func) => Some(func),
+        Target::External(_) => None,
+    })
+}
+
+/// Whether an application answers with text, where bytes are called for.
+fn gives_text(cx: &Context<'_>, view: &View<'_>, application: &Expr) -> bool {
+    let in_parts = |parts: &[Expr]| parts.iter().any(is_text);
+    functions(cx, view, application).any(|function| {
+        let Some((_, def)) = definition(cx, function) else {
+            return false;
+        };
+        own(&def.body).into_iter().any(|node| match node {
+            AnyNodeRef::StmtReturn(back) => match back.value.as_deref() {
+                Some(Expr::List(list)) => in_parts(&list.elts),
+                Some(Expr::Tuple(tuple)) => in_parts(&tuple.elts),
+                _ => false,
+            },
+            AnyNodeRef::ExprYield(part) => part.value.as_deref().is_some_and(is_text),
+            _ => false,
+        })
+    })
+}
+
+/// Whether an expression is written as text.
+fn is_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::StringLiteral(_) | Expr::FString(_) => true,
+        Expr::BinOp(it) => is_text(&it.left),
+        Expr::Call(call) => match &*call.func {
+            Expr::Attribute(it) => it.attr.as_str() != "encode" && is_text(&it.value),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn changed(use_: &Use) -> Change {
