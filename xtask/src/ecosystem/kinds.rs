@@ -1,7 +1,12 @@
 //! Kinds of reasons: a reason without the names and places of one program.
 
 /// The reason of changes that stay because another one does.
-pub(super) const FOLLOWS: &str = "it goes together with what stays";
+const FOLLOWS: &str = "it goes together with what stays";
+
+/// Whether a kind of reason only points at another one.
+pub(super) fn follows(kind: &str) -> bool {
+    kind.ends_with(FOLLOWS) || kind.contains(": its task stays: ")
+}
 
 /// A reason with `…` for its names and places.
 pub(super) fn kind(reason: &str) -> String {

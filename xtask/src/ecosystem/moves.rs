@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::kinds::FOLLOWS;
+use super::kinds::follows;
 use super::results::{Counted, Results};
 
 /// How many APIs are listed.
@@ -32,7 +32,7 @@ pub(super) fn markdown(results: &Results) -> String {
         let last = program.all.as_ref().or(program.safe.as_ref());
         for (api, kinds) in last.into_iter().flat_map(|it| &it.why) {
             for (kind, count) in kinds {
-                if kind.ends_with(FOLLOWS) {
+                if follows(kind) {
                     follow += count;
                     continue;
                 }
@@ -48,6 +48,9 @@ pub(super) fn markdown(results: &Results) -> String {
          Counted over the [real programs](../ecosystem/results.md) that `cargo xtask ecosystem` migrates; it makes this file, too. What a rule does\n\
          with a use, and when it declines, is told by its [page](rules/README.md).\n\n",
     );
+    if !results.missing.is_empty() {
+        let _ = writeln!(out, "Not run yet: {}.\n", results.missing.join(", "));
+    }
     let _ = writeln!(
         out,
         "## By API\n\n\

@@ -26,7 +26,7 @@ pub(super) fn markdown(results: &Results, build: &str) -> String {
     if !older.is_empty() {
         let _ = writeln!(
             out,
-            "\nRun with an earlier build than the rest: {}.",
+            "\nRun with another build than the rest: {}.",
             older.join(", ")
         );
     }
