@@ -314,6 +314,11 @@ impl Flow<'_> {
 
     /// `to = base[key]` for a constant key.
     pub(super) fn read_key(&mut self, base: Node, key: Key, to: Node) {
+        self.at_key(base, key, to, false);
+    }
+
+    /// `to = base[key]`, or `base[key] = to`, for a constant key.
+    pub(super) fn at_key(&mut self, base: Node, key: Key, to: Node, store: bool) {
         if !base.is_some() {
             return;
         }
@@ -323,7 +328,7 @@ impl Flow<'_> {
             key,
             key_node: Node::NONE,
             value: to,
-            store: false,
+            store,
             owner: FuncId::NONE,
         });
         self.constrain(base, Constraint::Subscript(index));

@@ -65,6 +65,9 @@ pub(super) fn library_function(
     if let Some(method) = name.strip_prefix("argparse.") {
         return argument_parser(flow, method, &a);
     }
+    if let Some(function) = name.strip_prefix("heapq.") {
+        return heap(flow, function, &a);
+    }
     match name {
         "functools.partial" | "functools.partialmethod" => {
             flow.add(a.result, Value::Partial(CallId(index)));
@@ -162,6 +165,16 @@ pub(super) fn library_function(
             }
             flow.add(a.result, Value::Iterator(item));
         }
+        "bisect.insort" | "bisect.insort_left" | "bisect.insort_right" => {
+            return heap(flow, "heappush", &a);
+        }
+        "random.choice" => flow.read_key(a.first(), Key::Any, a.result),
+        "random.sample" | "random.choices" => {
+            let list = flow.new_container(ContainerKind::List);
+            let elements = flow.linked.containers[list.0 as usize].elements;
+            flow.read_key(a.first(), Key::Any, elements);
+            flow.add(a.result, Value::Container(list));
+        }
         "dataclasses.field" => {
             let factory = a.keyword(flow, "default_factory");
             if factory.is_some() {
@@ -188,6 +201,25 @@ pub(super) fn library_function(
         }
         _ => return false,
     }
+    true
+}
+
+/// The functions that keep a list sorted, and so compare what is in it.
+fn heap(flow: &mut Flow<'_>, function: &str, a: &Args) -> bool {
+    let item = flow.new_node();
+    match function {
+        "heappush" | "heappushpop" | "heapreplace" => flow.edge(a.get(1), item),
+        "heappop" | "heapify" => {}
+        _ => return false,
+    }
+    flow.at_key(a.first(), Key::Any, item, true);
+    flow.read_key(a.first(), Key::Any, item);
+    if !matches!(function, "heappush" | "heapify") {
+        flow.edge(item, a.result);
+    }
+    let less = flow.sym("__lt__");
+    let compared = ProtocolKind::Binary(less, less);
+    flow.add_protocol_with(compared, item, item, Node::NONE, a.owner);
     true
 }
 
