@@ -55,7 +55,7 @@ fn moved(
         .tree
         .expr_at(use_.place.range)
         .ok_or("it can't be found")?;
-    if use_.api == "gevent.get_hub" {
+    if is_get_hub(&use_.api) {
         let call = view
             .call_of(expr.range())
             .ok_or("it is passed on as a function")?;
@@ -95,6 +95,11 @@ fn moved(
         pieces: vec![Piece::Helper(helper), ".shared()".into()],
     });
     Ok(Some(change))
+}
+
+/// Whether it gives the hub: gevent's, or eventlet's.
+pub(crate) fn is_get_hub(api: &str) -> bool {
+    matches!(api, "gevent.get_hub" | "eventlet.hubs.get_hub")
 }
 
 /// Whether the hub that a call of `get_hub` gives is asked what only a running event loop can tell.

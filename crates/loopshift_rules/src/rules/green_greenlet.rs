@@ -31,6 +31,7 @@ const RULE: &str = "green-greenlet";
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     truth::plan(cx, changes);
     attributes(cx, changes);
+    names(cx, changes);
     let uses: Vec<_> = cx.uses_for(RULE).collect();
     if uses.is_empty() {
         return;
@@ -50,6 +51,38 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             Ok(()) => change,
             Err(reason) => Change::declined(RULE, use_.place, &*use_.api, reason),
         });
+    }
+}
+
+/// The name of the class of an error that is compared with that of what ends a green thread.
+fn names(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    for view in cx.views_naming(["\"GreenletExit\"", "'GreenletExit'"]) {
+        for node in view.tree.nodes() {
+            let AnyNodeRef::ExprCompare(compare) = node else {
+                continue;
+            };
+            let [other] = &*compare.comparators else {
+                continue;
+            };
+            let sides = [(&*compare.left, other), (other, &*compare.left)];
+            let name = sides.into_iter().find_map(|sides| match sides {
+                (Expr::StringLiteral(text), Expr::Attribute(of))
+                    if of.attr.as_str() == "__name__" =>
+                {
+                    (text.value.to_str() == "GreenletExit").then_some(text)
+                }
+                _ => None,
+            });
+            let Some(name) = name else { continue };
+            let message = "a task that is cancelled raises a `CancelledError`";
+            let mut change = Change::new(RULE, view.place(name), "gevent.GreenletExit", message);
+            let text = view.text(name.range());
+            change.edit(Edit::Replace {
+                range: name.range(),
+                pieces: vec![text.replace("GreenletExit", "CancelledError").into()],
+            });
+            changes.push(change);
+        }
     }
 }
 

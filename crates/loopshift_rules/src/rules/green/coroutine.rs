@@ -312,7 +312,10 @@ fn runs(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> Result<Runs, Stri
                         answers.insert(true);
                         continue;
                     }
-                    if may_wait(cx, name) {
+                    // What takes its place is a plain function, too.
+                    let stays_plain =
+                        |api: &Api| !waits(api) && !api.forms(catalog::Target::Asyncio).is_empty();
+                    if may_wait(cx, name) && !cx.catalog.get(name).is_some_and(stays_plain) {
                         return Err(format!(
                             "it runs `{name}`, which is no function of the program"
                         ));

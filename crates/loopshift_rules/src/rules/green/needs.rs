@@ -11,7 +11,7 @@ use loopshift_engine::program::CallSite;
 use super::{GREENLET_CLASS, is_coloured, is_greenlet};
 use crate::catalog::{Api, Kind};
 use crate::context::Context;
-use crate::rules::green_geventhub::asks_loop;
+use crate::rules::green_geventhub::{asks_loop, is_get_hub};
 
 /// The functions that need a running event loop, those that become async not among them.
 pub(crate) struct Needs {
@@ -34,7 +34,7 @@ impl Needs {
                     let row = cx.catalog.get(name);
                     // Making an object starts nothing yet, but a task that waits for its start is one.
                     let starts = |api: &Api| {
-                        if name == "gevent.get_hub" {
+                        if is_get_hub(&api.name) {
                             let range = call.range;
                             return asks_loop(cx, Place { file, range });
                         }
