@@ -106,6 +106,7 @@ impl Symbols {
     }
 
     /// The string of a number.
+    #[inline]
     pub fn text(&self, sym: Sym) -> &str {
         &self.list[sym.0 as usize]
     }

@@ -9,6 +9,7 @@ use loopshift_python::parse::{line_starts, parse_module};
 use loopshift_python::{TextRange, TextSize};
 use memchr::memmem;
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 
 use crate::change::{FileId, Place};
 use crate::externals::Externals;
@@ -106,6 +107,8 @@ pub struct Program<'a> {
     /// The hidden calls, by who makes them.
     hidden_by_owner: OnceLock<Vec<u32>>,
     pub(crate) held: OnceLock<objects::Index>,
+    /// The functions that calls hand to code which neither the engine nor the catalog knows.
+    pub(crate) handed: OnceLock<FxHashSet<FuncId>>,
 }
 
 /// Lists, one for each of some numbers in a row.
@@ -335,6 +338,7 @@ fn analyse_near<'a>(
         written_by_owner: OnceLock::new(),
         hidden_by_owner: OnceLock::new(),
         held: OnceLock::new(),
+        handed: OnceLock::new(),
         flow,
         unreadable,
     }

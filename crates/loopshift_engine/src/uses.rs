@@ -26,11 +26,24 @@ pub struct Use {
 pub fn uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
     let flow = &program.flow;
     let mut found = Vec::new();
+    let texts = flow.linked.symbols.texts().iter();
+    let wanted: Vec<bool> = texts
+        .map(|name| {
+            let root = name.split_once('.').map(|(root, _)| root);
+            root.is_some_and(&wanted) && !name.contains("()")
+        })
+        .collect();
+    let wanted: Vec<bool> = (flow.values.iter())
+        .map(|value| match value {
+            Value::External(sym) | Value::ExternalBound(sym, _) => wanted[sym.0 as usize],
+            _ => false,
+        })
+        .collect();
     for (index, module) in flow.linked.modules.iter().enumerate() {
         let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
         for (range, node) in &module.exprs {
             let set = flow.set(*node);
-            for id in set {
+            for id in set.iter().filter(|id| wanted[id.0 as usize]) {
                 let (sym, member) = match flow.values.get(*id) {
                     Value::External(sym) => (sym, false),
                     // What a class of the program has beyond its base of a library is the program's own.
@@ -50,19 +63,12 @@ pub fn uses(program: &Program<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Use> {
                     Value::ExternalBound(sym, _) => (sym, true),
                     _ => continue,
                 };
-                let name = flow.text(sym);
-                let Some((root, _)) = name.split_once('.') else {
-                    continue;
-                };
-                if !wanted(root) || name.contains("()") {
-                    continue;
-                }
                 found.push(Use {
                     place: Place {
                         file,
                         range: *range,
                     },
-                    api: name.to_owned(),
+                    api: flow.text(sym).to_owned(),
                     only: set.iter().all(|id| is_member(flow, *id, sym)),
                     member,
                 });

@@ -1,10 +1,10 @@
-//! Attributes: reading and writing them on every kind of value.
+//! Attributes: reading them on every kind of value.
 
 use super::external::Made;
 use super::value::{CallId, Value, ValueId};
 use super::{Constraint, FieldOwner, Flow, Member, MroEntry};
 use crate::externals::ApiKind;
-use crate::ir::{ClassId, ContainerKind, FuncId, Node, Reason, Store, Sym};
+use crate::ir::{ClassId, ContainerKind, FuncId, Node, Reason, Sym};
 use rustc_hash::FxHashSet;
 
 /// What a base class may use is looked for in so many of its subclasses.
@@ -80,7 +80,7 @@ impl Flow<'_> {
                 self.add(to, Value::ExternalBound(sym, base));
             }
             Value::ExternalBound(sym, _) => {
-                if self.stored.contains(&attr) {
+                if self.stored.contains(attr) {
                     let field = self.field(FieldOwner::External(sym), attr);
                     self.edge(field, to);
                 }
@@ -226,7 +226,7 @@ impl Flow<'_> {
                 return;
             }
         }
-        if self.stored.contains(&attr) {
+        if self.stored.contains(attr) {
             let field = self.field(FieldOwner::External(sym), attr);
             self.edge(field, to);
         }
@@ -251,7 +251,7 @@ impl Flow<'_> {
             return;
         }
         let member = self.member(ty, attr);
-        if self.stored.contains(&attr) {
+        if self.stored.contains(attr) {
             let field = self.field(FieldOwner::External(ty), attr);
             self.edge(field, to);
         }
@@ -292,12 +292,11 @@ impl Flow<'_> {
     }
 
     fn load_instance(&mut self, base: ValueId, class: ClassId, attr: Sym, to: Node, owner: FuncId) {
-        let text = self.text(attr);
-        if text == "__class__" {
+        if self.special.is_class(attr) {
             self.add(to, Value::Class(class));
             return;
         }
-        if let Some(hook) = self.defined_name("__getattribute__")
+        if let Some(hook) = self.special.getattribute
             && self.class_attr(class, hook).is_ok()
         {
             let scratch = Node::NONE;
@@ -308,7 +307,7 @@ impl Flow<'_> {
         }
         let found = self.class_attr(class, attr);
         let is_property = found.is_ok_and(|(_, node)| self.has_property(node));
-        let may_be_given = self.stored.contains(&attr) && !is_property;
+        let may_be_given = self.stored.contains(attr) && !is_property;
         let known = may_be_given && self.read_fields(class, attr, to);
         match found {
             Ok((_, node)) => self.bind_from(node, base, to, owner),
@@ -412,7 +411,7 @@ impl Flow<'_> {
         to: Node,
         owner: FuncId,
     ) -> bool {
-        let Some(getattr) = self.defined_name("__getattr__") else {
+        let Some(getattr) = self.special.getattr else {
             return false;
         };
         if self.text(attr).starts_with("__") || self.class_attr(class, getattr).is_err() {
@@ -494,15 +493,12 @@ impl Flow<'_> {
     }
 
     fn load_class(&mut self, base: ValueId, class: ClassId, attr: Sym, to: Node) {
-        match self.text(attr) {
-            "__name__" | "__qualname__" | "__module__" | "__doc__" => {
-                let sym = self.sym("<builtin>.str");
-                self.add(to, Value::Object(sym, CallId::NONE));
-                return;
-            }
-            _ => {}
+        if self.special.is_string(attr) {
+            let sym = self.sym("<builtin>.str");
+            self.add(to, Value::Object(sym, CallId::NONE));
+            return;
         }
-        if self.stored.contains(&attr) {
+        if self.stored.contains(attr) {
             self.read_fields(class, attr, to);
         }
         match self.class_attr(class, attr) {
@@ -564,104 +560,5 @@ impl Flow<'_> {
             }
             Err(None) => {}
         }
-    }
-
-    /// `base.attr = from`.
-    pub(super) fn store(&mut self, base: ValueId, store: Store) {
-        match self.values.get(base) {
-            Value::Instance(class) => {
-                if self.defined_name("__setattr__").is_some() {
-                    let scratch = Node::NONE;
-                    let args = [Node::NONE, store.from];
-                    self.call_method(base, class, "__setattr__", &args, scratch, store.owner);
-                }
-                if self.store_descriptor(base, class, store) {
-                    return;
-                }
-                let field = self.field(FieldOwner::Class(class), store.attr);
-                self.edge(store.from, field);
-                if let Some(own) = store.class.filter(|own| *own != class) {
-                    let field = self.field(FieldOwner::Class(own), store.attr);
-                    self.edge(store.from, field);
-                }
-            }
-            Value::Class(class) => match self.attrs.get(&(class, store.attr)).copied() {
-                Some(node) => self.edge(store.from, node),
-                None => {
-                    let field = self.field(FieldOwner::Class(class), store.attr);
-                    self.edge(store.from, field);
-                }
-            },
-            Value::Module(file) => {
-                let module = &self.linked.modules[file as usize];
-                match module.globals.get(&store.attr).copied() {
-                    Some(node) => self.edge(store.from, node),
-                    None => {
-                        let body = module.body;
-                        let field = self.field(FieldOwner::Func(body), store.attr);
-                        self.edge(store.from, field);
-                    }
-                }
-            }
-            Value::External(sym) | Value::Object(sym, _) | Value::ExternalBound(sym, _) => {
-                let field = self.field(FieldOwner::External(sym), store.attr);
-                self.edge(store.from, field);
-            }
-            Value::Func(func) | Value::Bound(func, _) => {
-                let field = self.field(FieldOwner::Func(func), store.attr);
-                self.edge(store.from, field);
-            }
-            _ => {}
-        }
-    }
-
-    /// A write that a property or another descriptor takes.
-    /// Descriptors that have come up after the attribute was written.
-    pub(super) fn late_descriptors(&mut self) {
-        for index in 0..self.linked.stores.len() {
-            let store = self.linked.stores[index];
-            for base in self.set(store.base).to_vec() {
-                if let Value::Instance(class) = self.values.get(base) {
-                    self.store_descriptor(base, class, store);
-                }
-            }
-        }
-    }
-
-    fn store_descriptor(&mut self, base: ValueId, class: ClassId, store: Store) -> bool {
-        let Ok((_, node)) = self.class_attr(class, store.attr) else {
-            return false;
-        };
-        let mut taken = false;
-        for id in self.set(node).to_vec() {
-            let is_setter = match self.values.get(id) {
-                Value::Property(..) => true,
-                Value::Instance(_) => self.defined_name("__set__").is_some(),
-                _ => false,
-            };
-            if is_setter && !self.described.insert((store.from, base, id)) {
-                taken = true;
-                continue;
-            }
-            match self.values.get(id) {
-                Value::Property(_, setter) => {
-                    taken = true;
-                    if setter.is_some() {
-                        let callee = self.new_node();
-                        self.constrain(setter, Constraint::Bind(base, callee, FuncId::NONE));
-                        self.hidden_call(callee, &[store.from], Node::NONE, store.owner);
-                    }
-                }
-                Value::Instance(of) if self.defined_name("__set__").is_some() => {
-                    let this = self.new_node();
-                    self.add_id(this, base);
-                    let args = [this, store.from];
-                    let scratch = Node::NONE;
-                    taken |= self.call_method(id, of, "__set__", &args, scratch, store.owner);
-                }
-                _ => {}
-            }
-        }
-        taken
     }
 }

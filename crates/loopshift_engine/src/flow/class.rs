@@ -94,7 +94,7 @@ impl Flow<'_> {
         attr: Sym,
     ) -> Result<(ClassId, Node), Option<Sym>> {
         // Most attributes are set on instances, and defined by no class at all.
-        if self.defined.contains(&attr) {
+        if self.defined.contains(attr) {
             for entry in &self.mro[class.0 as usize] {
                 if let MroEntry::Class(class) = entry
                     && let Some(node) = self.attrs.get(&(*class, attr))

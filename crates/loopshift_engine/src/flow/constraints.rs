@@ -72,6 +72,7 @@ impl Static {
         Static { starts, list }
     }
 
+    #[inline]
     pub(super) fn range(&self, node: Node) -> std::ops::Range<usize> {
         let index = node.0 as usize;
         if index + 1 >= self.starts.len() {
@@ -80,6 +81,7 @@ impl Static {
         self.starts[index] as usize..self.starts[index + 1] as usize
     }
 
+    #[inline]
     pub(super) fn get(&self, place: usize) -> Constraint {
         let packed = self.list[place];
         let index = packed & INDEX;
@@ -156,26 +158,26 @@ impl Dynamic {
         Packed(number | OTHER)
     }
 
-    fn list(&self, node: Node) -> &[Packed] {
+    /// The number of a node's list; none where it has none yet.
+    #[inline]
+    pub(super) fn list(&self, node: Node) -> Option<u32> {
         let number = self.lists_of.get(node.0 as usize).copied().unwrap_or(0);
-        match number {
-            0 => &[],
-            number => &self.lists[number as usize - 1],
-        }
+        number.checked_sub(1)
     }
 
-    /// How many constraints of a node there are.
-    pub(super) fn count(&self, node: Node) -> usize {
-        self.list(node).len()
+    /// How many constraints a list has.
+    pub(super) fn len(&self, list: u32) -> usize {
+        self.lists[list as usize].len()
     }
 
-    /// The constraint of a node at a place of its list.
-    pub(super) fn get(&self, node: Node, place: usize) -> Option<Constraint> {
-        let Packed(packed) = *self.list(node).get(place)?;
-        Some(if packed & OTHER == 0 {
+    /// The constraint at a place of a list.
+    #[inline]
+    pub(super) fn get(&self, list: u32, place: usize) -> Constraint {
+        let Packed(packed) = self.lists[list as usize][place];
+        if packed & OTHER == 0 {
             Constraint::Copy(Node(packed))
         } else {
             self.others[(packed & !OTHER) as usize]
-        })
+        }
     }
 }

@@ -135,7 +135,7 @@ impl Flow<'_> {
     /// The symbol of a method name, if any class of ours defines it.
     pub(super) fn defined_name(&self, name: &str) -> Option<Sym> {
         let sym = self.linked.symbols.find(name)?;
-        self.defined.contains(&sym).then_some(sym)
+        self.defined.contains(sym).then_some(sym)
     }
 
     /// Whether the class is an enumeration: its members are its instances.

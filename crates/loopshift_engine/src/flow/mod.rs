@@ -20,6 +20,8 @@ mod operator;
 mod protocol;
 mod sets;
 mod solve;
+mod special;
+mod store;
 pub mod value;
 
 pub use class::MroEntry;
@@ -33,7 +35,7 @@ use crate::externals::{Api, Collected, Externals};
 use crate::ir::{ClassId, Container, ContainerId, ContainerKind, FuncId, Key, Node, Reason, Sym};
 use crate::link::Linked;
 use constraints::{Dynamic, Static};
-use sets::Sets;
+use sets::{Names, Sets};
 use value::{CallId, Value, ValueId, Values};
 
 /// More values than this at one node are no longer told apart.
@@ -122,7 +124,7 @@ pub struct Flow<'a> {
     fields: FxHashMap<(FieldOwner, Sym), Node>,
     /// Where the attributes that instances of a class are given are read.
     readers: FxHashMap<(ClassId, Sym), Vec<Node>>,
-    stored: FxHashSet<Sym>,
+    stored: Names,
     self_stored: FxHashSet<(ClassId, Sym)>,
     connected: FxHashSet<(u32, FuncId, ValueId)>,
     called: Vec<bool>,
@@ -162,7 +164,8 @@ pub struct Flow<'a> {
     /// Containers that are no plain lists, dicts or tuples: `collections.deque`.
     container_types: FxHashMap<ContainerId, Sym>,
     /// Every name that some class of ours defines.
-    defined: FxHashSet<Sym>,
+    defined: Names,
+    special: special::Special,
     /// What `except` clauses bind, by class.
     handlers: FxHashMap<ClassId, Vec<Node>>,
     /// Attributes that `setattr` set after loads had been followed.
@@ -175,16 +178,19 @@ pub struct Flow<'a> {
 
 impl<'a> Flow<'a> {
     /// The values of a node; none for [`Node::NONE`].
+    #[inline]
     pub fn set(&self, node: Node) -> &[ValueId] {
         self.sets.get(node)
     }
 
     /// The values of a node, resolved.
+    #[inline]
     pub fn values_of(&self, node: Node) -> impl Iterator<Item = Value> + '_ {
         self.set(node).iter().map(|id| self.values.get(*id))
     }
 
     /// The text of a symbol.
+    #[inline]
     pub fn text(&self, sym: Sym) -> &str {
         self.linked.symbols.text(sym)
     }
@@ -211,7 +217,7 @@ impl<'a> Flow<'a> {
             return;
         }
         let set = self.sets.get(node);
-        if set.contains(&id) {
+        if sets::has(set, id) {
             return;
         }
         if set.len() >= PLAIN_LIMIT && (set.len() >= SET_LIMIT || self.values.is_plain(id)) {

@@ -47,14 +47,14 @@ impl Flow<'_> {
                 let called = self.call_method(id, class, &name, &args, to, protocol.owner)
                     || (!fallback.is_empty()
                         && self.call_method(id, class, fallback, &args, to, protocol.owner));
-                if !called && self.defined.contains(&reflected) {
+                if !called && self.defined.contains(reflected) {
                     self.constrain(protocol.arg, Constraint::Reflect(index));
                 }
             }
             Value::Unknown(reason) => self.unknown(protocol.to, reason),
             Value::External(_) | Value::ExternalBound(..) => {}
             _ => {
-                if self.defined.contains(&reflected) {
+                if self.defined.contains(reflected) {
                     self.constrain(protocol.arg, Constraint::Reflect(index));
                 }
             }

@@ -1,9 +1,9 @@
-//! The values of all nodes. Most nodes have none or one, so these take no memory of their own.
+//! The values of all nodes. Most nodes have none or one, so these take no memory of their own. And sets of names.
 
 use smallvec::SmallVec;
 
 use super::value::ValueId;
-use crate::ir::Node;
+use crate::ir::{Node, Sym};
 
 /// The values of each node.
 #[derive(Debug, Default)]
@@ -35,6 +35,7 @@ impl Sets {
     }
 
     /// The values of a node; none for one that there is not.
+    #[inline]
     pub(super) fn get(&self, node: Node) -> &[ValueId] {
         match self.slots.get(node.0 as usize) {
             None | Some(Slot::Empty) => &[],
@@ -54,5 +55,40 @@ impl Sets {
             }
             Slot::Several(place) => self.several[place as usize].push(value),
         }
+    }
+}
+
+/// Whether a set has a value. Eight are compared at once: this is asked for each value of each constraint.
+#[inline]
+pub(super) fn has(set: &[ValueId], id: ValueId) -> bool {
+    let eight = |values: &[ValueId]| {
+        let bits = values.iter().map(|it| u8::from(*it == id));
+        bits.fold(0, |found, bit| found | bit) != 0
+    };
+    let (all, rest) = set.as_chunks::<8>();
+    all.iter().any(|values| eight(values)) || eight(rest)
+}
+
+/// A set of names, one bit for each: it is asked for each attribute that is read.
+#[derive(Debug, Default)]
+pub(super) struct Names(Vec<u64>);
+
+impl Names {
+    /// Adds a name; `false` where it was there.
+    pub(super) fn insert(&mut self, name: Sym) -> bool {
+        let (word, bit) = (name.0 as usize / 64, 1 << (name.0 % 64));
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        let is_new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        is_new
+    }
+
+    /// Whether the name is in.
+    #[inline]
+    pub(super) fn contains(&self, name: Sym) -> bool {
+        let word = self.0.get(name.0 as usize / 64);
+        word.is_some_and(|word| word & (1 << (name.0 % 64)) != 0)
     }
 }

@@ -3,7 +3,8 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::constraints::{Dynamic, Static};
-use super::sets::Sets;
+use super::sets::{Names, Sets};
+use super::special::Special;
 use super::value::{CallId, Value, ValueId, Values};
 use super::{Constraint, Flow};
 use crate::externals::Externals;
@@ -45,7 +46,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         attrs: FxHashMap::default(),
         fields: FxHashMap::default(),
         readers: FxHashMap::default(),
-        stored: FxHashSet::default(),
+        stored: Names::default(),
         self_stored: FxHashSet::default(),
         connected: FxHashSet::default(),
         called: vec![false; functions],
@@ -70,7 +71,8 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         subclasses: FxHashMap::default(),
         metaclasses: FxHashMap::default(),
         container_types: FxHashMap::default(),
-        defined: FxHashSet::default(),
+        defined: Names::default(),
+        special: Special::default(),
         handlers: FxHashMap::default(),
         late_stored: FxHashSet::default(),
         descriptors: FxHashSet::default(),
@@ -125,6 +127,7 @@ impl Flow<'_> {
         self.drain();
         self.linearize();
         self.class_stores();
+        self.special = Special::new(self);
         self.collect_handlers();
         self.in_first_stage = false;
         self.create_classes();
@@ -192,8 +195,9 @@ impl Flow<'_> {
                 self.apply(constraint, node, id);
             }
             // Those added meanwhile see the value by themselves: it is in the set.
-            for place in 0..self.dynamic.count(node) {
-                if let Some(constraint) = self.dynamic.get(node, place) {
+            if let Some(list) = self.dynamic.list(node) {
+                for place in 0..self.dynamic.len(list) {
+                    let constraint = self.dynamic.get(list, place);
                     self.apply(constraint, node, id);
                 }
             }

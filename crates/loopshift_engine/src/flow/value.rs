@@ -126,6 +126,7 @@ impl Values {
     }
 
     /// The value of a number.
+    #[inline]
     pub fn get(&self, id: ValueId) -> Value {
         self.list[id.0 as usize]
     }

@@ -18,7 +18,7 @@ pub(super) fn objects(
     if giving.is_empty() {
         return Vec::new();
     }
-    let handed = handed(program);
+    let handed = program.handed.get_or_init(|| handed(program));
     let mut out = Vec::new();
     for func in giving.iter().map(|place| FuncId(*place)) {
         if handed.contains(&func) {
