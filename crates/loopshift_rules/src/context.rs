@@ -8,11 +8,10 @@ use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::facts::Facts;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
+use loopshift_engine::link::Module;
 use loopshift_engine::program::{Callers, Input, Program};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall};
-use loopshift_python::render::Wrapping;
-use loopshift_python::scope::Scopes;
 use loopshift_python::tree::Tree;
 use loopshift_python::{ModModule, Parsed, PythonVersion, Ranged, TextRange};
 use memchr::memmem;
@@ -21,7 +20,7 @@ use rustc_hash::FxHashMap;
 use crate::catalog::{Api, Argument, BindError, Catalog, Target, Version};
 use crate::part::Part;
 use crate::recipe::Recipe;
-use crate::views::Trees;
+use crate::views::{Asked, LazyScopes, Trees};
 
 /// How what blocks and what can't be async meets the event loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,21 +68,25 @@ pub struct View<'v> {
     /// Who holds whom.
     pub tree: Tree<'v>,
     /// Its scopes.
-    pub scopes: Scopes<'v>,
-    wrapping: Wrapping<'v>,
+    pub scopes: LazyScopes<'v>,
+    rest: &'v dyn Asked,
 }
 
 impl<'v> View<'v> {
     /// The view of a parsed file.
-    pub fn new(file: FileId, source: &'v str, parsed: &'v Parsed<ModModule>) -> Self {
-        let module = parsed.syntax();
+    pub(crate) fn new(
+        file: FileId,
+        source: &'v str,
+        parsed: &'v Parsed<ModModule>,
+        rest: &'v dyn Asked,
+    ) -> Self {
         View {
             file,
             source,
             parsed,
-            tree: Tree::new(module),
-            scopes: Scopes::new(module),
-            wrapping: Wrapping::new(source, parsed),
+            tree: Tree::new(parsed.syntax()),
+            scopes: LazyScopes(rest),
+            rest,
         }
     }
 
@@ -92,7 +95,7 @@ impl<'v> View<'v> {
     /// # Errors
     /// The reason where it can't.
     pub fn can_wrap(&self, range: TextRange) -> Result<(), &'static str> {
-        self.wrapping.check(&self.tree, range)
+        self.rest.wrapping().check(&self.tree, range)
     }
 
     /// The text at a range.
@@ -193,6 +196,22 @@ pub struct Context<'c> {
 
 fn file_id(index: usize) -> FileId {
     FileId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// Whether a dot stands before a name, by the text up to it: there may be a comment between them.
+fn may_be_attribute(before: &str) -> bool {
+    let outer = before.trim_end_matches(|c: char| c.is_whitespace() || c == '\\');
+    outer.ends_with('.') || ends_line_with_comment(outer, before)
+}
+
+/// Whether a text ends a line that may end with a comment; it is what `longer` begins with.
+pub(crate) fn ends_line_with_comment(text: &str, longer: &str) -> bool {
+    let is_line = longer[text.len()..].contains(['\n', '\r']);
+    is_line
+        && text
+            .rsplit(['\n', '\r'])
+            .next()
+            .is_some_and(|line| line.contains('#'))
 }
 
 /// What a function found, once it has.
@@ -317,24 +336,66 @@ impl<'c> Context<'c> {
             .filter_map(|(index, _)| self.view(file_id(index)))
     }
 
+    /// The views of all files whose text seems to have one of the names as an attribute.
+    pub fn views_reading(&self, names: &[&str]) -> impl Iterator<Item = &'c View<'c>> {
+        let holds = |input: &Input| {
+            let text = &*input.text;
+            let mut names = names.iter();
+            names.any(|name| {
+                memmem::find_iter(text.as_bytes(), name.as_bytes())
+                    .any(|at| may_be_attribute(&text[..at]))
+            })
+        };
+        let files = self.program.files.iter().enumerate();
+        files
+            .filter(move |(_, input)| holds(input))
+            .filter_map(|(index, _)| self.view(file_id(index)))
+    }
+
     /// The views of all files with an expression that may be one of the wanted values.
     pub fn views_where(
         &self,
         wanted: impl Fn(Value) -> bool,
     ) -> impl Iterator<Item = &'c View<'c>> {
+        self.views_where_at(wanted, |_| true)
+    }
+
+    /// Those where such an expression stands in a place that counts.
+    pub fn views_where_at(
+        &self,
+        wanted: impl Fn(Value) -> bool,
+        counts: impl Fn(Place) -> bool,
+    ) -> impl Iterator<Item = &'c View<'c>> {
+        let files = self.files_where_at(wanted, counts);
+        files.filter_map(|file| self.view(file))
+    }
+
+    /// All files with an expression that may be one of the wanted values.
+    pub fn files_where(&self, wanted: impl Fn(Value) -> bool) -> impl Iterator<Item = FileId> {
+        self.files_where_at(wanted, |_| true)
+    }
+
+    fn files_where_at(
+        &self,
+        wanted: impl Fn(Value) -> bool,
+        counts: impl Fn(Place) -> bool,
+    ) -> impl Iterator<Item = FileId> {
         let flow = &self.program.flow;
         let wanted: Vec<bool> = flow.values.iter().map(wanted).collect();
         let any = wanted.contains(&true);
         let modules = flow.linked.modules.iter().enumerate();
-        modules
-            .filter(move |(_, module)| {
-                let mut exprs = module.exprs.iter();
-                any && exprs.any(|(_, node)| {
-                    let mut values = flow.set(*node).iter();
-                    values.any(|id| wanted[id.0 as usize])
-                })
+        let modules = modules.map(|(index, module)| (file_id(index), module));
+        let holds = move |file, module: &Module| {
+            let mut exprs = module.exprs.iter();
+            any && exprs.any(|(range, node)| {
+                let mut values = flow.set(*node).iter();
+                let range = *range;
+                values.any(|id| wanted[id.0 as usize]) && counts(Place { file, range })
             })
-            .filter_map(|(index, _)| self.view(file_id(index)))
+        };
+        modules
+            .filter(move |(file, module)| holds(*file, module))
+            .map(|(file, _)| file)
     }
 
     /// What a function finds in the whole program: found once, for all rules that ask. It is no closure, which could find

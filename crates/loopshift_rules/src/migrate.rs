@@ -34,7 +34,7 @@ use crate::rounds::settle;
 use crate::rules::{anyio_repair, anyio_run, anyio_tests};
 use crate::steps::{self, Step};
 use crate::unspoken;
-use crate::views::{Look, Syntax, Trees, Views};
+use crate::views::{Look, Rests, Syntax, Trees, Views};
 use crate::whole;
 
 /// What a migration is to do.
@@ -255,7 +255,8 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look], is_first: bool) -> Migr
     } = analysis;
     let part = part.as_ref();
     let syntax = Syntax::new(files);
-    let views = Views::new(files, options.settings.python, looks, &syntax);
+    let rests = Rests::new(files);
+    let views = Views::new(files, options.settings.python, looks, &syntax, &rests);
     let all = || {
         analysis
             .found

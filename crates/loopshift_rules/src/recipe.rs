@@ -420,7 +420,9 @@ pub(crate) fn is_of_test_case(program: &Program<'_>, func: FuncId) -> bool {
     };
     // Of a class that only lends its methods to test cases, too.
     let mut lines = program.flow.mro.iter();
-    lines.any(|bases| bases.contains(&MroEntry::Class(class)) && bases.iter().any(is_case))
+    let mut own = program.flow.mro[class.0 as usize].iter();
+    own.any(is_case)
+        || lines.any(|bases| bases.contains(&MroEntry::Class(class)) && bases.iter().any(is_case))
 }
 
 /// Whether it is the class of unittest's tests.

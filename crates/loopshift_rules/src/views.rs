@@ -1,11 +1,14 @@
 //! The trees of the files that rules look at. A tree takes many times the memory of its text, and in a large program most
 //! are asked for by no rule: each is made when the first one asks.
 
+use std::ops::Deref;
 use std::sync::OnceLock;
 
 use loopshift_engine::change::FileId;
 use loopshift_engine::program::Input;
 use loopshift_python::parse::parse_module;
+use loopshift_python::render::Wrapping;
+use loopshift_python::scope::Scopes;
 use loopshift_python::{ModModule, Parsed, PythonVersion};
 
 use crate::context::View;
@@ -31,28 +34,78 @@ impl Syntax {
     }
 }
 
+/// What most rules that look at a file never ask for.
+struct Rest<'x> {
+    text: &'x str,
+    parsed: &'x Parsed<ModModule>,
+    scopes: OnceLock<Scopes<'x>>,
+    wrapping: OnceLock<Wrapping<'x>>,
+}
+
+/// Gives it, for a lifetime that does not depend on what fills itself in.
+pub(crate) trait Asked: Sync {
+    fn scopes(&self) -> &Scopes<'_>;
+    fn wrapping(&self) -> &Wrapping<'_>;
+}
+
+impl Asked for Rest<'_> {
+    fn scopes(&self) -> &Scopes<'_> {
+        let new = || Scopes::new(self.parsed.syntax());
+        self.scopes.get_or_init(new)
+    }
+
+    fn wrapping(&self) -> &Wrapping<'_> {
+        let new = || Wrapping::new(self.text, self.parsed);
+        self.wrapping.get_or_init(new)
+    }
+}
+
+/// The scopes of a file, found when a rule asks for the first time.
+pub struct LazyScopes<'v>(pub(crate) &'v dyn Asked);
+
+impl<'v> Deref for LazyScopes<'v> {
+    type Target = Scopes<'v>;
+
+    fn deref(&self) -> &Scopes<'v> {
+        self.0.scopes()
+    }
+}
+
+/// What the views of the files find out when they are asked.
+pub(crate) struct Rests<'x>(Vec<OnceLock<Rest<'x>>>);
+
+impl Rests<'_> {
+    /// That of so many files, of which none has been asked for.
+    pub(crate) fn new(files: &[Input]) -> Self {
+        Rests(files.iter().map(|_| OnceLock::new()).collect())
+    }
+}
+
 /// The views of the files that were asked for.
-pub(crate) struct Views<'v> {
-    files: &'v [Input],
+pub(crate) struct Views<'v, 'x> {
+    files: &'x [Input],
     python: PythonVersion,
     looks: &'v [Look],
-    syntax: &'v Syntax,
+    syntax: &'x Syntax,
+    rests: &'v Rests<'x>,
     made: Vec<OnceLock<Option<View<'v>>>>,
 }
 
-impl<'v> Views<'v> {
+impl<'v, 'x> Views<'v, 'x> {
     /// The views of `files`.
     pub(crate) fn new(
-        files: &'v [Input],
+        files: &'x [Input],
         python: PythonVersion,
         looks: &'v [Look],
-        syntax: &'v Syntax,
+        syntax: &'x Syntax,
+        rests: &'v Rests<'x>,
     ) -> Self {
         Views {
             files,
             python,
             looks,
             syntax,
+            rests,
             made: files.iter().map(|_| OnceLock::new()).collect(),
         }
     }
@@ -68,7 +121,7 @@ pub(crate) trait Trees: Sync {
     fn through(&self) -> Vec<FileId>;
 }
 
-impl Trees for Views<'_> {
+impl Trees for Views<'_, '_> {
     fn view(&self, file: FileId) -> Option<&View<'_>> {
         let index = file.0 as usize;
         if *self.looks.get(index)? == Look::Never {
@@ -80,7 +133,14 @@ impl Trees for Views<'_> {
                 let parsed = parse_module(&input.text, self.python);
                 parsed.ok()
             });
-            Some(View::new(file, &input.text, parsed.as_ref()?))
+            let parsed = parsed.as_ref()?;
+            let rest = self.rests.0[index].get_or_init(|| Rest {
+                text: &input.text,
+                parsed,
+                scopes: OnceLock::new(),
+                wrapping: OnceLock::new(),
+            });
+            Some(View::new(file, &input.text, parsed, rest))
         });
         view.as_ref()
     }

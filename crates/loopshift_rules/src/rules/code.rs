@@ -15,7 +15,7 @@ use loopshift_python::parse::with_deep_stack;
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use crate::context::{Context, View};
+use crate::context::{Context, View, ends_line_with_comment};
 
 /// All nodes of the statements that run with them: not those of functions, lambdas and classes defined there.
 pub(crate) fn own(body: &[Stmt]) -> Vec<AnyNodeRef<'_>> {
@@ -216,4 +216,13 @@ pub(crate) fn is_plain(expr: &Expr) -> bool {
         Expr::Attribute(it) => is_plain(&it.value),
         _ => false,
     }
+}
+
+/// Whether `await` may stand before an expression, by the text: there is nothing between them but brackets, and comments
+/// in these.
+pub(super) fn may_be_awaited(cx: &Context<'_>, place: Place) -> bool {
+    let text = &cx.program.file(place.file).text;
+    let before = &text[..place.range.start().to_usize()];
+    let outer = before.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '(' | '\\'));
+    outer.ends_with("await") || ends_line_with_comment(outer, before)
 }

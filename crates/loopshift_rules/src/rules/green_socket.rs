@@ -60,7 +60,7 @@ fn unseen(cx: &Context<'_>, changes: &mut Vec<Change>) {
         "sendall",
         "sendto",
     ];
-    for view in cx.views_with(&names) {
+    for view in cx.views_reading(&names) {
         for expr in view.tree.exprs() {
             let Expr::Attribute(attribute) = expr else {
                 continue;
@@ -230,6 +230,17 @@ fn escapes(cx: &Context<'_>, changes: &mut Vec<Change>) {
 
 /// `for line in file` becomes `async for`.
 fn iterated(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let is_file = |value: &Value| match value {
+        Value::Object(class, _) => {
+            let class = cx.program.flow.text(*class);
+            class.ends_with(".SocketIO") && is_ours(cx, class)
+        }
+        _ => false,
+    };
+    // In most programs there are none.
+    if !cx.program.flow.values.iter().any(|value| is_file(&value)) {
+        return;
+    }
     for view in cx.views() {
         for node in view.tree.nodes() {
             let (iter, at) = match node {
@@ -239,13 +250,6 @@ fn iterated(cx: &Context<'_>, changes: &mut Vec<Change>) {
             };
             let place = view.place(iter);
             let mut values = cx.program.values_at(place);
-            let is_file = |value: &Value| match value {
-                Value::Object(class, _) => {
-                    let class = cx.program.flow.text(*class);
-                    class.ends_with(".SocketIO") && is_ours(cx, class)
-                }
-                _ => false,
-            };
             let Some(Value::Object(class, _)) = values.find(is_file) else {
                 continue;
             };

@@ -33,16 +33,22 @@ const LEFT: &str = "leaving it waits for the process; `wait` for it by itself";
 
 /// Processes in a `with`, whose end waits for them.
 fn entered(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let class_of = |value| match value {
+        Value::Object(class, _) => Some(cx.program.flow.text(class)),
+        _ => None,
+    };
+    let is_process = |value| class_of(value).is_some_and(|it| it.ends_with(".subprocess.Popen"));
+    // In most programs there are none.
+    if !cx.program.flow.values.iter().any(is_process) {
+        return;
+    }
     for view in cx.views() {
         for node in view.tree.nodes() {
             let AnyNodeRef::WithItem(item) = node else {
                 continue;
             };
             let place = view.place(&item.context_expr);
-            let class = cx.program.values_at(place).find_map(|value| match value {
-                Value::Object(class, _) => Some(cx.program.flow.text(class)),
-                _ => None,
-            });
+            let class = cx.program.values_at(place).find_map(class_of);
             if let Some(class) = class.filter(|it| it.ends_with(".subprocess.Popen")) {
                 changes.push(Change::declined(
                     RULE,

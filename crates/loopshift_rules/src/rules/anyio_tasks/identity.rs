@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::{CallId, Value};
 use loopshift_engine::ir::ContainerId;
+use loopshift_python::TextRange;
 use loopshift_python::ast::{Expr, ExprCompare};
 
 use rustc_hash::FxHashSet;
 
 use super::family::{Family, TASK, held, is_held};
-use crate::context::{Context, View};
+use crate::context::{Context, View, ends_line_with_comment};
 
 /// Where a task of the family is compared with the current one, or with one of all.
 pub(super) fn compared(cx: &Context<'_>, family: &Family<'_>) -> Option<Place> {
@@ -64,8 +65,28 @@ fn comparisons(cx: &Context<'_>) -> Vec<Comparison> {
         };
         compares.filter_map(of_one).collect()
     };
-    let files = cx.views_where(may_hold_tasks(cx, asked));
+    let files = cx.views_where_at(may_hold_tasks(cx, asked), |place| {
+        may_be_compared(&cx.program.file(place.file).text, place.range)
+    });
     files.flat_map(of_view).collect()
+}
+
+/// Whether an expression may be compared with another one, by the text around it.
+fn may_be_compared(text: &str, range: TextRange) -> bool {
+    let (before, after) = (
+        &text[..range.start().to_usize()],
+        &text[range.end().to_usize()..],
+    );
+    let between = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '\\');
+    let (outer, next) = (
+        before.trim_end_matches(between),
+        after.trim_start_matches(between),
+    );
+    let operators = ["==", "!=", "<=", ">=", "<", ">", "is", "in", "not"];
+    let mut operators = operators.iter();
+    operators.any(|it| outer.ends_with(it) || next.starts_with(it))
+        || ends_line_with_comment(outer, before)
+        || next.starts_with('#')
 }
 
 /// Whether a value is a task, holds one, or makes one of those that asyncio names.

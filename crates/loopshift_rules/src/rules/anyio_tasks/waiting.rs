@@ -8,12 +8,17 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 
 use super::family::{Model, Wait, WaitKind, held};
 use crate::context::{Context, View};
+use crate::rules::code::may_be_awaited;
 
 /// Waits: awaits of tasks, and calls of asyncio that are given tasks.
 pub(super) fn collect<'c>(cx: &Context<'c>, model: &mut Model<'c>) {
     let mut waits: Vec<Wait<'c>> = Vec::new();
     for family in &model.families {
         for place in &family.cluster.places {
+            // Tasks come along in many more files than wait for them: those need no tree.
+            if !may_be_awaited(cx, place.place) {
+                continue;
+            }
             let Some(view) = cx.view(place.place.file) else {
                 continue;
             };
@@ -35,18 +40,18 @@ pub(super) fn collect<'c>(cx: &Context<'c>, model: &mut Model<'c>) {
         }
     }
     for use_ in cx.uses {
-        let Some(view) = cx.view(use_.place.file) else {
-            continue;
-        };
-        let Some(call) = view.call_of(use_.place.range) else {
-            continue;
-        };
         if !matches!(
             use_.api.as_str(),
             "asyncio.gather" | "asyncio.wait" | "asyncio.wait_for" | "asyncio.shield"
         ) {
             continue;
         }
+        let Some(view) = cx.view(use_.place.file) else {
+            continue;
+        };
+        let Some(call) = view.call_of(use_.place.range) else {
+            continue;
+        };
         let wait = wait_of(cx, view, &use_.api, use_.place, call);
         let touched = touched(cx, view, call);
         match wait {

@@ -133,29 +133,32 @@ fn callers(cx: &Context<'_>, func: FuncId) -> Vec<FuncId> {
     if let Some(class) = cx.program.function(func).class
         && cx.program.qualified_name(func).ends_with(".__init__")
     {
-        owners.extend(makers(cx, class));
+        let makers = cx.once(makers);
+        owners.extend(makers.get(&class).into_iter().flatten());
     }
     owners
 }
 
-/// The functions that make objects of a class, or of one that derives from it.
-fn makers(cx: &Context<'_>, class: ClassId) -> Vec<FuncId> {
+/// The functions that make objects of a class, or of one that derives from it, by class.
+fn makers(cx: &Context<'_>) -> FxHashMap<ClassId, Vec<FuncId>> {
     let flow = &cx.program.flow;
-    let makes = |value: Value| match value {
-        Value::Class(made) => {
-            let bases = &flow.mro[made.0 as usize];
-            made == class
-                || bases
-                    .iter()
-                    .any(|it| matches!(it, MroEntry::Class(it) if *it == class))
+    let mut out: FxHashMap<ClassId, Vec<FuncId>> = FxHashMap::default();
+    for (_, call) in cx.program.calls() {
+        let mut classes: BTreeSet<ClassId> = BTreeSet::new();
+        for value in flow.values_of(call.callee) {
+            if let Value::Class(made) = value {
+                classes.insert(made);
+                classes.extend(flow.mro[made.0 as usize].iter().filter_map(|it| match it {
+                    MroEntry::Class(base) => Some(*base),
+                    MroEntry::External(_) => None,
+                }));
+            }
         }
-        _ => false,
-    };
-    let calls = cx.program.calls().map(|(_, call)| call);
-    calls
-        .filter(|call| flow.values_of(call.callee).any(makes))
-        .map(|call| call.owner)
-        .collect()
+        for class in classes {
+            out.entry(class).or_default().push(call.owner);
+        }
+    }
+    out
 }
 
 /// Who makes each call.

@@ -7,6 +7,8 @@ use loopshift_engine::ir::{ArgKind, FuncId};
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 
+use rustc_hash::FxHashSet;
+
 use super::super::green::{awaiting, is_coloured};
 use super::Operation;
 use super::methods::{attribute, last_name};
@@ -35,32 +37,38 @@ pub(super) fn getters(cx: &Context<'_>) -> BTreeMap<FuncId, Option<&'static str>
             }
         }
     }
+    if out.is_empty() {
+        return out;
+    }
+    let named = named(cx);
     for (func, reason) in &mut out {
-        if is_named(cx, last_name(cx, *func)) {
+        if named.contains(last_name(cx, *func)) {
             *reason = Some("it is a property that is read by name");
         }
     }
     out
 }
 
-/// Whether `getattr` gets this name.
-fn is_named(cx: &Context<'_>, name: &str) -> bool {
+/// The names that `getattr` gets.
+fn named<'c>(cx: &Context<'c>) -> FxHashSet<&'c str> {
     let flow = &cx.program.flow;
-    cx.program.calls().any(|(_, call)| {
-        let reads = flow.values_of(call.callee).any(|value| match value {
-            Value::External(sym) => {
-                matches!(flow.text(sym), "<builtin>.getattr" | "operator.attrgetter")
-            }
-            _ => false,
-        });
-        reads
-            && call.args.iter().any(|arg| {
-                arg.kind == ArgKind::Positional
-                    && flow
-                        .values_of(arg.node)
-                        .any(|value| matches!(value, Value::Str(sym) if flow.text(sym) == name))
-            })
-    })
+    let reads = |value| match value {
+        Value::External(sym) => {
+            matches!(flow.text(sym), "<builtin>.getattr" | "operator.attrgetter")
+        }
+        _ => false,
+    };
+    let calls = cx.program.calls().map(|(_, call)| call);
+    let calls = calls.filter(|call| flow.values_of(call.callee).any(reads));
+    let args = calls.flat_map(|call| &call.args);
+    let given = args.filter(|arg| arg.kind == ArgKind::Positional);
+    given
+        .flat_map(|arg| flow.values_of(arg.node))
+        .filter_map(|value| match value {
+            Value::Str(sym) => Some(flow.text(sym)),
+            _ => None,
+        })
+        .collect()
 }
 
 /// All reads of properties that become methods.

@@ -6,7 +6,7 @@
 mod effects;
 mod tasks;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,8 +33,6 @@ pub(crate) struct Order<'c> {
     known: RefCell<FxHashMap<FuncId, Own>>,
     /// Whether somebody can see the order of what a task does: asked for each place, and the same for all.
     seen: RefCell<FxHashMap<FuncId, bool>>,
-    /// What tasks run of which there may be several at once.
-    by_many: OnceCell<FxHashSet<FuncId>>,
 }
 
 impl<'c> Order<'c> {
@@ -45,7 +43,6 @@ impl<'c> Order<'c> {
             tasks: cx.once(Tasks::new),
             known: RefCell::default(),
             seen: RefCell::default(),
-            by_many: OnceCell::new(),
         }
     }
 
@@ -72,18 +69,17 @@ impl<'c> Order<'c> {
                     && task
                         .spawns
                         .iter()
-                        .any(|spawn| spawn.window.is_none() && functions.contains(&spawn.owner))
+                        .filter(|spawn| functions.contains(&spawn.owner))
+                        .any(|spawn| spawn.window(self.cx).is_none())
             })
             .map(|task| self.tasks.from([task.func]))
     }
 
     /// Whether several tasks may run the code at a place at once.
     pub(crate) fn is_run_by_many(&self, place: Place) -> bool {
-        let by_many = self.by_many.get_or_init(|| {
-            let tasks = self.tasks.all.iter().filter(|task| task.many);
-            self.tasks.from(tasks.map(|task| task.func))
-        });
-        by_many.contains(&self.cx.program.function_at(place))
+        let run_by = self.tasks.to([self.cx.program.function_at(place)]);
+        let mut tasks = self.tasks.all.iter();
+        tasks.any(|task| run_by.contains(&task.func) && self.tasks.are_many(self.cx, task))
     }
 
     /// Whether a wait that stands at `wait` has begun before anything at `sets` is reached: it is the first that its
@@ -113,7 +109,7 @@ impl<'c> Order<'c> {
                 task.spawns.iter().all(|spawn| {
                     spawn.owner == owner
                         && spawn
-                            .window
+                            .window(self.cx)
                             .is_some_and(|window| self.sleeps_between(owner, window, *set))
                 })
             })
@@ -152,16 +148,18 @@ impl<'c> Order<'c> {
     fn find_seen(&self, task: &Task) -> bool {
         let inside = &self.tasks.from([task.func]);
         // What most tasks of a large program do, and no tree is needed to see.
-        if task.many && inside.iter().any(|func| calls_unknown(self.cx, *func)) {
+        let are_many = self.tasks.are_many(self.cx, task);
+        if are_many && inside.iter().any(|func| calls_unknown(self.cx, *func)) {
             return true;
         }
         let mine = self.all(inside);
         let visible = |effects: &BTreeSet<Effect>| effects.iter().any(Effect::is_visible);
-        if task.many && meet(&mine, &mine) {
+        if are_many && meet(&mine, &mine) {
             return true;
         }
         let left = |task: &Task| {
-            task.start == Start::Spawned && task.spawns.iter().any(|it| it.window.is_none())
+            let mut spawns = task.spawns.iter();
+            task.start == Start::Spawned && spawns.any(|it| it.window(self.cx).is_none())
         };
         if left(task) && visible(&mine) {
             return true;
@@ -205,10 +203,10 @@ impl<'c> Order<'c> {
     ) -> Option<BTreeSet<Effect>> {
         let mut found = BTreeSet::new();
         for spawn in &task.spawns {
-            if !inside.contains(&spawn.owner) || host.many {
+            if !inside.contains(&spawn.owner) || self.tasks.are_many(self.cx, host) {
                 return None;
             }
-            let window = spawn.window?;
+            let window = spawn.window(self.cx)?;
             for (at, effect) in self.own(spawn.owner).iter() {
                 if window.holds(*at) {
                     found.insert(effect.clone());

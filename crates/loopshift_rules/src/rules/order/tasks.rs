@@ -1,14 +1,16 @@
 //! The tasks of a program: what each runs, where it starts, and how long it lives.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
-use loopshift_engine::change::Place;
+use loopshift_engine::change::{FileId, Place};
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{CallForm, FuncId};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAwait, ExprName, Stmt};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::super::code::{definition, is_switch, own, own_of};
+use super::super::code::{definition, is_switch, may_be_awaited, own, own_of};
 use super::effects::functions;
 use crate::context::{Context, View};
 
@@ -29,16 +31,34 @@ pub(super) struct Task {
     pub(super) start: Start,
     /// Where it is started.
     pub(super) spawns: Vec<Spawn>,
-    /// Whether several may run at once.
-    pub(super) many: bool,
+    /// Whether several may run at once, once somebody has asked.
+    many: OnceLock<bool>,
 }
 
 /// A place that starts a task.
 pub(super) struct Spawn {
     /// The function that does.
     pub(super) owner: FuncId,
-    /// Where in it the task may run; none where nobody waits for its end.
-    pub(super) window: Option<Window>,
+    /// The call; none where a library makes it.
+    place: Option<Place>,
+    /// Once somebody has asked. Of most tasks nobody does, and the trees of their files are not needed.
+    window: OnceLock<Option<Window>>,
+}
+
+impl Spawn {
+    fn new(owner: FuncId, place: Option<Place>) -> Self {
+        Spawn {
+            owner,
+            place,
+            window: OnceLock::new(),
+        }
+    }
+
+    /// Where in the function the task may run; none where nobody waits for its end.
+    pub(super) fn window(&self, cx: &Context<'_>) -> Option<Window> {
+        let find = || self.place.and_then(|place| window(cx, place));
+        *self.window.get_or_init(find)
+    }
 }
 
 /// A part of a function in which a task that it starts may run.
@@ -63,6 +83,9 @@ pub(super) struct Tasks {
     pub(super) calls: BTreeMap<FuncId, Vec<(TextRange, FuncId)>>,
     /// The same, from what is called.
     callers: FxHashMap<FuncId, Vec<FuncId>>,
+    roots: Roots,
+    /// What libraries call.
+    handed: BTreeSet<FuncId>,
 }
 
 /// How a coroutine that a call makes is used.
@@ -76,7 +99,8 @@ impl Tasks {
     /// Collects them.
     pub(super) fn new(cx: &Context<'_>) -> Self {
         let mut calls: BTreeMap<FuncId, Vec<(TextRange, FuncId)>> = BTreeMap::new();
-        let mut roots: BTreeMap<FuncId, (Start, Vec<(Place, FuncId)>)> = BTreeMap::new();
+        let mut roots: Roots = BTreeMap::new();
+        let entering = entering(cx);
         for (file, call) in cx.program.calls() {
             for func in functions(cx, call) {
                 let function = cx.program.function(func);
@@ -87,7 +111,7 @@ impl Tasks {
                 let used = if !function.is_async || function.is_generator {
                     Used::Here
                 } else {
-                    used(cx, place, call.form)
+                    used(cx, place, call.form, &entering)
                 };
                 let start = match used {
                     Used::Here => {
@@ -132,36 +156,18 @@ impl Tasks {
         }
         let mut tasks: Vec<Task> = Vec::new();
         for (func, (start, spawns)) in &roots {
-            let many = match start {
-                Start::Entry => false,
-                Start::Outside => !is_test(cx, *func),
-                Start::Spawned => {
-                    handed.contains(func)
-                        || spawns.len() != 1
-                        || spawns.iter().any(|(place, owner)| {
-                            in_loop(cx, *place)
-                                || runs_often(cx, &roots, *owner, &mut BTreeSet::new())
-                        })
-                }
-            };
             let mut all: Vec<Spawn> = spawns
                 .iter()
-                .map(|(place, owner)| Spawn {
-                    owner: *owner,
-                    window: window(cx, *place),
-                })
+                .map(|(place, owner)| Spawn::new(*owner, Some(*place)))
                 .collect();
             if handed.contains(func) {
-                all.push(Spawn {
-                    owner: FuncId::NONE,
-                    window: None,
-                });
+                all.push(Spawn::new(FuncId::NONE, None));
             }
             tasks.push(Task {
                 func: *func,
                 start: *start,
                 spawns: all,
-                many,
+                many: OnceLock::new(),
             });
         }
         let mut callers: FxHashMap<FuncId, Vec<FuncId>> = FxHashMap::default();
@@ -174,7 +180,24 @@ impl Tasks {
             all: tasks,
             calls,
             callers,
+            roots,
+            handed,
         }
+    }
+
+    /// Whether several of a task may run at once.
+    pub(super) fn are_many(&self, cx: &Context<'_>, task: &Task) -> bool {
+        *task.many.get_or_init(|| match task.start {
+            Start::Entry => false,
+            Start::Outside => !is_test(cx, task.func),
+            Start::Spawned => {
+                let spawns = self.roots.get(&task.func).map_or(&[][..], |root| &root.1);
+                let often = |owner| runs_often(cx, &self.roots, owner, &mut BTreeSet::new());
+                self.handed.contains(&task.func)
+                    || spawns.len() != 1
+                    || (spawns.iter()).any(|(place, owner)| in_loop(cx, *place) || often(*owner))
+            }
+        })
     }
 
     /// What runs as part of these functions, themselves among them.
@@ -221,9 +244,32 @@ pub(super) fn is_test(cx: &Context<'_>, func: FuncId) -> bool {
     name.starts_with("test")
 }
 
-fn used(cx: &Context<'_>, place: Place, form: CallForm) -> Used {
+/// The files with a name of what runs a coroutine that it is given, or waits for it.
+fn entering(cx: &Context<'_>) -> FxHashSet<FileId> {
+    let flow = &cx.program.flow;
+    let files = cx.files_where(|value| match value {
+        Value::External(sym) | Value::ExternalBound(sym, _) => {
+            let name = flow.text(sym);
+            name == WAIT_FOR || runs(name)
+        }
+        _ => false,
+    });
+    files.collect()
+}
+
+const WAIT_FOR: &str = "asyncio.wait_for";
+
+fn runs(api: &str) -> bool {
+    ["asyncio.run", "asyncio.Runner.run"].contains(&api) || api.ends_with(".run_until_complete")
+}
+
+fn used(cx: &Context<'_>, place: Place, form: CallForm, entering: &FxHashSet<FileId>) -> Used {
     if form == CallForm::Awaited {
         return Used::Here;
+    }
+    // In most files nothing else is to be found.
+    if !entering.contains(&place.file) && !may_be_awaited(cx, place) {
+        return Used::Beside;
     }
     let Some(view) = cx.view(place.file) else {
         return Used::Beside;
@@ -244,17 +290,10 @@ fn used(cx: &Context<'_>, place: Place, form: CallForm) -> Used {
                 });
             let api = outer.and_then(|call| cx.api_of(view, &call.func));
             match (api, outer) {
-                (Some("asyncio.wait_for"), Some(outer))
-                    if view.await_of(outer.range()).is_some() =>
-                {
+                (Some(WAIT_FOR), Some(outer)) if view.await_of(outer.range()).is_some() => {
                     Used::Here
                 }
-                (Some(api), _)
-                    if ["asyncio.run", "asyncio.Runner.run"].contains(&api)
-                        || api.ends_with(".run_until_complete") =>
-                {
-                    Used::Entry
-                }
+                (Some(api), _) if runs(api) => Used::Entry,
                 _ => Used::Beside,
             }
         }
