@@ -23,7 +23,7 @@ const SAMPLE: usize = 50;
 /// What to measure.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The tree; otherwise two large wheels from PyPI and the standard library, for `ecosystem/speed.md`
+    /// The tree; otherwise three large wheels from PyPI and the standard library, for `ecosystem/speed.md`
     tree: Option<PathBuf>,
     /// What that tree is moved to
     #[arg(long, default_value = "anyio")]

@@ -16,9 +16,10 @@ pub(super) struct Tree {
     pub to: Vec<String>,
 }
 
-/// Wheels of PyPI, with the targets: one that uses eventlet, and one of asyncio.
+/// Wheels of PyPI, with the targets: two that use eventlet, and one of asyncio.
 const WHEELS: &[(&str, &str, &[&str])] = &[
     ("nova", "34.0.0", &["asyncio", "anyio"]),
+    ("neutron", "26.0.0", &["asyncio"]),
     ("homeassistant", "2025.4.4", &["anyio"]),
 ];
 
