@@ -99,9 +99,16 @@ fn moved<'c>(
                     .to_owned(),
             );
         }
-        Awaited::Unknown => change.caveat(
-            "what it waits for is not known: AnyIO takes coroutines only, no tasks and no futures",
-        ),
+        Awaited::Unknown => {
+            change.caveat(
+                "what it waits for is not known: AnyIO takes coroutines only, no tasks and no futures",
+            );
+            if returns_errors {
+                change.caveat(
+                    "what ends as cancelled by itself is no result: asyncio gives its `CancelledError`",
+                );
+            }
+        }
     }
     for argument in &call.arguments.args {
         let started = coroutines(cx, view, inner(argument));
