@@ -1,7 +1,7 @@
 //! Kinds of reasons: a reason without the names and places of one program.
 
 /// The reason of changes that stay because another one does.
-const FOLLOWS: &str = "it goes together with what stays";
+pub(super) const FOLLOWS: &str = "it goes together with what stays";
 
 /// Whether a kind of reason only points at another one.
 pub(super) fn follows(kind: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::kinds::follows;
+use super::kinds::{FOLLOWS, follows};
 use super::results::{Counted, Results};
 
 /// How many APIs are listed.
@@ -63,8 +63,11 @@ pub(super) fn markdown(results: &Results) -> String {
     for (api, counted) in rows.iter().take(APIS) {
         let kinds = of_api.get(**api).into_iter().flatten();
         let why = kinds.max_by_key(|(_, count)| **count);
-        let why = why.filter(|_| counted.moved_unsafe < counted.uses);
-        let why = why.map_or_else(String::new, |(kind, _)| cell(kind));
+        let why = match why {
+            _ if counted.moved_unsafe == counted.uses => String::new(),
+            Some((kind, _)) => cell(kind),
+            None => FOLLOWS.to_owned(),
+        };
         let _ = writeln!(
             out,
             "| `{api}` | {} | {} | {} | {why} |",

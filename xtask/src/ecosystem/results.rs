@@ -239,7 +239,11 @@ impl Results {
         };
         results.programs.retain(|name, result| {
             let mut projects = projects.iter();
-            projects.any(|it| it.called() == name && it.version == result.version)
+            let known = projects.find(|it| it.called() == name && it.version == result.version);
+            if let Some(project) = known {
+                result.expected = project.passed;
+            }
+            known.is_some()
         });
         let names = projects.iter().map(|it| it.called().to_owned());
         results.missing = names
