@@ -159,7 +159,12 @@ impl Index {
         let mut results: FxHashSet<Node> = FxHashSet::default();
         for (place, load) in (0..).zip(&flow.linked.loads) {
             let mut values = flow.values_of(load.base).peekable();
-            if values.peek().is_some() && values.all(is_unknown) {
+            let is_opaque = |value| match value {
+                // What a function of a library gives may be, or hold, what it was given.
+                Value::External(name) => flow.text(name).contains("()"),
+                other => is_unknown(other),
+            };
+            if values.peek().is_some() && values.all(is_opaque) {
                 add(&mut self.unknown_loads, load.attr, place);
                 results.insert(load.to);
             }
