@@ -1,4 +1,4 @@
-# moves: with --unsafe
+# moves: fully
 import gevent
 from gevent import socket
 
