@@ -14,7 +14,7 @@ use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
 use super::awaited::{Awaited, awaited, coroutines, of_all, statement_around};
-use super::cancellation::handlers_by_function;
+use super::cancellation::{ends_as_cancelled, handlers_by_function};
 use super::code::{Reach, has_comment};
 use super::gather_helpers::{
     FIRST_ERROR, FIRST_ERROR_310, GATHER, GATHER_40, GATHER_40_310, GATHER_40_QUIET, GATHER_310,
@@ -25,6 +25,9 @@ use super::siblings::{is_seen, rest_of_entry};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-gather";
+
+const ENDS_AS_CANCELLED: &str =
+    "what ends as cancelled by itself is no result: asyncio gives its `CancelledError`";
 
 struct Facts<'r, 'c> {
     raising: Raising<'r, 'c>,
@@ -104,19 +107,24 @@ fn moved<'c>(
                 "what it waits for is not known: AnyIO takes coroutines only, no tasks and no futures",
             );
             if returns_errors {
-                change.caveat(
-                    "what ends as cancelled by itself is no result: asyncio gives its `CancelledError`",
-                );
+                change.caveat(ENDS_AS_CANCELLED);
             }
         }
     }
-    for argument in &call.arguments.args {
-        let started = coroutines(cx, view, inner(argument));
-        for func in facts.reach.from(started) {
-            if let Some(places) = facts.handlers.get(&func) {
-                change.requires.extend(places.iter().copied());
-            }
+    let started = call.arguments.args.iter();
+    let started = started.flat_map(|argument| coroutines(cx, view, inner(argument)));
+    let reached = facts.reach.from(started);
+    for func in &reached {
+        if let Some(places) = facts.handlers.get(func) {
+            change.requires.extend(places.iter().copied());
         }
+    }
+    if ends_as_cancelled(cx, &reached) {
+        change.caveat(if returns_errors {
+            ENDS_AS_CANCELLED
+        } else {
+            "what ends as cancelled by itself is passed over: asyncio raises its `CancelledError`"
+        });
     }
     // A thread's future is nothing that AnyIO takes; the coroutine it becomes is.
     for other in cx.uses {
@@ -254,7 +262,7 @@ fn edit(
     value: &Waiter<'_>,
     may_raise: bool,
 ) {
-    let new = cx.settings.anyio_has(4, 15);
+    let new = cx.anyio_has(4, 15);
     let groups = cx.settings.python_has(3, 11);
     let here = view.place(call);
     let caught = may_raise && may_be_caught(cx, here);

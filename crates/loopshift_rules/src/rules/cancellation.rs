@@ -99,6 +99,94 @@ pub(crate) fn waits_for_futures(cx: &Context<'_>, view: &View<'_>, body: &[Stmt]
     any
 }
 
+/// Whether a coroutine that runs in these functions may end as cancelled though nobody cancelled it: one of them raises
+/// the class, or hands on the end of a task or future that somebody told to stop.
+pub(crate) fn ends_as_cancelled(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> bool {
+    let cancels = cx.uses.iter().any(|use_| {
+        let member = use_.api.rsplit_once('.');
+        member.is_some_and(|(class, name)| name == "cancel" && class.starts_with("asyncio."))
+    });
+    let hands_on = |function: &FuncId| {
+        definition(cx, *function).is_some_and(|(view, def)| {
+            own(&def.body).into_iter().any(|node| {
+                matches!(node, AnyNodeRef::ExprAwait(it)
+                    if awaited(cx, view, &it.value) == Awaited::Future
+                        && !keeps_cancelled(cx, view, &it.value))
+            })
+        })
+    };
+    raises_cancelled(cx, functions) || cancels && functions.iter().any(hands_on)
+}
+
+/// Whether one of the functions raises `CancelledError` itself.
+pub(crate) fn raises_cancelled(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> bool {
+    functions.iter().any(|function| {
+        definition(cx, *function).is_some_and(|(view, def)| {
+            own(&def.body).into_iter().any(|node| {
+                let AnyNodeRef::StmtRaise(raise) = node else {
+                    return false;
+                };
+                let class = match raise.exc.as_deref() {
+                    Some(Expr::Call(call)) => Some(&*call.func),
+                    other => other,
+                };
+                class.is_some_and(|class| is_cancelled_error(cx, view, class))
+            })
+        })
+    })
+}
+
+/// Whether the class is the one of a cancellation.
+pub(crate) fn is_cancelled_error(cx: &Context<'_>, view: &View<'_>, class: &Expr) -> bool {
+    matches!(
+        cx.api_of(view, class),
+        Some("asyncio.CancelledError" | "asyncio.exceptions.CancelledError")
+    )
+}
+
+/// Whether a handler around the expression, in its function, ends each cancellation that comes out of it.
+fn keeps_cancelled(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    let catches = |class: &Expr| {
+        is_cancelled_error(cx, view, class)
+            || cx.api_of(view, class) == Some("<builtin>.BaseException")
+    };
+    let any = |class: &Expr| match class {
+        Expr::Tuple(tuple) => tuple.elts.iter().any(catches),
+        class => catches(class),
+    };
+    view.tree
+        .ancestors(expr)
+        .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
+        .any(|node| match node {
+            AnyNodeRef::StmtTry(it) => {
+                let inside = it
+                    .body
+                    .iter()
+                    .any(|stmt| stmt.range().contains_range(expr.range()));
+                inside
+                    && it
+                        .handlers
+                        .iter()
+                        .any(|ExceptHandler::ExceptHandler(handler)| {
+                            let name = handler
+                                .name
+                                .as_ref()
+                                .map(loopshift_python::ast::Identifier::as_str);
+                            let left = exits(&handler.body, name);
+                            handler.type_.as_deref().is_none_or(any)
+                                && !left.reraises
+                                && !left.raises
+                        })
+            }
+            AnyNodeRef::StmtWith(it) => it.items.iter().any(|item| {
+                matches!(&item.context_expr, Expr::Call(call)
+                    if cx.api_of(view, &call.func) == Some("contextlib.suppress")
+                        && call.arguments.args.iter().any(catches))
+            }),
+            _ => false,
+        })
+}
+
 /// The handlers of `asyncio.CancelledError` that meet a cancellation of their own function, by function.
 pub(crate) fn handlers_by_function(cx: &Context<'_>) -> BTreeMap<FuncId, Vec<Place>> {
     let mut found: BTreeMap<FuncId, Vec<Place>> = BTreeMap::new();

@@ -13,6 +13,7 @@ use super::family::{Family, Model, WaitKind};
 use super::region::visit_exprs;
 use super::suites::each;
 use crate::context::{Context, View};
+use crate::rules::cancellation::is_cancelled_error;
 use crate::rules::code::definition;
 use crate::rules::shared::is_statement;
 
@@ -208,34 +209,6 @@ fn inspect(cx: &Context<'_>, view: &View<'_>, try_: &StmtTry, out: &mut Reached)
             );
         }
     }
-}
-
-fn is_cancelled_error(cx: &Context<'_>, view: &View<'_>, ty: &Expr) -> bool {
-    cx.api_of(view, ty).is_some_and(|api| {
-        matches!(
-            api,
-            "asyncio.CancelledError" | "asyncio.exceptions.CancelledError"
-        )
-    })
-}
-
-/// Whether a task that runs in these functions may end as cancelled by itself: one of them raises the class.
-pub(super) fn ends_itself(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> bool {
-    functions.iter().any(|function| {
-        let Some((view, def)) = definition(cx, *function) else {
-            return false;
-        };
-        let mut found = false;
-        each(&def.body, &mut |stmt| {
-            let Stmt::Raise(raise) = stmt else { return };
-            let class = match raise.exc.as_deref() {
-                Some(Expr::Call(call)) => Some(&*call.func),
-                other => other,
-            };
-            found |= class.is_some_and(|class| is_cancelled_error(cx, view, class));
-        });
-        found
-    })
 }
 
 /// Whether the statements hold a wait of the function they stand in.

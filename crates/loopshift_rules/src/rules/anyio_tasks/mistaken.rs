@@ -9,10 +9,11 @@ use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_python::Ranged;
 use loopshift_python::ast::AnyNodeRef;
 
-use super::cancelled::{ends_itself, functions, is_cancelled};
+use super::cancelled::{functions, is_cancelled};
 use super::failure::handlers;
 use super::family::{Family, Model, Wait};
 use crate::context::Context;
+use crate::rules::cancellation::raises_cancelled;
 use crate::rules::raising::is_run;
 
 /// Refuses the families whose end by cancellation would be taken for an error.
@@ -69,7 +70,7 @@ fn cancelled_through(cx: &Context<'_>, model: &Model<'_>) -> BTreeSet<usize> {
         .collect();
     let mut ends = told.clone();
     if is_named {
-        ends.extend((0..runs.len()).filter(|index| ends_itself(cx, &runs[*index])));
+        ends.extend((0..runs.len()).filter(|index| raises_cancelled(cx, &runs[*index])));
     }
     loop {
         let waiting: BTreeSet<FuncId> = model
