@@ -50,11 +50,6 @@ impl Settings {
     pub fn python_has(&self, major: u8, minor: u8) -> bool {
         self.python >= PythonVersion { major, minor }
     }
-
-    /// Whether the oldest `AnyIO` has what came with this version.
-    pub fn anyio_has(&self, major: u16, minor: u16) -> bool {
-        self.anyio >= Version::new(major, minor)
-    }
 }
 
 /// The tree of one file.
@@ -192,6 +187,8 @@ pub struct Context<'c> {
     views: &'c dyn Trees,
     facts: &'c OnceLock<Facts>,
     found: Mutex<FxHashMap<TypeId, Cell>>,
+    /// The newest of the versions that the oldest `AnyIO` was found to have reached, where the plan depends on that.
+    relied_on: Mutex<Option<Version>>,
 }
 
 fn file_id(index: usize) -> FileId {
@@ -270,7 +267,32 @@ impl<'c> Context<'c> {
             views,
             facts,
             found: Mutex::default(),
+            relied_on: Mutex::default(),
         }
+    }
+
+    /// Whether the oldest `AnyIO` has what came with this version. To be asked only where something depends on it: a
+    /// project that gets `AnyIO` by the migration gets the oldest one for which every answer is the same, so that a
+    /// second run finds what the first one did.
+    pub fn anyio_has(&self, major: u16, minor: u16) -> bool {
+        let asked = Version::new(major, minor);
+        let has = self.settings.anyio >= asked;
+        if has {
+            let mut relied_on = self
+                .relied_on
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *relied_on = (*relied_on).max(Some(asked));
+        }
+        has
+    }
+
+    /// The oldest `AnyIO` for which the answers so far are the same; `None` where all would be.
+    pub fn relies_on(&self) -> Option<Version> {
+        *self
+            .relied_on
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The oldest version of the target that the project allows: of Python, where that is the standard library's own.

@@ -20,7 +20,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::beside;
 use crate::bridges;
-use crate::catalog::{Catalog, Kind, Target};
+use crate::catalog::{Catalog, Kind, Target, Version};
 use crate::context::{Context, Settings};
 use crate::externals::CatalogExternals;
 use crate::interest;
@@ -95,6 +95,8 @@ pub struct Migration {
     pub steps: Vec<Step>,
     /// Files that can't be parsed.
     pub unreadable: Vec<Unreadable>,
+    /// The oldest `AnyIO` for which the plan would be the same, where it depends on the version.
+    pub(crate) relies_on: Option<Version>,
 }
 
 /// Whether a change leaves the use where it is and only mends it.
@@ -211,6 +213,7 @@ fn migrate_once(
             files,
             &options.project,
             &mut migration.plan,
+            migration.relies_on,
             options.settings.python,
             &externals,
             catalog,
@@ -355,6 +358,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look], is_first: bool) -> Migr
         becoming_async,
         steps,
         unreadable: Vec::new(),
+        relies_on: context.relies_on(),
     }
 }
 

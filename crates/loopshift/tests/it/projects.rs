@@ -64,6 +64,23 @@ fn a_project_above_the_given_paths_is_read_and_not_written() {
 }
 
 #[test]
+fn the_bound_is_that_for_which_a_second_run_decides_alike() {
+    // Streams need AnyIO 4.10. These stay for a reason of their own, which an older AnyIO would not have shown.
+    let program = "import asyncio\n\n\nasync def main(port):\n    reader, writer = await asyncio.open_connection(\n        'localhost', port, limit=10\n    )\n    print(await reader.read())\n    await asyncio.sleep(1)\n";
+    let tree = Tree::new(&[("requirements.txt", ""), ("app.py", program)]);
+    let given = |report: &serde_json::Value| {
+        let changes = report["changes"].as_array().expect("changes").iter();
+        let mut reasons = changes.filter_map(|it| it["reason"].as_str());
+        reasons.all(|it| it.contains("the connection has the option `limit`"))
+    };
+    assert!(given(&migrate(&tree, &["--apply"])));
+    assert_eq!(tree.text("requirements.txt"), "anyio>=4.10\n");
+    let again = migrate(&tree, &[]);
+    assert_eq!(again["files"], serde_json::json!([]));
+    assert!(given(&again), "{again}");
+}
+
+#[test]
 fn the_project_says_the_oldest_versions_and_the_command_line_overrides_it() {
     // `asyncio.Future` has a counterpart from AnyIO 4.15 on, so what is said of it tells the floor.
     let declined = |files: &[(&str, &str)], args: &[&str]| -> String {

@@ -21,6 +21,7 @@ pub(crate) fn add(
     files: &[Input],
     project: &[ProjectFile],
     plan: &mut Plan,
+    relies_on: Option<Version>,
     python: PythonVersion,
     externals: &dyn Externals,
     catalog: &Catalog,
@@ -28,9 +29,11 @@ pub(crate) fn add(
     if project.is_empty() {
         return;
     }
-    let Some(need) = need(files, plan, python, externals, catalog) else {
+    let Some(mut need) = need(files, plan, python, externals, catalog) else {
         return;
     };
+    // With an older one a second run would find other forms, or other reasons to stay.
+    need.version = relies_on.map_or(need.version, |version| need.version.max(version));
     join(files, project, plan, need);
     say_if_too_new(files, project, plan, need);
     plugin::remove(files, project, plan);

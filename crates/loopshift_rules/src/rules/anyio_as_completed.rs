@@ -154,7 +154,7 @@ fn moved<'c>(
             "a loop that is left early cancels what still runs, where asyncio lets it run on",
         );
     }
-    let plain = !may_raise && waits && cx.settings.anyio_has(4, 15) && is_never_empty(what);
+    let plain = !may_raise && waits && is_never_empty(what) && cx.anyio_has(4, 15);
     let scope = view.scopes.at(stmt.start());
     let finished = view.scopes.fresh_name(scope, "finished");
     let mut header: Vec<Piece> = vec!["async with ".into()];

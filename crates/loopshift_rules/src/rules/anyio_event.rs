@@ -47,7 +47,7 @@ fn event(
             .tree
             .enclosing_function(place.range)
             .is_none_or(|function| !function.is_async());
-        if early && !cx.settings.anyio_has(4, 2) {
+        if early && !cx.anyio_has(4, 2) {
             return Err(Obstacle::new(
                 place,
                 "it may be made before the loop runs, which needs AnyIO 4.2",

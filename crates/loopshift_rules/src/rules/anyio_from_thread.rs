@@ -115,7 +115,7 @@ fn annotations(cx: &Context<'_>) -> Vec<(Place, String)> {
 }
 
 fn convert(cx: &Context<'_>, objects: &LoopObjects, change: &mut Change) -> Result<(), String> {
-    if !cx.settings.anyio_has(4, 11) {
+    if !cx.anyio_has(4, 11) {
         return Err(
             "threads that AnyIO did not start need a token, which it has from 4.11 on".to_owned(),
         );

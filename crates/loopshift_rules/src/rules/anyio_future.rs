@@ -140,7 +140,7 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
 
 /// Whether the oldest `AnyIO` has futures.
 fn are_there(cx: &Context<'_>) -> bool {
-    cx.settings.anyio_has(4, 15)
+    cx.anyio_has(4, 15)
 }
 
 /// Whether a class of the module can take the place of the futures: it has their methods.

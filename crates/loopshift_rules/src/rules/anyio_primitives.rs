@@ -25,7 +25,13 @@ const SEEN: &str = "acquiring it lets other tasks run in AnyIO even where it is 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let locks = Family::new(cx, "asyncio.Lock");
     let conditions = Family::new(cx, "asyncio.Condition");
-    let fast = cx.settings.anyio_has(4, 5);
+    let semaphores =
+        ["asyncio.Semaphore", "asyncio.BoundedSemaphore"].map(|ty| Family::new(cx, ty));
+    let mut all = semaphores.iter().chain([&locks, &conditions]);
+    if all.all(|family| family.clusters.is_empty()) {
+        return;
+    }
+    let fast = cx.anyio_has(4, 5);
     let order = (!fast || !conditions.clusters.is_empty()).then(|| Order::new(cx));
     let is_seen = |moving: &Moving<'_>| {
         let order = order.as_ref();
@@ -49,11 +55,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         plain_locks[moving.index] = plain;
         Ok(form)
     });
-    for ty in ["asyncio.Semaphore", "asyncio.BoundedSemaphore"] {
-        let family = Family::new(cx, ty);
-        plan_family(cx, changes, RULE, &family, |moving, change| {
+    for (family, bounded) in semaphores.iter().zip([false, true]) {
+        plan_family(cx, changes, RULE, family, |moving, change| {
             slow(moving)?;
-            semaphore(cx, moving, change, ty == "asyncio.BoundedSemaphore")
+            semaphore(cx, moving, change, bounded)
         });
     }
     plan_family(cx, changes, RULE, &conditions, |moving, change| {
@@ -92,7 +97,7 @@ fn lock<'v>(
     }
     owned &= !relocked::waits_for_itself(cx, moving.cluster);
     let name = if owned { "Lock" } else { "Semaphore" };
-    let fast = cx.settings.anyio_has(4, 5);
+    let fast = cx.anyio_has(4, 5);
     for site in &moving.sites {
         let Some(call) = site.call else { continue };
         let text = match (owned, fast) {
@@ -253,7 +258,7 @@ fn semaphore<'v>(
     } else {
         "asyncio.Semaphore"
     };
-    let fast = cx.settings.anyio_has(4, 5);
+    let fast = cx.anyio_has(4, 5);
     for site in &moving.sites {
         let Some(call) = site.call else {
             if bounded {
@@ -344,7 +349,7 @@ fn condition<'v>(
     plain_locks: &[bool],
     seen: bool,
 ) -> Result<Form, Obstacle> {
-    let fast = cx.settings.anyio_has(4, 5);
+    let fast = cx.anyio_has(4, 5);
     for site in &moving.sites {
         let Some(call) = site.call else { continue };
         let place = site.use_.place;
@@ -527,7 +532,7 @@ fn wait_for(
     member: &Member,
     change: &mut Change,
 ) -> Result<(), Obstacle> {
-    if cx.settings.anyio_has(4, 11) {
+    if cx.anyio_has(4, 11) {
         return Ok(());
     }
     let refuse = || {

@@ -132,7 +132,7 @@ type Obstacle = (Place, String);
 
 fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obstacle> {
     let first = change.place;
-    if !cx.settings.anyio_has(4, 10) {
+    if !cx.anyio_has(4, 10) {
         return Err((
             first,
             "a buffered stream is needed that AnyIO has from 4.10 on".to_owned(),

@@ -393,16 +393,16 @@ fn communicate_only(cx: &Context<'_>, cluster: &Cluster) -> Result<Option<Change
     let never_empty = input
         .is_some_and(|input| matches!(input, Expr::BytesLiteral(bytes) if !bytes.value.is_empty()));
     let mut edits = command.edits(call, "{@anyio}.run_process");
-    let takes_stdin = cx.settings.anyio_has(4, 10);
+    let takes_stdin = || cx.anyio_has(4, 10);
     match (piped, input, stdin) {
         (Some(true), Some(input), Some((keyword, _))) if never_empty => edits.push(Edit::Replace {
             range: keyword,
             pieces: vec!["input=".into(), input.range().into()],
         }),
-        (Some(true), None, Some((keyword, _))) if takes_stdin => {
+        (Some(true), None, Some((keyword, _))) if takes_stdin() => {
             edits.push(Edit::replace(keyword, "stdin={@subprocess}.DEVNULL", &[]));
         }
-        (Some(false), None, _) if takes_stdin => {}
+        (Some(false), None, _) if takes_stdin() => {}
         _ => return Ok(None),
     }
     let mut more: Vec<Piece> = ["stdout", "stderr"]

@@ -133,7 +133,7 @@ fn rename(
 ) {
     if !at {
         change.edit(Edit::replace(call.func.range(), "{@anyio}.fail_after", &[]));
-    } else if cx.settings.anyio_has(4, 15) {
+    } else if cx.anyio_has(4, 15) {
         change.edit(Edit::replace(call.func.range(), "{@anyio}.fail_at", &[]));
     } else {
         change.edit(Edit::replace(call.func.range(), "{@anyio}.fail_after", &[]));

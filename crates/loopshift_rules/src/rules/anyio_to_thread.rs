@@ -266,7 +266,7 @@ pub(super) fn arguments_of(
 
 /// What lets the task go on when it is cancelled, as in asyncio.
 fn abandon(cx: &Context<'_>) -> Piece {
-    if cx.settings.anyio_has(4, 1) {
+    if cx.anyio_has(4, 1) {
         ", abandon_on_cancel=True"
     } else {
         ", cancellable=True"

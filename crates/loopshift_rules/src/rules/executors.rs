@@ -226,7 +226,7 @@ fn made(cx: &Context<'_>, site: Place, pool: Pool, change: &mut Change) -> Resul
                 .to_owned(),
         );
     }
-    if !cx.settings.anyio_has(4, 2) && !runs_in_the_loop(cx, site) {
+    if !cx.anyio_has(4, 2) && !runs_in_the_loop(cx, site) {
         return Err(
             "its executor is made where no event loop may run, and a capacity limiter needs AnyIO 4.2 there"
                 .to_owned(),

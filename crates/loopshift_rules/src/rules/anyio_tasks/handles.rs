@@ -86,7 +86,7 @@ static HANDLE: Helper = Helper {
 
 /// Whether the oldest `AnyIO` has handles.
 pub(super) fn are_there(cx: &Context<'_>) -> bool {
-    cx.settings.anyio_has(4, 14)
+    cx.anyio_has(4, 14)
 }
 
 /// The class of the handles.

@@ -85,7 +85,7 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut model = family::model(cx);
     members::check(cx, &mut model);
-    if !handles::are_there(cx) {
+    if !model.families.is_empty() && !handles::are_there(cx) {
         for index in 0..model.families.len() {
             let family = &model.families[index];
             if !family.is_of_timers() && family.refusal.is_none() {

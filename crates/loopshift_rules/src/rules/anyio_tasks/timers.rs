@@ -171,7 +171,7 @@ pub(super) fn gives_scopes(cx: &Context<'_>, family: &Family<'_>) -> bool {
         .members
         .iter()
         .any(|member| member.name == "cancelled");
-    used && (asked || !cx.settings.anyio_has(4, 14))
+    used && (asked || !cx.anyio_has(4, 14))
 }
 
 /// Why a member of a handle has no counterpart.

@@ -20,7 +20,7 @@ use crate::rules::objects::values::shares_its_line;
 pub(super) fn convert(cx: &Context<'_>, use_: &Use) -> Result<Change, String> {
     let view = cx.view(use_.place.file).ok_or("the file can't be edited")?;
     let class = class_of(view, use_)?;
-    if !cx.settings.anyio_has(4, 8) {
+    if !cx.anyio_has(4, 8) {
         return Err("async fixtures of a class need AnyIO 4.8".to_owned());
     }
     run_by_pytest(cx, view)?;

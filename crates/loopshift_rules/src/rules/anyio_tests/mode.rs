@@ -49,7 +49,7 @@ impl Mode {
             Mode::Strict => Ok(()),
             Mode::Elsewhere { place, reason } => Err((*place, reason.clone())),
             // It came with 4.12.1.
-            Mode::Auto { place } if !cx.settings.anyio_has(4, 13) => Err((
+            Mode::Auto { place } if !cx.anyio_has(4, 13) => Err((
                 *place,
                 "`asyncio_mode = auto` needs AnyIO 4.13 for `anyio_mode`".to_owned(),
             )),
