@@ -36,7 +36,7 @@ class {name}:
             await self._result(initializer, *initargs)
         while (call := await self._calls.get()) is not None:
             future, function, args, kwargs = call
-            if await future.start():
+            if future.start():
                 await future.end(self._result, function, *args, **kwargs)
             self._idle += 1
         self._calls.put_nowait(None)
@@ -97,7 +97,7 @@ class {name}:
     def done(self):
         return self._end.is_set()
 
-    async def start(self):
+    def start(self):
         if self._state == \"pending\":
             self._state = \"running\"
         return self._state == \"running\"
