@@ -63,6 +63,19 @@ pub fn callees(flow: &Flow<'_>, value: Value) -> Vec<Target> {
     }
 }
 
+/// The functions of the program that calls of the values run.
+pub fn functions(
+    flow: &Flow<'_>,
+    values: impl Iterator<Item = Value>,
+) -> impl Iterator<Item = FuncId> {
+    values
+        .flat_map(|value| callees(flow, value))
+        .filter_map(|target| match target {
+            Target::Func(func) => Some(func),
+            Target::External(_) => None,
+        })
+}
+
 /// The name of a function: `pkg.mod.Class.method`; the module's own for its body.
 pub fn qualified_name(flow: &Flow<'_>, func: FuncId) -> String {
     let file = flow.linked.func_files[func.0 as usize];

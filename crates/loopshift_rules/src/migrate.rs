@@ -31,7 +31,7 @@ use crate::project::{ProjectFile, dependencies};
 use crate::recipe::{self, Cooperation, Recipe, root};
 use crate::registry::{RULES, Rule};
 use crate::rounds::settle;
-use crate::rules::{anyio_repair, anyio_run, anyio_tests};
+use crate::rules::{anyio_repair, anyio_run, anyio_tests, green};
 use crate::steps::{self, Step};
 use crate::unspoken;
 use crate::views::{Look, Rests, Syntax, Trees, Views};
@@ -303,6 +303,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look], is_first: bool) -> Migr
     if recipe.colours {
         bridges::cross(&context, &mut changes);
         bridges::requests(&context, &mut changes);
+        green::complete(&context, &mut changes);
     }
     if let Some(part) = part {
         let all: Vec<Use> = all().cloned().collect();

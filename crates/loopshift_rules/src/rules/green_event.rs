@@ -9,7 +9,7 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::{Edit, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::green::{Escaped, awaited, named, owners};
+use super::green::{Escaped, awaited, each, named, owners};
 use super::objects::Family;
 use super::shared::is_statement;
 use crate::context::{Context, View};
@@ -27,26 +27,19 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let owners = cx.once(owners);
     let plain = plain(cx);
     let escaped = Escaped::new(cx, &[EVENT]);
-    for (use_, api, view) in uses {
+    each(cx, RULE, changes, |use_, api, view| {
         let place = (view.call_of(use_.place.range))
             .filter(|_| !use_.member)
             .map_or(use_.place, |call| view.place(call));
-        let seen = escaped.check(place);
-        let named = seen.and_then(|()| named(cx, &owners, use_, api, view, RULE));
-        let mut change = match named {
-            Ok(change) => change,
-            Err(reason) => {
-                changes.push(Change::declined(RULE, use_.place, &*use_.api, reason));
-                continue;
-            }
-        };
+        escaped.check(place)?;
+        let mut change = named(cx, &owners, use_, api, view, RULE)?;
         if plain.contains(&place)
             && let Some(edit) = without_value(view, use_.place.range, &api.name)
         {
             change.edits = vec![(view.file, edit)];
         }
-        changes.push(change);
-    }
+        Ok(change)
+    });
 }
 
 /// The edit of a use of an event that carries nothing.

@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::functions;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -16,7 +15,7 @@ use rustc_hash::FxHashMap;
 
 use super::code::Reach;
 use super::green::{
-    Escaped, Needs, anchor, are_followed, awaited, becomes_async, coroutine, handed, helper,
+    Escaped, Needs, anchor, are_followed, awaited, becomes_async, coroutine, each, handed, helper,
     is_only, named, owners,
 };
 use super::green_spawn::runs_at_end;
@@ -46,12 +45,9 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             .any(|use_| use_.api == "eventlet.GreenPool.waitall"),
         reach: cx.once(Reach::new),
     };
-    for (use_, api, view) in uses {
-        changes.push(
-            moved(&state, use_, api, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
-    }
+    each(cx, RULE, changes, |use_, api, view| {
+        moved(&state, use_, api, view)
+    });
 }
 
 struct State<'s> {
@@ -124,15 +120,10 @@ fn moved<'c>(
 fn runs_handlers(state: &State<'_>, view: &View<'_>, call: &ExprCall) -> bool {
     let State { cx, reach, .. } = state;
     let function = call.arguments.args.first();
-    let values = function.into_iter().flat_map(|function| {
-        let values = cx.program.values_at(view.place(function));
-        values.flat_map(|value| callees(&cx.program.flow, value))
-    });
-    let functions = values.filter_map(|target| match target {
-        Target::Func(func) => Some(func),
-        Target::External(_) => None,
-    });
-    let reached = reach.from(functions);
+    let values = function
+        .into_iter()
+        .flat_map(|function| cx.program.values_at(view.place(function)));
+    let reached = reach.from(functions(&cx.program.flow, values));
     reached.into_iter().any(|func| runs_at_end(cx, func))
 }
 

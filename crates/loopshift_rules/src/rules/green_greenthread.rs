@@ -12,7 +12,9 @@ use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use super::code::{definition, own};
-use super::green::{anchor, are_cut_short, are_followed, awaited_there, is_only, named, owners};
+use super::green::{
+    anchor, are_cut_short, are_followed, awaited_there, each, is_only, named, owners,
+};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -29,12 +31,9 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         followed: are_followed(cx),
         cut_short: are_cut_short(cx),
     };
-    for (use_, api, view) in uses {
-        changes.push(
-            moved(&state, use_, api, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
-    }
+    each(cx, RULE, changes, |use_, api, view| {
+        moved(&state, use_, api, view)
+    });
 }
 
 struct State<'s> {

@@ -9,9 +9,7 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::Edit;
 use rustc_hash::FxHashMap;
 
-use super::green::{
-    Escaped, anchor, becomes_async, is_coloured, is_only, named, owners, with_needs,
-};
+use super::green::{Escaped, anchor, becomes_async, each, is_coloured, is_only, named, owners};
 use super::timeouts::item_of;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -32,12 +30,9 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
     let owners = cx.once(owners);
     let escaped = Escaped::new(cx, POOLS);
-    for (use_, api, view) in uses {
-        changes.push(
-            moved(cx, &owners, &escaped, use_, api, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
-    }
+    each(cx, RULE, changes, |use_, api, view| {
+        moved(cx, &owners, &escaped, use_, api, view)
+    });
 }
 
 fn moved<'c>(
@@ -72,13 +67,7 @@ fn moved<'c>(
         }
         lends_what_waits(cx, view.place(class))?;
     }
-    let mut change = named(cx, owners, use_, api, view, RULE)?;
-    for (_, edit) in &mut change.edits {
-        if let Edit::Replace { pieces, .. } = edit {
-            *pieces = with_needs(std::mem::take(pieces), true);
-        }
-    }
-    Ok(change)
+    named(cx, owners, use_, api, view, RULE)
 }
 
 /// Items of a class of the program that derives from a pool are not followed: their methods must not have to be awaited.

@@ -6,18 +6,16 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Import, Piece};
 
+use super::green::each;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-original";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for (use_, api, view) in cx.uses_for(RULE) {
-        changes.push(
-            plain(cx, use_, api, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
-    }
+    each(cx, RULE, changes, |use_, api, view| {
+        plain(cx, use_, api, view)
+    });
 }
 
 fn plain<'c>(

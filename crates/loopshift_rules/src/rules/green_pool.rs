@@ -11,7 +11,7 @@ use loopshift_python::Ranged;
 use loopshift_python::edit::{Edit, Helper, Piece};
 use rustc_hash::FxHashMap;
 
-use super::green::{Ending, GROUP, POOL, THREADS, assembled, owners, replace_call, with_needs};
+use super::green::{Ending, GROUP, POOL, THREADS, assembled, owners, replace_call};
 use super::green_wait::plain_exit;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -89,7 +89,7 @@ fn class(
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     change.edit(Edit::Replace {
         range: expr.range(),
-        pieces: with_needs(vec![Piece::Helper(helper)], false),
+        pieces: vec![Piece::Helper(helper)],
     });
     Ok(change)
 }

@@ -10,9 +10,7 @@ use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::green::{
-    anchor, around_await, becomes_async, helper, is_of_eventlet, kept, owners, task_of, with_needs,
-};
+use super::green::{anchor, around_await, becomes_async, each, helper, kept, owners, task_of};
 use super::shared::number;
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
@@ -26,12 +24,9 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
     let owners = cx.once(owners);
     of_classes(cx, changes);
-    for (use_, api, view) in uses {
-        changes.push(
-            moved(cx, use_, api, view, &owners)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
-    }
+    each(cx, RULE, changes, |use_, api, view| {
+        moved(cx, use_, api, view, &owners)
+    });
 }
 
 fn moved<'c>(
@@ -68,12 +63,11 @@ fn moved<'c>(
         same_module(cx, use_)?;
     }
     let helper = helper(name).ok_or("a helper is missing")?;
-    let named = with_needs(vec![Piece::Helper(helper)], is_of_eventlet(cx, &api.name));
     let message = format!("`{}` becomes a server of tasks", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     change.edit(Edit::Replace {
         range: expr.range(),
-        pieces: named,
+        pieces: vec![Piece::Helper(helper)],
     });
     let Some(call) = view.call_of(use_.place.range) else {
         if name == "serve" {

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::functions;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
@@ -13,7 +12,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::code::Reach;
-use super::green::{Needs, becomes_async, helper};
+use super::green::{Needs, becomes_async, each, helper};
 use super::shared::is_statement;
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
@@ -21,12 +20,9 @@ use crate::context::{Context, View};
 const RULE: &str = "green-signal";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for (use_, api, view) in cx.uses_for(RULE) {
-        changes.push(
-            moved(cx, use_, api, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
-    }
+    each(cx, RULE, changes, |use_, api, view| {
+        moved(cx, use_, api, view)
+    });
     if cx.mentions("signal") {
         wake(cx, changes);
     }
@@ -56,12 +52,7 @@ fn wake(cx: &Context<'_>, changes: &mut Vec<Change>) {
             continue;
         };
         let values = cx.program.values_at(view.place(handler));
-        let found = values.flat_map(|value| callees(flow, value));
-        let functions = found.filter_map(|target| match target {
-            Target::Func(func) => Some(func),
-            Target::External(_) => None,
-        });
-        if reach.from(functions).is_disjoint(&using) {
+        if reach.from(functions(flow, values)).is_disjoint(&using) {
             continue;
         }
         let place = view.place(handler);

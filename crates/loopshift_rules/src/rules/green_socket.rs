@@ -16,7 +16,7 @@ use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use super::arguments::inside;
-use super::green::{anchor, bracketed, is_of_eventlet, kept, only_of, owners, waits, with_needs};
+use super::green::{anchor, bracketed, kept, only_of, owners, waits};
 use super::green_websocket;
 use super::rows;
 use crate::catalog::{Api, Kind};
@@ -104,7 +104,7 @@ fn moved<'c>(
         }
         only_of(cx, view, attribute, RULE)?;
         let call = call.ok_or("it is passed on as a function")?;
-        change.edit(file(cx, api, view, attribute, call)?);
+        change.edit(file(view, attribute, call)?);
         return Ok(change);
     }
     if call.is_none() && api.kind == Kind::Class {
@@ -125,8 +125,7 @@ fn moved<'c>(
     let mut change = rows::replace(cx, use_, api, view, RULE)?;
     if let [(_, Edit::Replace { pieces, .. })] = &mut change.edits[..] {
         let call_expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
-        let text = with_needs(std::mem::take(pieces), is_of_eventlet(cx, &use_.api));
-        *pieces = bracketed(view, call_expr, text);
+        *pieces = bracketed(view, call_expr, std::mem::take(pieces));
     }
     if waits(api) {
         let owner = owners
@@ -139,8 +138,6 @@ fn moved<'c>(
 
 /// `sock.makefile("rb")` becomes a file of the module.
 fn file<'c>(
-    cx: &Context<'c>,
-    api: &'c Api,
     view: &'c View<'c>,
     attribute: &ExprAttribute,
     call: &'c ExprCall,
@@ -169,7 +166,7 @@ fn file<'c>(
     text.push(")".into());
     Ok(Edit::Replace {
         range: call.range(),
-        pieces: with_needs(text, is_of_eventlet(cx, &api.name)),
+        pieces: text,
     })
 }
 

@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::facts::Cause;
-use loopshift_engine::flow::Target;
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::functions;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -179,15 +178,10 @@ fn left_at_the_end(
 ) -> Result<(), String> {
     let State { cx, view, .. } = state;
     let function = call.arguments.args.get(usize::from(is_later));
-    let values = function.into_iter().flat_map(|function| {
-        let values = cx.program.values_at(view.place(function));
-        values.flat_map(|value| callees(&cx.program.flow, value))
-    });
-    let functions = values.filter_map(|target| match target {
-        Target::Func(func) => Some(func),
-        Target::External(_) => None,
-    });
-    let reached = state.reach.from(functions);
+    let values = function
+        .into_iter()
+        .flat_map(|function| cx.program.values_at(view.place(function)));
+    let reached = state.reach.from(functions(&cx.program.flow, values));
     if reached.iter().any(|func| waits_in_thread(cx, *func)) {
         change
             .caveat("if it still runs at the end of the program, that waits for its child process");

@@ -7,7 +7,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::green::{anchor, helper, waits};
+use super::green::{anchor, each, helper, waits};
 use super::green_blocking::in_thread;
 use super::green_colour::call_until;
 use crate::catalog::{Api, Kind};
@@ -20,12 +20,9 @@ pub(super) const GOES_ON: &str = "it goes on in its thread where the task is can
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     entered(cx, changes);
-    for (use_, api, view) in cx.uses_for(RULE) {
-        changes.push(
-            moved(cx, use_, api, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
-    }
+    each(cx, RULE, changes, |use_, api, view| {
+        moved(cx, use_, api, view)
+    });
 }
 
 /// Why a process that is entered as a context stays.

@@ -11,7 +11,7 @@ use loopshift_python::edit::{Edit, Piece};
 use rustc_hash::FxHashMap;
 
 use super::arguments::inside;
-use super::green::{LEFT_THREAD, anchor, bracketed, helper, owners, runs_no_library};
+use super::green::{LEFT_THREAD, anchor, bracketed, each, helper, owners, runs_no_library};
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 
@@ -20,12 +20,9 @@ const RULE: &str = "green-thread";
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let owners = cx.once(owners);
     let left = *cx.once(are_left);
-    for (use_, api, view) in cx.uses_for(RULE) {
-        changes.push(
-            moved(cx, &owners, use_, api, view, left)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
-    }
+    each(cx, RULE, changes, |use_, api, view| {
+        moved(cx, &owners, use_, api, view, left)
+    });
 }
 
 fn moved<'c>(

@@ -2,8 +2,7 @@
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::facts::Colour;
-use loopshift_engine::flow::Target;
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::functions;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -11,24 +10,17 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
-use super::green::{anchor, awaited, is_only, named, owners, task_of};
+use super::green::{anchor, awaited, each, is_only, named, owners, task_of};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-tpool";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    let uses: Vec<_> = cx.uses_for(RULE).collect();
-    if uses.is_empty() {
-        return;
-    }
     let owners = cx.once(owners);
-    for (use_, api, view) in uses {
-        changes.push(
-            moved(cx, &owners, use_, api, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
-    }
+    each(cx, RULE, changes, |use_, api, view| {
+        moved(cx, &owners, use_, api, view)
+    });
 }
 
 fn moved(
@@ -57,15 +49,8 @@ fn moved(
 
 /// Whether some function that the expression may be becomes async.
 fn waits(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> bool {
-    let mut values = cx.program.values_at(view.place(function));
-    values.any(|value| {
-        callees(&cx.program.flow, value)
-            .into_iter()
-            .any(|target| match target {
-                Target::Func(func) => *cx.facts().colour(func) != Colour::Sync,
-                Target::External(_) => false,
-            })
-    })
+    let values = cx.program.values_at(view.place(function));
+    functions(&cx.program.flow, values).any(|func| *cx.facts().colour(func) != Colour::Sync)
 }
 
 /// The threads of an event loop come and go by themselves.

@@ -7,9 +7,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Piece, pieces};
 
-use super::green::{
-    Ending, ends_later, helper, is_greenlet, items, owners, replace_call, with_needs,
-};
+use super::green::{Ending, each, ends_later, helper, is_greenlet, items, owners, replace_call};
 use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
@@ -17,21 +15,13 @@ use crate::context::{Bound, Context, View};
 const RULE: &str = "green-wait";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    let uses: Vec<_> = cx.uses_for(RULE).collect();
-    if uses.is_empty() {
-        return;
-    }
-    let owners = cx.once(owners);
-    for (use_, api, view) in uses {
+    each(cx, RULE, changes, |use_, api, view| {
         let message = format!("`{}` is one of tasks", use_.api);
         let mut change = Change::new(RULE, use_.place, &*use_.api, message);
-        let moved = form(cx, use_, api, view, &mut change)
-            .and_then(|(call, text)| replace_call(cx, &owners, view, call, text, &mut change));
-        changes.push(match moved {
-            Ok(()) => change,
-            Err(reason) => Change::declined(RULE, use_.place, &*use_.api, reason),
-        });
-    }
+        let (call, text) = form(cx, use_, api, view, &mut change)?;
+        replace_call(cx, &cx.once(owners), view, call, text, &mut change)?;
+        Ok(change)
+    });
 }
 
 fn form<'c>(
@@ -145,7 +135,7 @@ fn with(
     names: &[&str],
 ) -> Result<Vec<Piece>, String> {
     let helper = helper(name).ok_or("a helper is missing")?;
-    text.extend(with_needs(vec![Piece::Helper(helper)], false));
+    text.push(Piece::Helper(helper));
     text.push("(".into());
     text.extend(arguments(bound, names));
     text.push(")".into());

@@ -5,8 +5,7 @@ mod served;
 pub(crate) use served::{LISTEN, listen};
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::flow::Target;
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Identifier, Keyword};
@@ -15,9 +14,7 @@ use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use super::code::{definition, own};
-use super::green::{
-    anchor, around_await, becomes_async, helper, is_of_eventlet, owners, task_of, with_needs,
-};
+use super::green::{anchor, around_await, becomes_async, helper, owners, task_of};
 use super::green_websocket;
 use super::shared::number;
 use crate::catalog::Api;
@@ -111,7 +108,7 @@ fn server<'c>(
         pieces("{@uvicorn}.Server({@uvicorn}.Config(", &[])
     } else {
         let server = helper("WSGIServer").ok_or("a helper is missing")?;
-        let mut text = with_needs(vec![Piece::Helper(server)], false);
+        let mut text = vec![Piece::Helper(server)];
         text.extend(["(".into(), listener.range().into(), ", ".into()]);
         text
     };
@@ -244,11 +241,7 @@ fn functions<'c>(
     application: &Expr,
 ) -> impl Iterator<Item = FuncId> + 'c {
     let values = cx.program.values_at(view.place(application));
-    let targets = values.flat_map(|value| callees(&cx.program.flow, value));
-    targets.filter_map(|target| match target {
-        Target::Func(func) => Some(func),
-        Target::External(_) => None,
-    })
+    graph::functions(&cx.program.flow, values)
 }
 
 /// Whether an application answers with text, where bytes are called for.
@@ -350,7 +343,7 @@ fn serve<'c>(
     }
     let mut change = changed(use_);
     let served = helper("serve_wsgi").ok_or("a helper is missing")?;
-    let mut name = with_needs(vec![Piece::Helper(served)], is_of_eventlet(cx, &api.name));
+    let mut name = vec![Piece::Helper(served)];
     if let Some(call) = view.call_of(use_.place.range) {
         let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
         let size = settings(&bound)?;

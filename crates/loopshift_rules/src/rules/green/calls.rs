@@ -7,7 +7,7 @@ use loopshift_python::ast::ExprCall;
 use loopshift_python::edit::{Edit, Piece};
 use rustc_hash::FxHashMap;
 
-use super::{anchor, awaited_there, awaits, with_needs};
+use super::{anchor, awaited_there, awaits};
 use crate::context::{Context, View};
 
 /// Puts `text` in place of a call. Where it begins with `await`, the function around it has to be async, and it gets
@@ -33,7 +33,7 @@ pub(crate) fn replace_call(
     }
     change.edit(Edit::Replace {
         range: call.range(),
-        pieces: with_needs(text, false),
+        pieces: text,
     });
     Ok(())
 }

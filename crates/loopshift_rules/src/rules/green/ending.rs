@@ -4,16 +4,15 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Change;
-use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::functions;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Helper, Piece};
 
-use super::helpers::{ENDING, KILL, helper};
+use super::helpers::{KILL, KILL_ALL_LATER, KILL_LATER, helper};
 use super::kept::waits;
 use super::{has_rested, is_greenlet};
 use crate::context::{Context, View};
@@ -42,7 +41,7 @@ impl Ending {
     /// The helper `_kill`; `waits` says whether it is told how long to wait.
     pub(crate) fn kill(&self, told: bool) -> Option<&'static Helper> {
         match (self.next, told) {
-            (true, _) => ENDING.first(),
+            (true, _) => Some(&KILL_LATER),
             (false, true) => Some(&KILL),
             (false, false) => helper("kill"),
         }
@@ -51,7 +50,7 @@ impl Ending {
     /// The helper `_killall`.
     pub(crate) fn kill_all(&self) -> Option<&'static Helper> {
         if self.next {
-            ENDING.get(1)
+            Some(&KILL_ALL_LATER)
         } else {
             helper("killall")
         }
@@ -140,15 +139,9 @@ fn started(cx: &Context<'_>) -> Option<BTreeSet<FuncId>> {
                 if row.spawns && matches!(value, Value::Unknown(_)) {
                     return None;
                 }
-                out.extend(
-                    callees(&cx.program.flow, value).into_iter().filter_map(
-                        |target| match target {
-                            Target::Func(func) => Some(func),
-                            Target::External(_) => None,
-                        },
-                    ),
-                );
             }
+            let values = cx.program.values_at(view.place(given));
+            out.extend(functions(&cx.program.flow, values));
         }
     }
     Some(out)

@@ -3,7 +3,7 @@
 use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::{CallId, Value};
-use loopshift_engine::ir::Node;
+use loopshift_engine::ir::{Call, Node};
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall, Stmt};
 
@@ -60,14 +60,9 @@ pub(crate) fn ends_later(cx: &Context<'_>, view: &View<'_>, killed: &Expr) -> Re
 
 /// Whether a function starts a green thread and uses it without any wait in between.
 fn has_not_begun(cx: &Context<'_>, view: &View<'_>, made: Value, used: &Expr) -> bool {
-    let Value::Object(_, site) = made else {
+    let Some(call) = maker(cx, made) else {
         return false;
     };
-    if site == CallId::NONE {
-        return false;
-    }
-    let flow = &cx.program.flow;
-    let call = &flow.linked.calls[flow.written(site).0 as usize];
     let func = cx.program.function_at(view.place(used));
     let between = (call.range.end(), used.start());
     let waits = |cause: &Cause| match cause {
@@ -81,18 +76,24 @@ fn has_not_begun(cx: &Context<'_>, view: &View<'_>, made: Value, used: &Expr) ->
 
 /// Whether a green thread is made by a call of what has such a name.
 fn is_made_by(cx: &Context<'_>, value: Value, is_it: impl Fn(&str) -> bool) -> bool {
-    let Value::Object(_, site) = value else {
-        return false;
-    };
-    if site == CallId::NONE {
-        return false;
-    }
     let flow = &cx.program.flow;
-    let call = &flow.linked.calls[flow.written(site).0 as usize];
-    flow.values_of(call.callee).any(|callee| match callee {
-        Value::External(sym) | Value::ExternalBound(sym, _) => is_it(flow.text(sym)),
-        _ => false,
+    maker(cx, value).is_some_and(|call| {
+        flow.values_of(call.callee).any(|callee| match callee {
+            Value::External(sym) | Value::ExternalBound(sym, _) => is_it(flow.text(sym)),
+            _ => false,
+        })
     })
+}
+
+/// The call in the text that makes an object.
+fn maker<'c>(cx: &Context<'c>, made: Value) -> Option<&'c Call> {
+    match made {
+        Value::Object(_, site) if site != CallId::NONE => {
+            let flow = &cx.program.flow;
+            Some(&flow.linked.calls[flow.written(site).0 as usize])
+        }
+        _ => None,
+    }
 }
 
 /// What the containers and iterators hold that a node may be.

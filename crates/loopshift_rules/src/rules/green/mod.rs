@@ -3,6 +3,7 @@
 mod atomic;
 mod calls;
 mod coroutine;
+mod each;
 mod ending;
 mod entry;
 pub(crate) mod escaped;
@@ -30,6 +31,7 @@ use rustc_hash::FxHashMap;
 pub(crate) use atomic::{broken, meets};
 pub(crate) use calls::replace_call;
 pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed, runs_no_library};
+pub(crate) use each::each;
 pub(crate) use ending::Ending;
 pub(crate) use entry::{entry, is_guard, main_name, run};
 pub(crate) use escaped::Escaped;
@@ -39,7 +41,7 @@ pub(crate) use greenlets::{
 };
 pub(crate) use helpers::{
     GET, GREENLET, GROUP, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE, assembled,
-    helper, helper_for, timeouts, with_needs,
+    complete, helper, helper_for, timeouts,
 };
 pub(crate) use kept::{kept, only_of, task_of, waits, waits_in};
 pub(crate) use links::{are_cut_short, are_followed, is_only};

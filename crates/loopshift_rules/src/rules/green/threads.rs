@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::Target;
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::functions;
 use loopshift_engine::ir::FuncId;
 
 use crate::context::Context;
@@ -39,14 +39,7 @@ impl Threads {
             });
             let values = call.args.iter().filter(|_| starts);
             let values = values.flat_map(|arg| flow.values_of(arg.node));
-            given.extend(
-                values
-                    .flat_map(|value| callees(flow, value))
-                    .filter_map(|target| match target {
-                        Target::Func(func) => Some(func),
-                        Target::External(_) => None,
-                    }),
-            );
+            given.extend(functions(flow, values));
         }
         // Looking through the whole program takes long.
         let functions = if given.is_empty() {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::facts::{Called, Cause, Colour};
+use loopshift_engine::graph::functions;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece};
@@ -272,13 +273,8 @@ fn in_green_thread(
     let keywords = call.arguments.keywords.iter().map(|it| &it.value);
     for argument in call.arguments.args.iter().chain(keywords) {
         let place = view.place(argument);
-        let targets: Vec<FuncId> = (cx.program.values_at(place))
-            .flat_map(|value| loopshift_engine::graph::callees(&cx.program.flow, value))
-            .filter_map(|target| match target {
-                loopshift_engine::flow::Target::Func(func) => Some(func),
-                loopshift_engine::flow::Target::External(_) => None,
-            })
-            .collect();
+        let targets: Vec<FuncId> =
+            functions(&cx.program.flow, cx.program.values_at(place)).collect();
         if !targets.contains(&func) {
             continue;
         }

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::facts::Colour;
-use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::functions;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
@@ -262,8 +261,7 @@ fn runs(
                 }
             }
             Value::Func(_) | Value::Bound(..) | Value::Partial(_) => {
-                for target in callees(&cx.program.flow, value) {
-                    let Target::Func(func) = target else { continue };
+                for func in functions(&cx.program.flow, std::iter::once(value)) {
                     match cx.facts().colour(func) {
                         Colour::Async | Colour::Becomes(_) => {}
                         Colour::Sync | Colour::Enters(_) | Colour::Behind(_) => is_async = false,

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::facts::Cause;
+use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::flow::{MroEntry, Target};
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::functions;
 use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry, StmtWith};
 use loopshift_python::{Ranged, TextRange};
@@ -82,13 +82,8 @@ impl Extent {
             let starts = api.kind == Kind::Exception || last(&use_.api) == "start_new";
             if last(&use_.api) == "with_timeout" {
                 let given = call.arguments.args.get(1).into_iter();
-                let run = given
-                    .flat_map(|it| cx.program.values_at(view.place(it)))
-                    .flat_map(|value| callees(&cx.program.flow, value))
-                    .filter_map(|target| match target {
-                        Target::Func(func) => Some(func),
-                        Target::External(_) => None,
-                    });
+                let run = given.flat_map(|it| cx.program.values_at(view.place(it)));
+                let run = functions(&cx.program.flow, run);
                 out.functions.extend(reach.from(run));
             } else if starts && item_of(view, call).is_none() {
                 let owner = cx.program.function_at(use_.place);

@@ -23,13 +23,15 @@ mod threads;
 pub(crate) mod timeouts;
 mod websockets;
 
-use loopshift_python::edit::{Helper, Piece};
+use loopshift_engine::change::Change;
+use loopshift_python::edit::{Edit, Helper, Piece};
 
-use crate::context::Settings;
+use super::is_of_eventlet;
+use crate::context::{Context, Settings};
 pub(crate) use assembled::assembled;
 pub(crate) use local::LOADED as LOADED_LOCAL;
 pub(crate) use pools::{GROUP, POOL, THREADS};
-pub(crate) use tasks::{ENDING, GET, GREENLET, KILL, SPAWN_FRESH, VALUE};
+pub(crate) use tasks::{GET, GREENLET, KILL, KILL_ALL_LATER, KILL_LATER, SPAWN_FRESH, VALUE};
 pub(crate) use threads::LEFT as LEFT_THREAD;
 
 /// The helper of a name, as the catalog's templates write it.
@@ -73,27 +75,51 @@ const FAMILIES: &[&[Helper]] = &[
 /// Helpers for a Python without `asyncio.timeout`.
 const OLDER: &[&[Helper]] = &[events::OLDER, locks::OLDER, queues::OLDER];
 
-/// The pieces of a replacement, with all that its helpers name. `of_eventlet` says whose sockets these are.
-pub(crate) fn with_needs(pieces: Vec<Piece>, of_eventlet: bool) -> Vec<Piece> {
-    let pick = |known: &'static Helper| match known.short_name() {
-        "Socket" if of_eventlet => &sockets::OF_EVENTLET,
-        _ => known,
-    };
-    let mut out = Vec::new();
-    for piece in pieces {
-        let Piece::Helper(first) = piece else {
-            out.push(piece);
-            continue;
+/// Adds all helpers that those name which the changes write. Sockets are those of the library whose use is changed.
+pub(crate) fn complete(cx: &Context<'_>, changes: &mut [Change]) {
+    for change in changes {
+        let of_eventlet = || is_of_eventlet(cx, &change.api);
+        let pick = |known: &'static Helper| match known.short_name() {
+            "Socket" if of_eventlet() => &sockets::OF_EVENTLET,
+            _ => known,
         };
-        out.push(Piece::Helper(pick(first)));
-        let mut work: Vec<&str> = first.needs().collect();
-        let mut seen = Vec::new();
-        while let Some(name) = work.pop() {
-            if let Some(needed) = helper(name).filter(|_| !seen.contains(&name)) {
-                seen.push(name);
-                work.extend(needed.needs());
-                out.push(Piece::Needs(pick(needed)));
+        for (_, edit) in &mut change.edits {
+            let needed = needed(edit);
+            let names_socket =
+                |piece: &Piece| matches!(piece, Piece::Helper(it) if it.short_name() == "Socket");
+            if needed.is_empty() && !edit.pieces().any(names_socket) {
+                continue;
             }
+            *edit = edit.with_pieces(|piece| match piece {
+                Piece::Helper(known) => Some(Piece::Helper(pick(known))),
+                _ => Some(piece.clone()),
+            });
+            let pieces = match edit {
+                Edit::Replace { pieces, .. } => pieces,
+                Edit::Wrap(wrap) => &mut wrap.header,
+                Edit::DeleteStatement { .. } => continue,
+            };
+            pieces.extend(needed.into_iter().map(|it| Piece::Needs(pick(it))));
+        }
+    }
+}
+
+/// The helpers that those name which an edit writes, and so on, where it does not say itself which ones these are.
+fn needed(edit: &Edit) -> Vec<&'static Helper> {
+    let written: Vec<&Helper> = (edit.pieces())
+        .filter_map(|piece| match piece {
+            Piece::Helper(it) | Piece::Needs(it) => Some(*it),
+            _ => None,
+        })
+        .collect();
+    let is_written = |name: &str| written.iter().any(|it| it.short_name() == name);
+    let mut work: Vec<&str> = written.iter().flat_map(|it| it.needs()).collect();
+    let mut out: Vec<&'static Helper> = Vec::new();
+    while let Some(name) = work.pop() {
+        let new = helper(name).filter(|it| !is_written(name) && !out.contains(it));
+        if let Some(needed) = new {
+            out.push(needed);
+            work.extend(needed.needs());
         }
     }
     out

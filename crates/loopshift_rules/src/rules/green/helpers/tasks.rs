@@ -307,11 +307,10 @@ def {name}(coroutine, tasks=set()):
 ",
 };
 
-/// `kill` and `killall` of green threads that may be about to run.
-pub(crate) const ENDING: &[Helper] = &[
-    Helper {
-        name: "_kill",
-        source: "\
+/// `kill` of a green thread that may be about to run.
+pub(crate) const KILL_LATER: Helper = Helper {
+    name: "_kill",
+    source: "\
 async def {name}(task, block=True, timeout=None):
     \"\"\"Cancel a task where it waits next, and wait until it has ended.\"\"\"
     if not task.done():
@@ -319,10 +318,12 @@ async def {name}(task, block=True, timeout=None):
         if block:
             await {@asyncio}.wait([task], timeout=timeout)
 ",
-    },
-    Helper {
-        name: "_killall",
-        source: "\
+};
+
+/// `killall` of green threads that may be about to run.
+pub(crate) const KILL_ALL_LATER: Helper = Helper {
+    name: "_killall",
+    source: "\
 async def {name}(tasks, block=True, timeout=None):
     \"\"\"Cancel tasks where they wait next, and wait until all of them have ended.\"\"\"
     tasks = [task for task in tasks if not task.done()]
@@ -333,8 +334,7 @@ async def {name}(tasks, block=True, timeout=None):
         if left:
             raise {@asyncio}.TimeoutError
 ",
-    },
-];
+};
 
 /// `kill` where it is said how long it waits.
 pub(crate) const KILL: Helper = Helper {
