@@ -86,6 +86,29 @@ impl Flow<'_> {
         })
     }
 
+    /// Whether all that constructing the class does is written in the program: its bases are known, and none of them is
+    /// external and has something of its own.
+    pub fn is_all_ours(&self, class: ClassId) -> bool {
+        let known = |class: ClassId| {
+            let mut bases = self.linked.classes[class.0 as usize].bases.iter();
+            !self.metaclasses.contains_key(&class)
+                && bases.all(|base| {
+                    let mut values = self.values_of(*base).peekable();
+                    values.peek().is_some()
+                        && values.all(|it| matches!(it, Value::Class(_) | Value::External(_)))
+                })
+        };
+        let ours = self.mro[class.0 as usize].iter();
+        self.outside[class.0 as usize].is_none()
+            && ours
+                .filter_map(|entry| match entry {
+                    MroEntry::Class(class) => Some(*class),
+                    MroEntry::External(_) => None,
+                })
+                .chain([class])
+                .all(known)
+    }
+
     /// The class that defines `attr` in its body, in resolution order; `Err` with the first external class
     /// before which none does.
     pub(crate) fn class_attr(

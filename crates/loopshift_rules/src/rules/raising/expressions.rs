@@ -1,0 +1,457 @@
+//! What expressions raise.
+
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::ContainerKind;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{
+    AnyNodeRef, CmpOp, Comprehension, Expr, ExprCall, InterpolatedStringElement, Operator, UnaryOp,
+};
+
+use super::apis::{self, QUIET_BUILTINS, QUIET_METHODS};
+use super::errors::Errors;
+use super::{Raising, is_builtin_call};
+use crate::context::View;
+use crate::rules::code::called_within;
+
+impl Raising<'_, '_> {
+    /// What evaluating an expression raises.
+    pub(super) fn of_expr(&self, view: &View<'_>, expr: &Expr) -> Errors {
+        let of = |expr: &Expr| self.of_expr(view, expr);
+        let builtin = |expr: &Expr| self.is_builtin(view, expr);
+        let when = |quiet: bool, errors: Errors| if quiet { errors } else { Errors::Any };
+        match expr {
+            Expr::Name(_)
+            | Expr::NumberLiteral(_)
+            | Expr::StringLiteral(_)
+            | Expr::BytesLiteral(_)
+            | Expr::BooleanLiteral(_)
+            | Expr::NoneLiteral(_)
+            | Expr::Lambda(_) => Errors::NONE,
+            Expr::FString(it) => it
+                .value
+                .elements()
+                .map(|element| match element {
+                    InterpolatedStringElement::Literal(_) => Errors::NONE,
+                    InterpolatedStringElement::Interpolation(part) => {
+                        when(builtin(&part.expression), of(&part.expression))
+                    }
+                })
+                .collect(),
+            Expr::Tuple(it) => it.elts.iter().map(of).collect(),
+            Expr::List(it) => it.elts.iter().map(of).collect(),
+            Expr::Set(it) => it.elts.iter().map(|it| when(builtin(it), of(it))).collect(),
+            Expr::Dict(it) => it
+                .items
+                .iter()
+                .map(|item| {
+                    let key = item.key.as_ref().is_some_and(builtin);
+                    let of_key = item.key.as_ref().map_or(Errors::NONE, of);
+                    when(key, of_key.and(of(&item.value)))
+                })
+                .collect(),
+            Expr::ListComp(it) => self.of_comprehension(view, [&it.elt], &it.generators),
+            Expr::SetComp(it) => self.of_comprehension(view, [&it.elt], &it.generators),
+            Expr::Generator(it) => self.of_comprehension(view, [&it.elt], &it.generators),
+            Expr::DictComp(it) => it.key.as_deref().map_or(Errors::Any, |key| {
+                self.of_comprehension(view, [key, &it.value], &it.generators)
+            }),
+            Expr::Starred(it) => of(&it.value),
+            Expr::Attribute(it) => when(self.is_field(view, &it.value), of(&it.value)).and(
+                // A property is a call.
+                called_within(self.cx, view.place(expr))
+                    .difference(&called_within(self.cx, view.place(&*it.value)))
+                    .map(|func| self.of_function(*func))
+                    .collect(),
+            ),
+            Expr::BoolOp(it) => it.values.iter().map(of).collect(),
+            Expr::UnaryOp(it) => when(
+                it.op == UnaryOp::Not || builtin(&it.operand),
+                of(&it.operand),
+            ),
+            Expr::Compare(it) => {
+                let plain = it
+                    .ops
+                    .iter()
+                    .all(|op| matches!(op, CmpOp::Is | CmpOp::IsNot));
+                let mut sides = std::iter::once(&*it.left).chain(&it.comparators);
+                let errors = sides.clone().map(of).collect();
+                when(plain || sides.all(builtin), errors)
+            }
+            Expr::BinOp(it) => {
+                let divides = matches!(it.op, Operator::Div | Operator::FloorDiv | Operator::Mod);
+                // `%` of a string fails where types don't fit.
+                let quiet =
+                    divides || matches!(it.op, Operator::Add | Operator::Sub | Operator::Mult);
+                let errors = of(&it.left).and(of(&it.right));
+                let by_zero = match &*it.right {
+                    _ if !divides => Errors::NONE,
+                    Expr::NumberLiteral(literal)
+                        if literal
+                            .value
+                            .as_int()
+                            .is_none_or(|it| it.as_u64() != Some(0)) =>
+                    {
+                        Errors::NONE
+                    }
+                    _ => Errors::named(&["<builtin>.ZeroDivisionError"]),
+                };
+                when(
+                    quiet && builtin(&it.left) && builtin(&it.right),
+                    errors.and(by_zero),
+                )
+            }
+            Expr::If(it) => of(&it.test).and(of(&it.body)).and(of(&it.orelse)),
+            Expr::Named(it) => of(&it.value),
+            Expr::Slice(it) => {
+                let parts = [&it.lower, &it.upper, &it.step];
+                parts.into_iter().flatten().map(|it| of(it)).collect()
+            }
+            Expr::Subscript(it) => {
+                let errors = of(&it.value).and(of(&it.slice));
+                let missing = match &*it.slice {
+                    Expr::Slice(_) => Errors::NONE,
+                    _ => Errors::named(&["<builtin>.IndexError", "<builtin>.KeyError"]),
+                };
+                when(self.is_known_builtin(view, &it.value), errors.and(missing))
+            }
+            Expr::Await(it) => match &*it.value {
+                Expr::Call(call) => self.of_call(view, call, true),
+                other => self.of_awaiting(view, other),
+            },
+            Expr::Call(call) => self.of_call(view, call, false),
+            _ => Errors::Any,
+        }
+    }
+
+    fn of_comprehension<const N: usize>(
+        &self,
+        view: &View<'_>,
+        elements: [&Expr; N],
+        parts: &[Comprehension],
+    ) -> Errors {
+        let of = |expr: &Expr| self.of_expr(view, expr);
+        if parts
+            .iter()
+            .any(|part| part.is_async || !self.is_builtin(view, &part.iter))
+        {
+            return Errors::Any;
+        }
+        let elements: Errors = elements.into_iter().map(of).collect();
+        let parts = parts
+            .iter()
+            .map(|part| of(&part.iter).and(part.ifs.iter().map(of).collect()));
+        elements.and(parts.collect())
+    }
+
+    /// What the arguments of a call raise before it. A function that it is handed runs in it at the earliest.
+    pub(super) fn of_arguments(&self, view: &View<'_>, call: &ExprCall) -> Errors {
+        let given = call.arguments.args.iter();
+        let named = call.arguments.keywords.iter().map(|it| &it.value);
+        given
+            .chain(named)
+            .map(|it| self.of_expr(view, it))
+            .collect()
+    }
+
+    /// What a call raises, and waiting for what it gives, where that is awaited. A coroutine that is not awaited here raises
+    /// nothing yet.
+    fn of_call(&self, view: &View<'_>, call: &ExprCall, is_awaited: bool) -> Errors {
+        let api = self.cx.api_of(view, &call.func);
+        if let Some(api) = api
+            && let Some(errors) = self.of_waiting(view, call, api, is_awaited)
+        {
+            return errors;
+        }
+        let given = self.of_arguments(view, call);
+        if given == Errors::Any {
+            return given;
+        }
+        if QUIET_BUILTINS
+            .iter()
+            .any(|name| is_builtin_call(view, call, name))
+        {
+            let builtin = call
+                .arguments
+                .args
+                .iter()
+                .all(|it| self.is_builtin(view, it));
+            // `key=` is called for each.
+            let called = call
+                .arguments
+                .keywords
+                .iter()
+                .filter(|it| it.arg.as_deref() == Some("key"));
+            let called = called.map(|it| self.of_calling(view, &it.value)).collect();
+            return if builtin {
+                given.and(called)
+            } else {
+                Errors::Any
+            };
+        }
+        if api.is_some_and(|api| self.puts_without_end(view, call, api)) {
+            return given;
+        }
+        if let Some(raised) = api.and_then(apis::raised_by) {
+            let settled = raised == ["asyncio.InvalidStateError"] && is_asked_before(view, call);
+            return given.and(if settled {
+                Errors::NONE
+            } else {
+                Errors::named(raised)
+            });
+        }
+        if api.and_then(apis::class).is_some() {
+            return given;
+        }
+        if let Some(errors) = self.of_builtin_method(view, call) {
+            return given.and(errors);
+        }
+        let callee = self.of_expr_of_callee(view, &call.func);
+        let functions = self.cx.program.values_at(view.place(&*call.func));
+        // A coroutine begins when it is awaited.
+        let begins = |value: &Value| {
+            let func = value.function();
+            is_awaited || func.is_none_or(|func| !self.cx.program.function(func).is_async)
+        };
+        let mut functions = functions.peekable();
+        if functions.peek().is_none() {
+            return Errors::Any;
+        }
+        let called = functions.filter(begins).map(|it| self.of_callable(it));
+        let waited = if is_awaited {
+            self.of_awaitables(self.cx.program.values_at(view.place(call)), 3)
+        } else {
+            Errors::NONE
+        };
+        given.and(callee).and(called.collect()).and(waited)
+    }
+
+    /// What the expression raises that gives what is called: the object of a method.
+    fn of_expr_of_callee(&self, view: &View<'_>, callee: &Expr) -> Errors {
+        match callee {
+            Expr::Attribute(it) => self.of_expr(view, &it.value),
+            other => self.of_expr(view, other),
+        }
+    }
+
+    /// The calls that wait for what they are given, start it, or call it.
+    fn of_waiting(
+        &self,
+        view: &View<'_>,
+        call: &ExprCall,
+        api: &str,
+        is_awaited: bool,
+    ) -> Option<Errors> {
+        let args = &call.arguments.args;
+        let all = || {
+            args.iter()
+                .map(|it| self.of_awaiting(view, it))
+                .collect::<Errors>()
+        };
+        let given = || self.of_arguments(view, call);
+        Some(match api {
+            "asyncio.gather" if is_awaited && call.arguments.keywords.is_empty() => {
+                given().and(all())
+            }
+            "asyncio.wait_for" if is_awaited => given()
+                .and(self.of_awaiting(view, args.first()?))
+                .and(self.timeout()),
+            "asyncio.shield" if is_awaited => given().and(all()),
+            "asyncio.create_task"
+            | "asyncio.ensure_future"
+            | "asyncio.AbstractEventLoop.create_task" => given(),
+            "asyncio.Condition.wait_for" | "asyncio.to_thread" if is_awaited => {
+                given().and(self.of_calling(view, args.first()?))
+            }
+            _ => return None,
+        })
+    }
+
+    /// What awaiting the value of an expression raises, or the elements of its value.
+    pub(super) fn of_awaiting(&self, view: &View<'_>, expr: &Expr) -> Errors {
+        let all = |list: &[Expr]| list.iter().map(|it| self.of_awaiting(view, it)).collect();
+        match expr {
+            Expr::Starred(it) => self.of_awaiting(view, &it.value),
+            Expr::ListComp(it) => self.of_awaiting(view, &it.elt),
+            Expr::SetComp(it) => self.of_awaiting(view, &it.elt),
+            Expr::Generator(it) => self.of_awaiting(view, &it.elt),
+            Expr::List(it) => all(&it.elts),
+            Expr::Tuple(it) => all(&it.elts),
+            Expr::BinOp(it) => self
+                .of_awaiting(view, &it.left)
+                .and(self.of_awaiting(view, &it.right)),
+            Expr::Call(call) => match self.cx.api_of(view, &call.func) {
+                Some("asyncio.gather") => all(&call.arguments.args),
+                Some(api) => match apis::raised_by(api) {
+                    Some(raised) => Errors::named(raised),
+                    None => self
+                        .of_waiting(view, call, api, true)
+                        .unwrap_or(Errors::Any),
+                },
+                None if is_builtin_call(view, call, "map") => {
+                    let Some(function) = call.arguments.args.first() else {
+                        return Errors::Any;
+                    };
+                    self.of_callables(self.cx.program.values_at(view.place(function)))
+                }
+                None => self.of_awaitables(self.cx.program.values_at(view.place(call)), 3),
+            },
+            other => self.of_awaitables(self.cx.program.values_at(view.place(other)), 3),
+        }
+    }
+
+    /// What calling the value of an expression raises.
+    pub(super) fn of_calling(&self, view: &View<'_>, callee: &Expr) -> Errors {
+        match (callee, self.cx.api_of(view, callee)) {
+            (Expr::Lambda(it), _) => self.of_expr(view, &it.body),
+            (_, Some(api)) if api.starts_with("asyncio.") && api.ends_with(".cancel") => {
+                Errors::NONE
+            }
+            (_, Some(api)) if apis::raised_by(api).is_some() => {
+                apis::raised_by(api).map_or(Errors::Any, Errors::named)
+            }
+            (_, Some(api)) if api.starts_with("<builtin>.") => {
+                let name = api.trim_start_matches("<builtin>.");
+                let quiet = QUIET_BUILTINS.contains(&name) || self.is_quiet_method(view, callee);
+                if quiet { Errors::NONE } else { Errors::Any }
+            }
+            _ if self.is_quiet_method(view, callee) => Errors::NONE,
+            _ => self.of_callables(self.cx.program.values_at(view.place(callee))),
+        }
+    }
+
+    fn is_quiet_method(&self, view: &View<'_>, callee: &Expr) -> bool {
+        matches!(callee, Expr::Attribute(attribute)
+            if QUIET_METHODS.contains(&attribute.attr.as_str())
+                && self.is_known_builtin(view, &attribute.value)
+                && self.of_expr(view, &attribute.value).is_none())
+    }
+
+    /// What a method of a builtin object raises, beside its arguments.
+    fn of_builtin_method(&self, view: &View<'_>, call: &ExprCall) -> Option<Errors> {
+        let Expr::Attribute(attribute) = &*call.func else {
+            return None;
+        };
+        if !self.is_known_builtin(view, &attribute.value) {
+            return None;
+        }
+        let raised: &[&'static str] = match attribute.attr.as_str() {
+            name if QUIET_METHODS.contains(&name) => &[],
+            "pop" if call.arguments.args.len() == 2 => &[],
+            "pop" | "popleft" | "popitem" => &["<builtin>.IndexError", "<builtin>.KeyError"],
+            "remove" | "index" => &["<builtin>.KeyError", "<builtin>.ValueError"],
+            _ => return None,
+        };
+        Some(
+            self.of_expr(view, &attribute.value)
+                .and(Errors::named(raised)),
+        )
+    }
+
+    /// Whether the call puts something into a queue that is never full.
+    fn puts_without_end(&self, view: &View<'_>, call: &ExprCall, api: &str) -> bool {
+        let (Expr::Attribute(it), "asyncio.Queue.put_nowait") = (&*call.func, api) else {
+            return false;
+        };
+        let flow = &self.cx.program.flow;
+        let mut queues = self.cx.program.values_at(view.place(&*it.value)).peekable();
+        queues.peek().is_some()
+            && queues.all(|value| match value {
+                Value::Object(_, site) => {
+                    let made = flow.linked.calls.get(flow.written(site).0 as usize);
+                    made.is_some_and(|call| call.args.is_empty())
+                }
+                _ => false,
+            })
+    }
+
+    /// Whether nothing speaks for an object of a class with methods of its own.
+    pub(super) fn is_builtin(&self, view: &View<'_>, expr: &Expr) -> bool {
+        self.cx
+            .program
+            .values_at(view.place(expr))
+            .all(|value| match value {
+                Value::Int(_)
+                | Value::Str(_)
+                | Value::Start(_)
+                | Value::Container(_)
+                | Value::Iterator(_) => true,
+                Value::Object(ty, _) => is_plain(self.cx.program.flow.text(ty)),
+                Value::Unknown(_) => matches!(expr, Expr::Name(_) | Expr::Await(_)),
+                _ => false,
+            })
+    }
+
+    pub(super) fn is_known_builtin(&self, view: &View<'_>, expr: &Expr) -> bool {
+        let mut values = self.cx.program.values_at(view.place(expr)).peekable();
+        matches!(expr, Expr::StringLiteral(_) | Expr::FString(_))
+            || values.peek().is_some()
+                && values.all(|value| match value {
+                    Value::Str(_) | Value::Start(_) | Value::Container(_) => true,
+                    Value::Object(ty, _) => is_plain(self.cx.program.flow.text(ty)),
+                    _ => false,
+                })
+    }
+
+    /// Whether any key can be set in the object.
+    pub(super) fn is_mapping(&self, view: &View<'_>, expr: &Expr) -> bool {
+        let flow = &self.cx.program.flow;
+        let mut values = self.cx.program.values_at(view.place(expr)).peekable();
+        values.peek().is_some()
+            && values.all(|value| match value {
+                Value::Container(id) => {
+                    flow.linked.containers[id.0 as usize].kind == ContainerKind::Dict
+                }
+                Value::Object(ty, _) => matches!(
+                    flow.text(ty),
+                    "<builtin>.dict" | "collections.Counter" | "collections.defaultdict"
+                ),
+                _ => false,
+            })
+    }
+
+    /// Whether the attributes of what the expression gives are plain ones: it is an instance of ours, or a module.
+    fn is_field(&self, view: &View<'_>, object: &Expr) -> bool {
+        let mut values = self.cx.program.values_at(view.place(object)).peekable();
+        values.peek().is_some()
+            && values.all(|value| matches!(value, Value::Instance(_) | Value::Module(_)))
+    }
+
+    pub(super) fn is_lock(&self, view: &View<'_>, expr: &Expr) -> bool {
+        let mut values = self.cx.program.values_at(view.place(expr)).peekable();
+        let known = values.peek().is_some();
+        let locks = values.all(|value| {
+            matches!(value, Value::Object(ty, _) if matches!(
+                self.cx.program.flow.text(ty),
+                "asyncio.Lock" | "asyncio.Semaphore" | "asyncio.BoundedSemaphore" | "asyncio.Condition"
+            ))
+        });
+        locks && known && matches!(expr, Expr::Name(_) | Expr::Attribute(_))
+    }
+}
+
+/// Whether a class outside of the program is one of plain objects, as builtin ones are.
+fn is_plain(class: &str) -> bool {
+    class.starts_with("<builtin>.")
+        || matches!(
+            class,
+            "collections.deque" | "collections.Counter" | "collections.defaultdict"
+        )
+}
+
+/// Whether an `if` around the call asks the future first whether it is done.
+fn is_asked_before(view: &View<'_>, call: &ExprCall) -> bool {
+    let Expr::Attribute(method) = &*call.func else {
+        return false;
+    };
+    let future = view.text(method.value.range());
+    let asks = |test: &Expr| {
+        ["done()", "cancelled()"].iter().any(|asked| {
+            view.text(test.range())
+                .contains(&format!("{future}.{asked}"))
+        })
+    };
+    view.tree
+        .ancestors(call)
+        .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
+        .any(|node| matches!(node, AnyNodeRef::StmtIf(it) if asks(&it.test)))
+}
