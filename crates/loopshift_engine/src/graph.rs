@@ -63,12 +63,32 @@ pub fn callees(flow: &Flow<'_>, value: Value) -> Vec<Target> {
     }
 }
 
+/// The values, with what `functools.partial` calls in the place of what it makes.
+pub fn unwrapped(flow: &Flow<'_>, values: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut work: Vec<Value> = values.collect();
+    let mut seen = BTreeSet::new();
+    let mut out = Vec::new();
+    while let Some(value) = work.pop() {
+        let Value::Partial(call) = value else {
+            out.push(value);
+            continue;
+        };
+        match flow.linked.calls[call.0 as usize].args.first() {
+            Some(first) if seen.insert(call) => work.extend(flow.values_of(first.node)),
+            Some(_) => {}
+            None => out.push(value),
+        }
+    }
+    out
+}
+
 /// The functions of the program that calls of the values run.
 pub fn functions(
     flow: &Flow<'_>,
     values: impl Iterator<Item = Value>,
 ) -> impl Iterator<Item = FuncId> {
-    values
+    unwrapped(flow, values)
+        .into_iter()
         .flat_map(|value| callees(flow, value))
         .filter_map(|target| match target {
             Target::Func(func) => Some(func),

@@ -24,7 +24,7 @@ use crate::objects;
 use crate::outline::Outline;
 use crate::relevance::in_contact;
 
-pub use crate::callers::{CallSite, Callers};
+pub use crate::callers::{ByName, CallSite, Callers};
 
 /// A file as the engine takes it.
 #[derive(Clone, Debug)]

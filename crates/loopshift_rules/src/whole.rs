@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use loopshift_engine::change::{Change, FileId};
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::program::Program;
+use loopshift_engine::program::{ByName, Program};
 use loopshift_python::parse::line_index;
 
 use crate::catalog::Catalog;
@@ -95,6 +95,21 @@ pub(crate) fn parts(program: &Program<'_>, catalog: &Catalog, part: Option<&Part
                 if moves(index) && moves(other) {
                     join(&mut parents, index, other);
                 }
+            }
+        }
+    }
+    let by_name = ByName::new(program);
+    let functions = by_name.functions.iter();
+    let classes = by_name.classes.iter();
+    let found: Vec<FileId> = functions
+        .map(|func| linked.func_files[func.0 as usize])
+        .chain(classes.map(|class| linked.class_files[class.0 as usize]))
+        .collect();
+    for file in &by_name.importing {
+        for other in &found {
+            let (index, other) = (file.0 as usize, other.0 as usize);
+            if moves(index) && moves(other) {
+                join(&mut parents, index, other);
             }
         }
     }

@@ -531,6 +531,10 @@ impl Flow<'_> {
         }
     }
 
+    fn is_type_new(&self, external: Sym, attr: Sym) -> bool {
+        self.text(external) == "<builtin>.type" && self.text(attr) == "__new__"
+    }
+
     fn load_super(
         &mut self,
         class: ClassId,
@@ -552,6 +556,10 @@ impl Flow<'_> {
         let start = start.unwrap_or(class);
         match self.class_attr_after(start, class, attr) {
             Ok((_, node)) => self.bind_from(node, receiver, to, owner),
+            Err(Some(external)) if self.is_type_new(external, attr) => {
+                let sym = self.sym("<builtin>.type.__new__");
+                self.add(to, Value::External(sym));
+            }
             Err(Some(external)) => self.load_object(receiver, external, attr, to),
             // `object` has `__init__` and the like; only one of them gives a value.
             Err(None) if self.text(attr) == "__new__" => {

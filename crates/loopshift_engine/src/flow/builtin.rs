@@ -122,6 +122,7 @@ fn builtin_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
         "setattr" => {
             flow.wait(Given::SetAttr, index, a.get(1));
         }
+        "type.__new__" => flow.wait(Given::NewClass, index, a.first()),
         "object.__new__" => flow.wait(Given::New, index, a.first()),
         "type" if a.positional.len() == 1 => {
             flow.wait(Given::Type, index, a.first());
@@ -306,7 +307,7 @@ fn iteration(flow: &mut Flow<'_>, index: u32, name: &str, a: &Args) {
             call_back(flow, index, a.first(), &[item], scratch, a.owner);
             flow.add(a.result, Value::Iterator(item));
         }
-        "iter" => flow.add(a.result, Value::Iterator(item)),
+        "iter" => flow.wait(Given::Iter(item), index, source),
         "reversed" => {
             let method = flow.sym("__reversed__");
             flow.add_protocol(ProtocolKind::Method(method), source, a.result, a.owner);

@@ -4,7 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::value::{Value, ValueId};
 use super::{Constraint, Flow, MroEntry};
-use crate::ir::{ArgKind, FuncId, Node, Reason, Store, Sym};
+use crate::ir::{ArgKind, ClassId, FuncId, Node, Reason, Store, Sym};
 
 /// What makes descriptors and passes functions on: followed before anything else is called.
 pub(super) const DESCRIPTORS: &[&str] = &[
@@ -41,6 +41,10 @@ pub(crate) enum Given {
     Import,
     /// The class in `object.__new__(C)`.
     New,
+    /// The metaclass in `type.__new__(M, …)`.
+    NewClass,
+    /// The argument of `iter(x)`, whose items the node has.
+    Iter(Node),
     /// An argument of `print` or `str.format`.
     Text,
 }
@@ -184,6 +188,31 @@ impl Flow<'_> {
                 if let Value::Str(name) = value {
                     let module = self.module_value(name);
                     self.add(result, module);
+                }
+            }
+            Given::Iter(item) => {
+                let own = match value {
+                    Value::Generator(_) => {
+                        self.add(result, value);
+                        true
+                    }
+                    Value::Instance(class) => {
+                        self.call_method(id, class, "__iter__", &[], result, owner)
+                    }
+                    _ => false,
+                };
+                if !own {
+                    self.add(result, Value::Iterator(item));
+                }
+            }
+            Given::NewClass => {
+                let mut made: Vec<ClassId> = (self.metaclasses.iter())
+                    .filter(|(_, meta)| value == Value::Class(**meta))
+                    .map(|(class, _)| *class)
+                    .collect();
+                made.sort_unstable();
+                for class in made {
+                    self.add(result, Value::Class(class));
                 }
             }
             Given::New => {

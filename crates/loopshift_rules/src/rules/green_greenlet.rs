@@ -6,7 +6,7 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::facts::Colour;
 use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::{callees, unwrapped};
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -437,13 +437,14 @@ impl Asked<'_, '_> {
     fn is_sync(&self, callback: &Expr) -> bool {
         let cx = self.cx;
         let mut targets = BTreeSet::new();
-        let mut values = cx.program.values_at(self.view.place(callback)).peekable();
-        if values.peek().is_none() {
+        let values = cx.program.values_at(self.view.place(callback));
+        let values = unwrapped(&cx.program.flow, values);
+        if values.is_empty() {
             return false;
         }
         for value in values {
             let found = callees(&cx.program.flow, value);
-            if found.is_empty() && !matches!(value, Value::Object(..) | Value::Partial(_)) {
+            if found.is_empty() && !matches!(value, Value::Object(..)) {
                 return false;
             }
             targets.extend(found);

@@ -11,8 +11,9 @@ use loopshift_python::Ranged;
 use loopshift_python::edit::{Edit, Helper, Piece};
 use rustc_hash::FxHashMap;
 
-use super::green::{Ending, GROUP, POOL, THREADS, assembled, owners, replace_call};
+use super::green::{Ending, GROUP, POOL, THREADS, assembled, named, owners, replace_call};
 use super::green_wait::plain_exit;
+use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -30,6 +31,14 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         if matches!(method, "kill" | "killone") {
             changes.push(
                 kill(cx, &owners, use_, api, view).unwrap_or_else(|reason| {
+                    Change::declined(RULE, use_.place, &*use_.api, reason)
+                }),
+            );
+            continue;
+        }
+        if method == "wait_available" {
+            changes.push(
+                room(cx, &owners, use_, api, view).unwrap_or_else(|reason| {
                     Change::declined(RULE, use_.place, &*use_.api, reason)
                 }),
             );
@@ -92,6 +101,21 @@ fn class(
         pieces: vec![Piece::Helper(helper)],
     });
     Ok(change)
+}
+
+/// `wait_available`, where nobody looks at what it gives.
+fn room(
+    cx: &Context<'_>,
+    owners: &FxHashMap<Place, FuncId>,
+    use_: &Use,
+    api: &Api,
+    view: &View<'_>,
+) -> Result<Change, String> {
+    let call = view.call_of(use_.place.range);
+    if !call.is_some_and(|call| is_statement(view, call)) {
+        return Err("how much room there is, is looked at".to_owned());
+    }
+    named(cx, owners, use_, api, view, RULE)
 }
 
 /// `kill` and `killone`, which raise nothing else than usual in a green thread.

@@ -7,7 +7,7 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
@@ -87,7 +87,28 @@ fn class<'c>(
         None => format!("`{}` becomes a class of the module", use_.api),
     };
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let expr = view.tree.expr_at(use_.place.range);
+    let direct = expr.is_some_and(|expr| view.is_direct(expr));
     match mention(cx, view, use_.place.range) {
+        Mention::Call(call) if !direct && are_classes(cx, use_.place) => {
+            let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+            let size = bound.get("maxsize");
+            if !bound.only(&["maxsize"]) || size.is_some_and(|it| !is_above_zero(cx, view, it)) {
+                return Err(
+                    "it is called through a variable, with a size that may be none".to_owned(),
+                );
+            }
+            made_in_loop(cx, use_.place)?;
+            return Ok(change);
+        }
+        Mention::Other if direct && are_classes(cx, use_.place) && is_kept(view, expr) => {
+            let range = use_.place.range;
+            change.edit(Edit::Replace {
+                range,
+                pieces: name,
+            });
+            return Ok(change);
+        }
         Mention::Call(_) => {}
         Mention::Annotation(_) | Mention::Test | Mention::Factory(_) if use_.only => {
             let range = use_.place.range;
@@ -126,6 +147,39 @@ fn class<'c>(
     Ok(change)
 }
 
+/// Whether all that may stand there are classes of queues that asyncio has, too.
+fn are_classes(cx: &Context<'_>, place: Place) -> bool {
+    let mut values = cx.program.values_at(place).peekable();
+    values.peek().is_some()
+        && values.all(|value| match value {
+            Value::External(sym) => {
+                let name = cx.program.flow.text(sym);
+                is_queue(cx, name) && counterpart(name).is_some()
+            }
+            _ => false,
+        })
+}
+
+/// Whether an expression is given a name, or is a value of a dictionary.
+fn is_kept(view: &View<'_>, expr: Option<&Expr>) -> bool {
+    let parent = expr.and_then(|expr| view.tree.parent(expr));
+    matches!(
+        parent,
+        Some(
+            AnyNodeRef::StmtAssign(_)
+                | AnyNodeRef::ExprDict(_)
+                | AnyNodeRef::ParameterWithDefault(_)
+        )
+    )
+}
+
+/// Whether a size is known to be a limit.
+fn is_above_zero(cx: &Context<'_>, view: &View<'_>, size: &Expr) -> bool {
+    let mut values = cx.program.values_at(view.place(size)).peekable();
+    number(size).is_some_and(|size| size > 0.0)
+        || (values.peek().is_some() && values.all(|it| matches!(it, Value::Int(it) if it > 0)))
+}
+
 fn asyncio() -> Piece {
     pieces("{@asyncio}", &[]).remove(0)
 }
@@ -155,10 +209,7 @@ fn size(
         }
         return Ok((!channel).then(Vec::new));
     }
-    let mut values = cx.program.values_at(view.place(size)).peekable();
-    let known = number(size).is_some()
-        || (values.peek().is_some() && values.all(|it| matches!(it, Value::Int(it) if it > 0)));
-    if known {
+    if is_above_zero(cx, view, size) {
         return Ok(Some(vec![Piece::Source(size.range())]));
     }
     if channels {

@@ -10,6 +10,7 @@ use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
+use super::code::definition;
 use super::green::{anchor, around_await, becomes_async, each, helper, kept, owners, task_of};
 use super::shared::number;
 use crate::catalog::{Api, Kind};
@@ -111,8 +112,10 @@ fn constructor(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Resu
     let call = view
         .call_of(use_.place.range)
         .ok_or("it is passed on as a function")?;
-    if call.arguments.args.iter().any(Expr::is_starred_expr) {
-        return Err("its arguments are not written out".to_owned());
+    let unpacks = call.arguments.args.iter().any(Expr::is_starred_expr)
+        || call.arguments.keywords.iter().any(|it| it.arg.is_none());
+    if unpacks {
+        passes_on(cx, use_, api, call)?;
     }
     if let Some(name) = of_tls(call) {
         return Err(format!("`{name}`: sockets of TLS do not move"));
@@ -123,10 +126,77 @@ fn constructor(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Resu
     let argument = |name: &str| {
         let index = signature.and_then(|it| it.index(name))?;
         let keyword = call.arguments.find_keyword(name).map(|it| &it.value);
-        keyword.or_else(|| call.arguments.args.get(index + skip))
+        let written = call.arguments.args.get(index + skip);
+        keyword.or(written.filter(|it| !it.is_starred_expr()))
     };
     given(cx, view, argument("handle"), argument("spawn"), &mut change)?;
     Ok(change)
+}
+
+/// That a class which passes on what it is made with is never made with a handler, nor with anything but a pool for its
+/// handlers: those would stand in other places.
+///
+/// # Errors
+/// Where it may be, in words for the user.
+fn passes_on(cx: &Context<'_>, use_: &Use, api: &Api, call: &ExprCall) -> Result<(), String> {
+    let unknown = || "its arguments are not written out".to_owned();
+    let init = cx.program.function_at(use_.place);
+    let (_, def) = definition(cx, init).ok_or_else(unknown)?;
+    let given = |name: &str| def.parameters.iter().any(|it| it.name().as_str() == name);
+    let is_own = |expr: &Expr| matches!(expr, Expr::Name(name) if given(name.id.as_str()));
+    let arguments = &call.arguments;
+    let written = (arguments.args.iter())
+        .take_while(|it| !it.is_starred_expr())
+        .count();
+    let of_own = (arguments.args.iter().skip(written))
+        .all(|it| matches!(it, Expr::Starred(it) if is_own(&it.value)))
+        && (arguments.keywords.iter())
+            .filter(|it| it.arg.is_none())
+            .all(|it| is_own(&it.value));
+    if !of_own || !calls_super(call) {
+        return Err(unknown());
+    }
+    let positional = def.parameters.posonlyargs.len() + def.parameters.args.len();
+    for site in cx.callers.of(init) {
+        let view = cx.view(site.place.file).ok_or_else(unknown)?;
+        let expr = view.tree.expr_at(site.place.range);
+        let made = expr.and_then(Expr::as_call_expr).ok_or_else(unknown)?;
+        let arguments = &made.arguments;
+        let plain = !arguments.args.iter().any(Expr::is_starred_expr)
+            && arguments.keywords.iter().all(|it| it.arg.is_some());
+        let by_name = matches!(&*made.func, Expr::Attribute(it) if it.attr.as_str() == "__init__");
+        if !plain || (by_name && !calls_super(made)) {
+            return Err(unknown());
+        }
+        // Without the object itself.
+        let passed = (arguments.args.len() + 1).saturating_sub(positional);
+        let reaching = |name: &str| {
+            let index = api.signature.as_ref().and_then(|it| it.index(name))?;
+            let positional = (written..written + passed).contains(&index);
+            let at = arguments.args.len().saturating_sub(passed) + index.saturating_sub(written);
+            let keyword = arguments.find_keyword(name).filter(|_| !given(name));
+            let keyword = keyword.map(|it| &it.value);
+            keyword.or_else(|| arguments.args.get(at).filter(|_| positional))
+        };
+        let is_pool = |spawn: &Expr| {
+            let mut values = cx.program.values_at(view.place(spawn)).peekable();
+            values.peek().is_some()
+                && values.all(|value| match value {
+                    Value::Object(class, _) => cx.program.flow.text(class) == "gevent.pool.Pool",
+                    Value::Int(size) => size > 0,
+                    _ => false,
+                })
+        };
+        if reaching("handle").is_some() || !reaching("spawn").is_none_or(is_pool) {
+            return Err("its handlers are passed on by a class that derives from it".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a method is that of `super()`.
+fn calls_super(call: &ExprCall) -> bool {
+    matches!(&*call.func, Expr::Attribute(it) if it.value.is_call_expr())
 }
 
 /// What a server is made with.

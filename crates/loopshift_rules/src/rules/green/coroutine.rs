@@ -6,7 +6,7 @@ use loopshift_engine::change::Place;
 use loopshift_engine::facts::Colour;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::flow::{MroEntry, Target};
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::{callees, unwrapped};
 use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Piece, pieces};
@@ -270,16 +270,10 @@ pub(crate) fn becomes_async(
 /// As of [`becomes_async`].
 fn runs(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> Result<Runs, String> {
     let mut answers = BTreeSet::new();
-    let mut values: Vec<Value> = cx.program.values_at(view.place(function)).collect();
-    while let Some(value) = values.pop() {
+    let values = cx.program.values_at(view.place(function));
+    for value in unwrapped(&cx.program.flow, values) {
         let unknown = || "it is not known which function it runs".to_owned();
         let targets = match value {
-            Value::Partial(call) => {
-                let call = &cx.program.flow.linked.calls[call.0 as usize];
-                let first = call.args.first().ok_or_else(unknown)?;
-                values.extend(cx.program.flow.values_of(first.node));
-                continue;
-            }
             Value::Instance(class) => called(cx, class).into_iter().map(Target::Func).collect(),
             _ => callees(&cx.program.flow, value),
         };

@@ -7,7 +7,7 @@ use loopshift_engine::facts::CALLERS;
 use loopshift_engine::flow::Target;
 use loopshift_engine::flow::raising;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::graph::callees;
+use loopshift_engine::graph::{callees, unwrapped};
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprLambda};
 use loopshift_python::edit::{Edit, Piece};
@@ -81,7 +81,8 @@ fn function<'v>(name: &str, call: &'v ExprCall) -> Option<&'v Expr> {
 pub(super) fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet<FuncId>, bool) {
     let mut functions = BTreeSet::new();
     let mut plain = false;
-    for value in cx.program.values_at(view.place(expr)) {
+    let values = cx.program.values_at(view.place(expr));
+    for value in unwrapped(&cx.program.flow, values) {
         let targets = callees(&cx.program.flow, value);
         plain |= targets.is_empty();
         for target in targets {

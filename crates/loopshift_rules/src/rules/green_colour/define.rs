@@ -13,7 +13,7 @@ use super::super::green::anchor;
 use super::iterate::generator;
 use super::methods::{last_name, twin};
 use super::pytest::Tests;
-use super::{entering, factory};
+use super::{entering, factory, sentinel};
 use crate::context::{Context, View};
 
 /// Whether a function can become async, if it is no body of a module.
@@ -58,10 +58,13 @@ pub(super) fn edits(
     if function.class.is_some() && last_name(cx, func) == "__init__" {
         out.extend(factory::definition(cx, func, def));
     }
-    out.push(Edit::insert(keyword, "async ", &[]));
+    let gives = sentinel::gives(cx, func);
+    if !gives {
+        out.push(Edit::insert(keyword, "async ", &[]));
+    }
     if function.class.is_some() {
         let last = last_name(cx, func);
-        if last == "__iter__" && !function.is_generator {
+        if last == "__iter__" && !function.is_generator && !gives {
             return Err(at("what gives an async iterator can't wait"));
         }
         if let Some(twin) = twin(cx, func) {

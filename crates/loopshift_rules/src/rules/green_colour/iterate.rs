@@ -12,8 +12,8 @@ use super::super::arguments::inside;
 use super::super::code::{definition, own};
 use super::super::green::{helper, is_coloured};
 use super::super::shared::is_statement;
-use super::methods::{last_name, method};
-use super::{Operation, fresh};
+use super::methods::{attribute, last_name, method};
+use super::{Operation, fresh, sentinel};
 use crate::context::{Context, View};
 
 /// What iterating over an expression runs.
@@ -48,6 +48,10 @@ fn through(cx: &Context<'_>, iter: FuncId, class: Option<ClassId>) -> Iterated {
         if is_coloured(cx, iter) {
             out.functions.insert(iter);
         }
+        return out;
+    }
+    if is_coloured(cx, iter) && sentinel::gives(cx, iter) {
+        out.functions.insert(iter);
         return out;
     }
     // `return self`
@@ -125,7 +129,8 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
             if iterated.functions.is_empty() {
                 continue;
             }
-            let Some(form) = form(view, expr, iterated.generator) else {
+            let other = iterated.generator || !has_contains(cx, view, expr);
+            let Some(form) = form(view, expr, iterated.generator, other) else {
                 continue;
             };
             let mut operation = Operation::new(view.place(expr), iterated.functions.clone());
@@ -136,6 +141,15 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
             out.push(operation);
         }
     }
+}
+
+/// Whether all objects that the expression may be say themselves what is in them.
+fn has_contains(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    let mut values = cx.program.values_at(view.place(expr));
+    values.all(|value| match value {
+        Value::Instance(class) => !attribute(cx, class, "__contains__").is_empty(),
+        _ => true,
+    })
 }
 
 /// How an expression is gone through.
@@ -154,7 +168,8 @@ enum Form<'v> {
 }
 
 /// How the expression is gone through; none where it is only passed on.
-fn form<'v>(view: &View<'v>, expr: &'v Expr, generator: bool) -> Option<Form<'v>> {
+/// `searched` says that `in` goes through it.
+fn form<'v>(view: &View<'v>, expr: &'v Expr, generator: bool, searched: bool) -> Option<Form<'v>> {
     let range = expr.range();
     let other = generator.then_some(Form::Other);
     match view.tree.parent(expr)? {
@@ -181,7 +196,7 @@ fn form<'v>(view: &View<'v>, expr: &'v Expr, generator: bool) -> Option<Form<'v>
                 matches!(op, CmpOp::In | CmpOp::NotIn)
             });
             let right = it.left.range() != range;
-            if tested && right { other } else { None }
+            (tested && right && searched).then_some(Form::Other)
         }
         AnyNodeRef::ExprAwait(_) => other,
         _ => None,
@@ -208,6 +223,15 @@ const AT_ONCE: &[&str] = &[
     "collections.Counter.update",
 ];
 
+/// Modules whose functions go through their arguments.
+const ITERATING: &[&str] = &[
+    "collections.",
+    "heapq.",
+    "itertools.",
+    "random.",
+    "statistics.",
+];
+
 /// What becomes of an argument that waits, by the function that goes through it.
 pub(super) enum Consumer {
     /// `list` or `set`: the brackets of a comprehension.
@@ -220,6 +244,12 @@ pub(super) enum Consumer {
     Steps(&'static str),
     /// `next`.
     Next,
+    /// `iter`.
+    Iter,
+    /// `map` and `filter`, which call a function for each item.
+    Calls,
+    /// What goes through it in a way that has no form.
+    Other,
     /// A function of the program gets it.
     Ours,
 }
@@ -248,7 +278,11 @@ pub(super) fn consumer(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Op
         "<builtin>.zip" => Consumer::Steps("zip_waiting"),
         "itertools.islice" => Consumer::Steps("islice"),
         "<builtin>.next" => Consumer::Next,
+        "<builtin>.iter" => Consumer::Iter,
+        "<builtin>.map" | "<builtin>.filter" => Consumer::Calls,
         name if AT_ONCE.contains(&name) => Consumer::AtOnce,
+        "<builtin>.reversed" | "functools.reduce" => Consumer::Other,
+        name if ITERATING.iter().any(|module| name.starts_with(module)) => Consumer::Other,
         _ => return None,
     })
 }
@@ -310,6 +344,9 @@ fn edits(
             match consumer {
                 Some(Consumer::Ours) => {}
                 None if !iterated.generator => {}
+                Some(Consumer::Calls) if !is_first => {
+                    out.push(called_at_once(cx, view, call, expr, &source)?);
+                }
                 Some(consumer) if is_first || pairs => {
                     let closes = is_closed(cx, iterated);
                     out.extend(given(
@@ -487,6 +524,14 @@ fn given(
             }
             out.push(named(name)?);
         }
+        Consumer::Iter if alone => {
+            if !cx.settings.python_has(3, 10) {
+                return Err("`aiter` came with Python 3.10".to_owned());
+            }
+            out.push(around("aiter"));
+            operation.waits = false;
+        }
+        Consumer::Iter | Consumer::Calls | Consumer::Other => return Err(UNKNOWN.to_owned()),
         Consumer::Ours => {}
     }
     if source.len() > 1 && !matches!(consumer, Consumer::Display(..) | Consumer::AtOnce) {
@@ -495,6 +540,43 @@ fn given(
         out.push(Edit::Replace { range, pieces });
     }
     Ok(out)
+}
+
+/// `list(map(str, …))`, where the function does nothing else than to give a value: all items are waited for before it is
+/// called.
+fn called_at_once(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    expr: &Expr,
+    source: &[Piece],
+) -> Result<Edit, String> {
+    let [function, _] = &call.arguments.args[..] else {
+        return Err(UNKNOWN.to_owned());
+    };
+    let mut values = cx.program.values_at(view.place(function)).peekable();
+    let is_builtin = |value| match value {
+        Value::External(sym) => cx.program.flow.text(sym).starts_with("<builtin>."),
+        _ => false,
+    };
+    let plain =
+        function.is_none_literal_expr() || (values.peek().is_some() && values.all(is_builtin));
+    let outer = view
+        .tree
+        .expr_at(call.range())
+        .and_then(|call| view.tree.ancestors(call).find_map(AnyNodeRef::as_expr_ref))
+        .and_then(|outer| view.tree.expr_at(outer.range()));
+    let at_once = match outer {
+        Some(Expr::Call(outer)) => matches!(
+            consumer(cx, view, outer),
+            Some(Consumer::Display(..) | Consumer::AtOnce)
+        ),
+        _ => false,
+    };
+    if !plain || !at_once {
+        return Err(UNKNOWN.to_owned());
+    }
+    Ok(listed(view, expr.range(), source))
 }
 
 /// `list(islice(…))`, where the inner call waits.

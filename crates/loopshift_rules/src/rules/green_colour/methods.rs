@@ -50,8 +50,32 @@ pub(super) fn last_name<'c>(cx: &Context<'c>, func: FuncId) -> &'c str {
 
 /// What the class or the nearest of its bases binds the name to.
 pub(super) fn attribute(cx: &Context<'_>, class: ClassId, name: &str) -> Vec<Value> {
+    let bases = cx.program.flow.mro.get(class.0 as usize);
+    nearest(cx, bases.into_iter().flatten(), name)
+}
+
+/// What `super()` of the class finds by the name, for a receiver.
+pub(super) fn inherited(
+    cx: &Context<'_>,
+    class: ClassId,
+    receiver: Value,
+    name: &str,
+) -> Vec<Value> {
+    let (Value::Instance(start) | Value::Class(start)) = receiver else {
+        return Vec::new();
+    };
+    let bases = cx.program.flow.mro.get(start.0 as usize);
+    let bases = bases.into_iter().flatten();
+    let before = |base: &&MroEntry| **base != MroEntry::Class(class);
+    nearest(cx, bases.skip_while(before).skip(1), name)
+}
+
+fn nearest<'m>(
+    cx: &Context<'_>,
+    bases: impl Iterator<Item = &'m MroEntry>,
+    name: &str,
+) -> Vec<Value> {
     let flow = &cx.program.flow;
-    let bases = flow.mro.get(class.0 as usize).into_iter().flatten();
     for base in bases {
         let MroEntry::Class(base) = base else {
             continue;

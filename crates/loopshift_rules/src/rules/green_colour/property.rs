@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 
 use super::super::green::{awaiting, is_coloured};
 use super::Operation;
-use super::methods::{attribute, last_name};
+use super::methods::{attribute, inherited, last_name};
 use crate::context::{Context, View};
 
 /// The getters of properties that become async, with the reason why one can't.
@@ -127,16 +127,16 @@ fn behind(
     let mut functions = BTreeSet::new();
     let mut other = false;
     for value in cx.program.values_at(view.place(&*read.value)) {
-        let class = match value {
-            Value::Instance(class) => class,
-            Value::Super(..) => {
-                other = true;
-                continue;
+        let name = read.attr.as_str();
+        let bound = match value {
+            Value::Instance(class) => attribute(cx, class, name),
+            Value::Super(class, receiver) => {
+                inherited(cx, class, cx.program.flow.values.get(receiver), name)
             }
             _ => continue,
         };
         let mut found = false;
-        for value in attribute(cx, class, read.attr.as_str()) {
+        for value in bound {
             if let Value::Property(getter, _) = value {
                 for value in cx.program.flow.values_of(getter) {
                     if let Value::Func(func) = value

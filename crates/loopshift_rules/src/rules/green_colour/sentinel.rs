@@ -1,13 +1,18 @@
 //! `iter(function, end)`, which calls the function for each item until that is the end.
 
+use loopshift_engine::change::Place;
+use loopshift_engine::facts::Cause;
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::program::CallSite;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtFor};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::super::code::{can_be_while, is_plain};
+use super::super::code::{can_be_while, definition, is_plain, own};
 use super::super::green::helper;
 use super::fresh;
 use super::iterate::{Consumer, consumer};
+use super::methods::last_name;
 use crate::context::{Context, View};
 
 /// The call `iter(function, end)` whose function stands at the range.
@@ -24,6 +29,50 @@ pub(crate) fn of<'v>(
     let is_first = call.arguments.args.first().map(Ranged::range) == Some(function);
     let is_iter = cx.api_of(view, &call.func) == Some("<builtin>.iter");
     (is_first && is_iter && call.arguments.args.len() == 2).then_some(call)
+}
+
+/// Whether a method `__iter__` does nothing but give such a call, because of which it waits: an iterator that waits is
+/// given without waiting.
+pub(super) fn gives(cx: &Context<'_>, func: FuncId) -> bool {
+    let function = cx.program.function(func);
+    if function.class.is_none() || function.is_generator || last_name(cx, func) != "__iter__" {
+        return false;
+    }
+    let Some((view, def)) = definition(cx, func) else {
+        return false;
+    };
+    let returned = own(&def.body).into_iter().filter_map(|node| match node {
+        AnyNodeRef::StmtReturn(it) => Some(it.value.as_deref()),
+        _ => None,
+    });
+    let is_call = |value: Option<&Expr>| match value {
+        Some(Expr::Call(call)) => {
+            cx.api_of(view, &call.func) == Some("<builtin>.iter") && call.arguments.args.len() == 2
+        }
+        _ => false,
+    };
+    let returned: Vec<Option<&Expr>> = returned.collect();
+    let within = |place: Place| {
+        let mut values = returned.iter().flatten();
+        values.any(|value| value.range().contains_range(place.range))
+    };
+    let is_known = |cause: &Cause| match cause {
+        Cause::Api { place, .. } | Cause::Call { place, .. } => within(*place),
+        _ => false,
+    };
+    let is_asked = |site: &CallSite| {
+        let expr = cx
+            .view(site.place.file)
+            .and_then(|view| view.tree.expr_at(site.place.range));
+        let call = expr.and_then(Expr::as_call_expr);
+        call.is_some_and(
+            |call| matches!(&*call.func, Expr::Attribute(it) if it.attr.as_str() == "__iter__"),
+        )
+    };
+    !returned.is_empty()
+        && returned.iter().copied().all(is_call)
+        && cx.facts().causes(func).iter().all(is_known)
+        && !cx.callers.of(func).iter().any(is_asked)
 }
 
 /// Whether a loop over it can ask for each item itself.
@@ -93,6 +142,7 @@ pub(crate) fn items(
             }
             out.push(Edit::insert(it.start(), "async ", &[]));
         }
+        Some(AnyNodeRef::StmtReturn(_)) if gives(cx, cx.program.function_at(view.place(call))) => {}
         Some(AnyNodeRef::ExprStarred(_)) => out.push(Edit::Replace {
             range: call.range(),
             pieces: listed("[", "]"),

@@ -126,7 +126,7 @@ async def {name}(items, start=0):
         source: "\
 async def {name}(*iterables):
     \"\"\"zip() over iterables of which some wait for their items.\"\"\"
-    iterators = [it if hasattr(it, \"__anext__\") else iter(it) for it in iterables]
+    iterators = [it.__aiter__() if hasattr(it, \"__aiter__\") else iter(it) for it in iterables]
     while True:
         row = []
         for iterator in iterators:
