@@ -10,6 +10,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::AnyNodeRef;
 
 use super::cancelled::{functions, is_cancelled};
+use super::entry::is_never_cancelled;
 use super::failure::handlers;
 use super::family::{Family, Model, Wait};
 use crate::context::Context;
@@ -32,21 +33,39 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
         if families.is_empty() {
             continue;
         }
-        let told_here = families.iter().all(|index| {
-            model.families[*index].members.iter().any(|member| {
-                member.name == "cancel"
-                    && member.view.file == wait.view.file
-                    && member.function == wait.function
-                    && member.attribute.start() < wait.await_.start()
-            })
-        });
-        if let Some(reason) = mistaken(cx, wait, told_here) {
+        let of_task = is_of_task(
+            cx,
+            wait,
+            families.iter().map(|index| &model.families[*index]),
+        );
+        if let Some(reason) = mistaken(cx, wait, of_task) {
             refused.extend(families.into_iter().map(|index| (index, reason.clone())));
         }
     }
     for (index, reason) in refused {
         model.families[index].refusal.get_or_insert(reason);
     }
+}
+
+/// Whether a cancellation that comes out of a wait is that of the task, and not one of the code that waits: the task is
+/// told to stop in the function before, or somewhere, and nobody cancels that code.
+pub(super) fn is_of_task<'f>(
+    cx: &Context<'_>,
+    wait: &Wait<'_>,
+    families: impl Iterator<Item = &'f Family<'f>>,
+) -> bool {
+    let families: Vec<_> = families.collect();
+    let is_told = |family: &Family<'_>| {
+        family.members.iter().any(|member| {
+            member.name == "cancel"
+                && member.view.file == wait.view.file
+                && member.function == wait.function
+                && member.attribute.start() < wait.await_.start()
+        })
+    };
+    families.iter().all(|family| is_told(family))
+        || families.iter().all(|family| is_cancelled(family))
+            && is_never_cancelled(cx, wait.view, wait.await_.range())
 }
 
 /// Families that nobody tells to stop, but that end so by themselves, or wait for a task that does, and end with it.
@@ -113,7 +132,7 @@ fn may_be_cancelled(family: &Family<'_>, wait: &Wait<'_>) -> bool {
 }
 
 /// Who would take `TaskCancelled` for something else than the `CancelledError` of before.
-fn mistaken(cx: &Context<'_>, wait: &Wait<'_>, told_here: bool) -> Option<String> {
+fn mistaken(cx: &Context<'_>, wait: &Wait<'_>, of_task: bool) -> Option<String> {
     let around = handlers(cx, wait.view, wait.await_.range());
     for (index, (range, catches, _)) in around.into_iter().enumerate() {
         if catches.errors_first {
@@ -122,7 +141,7 @@ fn mistaken(cx: &Context<'_>, wait: &Wait<'_>, told_here: bool) -> Option<String
                 "it may have been cancelled, and the handler for errors at line {line} would catch that in AnyIO: `TaskCancelled` is an `Exception`"
             ));
         }
-        if catches.cancelled && (index > 0 || !told_here) {
+        if catches.cancelled && (index > 0 || !of_task) {
             let line = cx.program.line(wait.view.place(range));
             return Some(format!(
                 "it may have been cancelled, and the handler at line {line} is for that and for the cancellation of the task it stands in, which are two in AnyIO"

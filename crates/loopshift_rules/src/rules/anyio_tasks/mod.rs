@@ -9,6 +9,7 @@ mod callbacks;
 mod cancelled;
 mod conditions;
 mod emit;
+mod entry;
 mod failure;
 mod family;
 mod forms;
@@ -409,34 +410,6 @@ fn leaves(view: &View<'_>, expr: Option<&Expr>, inside: bool) -> Option<String> 
         }
         _ => None,
     }
-}
-
-/// Whether a function is only ever the one coroutine of `asyncio.run`.
-fn is_entry(cx: &Context<'_>, function: FuncId) -> bool {
-    let sites = cx.callers.of(function);
-    !sites.is_empty()
-        && sites.iter().all(|site| {
-            let Some(view) = cx.view(site.place.file) else {
-                return false;
-            };
-            let Some(Expr::Call(call)) = view.tree.expr_at(site.place.range) else {
-                return false;
-            };
-            let runs = |call: &loopshift_python::ast::ExprCall| {
-                matches!(
-                    cx.api_of(view, &call.func),
-                    Some("asyncio.run" | "anyio.run" | "asyncio.Runner.run")
-                )
-            };
-            if runs(call) {
-                return true;
-            }
-            let outer = view
-                .tree
-                .ancestors(call)
-                .find(|node| !matches!(node, AnyNodeRef::Arguments(_)));
-            matches!(outer, Some(AnyNodeRef::ExprCall(outer)) if runs(outer))
-        })
 }
 
 /// Calls of `asyncio.wait` that stay, with what is named in them.

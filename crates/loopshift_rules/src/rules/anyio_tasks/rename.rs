@@ -7,6 +7,7 @@ use loopshift_python::{Ranged, TextRange};
 use super::failure::handlers;
 use super::family::{Model, Wait};
 use super::handles;
+use super::mistaken::is_of_task;
 use crate::context::{Context, View};
 
 /// `asyncio.CancelledError` in a handler around the wait for a task that was told to stop.
@@ -16,17 +17,14 @@ pub(super) fn rename_cancelled(
     change: &mut Change,
     wait: &Wait<'_>,
 ) {
-    let cancelled = wait.sites.iter().any(|site| {
-        model.by_site.get(site).is_some_and(|index| {
-            model.families[*index].members.iter().any(|member| {
-                member.name == "cancel"
-                    && member.view.file == wait.view.file
-                    && member.function == wait.function
-                    && member.attribute.start() < wait.await_.start()
-            })
-        })
-    });
-    if cancelled {
+    let mut indices = wait
+        .sites
+        .iter()
+        .filter_map(|site| model.by_site.get(site))
+        .peekable();
+    let known = indices.peek().is_some();
+    let families = indices.map(|index| &model.families[*index]);
+    if known && is_of_task(cx, wait, families) {
         rename(
             cx,
             change,
