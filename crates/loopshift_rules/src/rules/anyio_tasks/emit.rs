@@ -4,18 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
-use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
+use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::failure::{handlers, is_observed};
+use super::failure::handlers;
 use super::family::{Model, Spawn, WaitKind};
 use super::forms::{Out, edit_wait, under_timeout};
-use super::life::ExitKind;
 use super::region::{Region, waits_of};
 use super::rename::{rename_cancelled, rename_state};
 use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
-use super::{callbacks, handles, helpers, host, members, offload, timers};
+use super::{callbacks, ending, host, members, offered, offload, timers};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
 
@@ -295,10 +294,8 @@ fn change(
     let mut observed = false;
     for at in &component.regions {
         let region = &regions[*at];
-        let mut last = last.remove(at).unwrap_or_default();
-        let group = groups[&region.function].clone();
-        stop(&mut change, region, &group, &mut last);
-        observed |= wrap(cx, &mut change, region, &group, last);
+        let last = last.remove(at).unwrap_or_default();
+        observed |= ending::edit(cx, &mut change, region, &groups[&region.function], last);
         let seen = |index: &usize| {
             let family = &model.families[*index];
             !family.is_of_timers() && super::cancelled::end_is_seen(cx, family)
@@ -321,8 +318,10 @@ fn change(
             "it may be cancelled before it can start: asyncio never runs it then, and AnyIO does",
         );
     }
-    if !way.functions.is_empty() {
-        change.caveat("functions that make tasks get a task group as a parameter");
+    if (way.functions.iter()).any(|function| offered::is_offered(cx, *function)) {
+        change.caveat(
+            "functions that make tasks get a task group as a parameter, and others may call them",
+        );
     }
     let ends = !component.hosts.is_empty()
         || component
@@ -413,65 +412,4 @@ fn caught_inside(
                 || !at.contains_range(region.run.range())
                 || at == &region.run.range())
     })
-}
-
-/// Tells the group to stop where asyncio would cancel what is left.
-fn stop(change: &mut Change, region: &Region<'_>, group: &str, last: &mut Vec<Vec<Piece>>) {
-    for (kind, range) in &region.stops {
-        let cancel = format!("{group}.cancel_scope.cancel()");
-        match kind {
-            ExitKind::Return => {
-                change.edits.push((
-                    region.view.file,
-                    Edit::Replace {
-                        range: TextRange::empty(range.start()),
-                        pieces: vec![Piece::from(format!("{cancel}\n"))],
-                    },
-                ));
-            }
-            ExitKind::Fall | ExitKind::Jump => last.push(vec![Piece::from(cancel)]),
-        }
-    }
-}
-
-/// Puts the group around the region, and tells whether callers get errors as they did.
-fn wrap(
-    cx: &Context<'_>,
-    change: &mut Change,
-    region: &Region<'_>,
-    group: &str,
-    last: Vec<Vec<Piece>>,
-) -> bool {
-    let range = region.run.range();
-    let place = Place {
-        file: region.view.file,
-        range,
-    };
-    let observed = is_observed(cx, place);
-    let header = |template: &'static str| pieces(template, &[Piece::from(group.to_owned())]);
-    if observed {
-        let own = handles::are_written(change, region.view.file);
-        let first_error = helpers::first_error(cx, own);
-        change.edits.push((
-            region.view.file,
-            Edit::Wrap(Wrap {
-                range,
-                before: Vec::new(),
-                header: pieces("with {0}():", &[Piece::Helper(first_error)]),
-                last: Vec::new(),
-                after: Vec::new(),
-            }),
-        ));
-    }
-    change.edits.push((
-        region.view.file,
-        Edit::Wrap(Wrap {
-            range,
-            before: Vec::new(),
-            header: header("async with {@anyio}.create_task_group() as {0}:"),
-            last,
-            after: Vec::new(),
-        }),
-    ));
-    observed
 }

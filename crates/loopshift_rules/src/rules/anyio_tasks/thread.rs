@@ -217,6 +217,9 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
     if !def.decorator_list.is_empty() && !entered {
         return Err(format!("`{name}` is decorated"));
     }
+    if !def.parameters.posonlyargs.is_empty() {
+        return Err(format!("`{name}` has parameters without names"));
+    }
     if cx.callers.is_handed_over(function) {
         return Err(format!(
             "`{name}` is handed to code that calls it without a task group"
@@ -311,11 +314,14 @@ pub(super) fn edit(
         let Some(Expr::Call(call)) = view.tree.expr_at(place.range) else {
             continue;
         };
-        let named = cx
-            .program
-            .values_at(view.place(&*call.func))
-            .filter_map(Value::function)
-            .any(|func| definition(cx, func).is_some_and(|(_, def)| by_name(def)));
+        // A partial may give the function arguments of its own.
+        let named =
+            cx.program
+                .values_at(view.place(&*call.func))
+                .any(|value| match value.function() {
+                    Some(func) => definition(cx, func).is_some_and(|(_, def)| by_name(def)),
+                    None => matches!(value, Value::Partial(_)),
+                });
         let named = named || !call.arguments.keywords.is_empty();
         let value = if named {
             format!("{parameter}={value}")
