@@ -177,6 +177,9 @@ impl Callers {
                 }
             }
         }
+        for func in called_by_name(program) {
+            unseen[func.0 as usize] = true;
+        }
         let by_name = ByName::new(program);
         handed.classes.extend(by_name.classes);
         for func in by_name.functions {
@@ -222,6 +225,38 @@ impl Callers {
     pub fn by_language(&self, func: FuncId) -> &[FuncId] {
         &self.language[func.0 as usize]
     }
+}
+
+/// The methods whose names `operator.methodcaller` and `operator.attrgetter` get.
+fn called_by_name(program: &Program<'_>) -> Vec<FuncId> {
+    let flow = &program.flow;
+    let reads = |target: &Target| match target {
+        Target::External(sym) => {
+            matches!(
+                flow.text(*sym),
+                "operator.methodcaller" | "operator.attrgetter"
+            )
+        }
+        Target::Func(_) => false,
+    };
+    let calls = flow.linked.calls.iter();
+    let names: BTreeSet<&str> = calls
+        .filter(|call| program.callees(call).iter().any(reads))
+        .flat_map(|call| &call.args)
+        .flat_map(|arg| flow.values_of(arg.node))
+        .filter_map(|value| match value {
+            Value::Str(sym) => Some(flow.text(sym)),
+            _ => None,
+        })
+        .collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let is_named = |func: &FuncId| {
+        let function = program.function(*func);
+        function.class.is_some() && names.contains(function.name())
+    };
+    program.functions().filter(is_named).collect()
 }
 
 /// What the program may find by names that are not known: `importlib.import_module(name)`.

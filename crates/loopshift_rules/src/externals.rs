@@ -137,9 +137,12 @@ fn put_in_place(library: &str, name: &str) -> Option<String> {
         (_, "concurrent.futures", "ThreadPoolExecutor" | "as_completed" | "wait" | "Future") => {
             return Some(format!("{library}.patched.{rest}"));
         }
-        ("gevent", "threading", "Lock" | "Condition" | "Thread" | "Timer" | "current_thread") => {
-            "gevent.patched"
-        }
+        (
+            "gevent",
+            "threading",
+            "Lock" | "Condition" | "Thread" | "Timer" | "current_thread" | "Barrier"
+            | "BrokenBarrierError",
+        ) => "gevent.patched",
         (
             "gevent",
             "subprocess",
@@ -154,7 +157,7 @@ fn put_in_place(library: &str, name: &str) -> Option<String> {
             "eventlet",
             "threading",
             "Lock" | "RLock" | "Semaphore" | "BoundedSemaphore" | "Event" | "Condition" | "Thread"
-            | "Timer" | "current_thread",
+            | "Timer" | "current_thread" | "Barrier" | "BrokenBarrierError",
         ) => "eventlet.patched",
         _ => return None,
     };

@@ -5,9 +5,11 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
+use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Helper, Piece};
 use rustc_hash::FxHashMap;
 
@@ -84,7 +86,8 @@ fn class(
         .tree
         .expr_at(use_.place.range)
         .ok_or("it can't be found")?;
-    if !use_.only || !view.is_direct(expr) {
+    let direct = view.is_direct(expr);
+    if !use_.only || !(direct || are_classes(cx, view, expr)) {
         return Err("it is used through a variable that may hold something else".to_owned());
     }
     if let Some(call) = view.call_of(expr.range()) {
@@ -96,11 +99,27 @@ fn class(
     }
     let message = format!("`{}` becomes a class of tasks", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    // The variable holds the new class by then.
+    if !direct {
+        return Ok(change);
+    }
     change.edit(Edit::Replace {
         range: expr.range(),
         pieces: vec![Piece::Helper(helper)],
     });
     Ok(change)
+}
+
+/// Whether a variable is called that only holds classes of pools.
+fn are_classes(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    let is_pool = |value| match value {
+        Value::External(sym) => matches!(
+            cx.program.flow.text(sym),
+            "gevent.pool.Pool" | "gevent.pool.Group" | "gevent.threadpool.ThreadPool"
+        ),
+        _ => false,
+    };
+    view.call_of(expr.range()).is_some() && cx.program.values_at(view.place(expr)).all(is_pool)
 }
 
 /// `wait_available`, where nobody looks at what it gives.

@@ -178,16 +178,8 @@ fn passes_on(cx: &Context<'_>, use_: &Use, api: &Api, call: &ExprCall) -> Result
             let keyword = keyword.map(|it| &it.value);
             keyword.or_else(|| arguments.args.get(at).filter(|_| positional))
         };
-        let is_pool = |spawn: &Expr| {
-            let mut values = cx.program.values_at(view.place(spawn)).peekable();
-            values.peek().is_some()
-                && values.all(|value| match value {
-                    Value::Object(class, _) => cx.program.flow.text(class) == "gevent.pool.Pool",
-                    Value::Int(size) => size > 0,
-                    _ => false,
-                })
-        };
-        if reaching("handle").is_some() || !reaching("spawn").is_none_or(is_pool) {
+        let is_known = |spawn| serves_alone(cx, view, spawn);
+        if reaching("handle").is_some() || !reaching("spawn").is_none_or(is_known) {
             return Err("its handlers are passed on by a class that derives from it".to_owned());
         }
     }
@@ -295,10 +287,40 @@ fn spawns(
                 return Ok(());
             }
         }
-        _ if number(spawn).is_some_and(|size| size > 0.0) => return Ok(()),
+        _ if number(spawn).is_some_and(|size| size > 0.0) || serves_alone(cx, view, spawn) => {
+            return Ok(());
+        }
         _ => {}
     }
     Err("how it starts its handlers is not a number of them, nor a pool made for it".to_owned())
+}
+
+/// Whether a variable says how many handlers run at once: by a number, or by a pool that nothing else is asked of.
+fn serves_alone(cx: &Context<'_>, view: &View<'_>, spawn: &Expr) -> bool {
+    let is_asked = |pool: Value| {
+        let mut members = cx.uses.iter().filter(|use_| use_.member);
+        members.any(|use_| {
+            let view = cx.view(use_.place.file);
+            let read = view.and_then(|view| view.tree.expr_at(use_.place.range));
+            match (view, read) {
+                (Some(view), Some(Expr::Attribute(read))) => {
+                    let mut values = cx.program.values_at(view.place(&*read.value));
+                    values.any(|value| value == pool)
+                }
+                _ => false,
+            }
+        })
+    };
+    let mut values = cx.program.values_at(view.place(spawn)).peekable();
+    values.peek().is_some()
+        && values.all(|value| match value {
+            Value::Object(class, _) => {
+                cx.program.flow.text(class) == "gevent.pool.Pool" && !is_asked(value)
+            }
+            Value::Int(size) => size > 0,
+            Value::Str(text) => cx.program.flow.text(text) == "default",
+            _ => false,
+        })
 }
 
 /// The one argument of a call.

@@ -307,8 +307,10 @@ fn runs(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> Result<Runs, Stri
                         continue;
                     }
                     // What takes its place is a plain function, too.
-                    let stays_plain =
-                        |api: &Api| !waits(api) && !api.forms(catalog::Target::Asyncio).is_empty();
+                    let stays_plain = |api: &Api| {
+                        let has_form = !api.forms(catalog::Target::Asyncio).is_empty();
+                        !waits(api) && (has_form || keeps_names(api))
+                    };
                     if may_wait(cx, name) && !cx.catalog.get(name).is_some_and(stays_plain) {
                         return Err(format!(
                             "it runs `{name}`, which is no function of the program"
@@ -368,12 +370,14 @@ pub(crate) fn runs_no_library(
 
 /// Whether the rules of queues, sockets and servers put an async function in the place of the API.
 fn becomes_coroutine(api: &Api) -> bool {
+    waits(api) && keeps_names(api)
+}
+
+/// Whether it is one of queues, sockets and servers, whose methods keep their names.
+fn keeps_names(api: &Api) -> bool {
     let rules = ["green-queue", "green-server", "green-socket", "green-wsgi"];
-    waits(api)
-        && api
-            .rule
-            .as_deref()
-            .is_some_and(|rule| rules.contains(&rule))
+    let rule = api.rule.as_deref();
+    api.why_not.is_none() && rule.is_some_and(|rule| rules.contains(&rule))
 }
 
 /// The method `__call__` of a class of the program.

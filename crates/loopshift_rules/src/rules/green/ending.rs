@@ -14,6 +14,7 @@ use loopshift_python::edit::{Helper, Piece};
 
 use super::helpers::{KILL, KILL_ALL_LATER, KILL_LATER, helper};
 use super::kept::waits;
+use super::leaving::looks_anywhere;
 use super::{has_rested, is_greenlet};
 use crate::context::{Context, View};
 use crate::rules::code::Reach;
@@ -21,6 +22,10 @@ use crate::rules::code::Reach;
 /// What may differ where a task is cancelled.
 const CANCELLED: &str =
     "a green thread that is about to run goes on to its next wait, a task ends at this one";
+
+/// What may differ where a block is left that looks at why.
+const LEFT: &str =
+    "an `__exit__` that looks at the exception gets a `CancelledError` and no `GreenletExit`";
 
 /// How the green threads of a program are ended.
 pub(crate) struct Ending {
@@ -75,6 +80,9 @@ impl Ending {
     ) {
         if !self.exact && !has_rested(cx, view, call) {
             change.caveat(CANCELLED);
+        }
+        if *cx.once(looks_anywhere) {
+            change.caveat(LEFT);
         }
     }
 }

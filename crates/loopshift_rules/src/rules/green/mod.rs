@@ -10,6 +10,7 @@ pub(crate) mod escaped;
 mod greenlets;
 mod helpers;
 mod kept;
+mod leaving;
 mod links;
 mod locals;
 mod named;
@@ -44,6 +45,7 @@ pub(crate) use helpers::{
     complete, helper, helper_for, timeouts,
 };
 pub(crate) use kept::{kept, only_of, task_of, waits, waits_in};
+pub(crate) use leaving::looks_on;
 pub(crate) use links::{are_cut_short, are_followed, is_only};
 pub(crate) use locals::are_loaded;
 pub(crate) use named::{awaited, awaited_there, named};

@@ -16,10 +16,11 @@ use super::{Found, RULE, last};
 use crate::catalog::Kind;
 use crate::context::{Context, View};
 use crate::rules::code::{Reach, called_within, is_yield, own};
-use crate::rules::green::is_coloured;
+use crate::rules::green::{is_coloured, looks_on};
 use crate::rules::timeouts::item_of;
 
-/// The bodies of `try` statements that a timeout may cut short, and whose handlers may be for it.
+/// The bodies that a timeout may cut short: of `try` statements whose handlers may be for it, and of `with` statements over
+/// what looks at how it is left.
 pub(super) fn bodies<'c>(
     cx: &Context<'c>,
     reach: &Reach,
@@ -38,6 +39,20 @@ pub(super) fn bodies<'c>(
     let mut out = Vec::new();
     for view in cx.views().filter(|view| files(view.file.0 as usize)) {
         for node in view.tree.nodes() {
+            if let AnyNodeRef::StmtWith(with) = node {
+                let place = view.place(with);
+                let func = cx.program.function_at(place);
+                let covered = matches!(&with.body[..], [Stmt::With(inner)] if enters_timeout(cx, view, inner));
+                if looks_on(cx, view, with)
+                    && is_coloured(cx, func)
+                    && extent.holds(func, place)
+                    && !covered
+                    && let (Some(first), Some(last)) = (with.body.first(), with.body.last())
+                {
+                    out.push((view, TextRange::new(first.start(), last.end())));
+                }
+                continue;
+            }
             let AnyNodeRef::StmtTry(it) = node else {
                 continue;
             };

@@ -13,7 +13,7 @@ use super::RULE;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 use crate::rules::code::{Reach, called_within, definition, own};
-use crate::rules::green::is_coloured;
+use crate::rules::green::{is_coloured, looks_on};
 use crate::rules::timeouts::item_of;
 
 /// The names that the scope may get.
@@ -132,6 +132,7 @@ fn catches_inside(
         (other && node.is_except_handler_except_handler())
             || catches(cx, view, node)
             || catches_kills(node)
+            || matches!(node, AnyNodeRef::StmtWith(it) if looks_on(cx, view, it))
     };
     let here = own(&with.body).into_iter().any(|node| catches(view, node));
     let called = reach.from(called_within(cx, view.place(with)));

@@ -358,7 +358,7 @@ async def {name}(task, timeout=None):
     if not task.done():
         await {@asyncio}.wait([task], timeout=timeout)
     if not task.done():
-        raise {@asyncio}.TimeoutError
+        raise {@asyncio}.TimeoutError(f\"{{timeout}} second\" + \"s\" * (timeout != 1))
     if task.cancelled():
         return type(\"GreenletExit\", ({@asyncio}.CancelledError,), {{}})()
     return task.result()
