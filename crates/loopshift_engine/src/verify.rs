@@ -112,7 +112,7 @@ fn check_names(
 }
 
 /// Names that Python binds in every module.
-fn is_module_attribute(name: &str) -> bool {
+pub(crate) fn is_module_attribute(name: &str) -> bool {
     matches!(
         name,
         "__name__"

@@ -141,9 +141,9 @@ impl<'v> View<'v> {
         let Expr::Name(name) = head else { return false };
         let scope = self.scopes.at(name.range.start());
         let Some(scope) = self.scopes.resolve(name.id.as_str(), scope) else {
-            // Its import was forgotten.
+            // It comes with `from … import *`, or its import was forgotten.
             let is_module = matches!(name.id.as_str(), "asyncio" | "anyio");
-            return is_module && !self.scopes.has_star_import;
+            return is_module || self.scopes.has_star_import;
         };
         let bindings = self.scopes.scopes[scope].bindings.get(name.id.as_str());
         bindings.is_some_and(|bindings| {

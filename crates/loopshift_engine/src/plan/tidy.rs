@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use loopshift_python::edit::{Edit, Piece};
-use loopshift_python::imports::{Removable, still_imports, unused_imports};
+use loopshift_python::imports::{Removable, still_imports, unused_imports, unused_stars};
 use loopshift_python::parse::parse_module;
 use loopshift_python::render::render;
 use loopshift_python::{ModModule, Parsed, TextRange};
@@ -13,6 +13,7 @@ use super::Planning;
 use super::share::Shared;
 use crate::change::{Change, FileId, Outcome};
 use crate::sharing::{How, Taking, wanted};
+use crate::verify::is_module_attribute;
 
 /// A new text of a file.
 #[derive(Clone, Debug, Default)]
@@ -120,7 +121,17 @@ fn without_unused(planning: &Planning<'_>, file: FileId, text: &str, wanted: &[&
         passed_on: &passed_on,
         wanted,
     };
-    let removals = unused_imports(&input.text, &before, text, &after, &which);
+    let mut removals = unused_imports(&input.text, &before, text, &after, &which);
+    if !input.is_package {
+        let is_known = |name: &str| crate::flow::is_builtin(name) || is_module_attribute(name);
+        removals.extend(unused_stars(
+            &before,
+            &after,
+            planning.left,
+            wanted,
+            is_known,
+        ));
+    }
     if removals.is_empty() {
         return keep;
     }

@@ -2,10 +2,12 @@
 
 mod existing;
 mod place;
+mod stars;
 mod strings;
 mod top;
 mod unused;
 
+pub use stars::unused_stars;
 pub use top::at_the_top;
 pub use unused::{Removable, still_imports, unused_imports};
 

@@ -190,12 +190,14 @@ fn wrap(cx: &Context<'_>, view: &View<'_>, suite: &[Stmt]) -> Result<Entry, Stri
     // As after every function of a module.
     let inside = |node: AnyNodeRef| node.range() != range && node.is_stmt_if();
     let mut after = run(cx, format!("{name}()"));
+    let mut before = Vec::new();
     if !view.tree.around(range).any(inside) {
         after.insert(0, "\n\n".into());
+        before.resize(blank_lines(view, range), Vec::new());
     }
     let mut edits = vec![Edit::Wrap(Wrap {
         range,
-        before: Vec::new(),
+        before,
         header: vec![format!("async def {name}():").into()],
         last: Vec::new(),
         after: vec![after],
@@ -205,6 +207,19 @@ fn wrap(cx: &Context<'_>, view: &View<'_>, suite: &[Stmt]) -> Result<Entry, Stri
         edits.push(Edit::insert(first.start(), "{0}", &[line.into()]));
     }
     Ok(Entry { edits, run: None })
+}
+
+/// How many blank lines are missing before a function that begins there: a comment above it belongs to it.
+fn blank_lines(view: &View<'_>, range: TextRange) -> usize {
+    let above = &view.source[..range.start().to_usize()];
+    let mut lines = above.lines().rev().map(str::trim);
+    match (lines.next(), lines.next()) {
+        (None, _) => 0,
+        (Some(line), _) if line.starts_with('#') => 0,
+        (Some(""), None | Some("")) => 0,
+        (Some(""), Some(_)) => 1,
+        (Some(_), _) => 2,
+    }
 }
 
 /// Names of the module that are bound in the range and read outside of it: they must stay names of the module.
