@@ -81,6 +81,10 @@ impl Callers {
         let mut unseen = vec![false; count];
         let mut language: Vec<Vec<FuncId>> = vec![Vec::new(); count];
         let mut handed = Handed::default();
+        let symbols = &flow.linked.symbols;
+        let dispatches = ["singledispatch", "singledispatchmethod"]
+            .iter()
+            .any(|name| symbols.find(name).is_some());
         for (index, call) in flow.linked.calls.iter().enumerate() {
             let targets = program.callees(call);
             let index = CallId(u32::try_from(index).unwrap_or(u32::MAX));
@@ -135,10 +139,13 @@ impl Callers {
                         && flow.externals.collected(name).is_none()
                         && flow.externals.api(name).is_none_or(|api| api.escapes)
                 }
-                Value::Object(..) => true,
+                // Its fields are followed.
+                Value::Object(sym, _) => flow.text(sym) != "collections.namedtuple()",
                 _ => false,
             });
-            if opaque {
+            // `@f.register` of `functools.singledispatch`.
+            let unknown = dispatches && flow.set(call.callee).is_empty();
+            if opaque || unknown {
                 for arg in &call.args {
                     // A queue takes along what was put into it.
                     let queues = flow.set(arg.node).iter();

@@ -23,14 +23,13 @@ const RULE: &str = "anyio-primitives";
 const SEEN: &str = "acquiring it lets other tasks run in AnyIO even where it is free, which can be seen; `fast_acquire` needs AnyIO 4.5";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    if cx.uses_for(RULE).next().is_none() {
+        return;
+    }
     let locks = Family::new(cx, "asyncio.Lock");
     let conditions = Family::new(cx, "asyncio.Condition");
     let semaphores =
         ["asyncio.Semaphore", "asyncio.BoundedSemaphore"].map(|ty| Family::new(cx, ty));
-    let mut all = semaphores.iter().chain([&locks, &conditions]);
-    if all.all(|family| family.clusters.is_empty()) {
-        return;
-    }
     let fast = cx.anyio_has(4, 5);
     let order = (!fast || !conditions.clusters.is_empty()).then(|| Order::new(cx));
     let is_seen = |moving: &Moving<'_>| {

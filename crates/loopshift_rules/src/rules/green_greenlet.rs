@@ -10,13 +10,13 @@ use loopshift_engine::graph::{callees, unwrapped};
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall};
 use loopshift_python::edit::{Edit, Helper, Piece, pieces};
 use rustc_hash::FxHashMap;
 
 use super::green::{
-    Ending, GET, GREENLET, VALUE, are_interrupted, are_killed, ends_later, helper, is_greenlet,
-    owners, replace_call, task_of,
+    Ending, GET, GREENLET, VALUE, after_test, anchor, are_interrupted, are_killed, ends_later,
+    helper, is_greenlet, owners, replace_call, task_of,
 };
 use super::green_timeout::may_be_timeout;
 use super::green_wait::{plain_exit, receiver};
@@ -205,9 +205,11 @@ impl Asked<'_, '_> {
         if name == "kill" && task.is_some_and(|row| row.rule.as_deref() == Some("green-spawn")) {
             return Ok(());
         }
-        let call = view
-            .call_of(expr.range())
-            .ok_or("it is passed on as a function")?;
+        let call = view.call_of(expr.range());
+        if let (None, "kill" | "join", Expr::Attribute(read)) = (call, name, expr) {
+            return self.after_test(name, read, change);
+        }
+        let call = call.ok_or("it is passed on as a function")?;
         let bound = cx.bind(self.api, call).map_err(|error| error.to_string())?;
         let text = match name {
             "get" => self.get(object, &bound)?,
@@ -234,6 +236,35 @@ impl Asked<'_, '_> {
             _ => return Err("a task has nothing like it".to_owned()),
         };
         replace_call(cx, self.owners, view, call, text, change)
+    }
+
+    /// `self.addCleanup(greenlet.kill)` of a test case.
+    fn after_test(
+        &self,
+        name: &str,
+        read: &ExprAttribute,
+        change: &mut Change,
+    ) -> Result<(), String> {
+        let Asked { cx, view, .. } = self;
+        let (cleanup, test) = after_test(cx, view, read).ok_or("it is passed on as a function")?;
+        let helper = if name == "kill" {
+            let ending = cx.once(Ending::new);
+            ending.caveat_of(cx, false, change);
+            ending.kill(false)
+        } else {
+            helper(name)
+        };
+        change.requires.push(anchor(cx, test));
+        change.edit(Edit::replace(cleanup, "addAsyncCleanup", &[]));
+        change.edit(Edit::replace(
+            read.range(),
+            "{0}, {1}",
+            &[
+                Piece::Helper(helper.ok_or("a helper is missing")?),
+                read.value.range().into(),
+            ],
+        ));
+        Ok(())
     }
 
     /// `GreenletExit`: what a task that is cancelled raises.

@@ -122,7 +122,7 @@ fn constructor(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Resu
     }
     let signature = api.signature.as_ref();
     // Called on the class it gets the object first.
-    let skip = usize::from(matches!(&*call.func, Expr::Attribute(it) if !it.value.is_call_expr()));
+    let skip = usize::from(is_on_class(call));
     let argument = |name: &str| {
         let index = signature.and_then(|it| it.index(name))?;
         let keyword = call.arguments.find_keyword(name).map(|it| &it.value);
@@ -153,9 +153,11 @@ fn passes_on(cx: &Context<'_>, use_: &Use, api: &Api, call: &ExprCall) -> Result
         && (arguments.keywords.iter())
             .filter(|it| it.arg.is_none())
             .all(|it| is_own(&it.value));
-    if !of_own || !calls_super(call) {
+    if !of_own {
         return Err(unknown());
     }
+    // Called on the class it gets the object first.
+    let written = written.saturating_sub(usize::from(is_on_class(call)));
     let positional = def.parameters.posonlyargs.len() + def.parameters.args.len();
     for site in cx.callers.of(init) {
         let view = cx.view(site.place.file).ok_or_else(unknown)?;
@@ -164,12 +166,11 @@ fn passes_on(cx: &Context<'_>, use_: &Use, api: &Api, call: &ExprCall) -> Result
         let arguments = &made.arguments;
         let plain = !arguments.args.iter().any(Expr::is_starred_expr)
             && arguments.keywords.iter().all(|it| it.arg.is_some());
-        let by_name = matches!(&*made.func, Expr::Attribute(it) if it.attr.as_str() == "__init__");
-        if !plain || (by_name && !calls_super(made)) {
+        if !plain {
             return Err(unknown());
         }
-        // Without the object itself.
-        let passed = (arguments.args.len() + 1).saturating_sub(positional);
+        let object = usize::from(!is_on_class(made));
+        let passed = (arguments.args.len() + object).saturating_sub(positional);
         let reaching = |name: &str| {
             let index = api.signature.as_ref().and_then(|it| it.index(name))?;
             let positional = (written..written + passed).contains(&index);
@@ -186,9 +187,9 @@ fn passes_on(cx: &Context<'_>, use_: &Use, api: &Api, call: &ExprCall) -> Result
     Ok(())
 }
 
-/// Whether a method is that of `super()`.
-fn calls_super(call: &ExprCall) -> bool {
-    matches!(&*call.func, Expr::Attribute(it) if it.value.is_call_expr())
+/// Whether a constructor is called on its class, and not on `super()`, nor by calling the class.
+fn is_on_class(call: &ExprCall) -> bool {
+    matches!(&*call.func, Expr::Attribute(it) if it.attr.as_str() == "__init__" && !it.value.is_call_expr())
 }
 
 /// What a server is made with.

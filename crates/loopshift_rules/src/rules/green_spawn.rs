@@ -138,8 +138,9 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         range: call.range(),
         pieces: text,
     });
-    if !held {
-        left_at_the_end(state, call, is_later, &mut change)?;
+    let forgotten = is_forgotten(state, call);
+    if !held || forgotten {
+        left_at_the_end(state, call, is_later, forgotten, &mut change)?;
     }
     Ok(change)
 }
@@ -174,6 +175,7 @@ fn left_at_the_end(
     state: &State<'_>,
     call: &ExprCall,
     is_later: bool,
+    forgotten: bool,
     change: &mut Change,
 ) -> Result<(), String> {
     let State { cx, view, .. } = state;
@@ -186,7 +188,6 @@ fn left_at_the_end(
         change
             .caveat("if it still runs at the end of the program, that waits for its child process");
     }
-    let forgotten = is_statement(view, call);
     if forgotten && (reached.iter()).any(|func| ends::surely_runs_at_end(cx, *func)) {
         return Err("it goes on until the program ends, and its handlers would run then; those of a green thread don't".to_owned());
     }
@@ -250,6 +251,40 @@ fn waits_in_thread(cx: &Context<'_>, func: FuncId) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether nobody looks at the task again: it is given no name, or one that nothing reads.
+fn is_forgotten(state: &State<'_>, call: &ExprCall) -> bool {
+    let State { cx, view, .. } = state;
+    if is_statement(view, call) {
+        return true;
+    }
+    let Some(AnyNodeRef::StmtAssign(assign)) = view.tree.parent(call) else {
+        return false;
+    };
+    let reads = |view: &View<'_>, name: &str| {
+        view.tree.exprs().any(|expr| match expr {
+            Expr::Name(it) => it.ctx.is_load() && it.id.as_str() == name,
+            Expr::Attribute(it) => it.ctx.is_load() && it.attr.as_str() == name,
+            _ => false,
+        })
+    };
+    match &assign.targets[..] {
+        [Expr::Name(name)] => {
+            let name = name.id.as_str();
+            let is_local = cx
+                .program
+                .function(cx.program.function_at(view.place(call)))
+                .kind
+                != FunctionKind::Module;
+            is_local && !reads(view, name)
+        }
+        [Expr::Attribute(target)] => {
+            let name = target.attr.as_str();
+            !cx.views_reading(&[name]).any(|view| reads(view, name))
+        }
+        _ => false,
+    }
 }
 
 /// Whether something else than the event loop holds the task for as long as it runs.

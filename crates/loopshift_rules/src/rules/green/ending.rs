@@ -70,7 +70,7 @@ impl Ending {
         Some(vec![end, "(".into(), greenlet.range().into(), ")".into()])
     }
 
-    /// Says what may differ.
+    /// Says what may differ where a call ends a green thread.
     pub(crate) fn caveat(
         &self,
         cx: &Context<'_>,
@@ -78,7 +78,12 @@ impl Ending {
         call: &ExprCall,
         change: &mut Change,
     ) {
-        if !self.exact && !has_rested(cx, view, call) {
+        self.caveat_of(cx, has_rested(cx, view, call), change);
+    }
+
+    /// The same, where `rested` says that no green thread is about to run.
+    pub(crate) fn caveat_of(&self, cx: &Context<'_>, rested: bool, change: &mut Change) {
+        if !self.exact && !rested {
             change.caveat(CANCELLED);
         }
         if *cx.once(looks_anywhere) {

@@ -4,6 +4,7 @@ use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::{CallId, Value};
 use loopshift_engine::ir::{Call, Node};
+use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall, Stmt};
 
@@ -39,16 +40,28 @@ pub(crate) fn starts_later(cx: &Context<'_>, value: Value) -> bool {
 /// Where somebody may, in words for the user.
 pub(crate) fn ends_later(cx: &Context<'_>, view: &View<'_>, killed: &Expr) -> Result<(), String> {
     const ASKED: &[&str] = &["dead", "ready", "successful", "value"];
-    let mut values = cx.program.values_at(view.place(killed));
+    let place = view.place(killed);
+    let mut values = cx.program.values_at(place);
     let waits = values.any(|it| {
         is_made_by(cx, it, |name| name.ends_with("spawn_later"))
             || has_not_begun(cx, view, it, killed)
     });
+    let is_it = |use_: &Use| {
+        let view = cx.view(use_.place.file);
+        let read = view.and_then(|view| view.tree.expr_at(use_.place.range));
+        match (view, read) {
+            (Some(other), Some(Expr::Attribute(read))) => {
+                let mut values = cx.program.values_at(other.place(&*read.value));
+                values.any(|it| cx.program.values_at(place).any(|known| known == it))
+            }
+            _ => true,
+        }
+    };
     let mut uses = cx.uses.iter().filter(|_| waits);
     let asked = uses.any(|use_| {
         let name = use_.api.strip_prefix(GREENLET);
         let name = name.and_then(|name| name.strip_prefix('.'));
-        name.is_some_and(|name| ASKED.contains(&name))
+        name.is_some_and(|name| ASKED.contains(&name)) && is_it(use_)
     });
     if asked {
         return Err(

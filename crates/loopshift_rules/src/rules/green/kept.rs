@@ -81,7 +81,7 @@ pub(crate) fn kept(
 }
 
 /// The name `addCleanup` where a test case is given the expression to call after a test, and what makes the case async.
-fn after_test(
+pub(crate) fn after_test(
     cx: &Context<'_>,
     view: &View<'_>,
     function: &ExprAttribute,

@@ -44,7 +44,7 @@ pub(crate) use helpers::{
     GET, GREENLET, GROUP, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE, assembled,
     complete, helper, helper_for, timeouts,
 };
-pub(crate) use kept::{kept, only_of, task_of, waits, waits_in};
+pub(crate) use kept::{after_test, kept, only_of, task_of, waits, waits_in};
 pub(crate) use leaving::looks_on;
 pub(crate) use links::{are_cut_short, are_followed, is_only};
 pub(crate) use locals::are_loaded;
