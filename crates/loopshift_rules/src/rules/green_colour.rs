@@ -7,6 +7,8 @@ mod border;
 mod bridge;
 mod builtin;
 mod calls;
+mod components;
+mod consumers;
 mod define;
 mod enter;
 mod entering;
@@ -34,10 +36,11 @@ use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
 use super::code::{definition, own};
-use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind, is_coloured};
+use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind};
 use crate::context::{Context, View};
 use crate::entries;
 use crate::served;
+use components::components;
 pub(crate) use generator::over_waiting;
 pub(crate) use lambda::{Lambda, becomes as becomes_of, lambda as lambda_of};
 pub(crate) use sentinel::{items as items_until, of as call_until};
@@ -163,49 +166,6 @@ fn named(cx: &Context<'_>, members: &BTreeSet<FuncId>) -> Change {
     let mut change = Change::new(RULE, anchor(cx, first), name, message);
     change.covers = members.iter().map(|func| anchor(cx, *func)).collect();
     change
-}
-
-/// Functions that change together: those that become async, and the bodies of modules that start them.
-fn components(cx: &Context<'_>, needs: &Needs) -> Vec<BTreeSet<FuncId>> {
-    let mut parents: BTreeMap<FuncId, FuncId> = BTreeMap::new();
-    let is_body = |func| cx.program.function(func).kind == FunctionKind::Module;
-    for func in cx.program.functions() {
-        let starts = is_body(func) && needs.of(func).next().is_some();
-        let written = cx.program.function(func).is_async;
-        let outside = cx.part.is_some_and(|part| part.is_outside(func));
-        if !written && !outside && (is_coloured(cx, func) || starts) {
-            parents.insert(func, func);
-        }
-    }
-    let all: Vec<FuncId> = parents.keys().copied().collect();
-    for func in &all {
-        for cause in cx.facts().causes(*func) {
-            let other = match cause {
-                Cause::Call { callee: other, .. }
-                | Cause::Operation(other)
-                | Cause::Override(other)
-                | Cause::Sibling { other, .. } => *other,
-                Cause::Api { .. } | Cause::Spawned { .. } => continue,
-            };
-            if parents.contains_key(&other) {
-                let (a, b) = (root(&parents, *func), root(&parents, other));
-                parents.insert(a.max(b), a.min(b));
-            }
-        }
-    }
-    let mut out: BTreeMap<FuncId, BTreeSet<FuncId>> = BTreeMap::new();
-    for func in all {
-        out.entry(root(&parents, func)).or_default().insert(func);
-    }
-    out.into_values().collect()
-}
-
-fn root(parents: &BTreeMap<FuncId, FuncId>, func: FuncId) -> FuncId {
-    let mut at = func;
-    while let Some(next) = parents.get(&at).filter(|next| **next != at) {
-        at = *next;
-    }
-    at
 }
 
 /// The edits of a component while they are found.

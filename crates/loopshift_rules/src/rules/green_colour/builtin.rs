@@ -17,7 +17,7 @@ use super::super::arguments::inside;
 use super::super::code::is_plain;
 use super::super::green::{helper, is_behind, is_coloured};
 use super::super::shared::is_statement;
-use super::iterate::{Consumer, consumer};
+use super::consumers::{Consumer, consumer};
 use super::sentinel::{is_head, items};
 use super::{Operation, fresh};
 use crate::context::{Context, View};

@@ -7,7 +7,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::super::green::helper;
-use super::iterate::{Consumer, consumer};
+use super::consumers::{Consumer, consumer};
 use crate::context::{Context, View};
 
 /// The edits that await a call.

@@ -10,8 +10,8 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::super::code::{can_be_while, definition, is_plain, own};
 use super::super::green::helper;
+use super::consumers::{Consumer, consumer};
 use super::fresh;
-use super::iterate::{Consumer, consumer};
 use super::methods::last_name;
 use crate::context::{Context, View};
 
