@@ -34,6 +34,7 @@ fn migrated(text: &str, target: Target) -> Option<String> {
                 python: PythonVersion::PY311,
                 anyio: Version::new(4, 16),
                 bridge: Bridge::Auto,
+                plain: true,
             },
         )
     };

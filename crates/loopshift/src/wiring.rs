@@ -95,6 +95,7 @@ fn options(job: &Job, project: Project) -> Result<Options, Problem> {
         settings: Settings {
             python,
             anyio,
+            plain: job.unsafe_changes,
             bridge: match job.bridge {
                 cli::Bridge::Auto => Bridge::Auto,
                 cli::Bridge::Thread => Bridge::Thread,

@@ -64,6 +64,7 @@ fn share(inputs: &[Input]) -> f64 {
         python,
         anyio: Version::new(4, 9),
         bridge: Bridge::Auto,
+        plain: true,
     };
     let options = Options::new(target, settings);
     let start = Instant::now();

@@ -43,6 +43,8 @@ pub struct Settings {
     pub anyio: Version,
     /// What runs in threads.
     pub bridge: Bridge,
+    /// Whether changes are wanted that may differ in a way that is named: the plainest form, where there are several.
+    pub plain: bool,
 }
 
 impl Settings {

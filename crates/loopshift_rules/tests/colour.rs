@@ -138,6 +138,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
                 python: PythonVersion::PY311,
                 anyio: Version::new(4, 16),
                 bridge: Bridge::Auto,
+                plain: true,
             },
         )
     };

@@ -28,6 +28,7 @@ fn migrated(text: &str) -> Migration {
                 python,
                 anyio,
                 bridge: Bridge::Auto,
+                plain: true,
             },
         )
     };

@@ -106,6 +106,7 @@ fn options(anyio: Version) -> Options {
                 python: PythonVersion::PY311,
                 anyio,
                 bridge: Bridge::Auto,
+                plain: true,
             },
         )
     }

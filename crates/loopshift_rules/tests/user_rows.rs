@@ -32,6 +32,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         },
         anyio: Version::new(4, 16),
         bridge: Bridge::Auto,
+        plain: true,
     };
     let options = Options {
         allow_unsafe: true,

@@ -106,6 +106,8 @@ impl Names {
         let mut resolver = Resolver {
             scopes: &scopes,
             existing: &existing,
+            source: layout.source,
+            at: places.helpers,
             imports: BTreeMap::new(),
             helpers: BTreeMap::new(),
             taken: BTreeSet::new(),
@@ -168,6 +170,9 @@ impl Names {
 struct Resolver<'r, 'a> {
     scopes: &'r Scopes<'a>,
     existing: &'r Existing,
+    source: &'r str,
+    /// Where helpers will stand.
+    at: TextSize,
     /// The imports to add, with the names they bind, or the dotted module itself.
     imports: BTreeMap<Import, String>,
     helpers: BTreeMap<&'static Helper, String>,
@@ -187,6 +192,9 @@ impl Resolver<'_, '_> {
         if let Some(name) = self.helpers.get(helper) {
             return name.clone();
         }
+        if self.stands(helper, place) {
+            return helper.name.to_owned();
+        }
         let name = fresh(helper.name, |name| {
             !self.taken.contains(name)
                 && !self.scopes.is_used_anywhere(name)
@@ -195,6 +203,30 @@ impl Resolver<'_, '_> {
         self.taken.insert(name.clone());
         self.helpers.insert(helper, name.clone());
         name
+    }
+
+    /// Whether the module has the very helper, from an earlier migration, and what is at the place runs behind it.
+    fn stands(&self, helper: &Helper, place: TextSize) -> bool {
+        if helper.needs().next().is_some()
+            || self.scopes.runs_at_import(self.scopes.at(place))
+            || self.is_hidden(helper.name, place)
+        {
+            return false;
+        }
+        let mut text = String::from("\n");
+        for piece in helper.pieces(helper.name, |_| String::new()) {
+            match piece {
+                Piece::Text(part) => text.push_str(&part),
+                Piece::Import(import) => {
+                    match self.existing.name_of(&import, self.scopes, 0, self.at) {
+                        Some(name) => text.push_str(&name),
+                        None => return false,
+                    }
+                }
+                Piece::Source(_) | Piece::Helper(_) | Piece::Needs(_) => return false,
+            }
+        }
+        self.source.contains(&text)
     }
 
     /// The name that stands for `import` at `place`, by an import that is there or a new one. `in_module` says that the

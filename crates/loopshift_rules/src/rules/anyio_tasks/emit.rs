@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
@@ -187,7 +188,7 @@ fn change(
         groups.insert(region.function, region.view.scopes.fresh_name(scope, "tg"));
         last.insert(*at, Vec::new());
     }
-    let errors: BTreeMap<usize, Errors> = all
+    let errors = all
         .iter()
         .map(|index| {
             let region = component
@@ -198,6 +199,7 @@ fn change(
             (*index, errors_of(cx, model, region, *index))
         })
         .collect();
+    let errors = kept_together(model, &all, errors);
     let kept = |index: &usize| errors.get(index) == Some(&Errors::Kept);
     for wait in model.waits_of(&all) {
         let families: BTreeSet<usize> = wait
@@ -227,6 +229,7 @@ fn change(
             is_tail: region.is_some_and(|at| regions[at].tail.contains(&place)),
             deleted: Vec::new(),
             last: Vec::new(),
+            late: false,
             leaving: families
                 .iter()
                 .any(|index| !model.families[*index].callbacks.watched.is_empty()),
@@ -237,6 +240,11 @@ fn change(
         deleted.extend(out.deleted);
         if let Some(at) = region {
             last.entry(at).or_default().extend(out.last);
+        }
+        if out.late {
+            change.caveat(
+                "the error of a task that is gathered arrives when those before it have ended",
+            );
         }
         rename_cancelled(cx, model, &mut change, wait);
     }
@@ -341,6 +349,32 @@ fn change(
     vec![change]
 }
 
+/// Tasks that are waited for in one place keep their errors together or not at all.
+fn kept_together(
+    model: &Model<'_>,
+    all: &BTreeSet<usize>,
+    mut errors: BTreeMap<usize, Errors>,
+) -> BTreeMap<usize, Errors> {
+    loop {
+        let mut more = BTreeSet::new();
+        for wait in model.waits_of(all) {
+            let sites = wait.sites.iter();
+            let here: Vec<usize> = sites
+                .filter_map(|site| model.by_site.get(site).copied())
+                .filter(|index| errors.contains_key(index))
+                .collect();
+            if here.iter().any(|index| errors[index] == Errors::Kept) {
+                more.extend(here);
+            }
+        }
+        more.retain(|index| errors[index] != Errors::Kept);
+        if more.is_empty() {
+            return errors;
+        }
+        errors.extend(more.into_iter().map(|index| (index, Errors::Kept)));
+    }
+}
+
 /// What to do with errors of the tasks of a family.
 fn errors_of(
     cx: &Context<'_>,
@@ -384,7 +418,9 @@ fn errors_of(
         let site = spawn.site();
         waits_of(model, index).any(|wait| wait.sites.contains(&site))
     });
-    if waited && !all_waited && !family.callbacks.all.is_empty() {
+    let some_unwaited = !all_waited && !family.callbacks.all.is_empty();
+    let exact = !cx.settings.plain && can_keep(model, index);
+    if waited && (some_unwaited || exact) {
         Errors::Kept
     } else if waited {
         Errors::Leave
@@ -393,6 +429,20 @@ fn errors_of(
     } else {
         Errors::Logged
     }
+}
+
+/// Whether each wait for the tasks has a form that gives the awaiter the error that the task kept.
+fn can_keep(model: &Model<'_>, index: usize) -> bool {
+    waits_of(model, index).all(|wait| match wait.kind {
+        WaitKind::Await => true,
+        WaitKind::Gather { exceptions: false } => {
+            wait.operands.iter().all(|operand| match operand {
+                Expr::Call(call) => wait.sites.contains(&wait.view.place(call)),
+                _ => true,
+            })
+        }
+        _ => false,
+    })
 }
 
 /// Whether a handler between the place and the edge of the region catches errors of tasks.

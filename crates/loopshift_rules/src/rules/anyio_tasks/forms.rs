@@ -22,6 +22,8 @@ pub(super) struct Out {
     pub(super) deleted: Vec<TextRange>,
     /// Lines at the end of the block.
     pub(super) last: Vec<Vec<Piece>>,
+    /// Whether an error arrives later than it does in asyncio.
+    pub(super) late: bool,
     /// Whether the tasks leave their set as they end: it must be copied before one waits for them.
     pub(super) leaving: bool,
 }
@@ -35,6 +37,7 @@ impl Out {
             is_tail: false,
             deleted: Vec::new(),
             last: Vec::new(),
+            late: false,
             leaving: false,
         }
     }
@@ -208,6 +211,12 @@ fn edit_gather(
         out.deleted.push(whole);
         return true;
     }
+    let several = operands.len() > 1 || operands.iter().any(|(starred, _)| *starred);
+    if guarded && !exceptions && several && !is_tail {
+        gather_kept(change, wait, operands);
+        return true;
+    }
+    out.late |= guarded && !exceptions && several;
     let scope = wait.view.scopes.at(whole.start());
     let task = Piece::from(wait.view.scopes.fresh_name(scope, "task"));
     if alone && !is_tail {
@@ -317,6 +326,28 @@ fn edit_gather(
         },
     ));
     true
+}
+
+/// Waits for tasks that keep their errors, until one has failed.
+fn gather_kept(change: &mut Change, wait: &Wait<'_>, operands: Vec<(bool, Vec<Piece>)>) {
+    let gather = Piece::Helper(&helpers::GATHER_KEPT);
+    let mut text = pieces("await {0}(", &[gather]);
+    for (at, (starred, operand)) in operands.into_iter().enumerate() {
+        if at > 0 {
+            text.push(", ".into());
+        }
+        if starred {
+            text.push("*".into());
+        }
+        text.extend(operand);
+    }
+    text.push(")".into());
+    let range = wait.await_.range();
+    let edit = Edit::Replace {
+        range,
+        pieces: text,
+    };
+    change.edits.push((wait.view.file, edit));
 }
 
 /// `await t`, in the form that raises what it must.

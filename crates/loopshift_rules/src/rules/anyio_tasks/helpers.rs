@@ -198,6 +198,29 @@ pub(super) static WAIT_FIRST_ERROR: Helper = Helper {
 ",
 };
 
+/// `asyncio.gather` over tasks that keep their errors.
+pub(super) static GATHER_KEPT: Helper = Helper {
+    name: "_gather",
+    source: "async def {name}(*tasks):
+    \"\"\"The values of tasks, or the first error as soon as there is one.\"\"\"
+    failed = []
+
+    async def watch(task):
+        await task.wait()
+        if task.status is not task.Status.FINISHED or task.return_value[1] is not None:
+            failed.append(task)
+            tg.cancel_scope.cancel()
+
+    async with {@anyio}.create_task_group() as tg:
+        for task in tasks:
+            tg.start_soon(watch, task)
+    if failed:
+        _, error = await failed[0]
+        raise error
+    return [task.return_value[0] for task in tasks]
+",
+};
+
 /// `asyncio.wait` until all are done.
 pub(super) static WAIT_ALL: Helper = Helper {
     name: "_wait_all",

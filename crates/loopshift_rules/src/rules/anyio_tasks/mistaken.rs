@@ -42,9 +42,38 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
             refused.extend(families.into_iter().map(|index| (index, reason.clone())));
         }
     }
+    for wait in model.waits.iter().filter(|wait| wait.kind.raises()) {
+        let indices = wait.sites.iter().filter_map(|site| model.by_site.get(site));
+        for index in indices {
+            let family = &model.families[*index];
+            if let Some(line) = asked_beside(cx, family, wait)
+                && !is_of_task(cx, wait, std::iter::once(family))
+            {
+                let reason = format!(
+                    "at line {line} it is asked whether it was cancelled, where the wait for it may have been: asyncio has ended it by then"
+                );
+                refused.push((*index, reason));
+            }
+        }
+    }
     for (index, reason) in refused {
         model.families[index].refusal.get_or_insert(reason);
     }
+}
+
+/// Where it is asked whether a task was cancelled, behind a wait for it in the same `try`, by who sees that wait cancelled.
+fn asked_beside(cx: &Context<'_>, family: &Family<'_>, wait: &Wait<'_>) -> Option<usize> {
+    let around = handlers(cx, wait.view, wait.await_.range());
+    let (range, _, _) = around
+        .into_iter()
+        .find(|(_, catches, _)| catches.cancelled || catches.wide)?;
+    let member = family.members.iter().find(|member| {
+        member.name == "cancelled"
+            && member.view.file == wait.view.file
+            && range.contains_range(member.attribute.range())
+            && member.attribute.start() > wait.await_.end()
+    })?;
+    Some(cx.program.line(member.view.place(member.attribute)))
 }
 
 /// Whether a cancellation that comes out of a wait is that of the task, and not one of the code that waits: the task is
