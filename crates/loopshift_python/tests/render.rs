@@ -54,6 +54,24 @@ fn source_pieces_may_move_and_repeat() {
 }
 
 #[test]
+fn what_stands_before_a_dot_keeps_its_brackets() {
+    let source = "((a or b)).get()[0]; (c)[1]; f((d))\n";
+    let edits = [
+        Edit::replace(
+            at(source, "((a or b)).get()"),
+            "await {0}.get()",
+            &[at(source, "a or b").into()],
+        ),
+        Edit::replace(at(source, "(c)[1]"), "{0}[2]", &[at(source, "c").into()]),
+        Edit::replace(at(source, "f((d))"), "g({0})", &[at(source, "d").into()]),
+    ];
+    assert_eq!(
+        apply(source, &edits),
+        "await ((a or b)).get()[0]; (c)[2]; g(d)\n"
+    );
+}
+
+#[test]
 fn a_replacement_may_hold_its_own_range() {
     let source = "f(a)\n";
     let whole = at(source, "f(a)");

@@ -1,5 +1,6 @@
 //! Applying the edits of one file.
 
+mod brackets;
 mod out;
 mod plan;
 mod template;
@@ -16,6 +17,8 @@ use crate::imports::Names;
 use crate::layout::Layout;
 use crate::parse::with_deep_stack;
 use crate::tree::Tree;
+use brackets::Brackets;
+
 pub(crate) use out::Out;
 pub use plan::has_blocks;
 use plan::{Op, OpKind, Plan};
@@ -75,6 +78,7 @@ impl<'a> Wrapping<'a> {
 ///   statements belong inside. Several at one offset come in the order given, equal ones once. An insertion that begins
 ///   with a line end, at the end of a statement, goes behind the comment at the end of that line, at the indentation of the
 ///   innermost statement that ends there.
+/// - A [`Piece::Source`] of what stands before a dot, an index or arguments comes with the brackets around it.
 /// - A text of several lines is indented: each line after its first gets the indentation of the source line on which the
 ///   edit starts (of the line where the string starts, if that line starts in one), and four leading spaces become one step
 ///   of the file's own indentation. Several lines of a [`Piece::Source`] move with the template line they are written on.
@@ -97,6 +101,7 @@ pub fn render(
     let blocks = Blocks::new(&parsed.syntax().body);
     let plan = plan::plan(&layout, &blocks, edits)?;
     let whole = TextRange::up_to(TextSize::of(source));
+    let brackets = Brackets::new(source, parsed.syntax());
     let draw = |names: &Names| {
         let mut out = Out::default();
         let renderer = Renderer {
@@ -104,6 +109,7 @@ pub fn render(
             blocks: &blocks,
             edits,
             plan: &plan,
+            brackets: &brackets,
             names,
             active: RefCell::default(),
         };
@@ -123,6 +129,7 @@ struct Renderer<'r> {
     blocks: &'r Blocks<'r>,
     edits: &'r [Edit],
     plan: &'r Plan<'r>,
+    brackets: &'r Brackets,
     names: &'r Names,
     /// The operations that are being written, outer first. None applies inside itself.
     active: RefCell<Vec<usize>>,
@@ -273,9 +280,11 @@ impl Renderer<'_> {
             match piece {
                 Piece::Text(text) => writer.text(out, text, at == last),
                 Piece::Source(range) => {
+                    let limit = self.edits[edit].range();
+                    let range = self.brackets.around(*range, limit);
                     let mut inner = Out::default();
                     stacker::maybe_grow(128 * 1024, 4 * 1024 * 1024, || {
-                        self.emit(&mut inner, *range);
+                        self.emit(&mut inner, range);
                     });
                     out.append(&inner, base, writer.extra());
                     writer.skip();

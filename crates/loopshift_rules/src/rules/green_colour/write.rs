@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::facts::Cause;
-use loopshift_python::Ranged;
-use loopshift_python::TextSize;
 use loopshift_python::ast::Expr;
 use loopshift_python::edit::Edit;
+use loopshift_python::{Ranged, TextSize};
 
 use super::{Failure, Work, generator};
 
@@ -50,7 +49,24 @@ impl Work<'_, '_> {
                 }
             }
         }
-        let mut awaits: Vec<(Place, (String, String))> = self.awaits.into_iter().collect();
+        // What else begins there, as the call of a method of what it gives, goes around the brackets.
+        let replaced: BTreeSet<Place> = (self.edits.iter())
+            .map(|(file, edit)| Place {
+                file: *file,
+                range: edit.range(),
+            })
+            .collect();
+        let (whole, awaits): (Vec<_>, Vec<_>) = self.awaits.into_iter().partition(
+            |(place, (before, _)): &(Place, (String, String))| {
+                before.starts_with('(') && !replaced.contains(place)
+            },
+        );
+        let whole = whole.into_iter().map(|(place, (before, after))| {
+            let range = place.range;
+            let pieces = vec![before.into(), range.into(), after.into()];
+            (place.file, Edit::Replace { range, pieces })
+        });
+        let mut awaits: Vec<(Place, (String, String))> = awaits;
         // Of those that begin at one place the outer one comes first.
         awaits.sort_by_key(|(place, _)| {
             (
@@ -76,6 +92,7 @@ impl Work<'_, '_> {
             (at, after)
         }));
         change.edits.extend(opens);
+        change.edits.extend(whole);
         change.edits.extend(self.edits);
         change.edits.extend(closes);
         change.edits.extend(last);
