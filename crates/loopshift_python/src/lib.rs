@@ -4,6 +4,7 @@
 //! tree through [`ast`].
 
 mod blocks;
+pub mod brackets;
 pub mod comments;
 pub mod decode;
 pub mod edit;

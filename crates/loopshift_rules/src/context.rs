@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::facts::Facts;
@@ -11,7 +11,8 @@ use loopshift_engine::ir::FuncId;
 use loopshift_engine::link::Module;
 use loopshift_engine::program::{Callers, Input, Program};
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall};
+use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall, ExprRef};
+use loopshift_python::brackets;
 use loopshift_python::tree::Tree;
 use loopshift_python::{ModModule, Parsed, PythonVersion, Ranged, TextRange};
 use memchr::memmem;
@@ -106,6 +107,14 @@ impl<'v> View<'v> {
             file: self.file,
             range: node.range(),
         }
+    }
+
+    /// What stands before the dot, the index or the arguments of an expression, with the brackets around it; nothing, at its
+    /// start, where it has none of these.
+    pub fn object<'e>(&self, expr: impl Into<ExprRef<'e>>) -> TextRange {
+        let expr = expr.into();
+        let object = brackets::object(self.parsed.tokens(), expr);
+        object.map_or(TextRange::empty(expr.start()), |(_, range)| range)
     }
 
     /// The call whose callee is the expression with this range.
@@ -280,10 +289,7 @@ impl<'c> Context<'c> {
         let asked = Version::new(major, minor);
         let has = self.settings.anyio >= asked;
         if has {
-            let mut relied_on = self
-                .relied_on
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut relied_on = self.relied_on();
             *relied_on = (*relied_on).max(Some(asked));
         }
         has
@@ -291,10 +297,12 @@ impl<'c> Context<'c> {
 
     /// The oldest `AnyIO` for which the answers so far are the same; `None` where all would be.
     pub fn relies_on(&self) -> Option<Version> {
-        *self
-            .relied_on
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *self.relied_on()
+    }
+
+    fn relied_on(&self) -> MutexGuard<'_, Option<Version>> {
+        let relied_on = self.relied_on.lock();
+        relied_on.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The oldest version of the target that the project allows: of Python, where that is the standard library's own.

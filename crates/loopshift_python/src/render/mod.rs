@@ -1,23 +1,22 @@
 //! Applying the edits of one file.
 
-mod brackets;
 mod out;
 mod plan;
 mod template;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 use ruff_python_ast::ModModule;
 use ruff_python_parser::Parsed;
 use ruff_text_size::{TextRange, TextSize};
 
 use crate::blocks::Blocks;
+use crate::brackets::Brackets;
 use crate::edit::{Edit, Piece, Wrap};
 use crate::imports::Names;
 use crate::layout::Layout;
 use crate::parse::with_deep_stack;
 use crate::tree::Tree;
-use brackets::Brackets;
 
 pub(crate) use out::Out;
 pub use plan::has_blocks;
@@ -101,7 +100,7 @@ pub fn render(
     let blocks = Blocks::new(&parsed.syntax().body);
     let plan = plan::plan(&layout, &blocks, edits)?;
     let whole = TextRange::up_to(TextSize::of(source));
-    let brackets = Brackets::new(source, parsed.syntax());
+    let brackets = OnceCell::new();
     let draw = |names: &Names| {
         let mut out = Out::default();
         let renderer = Renderer {
@@ -109,6 +108,7 @@ pub fn render(
             blocks: &blocks,
             edits,
             plan: &plan,
+            parsed,
             brackets: &brackets,
             names,
             active: RefCell::default(),
@@ -129,7 +129,9 @@ struct Renderer<'r> {
     blocks: &'r Blocks<'r>,
     edits: &'r [Edit],
     plan: &'r Plan<'r>,
-    brackets: &'r Brackets,
+    parsed: &'r Parsed<ModModule>,
+    /// Found when the first edit moves an expression.
+    brackets: &'r OnceCell<Brackets>,
     names: &'r Names,
     /// The operations that are being written, outer first. None applies inside itself.
     active: RefCell<Vec<usize>>,
@@ -207,6 +209,11 @@ impl Renderer<'_> {
         }
     }
 
+    fn brackets(&self) -> &Brackets {
+        let find = || Brackets::new(self.parsed);
+        self.brackets.get_or_init(find)
+    }
+
     fn copy(&self, out: &mut Out, cursor: &mut TextSize, to: TextSize) {
         if *cursor < to {
             out.push_source(self.layout, TextRange::new(*cursor, to));
@@ -281,7 +288,7 @@ impl Renderer<'_> {
                 Piece::Text(text) => writer.text(out, text, at == last),
                 Piece::Source(range) => {
                     let limit = self.edits[edit].range();
-                    let range = self.brackets.around(*range, limit);
+                    let range = self.brackets().around(*range, limit);
                     let mut inner = Out::default();
                     stacker::maybe_grow(128 * 1024, 4 * 1024 * 1024, || {
                         self.emit(&mut inner, range);

@@ -209,7 +209,7 @@ fn write(
             .tree
             .expr_at(member.place.range)
             .and_then(|expr| view.tree.parent(expr))
-        && let Some(object) = receiver(view, member.place.range)
+        && let Some(object) = object(view, member.place.range)
     {
         // Passed on as a function.
         let head = TextRange::empty(object.start());
@@ -229,7 +229,7 @@ fn write(
         ))
     })?;
     let object =
-        receiver(view, member.place.range).ok_or_else(|| refuse("it is no member".to_owned()))?;
+        object(view, member.place.range).ok_or_else(|| refuse("it is no member".to_owned()))?;
     let tail = TextRange::new(object.end(), call.end());
     match name {
         "set_result" | "set_exception" => {
@@ -311,6 +311,12 @@ fn write(
         _ => return Err(lacks(member)),
     }
     Ok(())
+}
+
+/// What the member is of, with the brackets around it.
+fn object(view: &View<'_>, member: TextRange) -> Option<TextRange> {
+    let member = view.tree.expr_at(member)?;
+    member.is_attribute_expr().then(|| view.object(member))
 }
 
 /// Whether all that is asked is whether it may be set: `if not future.cancelled(): future.set_result(…)`.

@@ -270,7 +270,7 @@ fn members(
         if file == change.place.file && place == change.place {
             continue;
         }
-        let tail = TextRange::new(attribute.value.end(), call.end());
+        let tail = TextRange::new(other.object(attribute).end(), call.end());
         match attribute.attr.as_str() {
             "reschedule" => {
                 let value = argument(call).ok_or("`reschedule` is called without a time")?;

@@ -112,14 +112,14 @@ pub(super) fn edit(cx: &Context<'_>, change: &mut Change, member: &MemberUse<'_>
     let file = member.view.file;
     let Some(call) = member.call else { return };
     let attribute = member.attribute;
-    let receiver = attribute.value.range();
+    let receiver = member.view.object(attribute);
     let behind = TextRange::new(receiver.end(), call.end());
     let text = |text: &'static str| Edit::replace(behind, text, &[]);
     match member.name.as_str() {
         "result" if guarded => around(
             change,
             file,
-            &attribute.value,
+            receiver,
             "{0}(",
             behind,
             ".return_value)",
@@ -133,7 +133,7 @@ pub(super) fn edit(cx: &Context<'_>, change: &mut Change, member: &MemberUse<'_>
         "done" => around(
             change,
             file,
-            &attribute.value,
+            receiver,
             "{0}(",
             behind,
             ")",
@@ -169,7 +169,7 @@ pub(super) fn edit(cx: &Context<'_>, change: &mut Change, member: &MemberUse<'_>
 fn around(
     change: &mut Change,
     file: FileId,
-    receiver: &Expr,
+    receiver: TextRange,
     before: &'static str,
     behind: TextRange,
     after: &'static str,

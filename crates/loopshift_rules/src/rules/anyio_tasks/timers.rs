@@ -251,7 +251,7 @@ pub(super) fn edit(
 /// The cancellation of a scope is known by another name.
 pub(super) fn edit_member(change: &mut Change, member: &MemberUse<'_>) {
     if let ("cancelled", Some(call)) = (member.name.as_str(), member.call) {
-        let behind = TextRange::new(member.attribute.value.end(), call.end());
+        let behind = TextRange::new(member.view.object(member.attribute).end(), call.end());
         let edit = Edit::replace(behind, ".cancel_called", &[]);
         change.edits.push((member.view.file, edit));
     }
