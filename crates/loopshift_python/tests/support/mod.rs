@@ -106,3 +106,12 @@ pub fn suites(body: &[Stmt]) -> Vec<&[Stmt]> {
 pub fn range_of(stmts: &[Stmt]) -> TextRange {
     TextRange::new(stmts[0].start(), stmts[stmts.len() - 1].end())
 }
+
+/// Checks what the edits make of `source`.
+pub fn check(source: &str, edits: &[Edit], expected: &str) {
+    let after = apply(source, edits);
+    assert!(
+        after == expected,
+        "--- source\n{source}--- got\n{after}--- expected\n{expected}---\n{after:?}"
+    );
+}
