@@ -10,8 +10,8 @@ use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::failure::is_observed;
-use super::life::ExitKind;
 use super::region::Region;
+use super::state::ExitKind;
 use super::{handles, helpers};
 use crate::context::Context;
 use crate::rules::code::{Reach, called_within, is_switch, own_of};

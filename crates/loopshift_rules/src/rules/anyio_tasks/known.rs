@@ -7,7 +7,8 @@ use loopshift_python::ast::{self, AnyNodeRef, Expr, Stmt};
 
 use super::conditions::{done_test, none_test};
 use super::family::held;
-use super::life::{Event, State, Walk};
+use super::life::{Event, Walk};
+use super::state::State;
 
 impl<'c> Walk<'_, 'c> {
     /// Whether the expression is what `asyncio.wait` has found to be done, or taken from that: waiting for it, or telling

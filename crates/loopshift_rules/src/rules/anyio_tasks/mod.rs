@@ -29,6 +29,7 @@ mod offload;
 mod region;
 mod rename;
 mod spawning;
+mod state;
 mod suites;
 mod thread;
 mod timers;

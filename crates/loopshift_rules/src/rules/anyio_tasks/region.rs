@@ -8,7 +8,8 @@ use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtFunctionDef};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Family, Model, Wait, WaitKind};
-use super::life::{Exit, ExitKind, Stage, exits};
+use super::life::exits;
+use super::state::{Exit, ExitKind, Stage};
 use super::suites::{Run, each, hull};
 use crate::context::{Context, View};
 
