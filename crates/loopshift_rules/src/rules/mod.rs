@@ -82,6 +82,7 @@ pub(crate) mod pipes;
 pub(crate) mod raising;
 pub(crate) mod relocked;
 pub(crate) mod rows;
+pub(crate) mod runners;
 pub(crate) mod shared;
 pub(crate) mod siblings;
 pub(crate) mod timeouts;

@@ -6,7 +6,8 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::awaited::coroutines;
 use super::code::{Reach, definition, is_switch, is_yield, own};
-use super::raising::{caught_around, is_run};
+use super::raising::caught_around;
+use super::runners::runners;
 use crate::context::{Context, View};
 
 /// What can be called without anybody seeing it.
@@ -91,8 +92,12 @@ pub(crate) fn rest_of_entry(cx: &Context<'_>, view: &View<'_>, await_: &Expr) ->
     }
     for site in sites {
         let other = cx.view(site.place.file)?;
-        let run = other.await_of(site.place.range).is_none() && is_run(cx, other, site.place.range);
-        if !run || caught_around(other, site.place.range) {
+        let run = runners(cx, other, site.place.range)?;
+        let caught = run.into_iter().chain([site.place]).any(|place| {
+            cx.view(place.file)
+                .is_none_or(|view| caught_around(view, place.range))
+        });
+        if caught {
             return None;
         }
     }

@@ -15,7 +15,7 @@ use super::failure::handlers;
 use super::family::{Family, Model, Wait};
 use crate::context::Context;
 use crate::rules::cancellation::raises_cancelled;
-use crate::rules::raising::is_run;
+use crate::rules::runners::runners;
 
 /// Refuses the families whose end by cancellation would be taken for an error.
 pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
@@ -188,16 +188,21 @@ fn mistaken(cx: &Context<'_>, wait: &Wait<'_>, of_task: bool) -> Option<String> 
         }
         for site in cx.callers.of(func) {
             let view = cx.view(site.place.file)?;
-            let caught = handlers(cx, view, site.place.range)
-                .iter()
-                .any(|(_, catches, _)| catches.cancelled || catches.wide);
+            let run = runners(cx, view, site.place.range);
+            let caught = run.iter().flatten().chain([&site.place]).any(|place| {
+                cx.view(place.file).is_none_or(|view| {
+                    handlers(cx, view, place.range)
+                        .iter()
+                        .any(|(_, catches, _)| catches.cancelled || catches.wide)
+                })
+            });
             let line = cx.program.line(site.place);
             if caught {
                 return Some(format!(
                     "it may have been cancelled, and a handler around line {line} would see another exception then: `TaskCancelled` is an `Exception`"
                 ));
             }
-            if is_run(cx, view, site.place.range) {
+            if run.is_some() {
                 continue;
             }
             if view.await_of(site.place.range).is_none() && is_async(cx, func) {

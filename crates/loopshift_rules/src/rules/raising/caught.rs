@@ -7,6 +7,7 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
+use crate::rules::runners::runners;
 
 /// Whether an error that is raised at a place may be caught: in the function, or by whoever calls it.
 pub(crate) fn may_be_caught(cx: &Context<'_>, place: Place) -> bool {
@@ -34,26 +35,17 @@ pub(crate) fn may_be_caught(cx: &Context<'_>, place: Place) -> bool {
             let Some(view) = cx.view(site.place.file) else {
                 return true;
             };
-            let awaited = view.await_of(site.place.range).is_some();
-            if !awaited && !is_run(cx, view, site.place.range) {
-                // The error waits in a task.
-                return true;
+            if view.await_of(site.place.range).is_none() {
+                match runners(cx, view, site.place.range) {
+                    Some(places) => work.extend(places),
+                    // The error waits in a task.
+                    None => return true,
+                }
             }
             work.push(site.place);
         }
     }
     false
-}
-
-/// Whether the coroutine is given to a runner.
-pub(crate) fn is_run(cx: &Context<'_>, view: &View<'_>, coroutine: TextRange) -> bool {
-    let Some(expr) = view.tree.expr_at(coroutine) else {
-        return false;
-    };
-    view.tree.ancestors(expr).take(2).any(|node| match node {
-        AnyNodeRef::ExprCall(call) => cx.api_of(view, &call.func) == Some("asyncio.run"),
-        _ => false,
-    })
 }
 
 /// Whether something in the same function may catch an error.

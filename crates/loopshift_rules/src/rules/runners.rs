@@ -1,0 +1,89 @@
+//! What runs the coroutines of a program: `asyncio.run`, and functions of the program that do nothing else with them.
+
+use loopshift_engine::change::Place;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::{Ranged, TextRange};
+
+use super::code::definition;
+use crate::context::{Context, View};
+
+/// Whether the call is one of a runner, or makes a coroutine that goes to one.
+pub(crate) fn is_of_runner(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    runs(cx, view, call) || runners(cx, view, call.range()).is_some()
+}
+
+/// The places in functions of the program where the coroutine is run that is made at `coroutine`: none where a runner of a
+/// library gets it directly. `None` where it goes anywhere else.
+pub(crate) fn runners(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    coroutine: TextRange,
+) -> Option<Vec<Place>> {
+    let expr = view.tree.expr_at(coroutine)?;
+    if is_given_to_library(cx, view, expr) {
+        return Some(Vec::new());
+    }
+    let call = outer(view, expr)?;
+    let args = &call.arguments.args;
+    let at = args.iter().position(|it| it.range() == coroutine)?;
+    if args[..at].iter().any(Expr::is_starred_expr) {
+        return None;
+    }
+    let callees = cx.program.values_at(view.place(&*call.func));
+    let places: Option<Vec<Place>> = callees
+        .map(|callee| match callee {
+            Value::Func(func) => run_within(cx, func, at),
+            Value::Bound(func, _) => run_within(cx, func, at + 1),
+            _ => None,
+        })
+        .collect();
+    places.filter(|it| !it.is_empty())
+}
+
+/// Whether the call runs the coroutine that it is given.
+fn runs(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    matches!(
+        cx.api_of(view, &call.func),
+        Some("asyncio.run" | "anyio.run" | "asyncio.Runner.run")
+    )
+}
+
+/// The call of which the expression is an argument.
+fn outer<'v>(view: &View<'v>, expr: &'v Expr) -> Option<&'v ExprCall> {
+    let mut around = view.tree.ancestors(expr);
+    let found = around.find(|node| !matches!(node, AnyNodeRef::Arguments(_)))?;
+    match found {
+        AnyNodeRef::ExprCall(call) if call.func.range() != expr.range() => Some(call),
+        _ => None,
+    }
+}
+
+/// Whether a runner of a library gets the coroutine: itself, or by a lambda that does nothing else.
+fn is_given_to_library(cx: &Context<'_>, view: &View<'_>, coroutine: &Expr) -> bool {
+    let given = match view.tree.parent(coroutine) {
+        Some(AnyNodeRef::ExprLambda(it)) => view.tree.expr_at(it.range()),
+        _ => view.tree.expr_at(coroutine.range()),
+    };
+    let call = given.and_then(|given| outer(view, given));
+    call.is_some_and(|call| runs(cx, view, call))
+}
+
+/// Where a function runs its parameter of this index, if it does nothing else with it.
+fn run_within(cx: &Context<'_>, func: FuncId, at: usize) -> Option<Place> {
+    let (view, def) = definition(cx, func)?;
+    let parameters = &def.parameters;
+    let mut positional = parameters.posonlyargs.iter().chain(&parameters.args);
+    let name = positional.nth(at)?.name().as_str();
+    let plain =
+        !def.is_async && def.decorator_list.is_empty() && !cx.program.function(func).is_generator;
+    let is_it =
+        |node: &AnyNodeRef<'_>| matches!(node, AnyNodeRef::ExprName(it) if it.id.as_str() == name);
+    let uses: Vec<_> = view.tree.nodes_within(def.range()).filter(is_it).collect();
+    let [AnyNodeRef::ExprName(used)] = uses.as_slice() else {
+        return None;
+    };
+    let expr = view.tree.expr_at(used.range())?;
+    (plain && is_given_to_library(cx, view, expr)).then(|| view.place(expr))
+}
