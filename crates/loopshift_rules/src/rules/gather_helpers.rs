@@ -12,9 +12,7 @@ def {name}():
     try:
         yield
     except BaseExceptionGroup as group:
-        exc = group
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
+        exc = group.exceptions[0]
         raise exc from exc.__cause__
 ",
 };
@@ -33,9 +31,7 @@ def {name}():
     try:
         yield
     except BaseExceptionGroup as group:
-        exc = group
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
+        exc = group.exceptions[0]
         raise exc from exc.__cause__
 ",
 };
@@ -48,9 +44,7 @@ async def {name}(*coros):
     try:
         return list(await {@anyio}.gather(*coros))
     except BaseExceptionGroup as group:
-        exc = group
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
+        exc = group.exceptions[0]
         raise exc from exc.__cause__
 ",
 };
@@ -67,9 +61,7 @@ async def {name}(*coros):
     try:
         return list(await {@anyio}.gather(*coros))
     except BaseExceptionGroup as group:
-        exc = group
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
+        exc = group.exceptions[0]
         raise exc from exc.__cause__
 ",
 };
@@ -115,9 +107,7 @@ async def {name}(*coros):
             for i, coro in enumerate(coros):
                 tg.start_soon(run, i, coro)
     except BaseExceptionGroup as group:
-        exc = group
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
+        exc = group.exceptions[0]
         raise exc from exc.__cause__
     return results
 ",
@@ -142,9 +132,7 @@ async def {name}(*coros):
             for i, coro in enumerate(coros):
                 tg.start_soon(run, i, coro)
     except BaseExceptionGroup as group:
-        exc = group
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
+        exc = group.exceptions[0]
         raise exc from exc.__cause__
     return results
 ",

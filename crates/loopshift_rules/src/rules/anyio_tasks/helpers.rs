@@ -100,9 +100,7 @@ def {name}():
         _, rest = group.split(",
                 $failed,
                 ")
-        exc = rest or group
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
+        exc = (rest or group).exceptions[0]
         raise exc from exc.__cause__
 "
             ),
