@@ -123,9 +123,9 @@ fn iterated(cx: &Context<'_>) -> Vec<Place> {
         .collect()
 }
 
-/// Whether anything is done with streams, so that they move or stay together.
-pub(crate) fn are_used(cx: &Context<'_>) -> bool {
-    !all_uses(cx).is_empty()
+/// The place of the change that moves all streams together, where anything is done with streams.
+pub(crate) fn moved_at(cx: &Context<'_>) -> Option<Place> {
+    all_uses(cx).first().map(|(place, _)| *place)
 }
 
 type Obstacle = (Place, String);

@@ -7,7 +7,7 @@ use loopshift_python::TextRange;
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
 use loopshift_python::edit::{Edit, Piece, pieces};
 
-use super::anyio_streams::are_used;
+use super::anyio_streams::moved_at;
 use crate::context::{Context, View};
 
 /// Gives buffers to the pipes of the processes of a cluster that are read by lines and the like.
@@ -43,7 +43,9 @@ pub(crate) fn convert(
             .iter()
             .any(|name| member.api.ends_with(&format!(".{name}")))
     });
-    // The streams' own change speaks for what is done with the pipes.
+    // The streams' own change speaks for what is done with the pipes. It is required by its own place: a pipe that this
+    // change covers, too, would seem to be moved where all streams stay.
+    let streams = moved_at(cx);
     for member in piped {
         let Some(view) = cx.view(member.place.file) else {
             continue;
@@ -62,8 +64,8 @@ pub(crate) fn convert(
                     | AnyNodeRef::StmtExpr(_)
             )
         );
-        if !only_asked && are_used(cx) {
-            change.requires.push(member.place);
+        if !only_asked {
+            change.requires.extend(streams);
         }
     }
     Ok(())
