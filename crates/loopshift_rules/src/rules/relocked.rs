@@ -21,14 +21,31 @@ const TIMEOUTS: &[&str] = &[
     "asyncio.wait",
 ];
 
-/// Whether a task that holds a lock of the cluster may ask for one again, with a timeout.
-pub(crate) fn waits_for_itself(cx: &Context<'_>, cluster: &Cluster) -> bool {
-    let timeouts: Vec<Place> = cx
-        .uses
-        .iter()
+/// What they have become when the result is looked at again.
+const MOVED_TIMEOUTS: &[&str] = &["anyio.fail_after", "anyio.fail_at", "anyio.move_on_after"];
+
+/// Where the program gives up waiting.
+fn timeouts(cx: &Context<'_>) -> Vec<Place> {
+    let uses = cx.uses.iter();
+    let mut places: Vec<Place> = uses
         .filter(|use_| TIMEOUTS.contains(&use_.api.as_str()))
         .map(|use_| use_.place)
         .collect();
+    for view in cx.views_naming(["fail_after", "fail_at", "move_on_after"]) {
+        for node in view.tree.nodes() {
+            if let AnyNodeRef::ExprCall(call) = node
+                && (cx.api_of(view, &call.func)).is_some_and(|it| MOVED_TIMEOUTS.contains(&it))
+            {
+                places.push(view.place(&*call.func));
+            }
+        }
+    }
+    places
+}
+
+/// Whether a task that holds a lock of the cluster may ask for one again, with a timeout.
+pub(crate) fn waits_for_itself(cx: &Context<'_>, cluster: &Cluster) -> bool {
+    let timeouts = cx.once(timeouts);
     if timeouts.is_empty() {
         return false;
     }
