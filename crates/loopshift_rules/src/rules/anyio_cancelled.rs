@@ -9,6 +9,7 @@ use loopshift_python::edit::Edit;
 use super::cancellation::{
     Return, Role, after_return, async_function, exits, goes_on, role, shields, waits_for_futures,
 };
+use super::caught;
 use super::code::switches;
 use crate::context::{Context, View};
 
@@ -102,6 +103,9 @@ fn check_handler<'v>(
     }
     if stmt.is_star {
         return Err("it is caught by `except*`".to_owned());
+    }
+    if let Some(class) = handler.type_.as_deref() {
+        caught::caveat(cx, change, view, class.range());
     }
     let caught = handler.name.as_ref().map(Identifier::as_str);
     let left = exits(&handler.body, caught);

@@ -14,6 +14,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_event::view;
 use super::anyio_run::inside;
+use super::caught;
 use super::objects::moving::{Form, Moving, plan_made};
 use super::objects::values::shares_its_line;
 use super::objects::{Family, Obstacle, method, receiver, takes_comparison};
@@ -537,6 +538,7 @@ fn invalid_state(cx: &Context<'_>, raisers: &[(usize, &Cluster)], planned: &mut 
             change.caveats.clone_from(&planned[number].caveats);
             change.safety = change.safety.max(planned[number].safety);
         }
+        caught::caveat(cx, &mut change, view, use_.place.range);
         planned.push(change);
     }
 }

@@ -11,6 +11,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_event::view;
 use super::anyio_run::inside;
+use super::caught;
 use super::objects::moving::{Form, Moving, class, plan_family};
 use super::objects::values::split;
 use super::objects::{Family, Obstacle, Result_, method, receiver, result_of, takes_comparison};
@@ -19,6 +20,9 @@ use super::relocked;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-primitives";
+
+/// What both raise for a lock or a condition that is not held, with other texts.
+const MISUSED: &[&str] = &["RuntimeError"];
 
 const SEEN: &str = "acquiring it lets other tasks run in AnyIO even where it is free, which can be seen; `fast_acquire` needs AnyIO 4.5";
 
@@ -95,6 +99,17 @@ fn lock<'v>(
         owned &= acquired_in_same_function(view(cx, member.place)?, member, members);
     }
     owned &= !relocked::waits_for_itself(cx, moving.cluster);
+    if !owned {
+        // A semaphore that is released once too often raises another error.
+        for member in members.iter().filter(|it| method(it) == "release") {
+            if caught::is_caught(cx, view(cx, member.place)?, member.place.range, MISUSED) {
+                return Err(Obstacle::new(
+                    member.place,
+                    "it is released where another task may hold it, which takes a semaphore in AnyIO; and who releases one that is free gets no `RuntimeError` there, which is caught here",
+                ));
+            }
+        }
+    }
     let name = if owned { "Lock" } else { "Semaphore" };
     let fast = cx.anyio_has(4, 5);
     for site in &moving.sites {
@@ -102,8 +117,8 @@ fn lock<'v>(
         let text = match (owned, fast) {
             (true, true) => "fast_acquire=True",
             (true, false) => "",
-            (false, true) => "1, fast_acquire=True",
-            (false, false) => "1",
+            (false, true) => "1, max_value=1, fast_acquire=True",
+            (false, false) => "1, max_value=1",
         };
         if !(call.arguments.is_empty() && text.is_empty()) {
             change.edits.push((
@@ -118,7 +133,7 @@ fn lock<'v>(
     for member in members {
         let view = view(cx, member.place)?;
         match method(member) {
-            "release" => {}
+            "release" => caught::caveat_around(cx, change, view, member.place.range, MISUSED),
             "acquire" => {
                 if owned && !runs_here(cx, view, member, change) {
                     return Err(of_another_task(member, "lock"));
@@ -132,7 +147,7 @@ fn lock<'v>(
     }
     is_slow(change, fast);
     let mut form = Form::anyio(name);
-    form.factory = factory(name, if owned { "" } else { "1" }, fast);
+    form.factory = factory(name, if owned { "" } else { "1, max_value=1" }, fast);
     Ok((form, owned))
 }
 
@@ -303,6 +318,9 @@ fn semaphore<'v>(
     for member in &moving.cluster.members {
         let view = view(cx, member.place)?;
         match method(member) {
+            "release" if bounded => {
+                caught::caveat_around(cx, change, view, member.place.range, &["ValueError"]);
+            }
             "release" => {}
             "acquire" => acquires(cx, view, member, change)?,
             "locked" => locked(view, member, change)?,
@@ -401,16 +419,21 @@ fn condition<'v>(
                 }
             }
             "locked" => {}
-            "notify" | "notify_all" => held(view, member, members, change),
+            "notify" | "notify_all" => {
+                caught::caveat_around(cx, change, view, member.place.range, MISUSED);
+                held(view, member, members, change);
+            }
             "acquire" => acquires(cx, view, member, change)?,
             "wait" | "wait_for" if !runs_here(cx, view, member, change) => {
                 return Err(of_another_task(member, "condition"));
             }
             "wait" => {
+                caught::caveat_around(cx, change, view, member.place.range, MISUSED);
                 held(view, member, members, change);
                 acquires(cx, view, member, change)?;
             }
             "wait_for" => {
+                caught::caveat_around(cx, change, view, member.place.range, MISUSED);
                 held(view, member, members, change);
                 wait_for(cx, view, member, change)?;
             }

@@ -35,6 +35,7 @@ pub(crate) mod awaited;
 pub(crate) mod byte_streams;
 pub(crate) mod cancel;
 pub(crate) mod cancellation;
+pub(crate) mod caught;
 pub(crate) mod code;
 pub(crate) mod executors;
 pub(crate) mod gather_helpers;

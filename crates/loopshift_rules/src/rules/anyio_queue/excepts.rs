@@ -11,6 +11,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::RULE;
 use crate::context::{Context, View};
+use crate::rules::caught;
 use crate::rules::objects::{Obstacle, decline, method};
 
 /// A queue that may raise.
@@ -75,6 +76,7 @@ pub(super) fn plan(cx: &Context<'_>, raisers: &[Raiser<'_>], planned: &mut Vec<C
                 for edit in edits {
                     change.edit(edit);
                 }
+                caught::caveat(cx, &mut change, view, use_.place.range);
                 let is_unsafe = |index: &usize| planned[*index].safety == Safety::Unsafe;
                 if moving.iter().any(is_unsafe) {
                     change.caveat("it goes together with a queue whose move is unsafe");

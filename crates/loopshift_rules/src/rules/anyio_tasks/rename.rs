@@ -9,6 +9,7 @@ use super::family::{Model, Wait};
 use super::handles;
 use super::mistaken::is_of_task;
 use crate::context::{Context, View};
+use crate::rules::caught;
 
 /// `asyncio.CancelledError` in a handler around the wait for a task that was told to stop.
 pub(super) fn rename_cancelled(
@@ -58,6 +59,7 @@ fn rename(cx: &Context<'_>, change: &mut Change, view: &View<'_>, range: TextRan
             change
                 .edits
                 .push((view.file, Edit::Replace { range, pieces }));
+            caught::caveat(cx, change, view, range);
             change.covers.push(it.place);
         }
     }

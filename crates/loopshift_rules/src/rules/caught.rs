@@ -1,0 +1,130 @@
+//! What a handler does with the error that it caught. `AnyIO` raises errors of other classes, with other texts: a handler
+//! that only knows that there was one does the same, one that shows the error does not.
+
+use loopshift_engine::change::Change;
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, ExceptHandlerExceptHandler, Expr};
+use loopshift_python::{Ranged, TextRange};
+
+use crate::context::{Context, View};
+
+/// Says what differs where the handler with this class shows or keeps the error that it caught.
+pub(crate) fn caveat(cx: &Context<'_>, change: &mut Change, view: &View<'_>, class: TextRange) {
+    let handler = view.tree.around(class).find_map(|node| match node {
+        AnyNodeRef::ExceptHandlerExceptHandler(handler) => Some(handler),
+        _ => None,
+    });
+    if let Some(handler) = handler
+        && (handler.type_.as_deref()).is_some_and(|it| it.range().contains_range(class))
+        && let Some(name) = shown(cx, view, handler)
+    {
+        tell(change, name);
+    }
+}
+
+/// Says what differs where a handler around a place is for errors of one of these classes of Python's own, and shows
+/// the error.
+pub(crate) fn caveat_around(
+    cx: &Context<'_>,
+    change: &mut Change,
+    view: &View<'_>,
+    place: TextRange,
+    classes: &[&str],
+) {
+    if let Some(handler) = handler_around(cx, view, place, classes)
+        && let Some(name) = shown(cx, view, handler)
+    {
+        tell(change, name);
+    }
+}
+
+fn tell(change: &mut Change, name: &str) {
+    let caveat = format!("`{name}` is used, and the error has another class or text in AnyIO");
+    if !change.caveats.contains(&caveat) {
+        change.caveat(caveat);
+    }
+}
+
+/// Whether errors of one of the classes that are raised at a place are caught in the function: by a handler, or by
+/// `suppress`.
+pub(crate) fn is_caught(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    place: TextRange,
+    classes: &[&str],
+) -> bool {
+    let suppressed = (view.tree.around(place))
+        .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
+        .any(|node| match node {
+            AnyNodeRef::StmtWith(with) => with.items.iter().any(|item| match &item.context_expr {
+                Expr::Call(call) if cx.api_of(view, &call.func) == Some("contextlib.suppress") => {
+                    (call.arguments.args.iter()).any(|ty| is_one_of(cx, view, ty, classes))
+                }
+                _ => false,
+            }),
+            _ => false,
+        });
+    suppressed || handler_around(cx, view, place, classes).is_some()
+}
+
+/// Whether a class is one of the classes. A handler for all errors is for none in particular.
+fn is_one_of(cx: &Context<'_>, view: &View<'_>, ty: &Expr, classes: &[&str]) -> bool {
+    cx.api_of(view, ty).is_some_and(|api| {
+        let name = api.strip_prefix("<builtin>.").unwrap_or(api);
+        classes.contains(&name)
+    })
+}
+
+/// The first handler in the function for errors of one of the classes that are raised at a place.
+fn handler_around<'v>(
+    cx: &Context<'_>,
+    view: &View<'v>,
+    place: TextRange,
+    classes: &[&str],
+) -> Option<&'v ExceptHandlerExceptHandler> {
+    for node in view.tree.around(place) {
+        let try_ = match node {
+            AnyNodeRef::StmtTry(try_) => try_,
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_) => return None,
+            _ => continue,
+        };
+        if !(try_.body.iter()).any(|stmt| stmt.range().contains_range(place)) {
+            continue;
+        }
+        for ExceptHandler::ExceptHandler(handler) in &try_.handlers {
+            let types: &[Expr] = match handler.type_.as_deref() {
+                Some(Expr::Tuple(tuple)) => &tuple.elts,
+                Some(type_) => std::slice::from_ref(type_),
+                None => continue,
+            };
+            if types.iter().any(|ty| is_one_of(cx, view, ty, classes)) {
+                return Some(handler);
+            }
+        }
+    }
+    None
+}
+
+/// The name of the error, where a handler does more with it than to ask for its class, or to raise it or another.
+fn shown<'v>(
+    cx: &Context<'_>,
+    view: &View<'v>,
+    handler: &'v ExceptHandlerExceptHandler,
+) -> Option<&'v str> {
+    let name = handler.name.as_ref()?.as_str();
+    let body = TextRange::new(handler.body.first()?.start(), handler.body.last()?.end());
+    let shows = view.tree.nodes_within(body).any(|node| match node {
+        AnyNodeRef::ExprName(it) if it.id.as_str() == name && it.ctx.is_load() => {
+            match view.tree.parent(it) {
+                Some(AnyNodeRef::StmtRaise(_)) => false,
+                Some(AnyNodeRef::Arguments(arguments)) => {
+                    let call = view.tree.parent(arguments);
+                    !matches!(call, Some(AnyNodeRef::ExprCall(call))
+                        if cx.api_of(view, &call.func) == Some("<builtin>.isinstance"))
+                }
+                _ => true,
+            }
+        }
+        _ => false,
+    });
+    shows.then_some(name)
+}
