@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::parse::parse_module;
 use loopshift_python::render::render;
-use loopshift_python::{ModModule, Parsed, PythonVersion};
+use loopshift_python::{ParsedModule, PythonVersion};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -393,7 +393,7 @@ fn render_one(
 /// The change of a file without which, and all that come behind it, the text would be valid Python, with the reason.
 fn spoiler(
     planning: &Planning<'_>,
-    before: &Parsed<ModModule>,
+    before: &ParsedModule,
     input: &Input,
     edits: &[(usize, &Edit)],
 ) -> (usize, String) {

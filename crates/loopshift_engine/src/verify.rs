@@ -4,7 +4,7 @@ use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
 use loopshift_python::ast::{Expr, Stmt};
 use loopshift_python::parse::parse_module;
 use loopshift_python::scope::Scopes;
-use loopshift_python::{ModModule, Parsed, PythonVersion, Ranged, TextRange};
+use loopshift_python::{ModModule, ParsedModule, PythonVersion, Ranged, TextRange};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
@@ -76,7 +76,7 @@ pub fn verify(verification: &Verification<'_>, texts: &[(FileId, String)]) -> Ve
 fn check_names(
     file: FileId,
     before: &str,
-    new: &Parsed<ModModule>,
+    new: &ParsedModule,
     python: PythonVersion,
 ) -> Vec<Fault> {
     let Ok(old) = parse_module(before, python) else {
@@ -126,7 +126,7 @@ pub(crate) fn is_module_attribute(name: &str) -> bool {
 }
 
 /// `await`, `async with` and `async for` outside `async def`.
-fn check_awaits(file: FileId, parsed: &Parsed<ModModule>) -> Vec<Fault> {
+fn check_awaits(file: FileId, parsed: &ParsedModule) -> Vec<Fault> {
     let mut checker = Awaits {
         asynchronous: vec![false],
         found: Vec::new(),

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::parse::ParsedModule;
 use ruff_python_ast::token::{TokenKind, Tokens};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr};
-use ruff_python_ast::{Expr, ExprRef, ModModule};
-use ruff_python_parser::Parsed;
+use ruff_python_ast::{Expr, ExprRef};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::parse::with_deep_stack;
@@ -43,7 +43,7 @@ pub(crate) struct Brackets {
 
 impl Brackets {
     /// Finds all in a module.
-    pub(crate) fn new(parsed: &Parsed<ModModule>) -> Self {
+    pub(crate) fn new(parsed: &ParsedModule) -> Self {
         let mut finder = Finder {
             tokens: parsed.tokens(),
             found: BTreeMap::new(),

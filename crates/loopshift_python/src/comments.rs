@@ -1,12 +1,11 @@
 //! Comments, from the tokens.
 
-use ruff_python_ast::ModModule;
+use crate::parse::ParsedModule;
 use ruff_python_ast::token::TokenKind;
-use ruff_python_parser::Parsed;
 use ruff_text_size::{Ranged, TextRange};
 
 /// The ranges of all comments, from `#` to the end of the line, in order.
-pub fn comment_ranges(parsed: &Parsed<ModModule>) -> Vec<TextRange> {
+pub fn comment_ranges(parsed: &ParsedModule) -> Vec<TextRange> {
     parsed
         .tokens()
         .iter()
@@ -16,7 +15,7 @@ pub fn comment_ranges(parsed: &Parsed<ModModule>) -> Vec<TextRange> {
 }
 
 /// The texts of all comments, in order, without trailing white space.
-pub fn comment_texts<'a>(source: &'a str, parsed: &Parsed<ModModule>) -> Vec<&'a str> {
+pub fn comment_texts<'a>(source: &'a str, parsed: &ParsedModule) -> Vec<&'a str> {
     comment_ranges(parsed)
         .into_iter()
         .map(|range| source[range].trim_end())

@@ -1,8 +1,7 @@
 //! The shape of the lines of one file: indentation, line ends, and what stands beside a statement on its line.
 
-use ruff_python_ast::ModModule;
+use crate::parse::ParsedModule;
 use ruff_python_ast::token::{TokenKind, Tokens};
-use ruff_python_parser::Parsed;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 /// What stands before a statement on its line.
@@ -40,7 +39,7 @@ pub(crate) struct Layout<'a> {
 }
 
 impl<'a> Layout<'a> {
-    pub(crate) fn new(source: &'a str, parsed: &'a Parsed<ModModule>) -> Self {
+    pub(crate) fn new(source: &'a str, parsed: &'a ParsedModule) -> Self {
         let tokens = parsed.tokens();
         Layout {
             source,

@@ -14,13 +14,15 @@ mod layout;
 mod nesting;
 pub mod parse;
 mod python2;
+mod quoted;
 pub mod render;
 pub mod scope;
 pub mod stdlib;
 pub mod tree;
 
+pub use parse::ParsedModule;
+
 /// The syntax tree, as the pinned parser defines it.
 pub use ruff_python_ast as ast;
 pub use ruff_python_ast::{ModModule, PythonVersion};
-pub use ruff_python_parser::Parsed;
 pub use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};

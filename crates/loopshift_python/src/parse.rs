@@ -1,11 +1,63 @@
 //! Parsing with the pinned parser, guarded against input that would exhaust the stack.
 
+use ruff_python_ast::token::Tokens;
 use ruff_python_ast::{ModModule, PythonVersion};
-use ruff_python_parser::{Mode, ParseError, ParseOptions, Parsed, parse_unchecked};
+use ruff_python_parser::{
+    Mode, ParseError, ParseOptions, Parsed, UnsupportedSyntaxError, parse_unchecked,
+};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::nesting;
 use crate::python2;
+use crate::quoted::{self, Quoted};
+
+/// A parsed module. Annotations in strings are code in its tree.
+#[derive(Debug)]
+pub struct ParsedModule {
+    parsed: Parsed<ModModule>,
+    /// The tree with the code of the annotations, where some stand in strings.
+    read: Option<(ModModule, Vec<Quoted>)>,
+}
+
+impl ParsedModule {
+    fn new(source: &str, parsed: Parsed<ModModule>) -> Self {
+        let read = with_deep_stack(|| quoted::read(source, parsed.syntax()));
+        ParsedModule { parsed, read }
+    }
+
+    /// The tree.
+    pub fn syntax(&self) -> &ModModule {
+        match &self.read {
+            Some((module, _)) => module,
+            None => self.parsed.syntax(),
+        }
+    }
+
+    /// The tokens, those of strings as they are written.
+    pub fn tokens(&self) -> &Tokens {
+        self.parsed.tokens()
+    }
+
+    /// Syntax that the oldest Python does not have.
+    pub fn unsupported_syntax_errors(&self) -> &[UnsupportedSyntaxError] {
+        self.parsed.unsupported_syntax_errors()
+    }
+
+    /// The range of an annotation as it is written: with the quotes, where all of it stands in a string.
+    pub fn as_written(&self, annotation: TextRange) -> TextRange {
+        let strings = self.read.iter().flat_map(|(_, quoted)| quoted);
+        let around = strings
+            .filter(|it| it.code == annotation)
+            .map(|it| it.string);
+        around.max_by_key(|it| it.len()).unwrap_or(annotation)
+    }
+
+    /// Whether something stands in a string that is code.
+    pub fn is_in_string(&self, range: TextRange) -> bool {
+        let mut strings = self.read.iter().flat_map(|(_, quoted)| quoted);
+        strings.any(|it| it.string.contains_range(range))
+    }
+}
 
 /// Why a text is no module that can be worked on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +112,7 @@ impl SyntaxError {
 ///
 /// # Errors
 /// The first syntax error, or what makes the text unfit for work: Python 2, and nesting beyond [`MAX_NESTING`].
-pub fn parse_module(
-    source: &str,
-    version: PythonVersion,
-) -> Result<Parsed<ModModule>, SyntaxError> {
+pub fn parse_module(source: &str, version: PythonVersion) -> Result<ParsedModule, SyntaxError> {
     use SyntaxErrorKind::{Python2, Syntax, TooDeep, TooLarge};
     if u32::try_from(source.len()).is_err() {
         let message = "the file is larger than 4 GiB".to_owned();
@@ -88,7 +137,7 @@ pub fn parse_module(
         return Err(SyntaxError::new(source, offset, Python2, message));
     }
     match parsed.errors() {
-        [] => Ok(parsed),
+        [] => Ok(ParsedModule::new(source, parsed)),
         [first, ..] => {
             let ParseError { error, location } = first;
             Err(SyntaxError::new(
@@ -102,8 +151,8 @@ pub fn parse_module(
 }
 
 /// A module without statements, to stand in for one that can't be parsed.
-pub fn empty_module() -> Parsed<ModModule> {
-    parse_recovering("", PythonVersion::latest())
+pub fn empty_module() -> ParsedModule {
+    ParsedModule::new("", parse_recovering("", PythonVersion::latest()))
 }
 
 /// Parses whatever there is, recovering from errors, without the guards of [`parse_module`].

@@ -6,7 +6,7 @@ mod support;
 use loopshift_python::parse::{MAX_NESTING, SyntaxErrorKind, line_index, parse_module};
 use loopshift_python::scope::Scopes;
 use loopshift_python::tree::Tree;
-use loopshift_python::{PythonVersion, TextSize};
+use loopshift_python::{PythonVersion, Ranged, TextSize};
 use proptest::prelude::*;
 
 #[test]
@@ -218,4 +218,55 @@ proptest! {
             }
         }
     }
+}
+
+/// The names that stand in strings of `source` and are code in its tree.
+fn quoted(source: &str) -> Vec<String> {
+    let parsed = support::parse(source);
+    let tree = Tree::new(parsed.syntax());
+    tree.exprs()
+        .filter(|it| it.is_name_expr() && parsed.is_in_string(it.range()))
+        .map(|it| source[it.range()].to_owned())
+        .collect()
+}
+
+#[test]
+fn annotations_in_strings_are_code() {
+    let head = "from typing import Annotated, Literal as L, Optional, cast\nimport typing as t\n";
+    for (source, names) in [
+        ("x: 'a.B[c]' = 1", vec!["a", "c"]),
+        (
+            "def f(x: 'A', *y: \"B | None\") -> r'C': ...",
+            vec!["A", "B", "C"],
+        ),
+        ("x: '''\n  A |\n  B'''", vec!["A", "B"]),
+        ("x: Optional['list[\"A\"]'] | 'B'", vec!["list", "A", "B"]),
+        ("x: Annotated['A', 'B', f('C')]", vec!["A"]),
+        ("x: 'Annotated[A, \"B\"]'", vec!["Annotated", "A"]),
+        ("x: L['A'] | t.Literal['B'] | 'L[\"C\"]'", vec!["L"]),
+        ("x = cast('A', y('B'))", vec!["A"]),
+        ("x = t.TypeVar('T', bound='A')", vec!["A"]),
+        ("Alias = t.Optional['A']", vec!["A"]),
+        // No types: texts, keys, calls, what is written with escapes or in parts.
+        ("x: 'the queue' = 'A'", vec![]),
+        ("x: 'f(A)'", vec![]),
+        ("x: 'A\\x42'", vec![]),
+        ("x: 'A' 'B'", vec![]),
+        ("x = d['A']", vec![]),
+        ("def cast2(a): ...\nx = cast2('A')", vec![]),
+        ("x: f'A'", vec![]),
+    ] {
+        assert_eq!(quoted(&format!("{head}{source}\n")), names, "{source}");
+    }
+}
+
+#[test]
+fn an_annotation_is_known_as_written() {
+    let source = "x: 'A' = 1\ny: B | 'C'\n";
+    let parsed = support::parse(source);
+    let annotations: Vec<&str> = (parsed.syntax().body.iter())
+        .filter_map(|it| it.as_ann_assign_stmt())
+        .map(|it| &source[parsed.as_written(it.annotation.range())])
+        .collect();
+    assert_eq!(annotations, ["'A'", "B | 'C'"]);
 }

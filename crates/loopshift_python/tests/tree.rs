@@ -105,7 +105,7 @@ fn statements_and_suites() {
         Some(Stmt::Try(_))
     ));
     let stranger = parse("zzz = 1");
-    assert!(tree.suite_of(&stranger.suite()[0]).is_none());
+    assert!(tree.suite_of(&stranger.syntax().body[0]).is_none());
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn kept(source: &str) -> (Vec<String>, Vec<String>) {
     }
     let parsed = parse(source);
     let mut strings = Strings(Vec::new());
-    strings.visit_body(parsed.suite());
+    strings.visit_body(&parsed.syntax().body);
     let comments = loopshift_python::comments::comment_texts(source, &parsed);
     (strings.0, comments.into_iter().map(str::to_owned).collect())
 }
@@ -278,7 +278,7 @@ proptest! {
     fn wraps_keep_strings_and_comments(source in program(), picks in prop::collection::vec((any::<prop::sample::Index>(), 0usize..3, 0usize..3), 1..4)) {
         use loopshift_python::edit::{Edit, Wrap};
         let parsed = parse(&source);
-        let suites = suites(parsed.suite());
+        let suites = suites(&parsed.syntax().body);
         let edits: Vec<Edit> = picks.iter().map(|(suite, from, more)| {
             let suite = suites[suite.index(suites.len())];
             let from = *from % suite.len();
@@ -313,7 +313,7 @@ proptest! {
     fn deletions_leave_a_program(source in program(), picks in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..6)) {
         use loopshift_python::edit::Edit;
         let parsed = parse(&source);
-        let suites = suites(parsed.suite());
+        let suites = suites(&parsed.syntax().body);
         let edits: Vec<Edit> = picks.iter().map(|(suite, stmt)| {
             let suite = suites[suite.index(suites.len())];
             let at = stmt.index(suite.len());
@@ -331,7 +331,7 @@ proptest! {
     fn insertions_and_imports_leave_a_program(source in program(), picks in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0usize..5), 1..6)) {
         use loopshift_python::edit::Edit;
         let parsed = parse(&source);
-        let suites = suites(parsed.suite());
+        let suites = suites(&parsed.syntax().body);
         let edits: Vec<Edit> = picks.iter().map(|(suite, stmt, kind)| {
             let suite = suites[suite.index(suites.len())];
             let range = suite[stmt.index(suite.len())].range();

@@ -14,7 +14,7 @@ use loopshift_engine::uses::Use;
 use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall, ExprRef};
 use loopshift_python::brackets;
 use loopshift_python::tree::Tree;
-use loopshift_python::{ModModule, Parsed, PythonVersion, Ranged, TextRange};
+use loopshift_python::{ParsedModule, PythonVersion, Ranged, TextRange};
 use memchr::memmem;
 use rustc_hash::FxHashMap;
 
@@ -62,7 +62,7 @@ pub struct View<'v> {
     /// Its text.
     pub source: &'v str,
     /// The parsed text.
-    pub parsed: &'v Parsed<ModModule>,
+    pub parsed: &'v ParsedModule,
     /// Who holds whom.
     pub tree: Tree<'v>,
     /// Its scopes.
@@ -75,7 +75,7 @@ impl<'v> View<'v> {
     pub(crate) fn new(
         file: FileId,
         source: &'v str,
-        parsed: &'v Parsed<ModModule>,
+        parsed: &'v ParsedModule,
         rest: &'v dyn Asked,
     ) -> Self {
         View {

@@ -10,6 +10,7 @@ mod entries;
 pub mod externals;
 mod interest;
 pub mod leave_out;
+mod left_imports;
 pub mod migrate;
 pub mod part;
 mod patched;

@@ -25,6 +25,7 @@ use crate::context::{Context, Settings};
 use crate::externals::CatalogExternals;
 use crate::interest;
 use crate::leave_out::{self, LeftOut};
+use crate::left_imports;
 use crate::part::{self, Part};
 use crate::patched;
 use crate::project::{ProjectFile, dependencies};
@@ -142,6 +143,9 @@ pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migrati
     settle(files, &mut migration.plan, |inputs| {
         migrate_once(recipe, inputs, catalog, options, false).plan
     });
+    if options.only.is_empty() && options.select.is_empty() {
+        left_imports::report(recipe, files, options, &mut migration.plan);
+    }
     migration.modules = module_states(recipe, &migration.uses, &migration.plan);
     migration
 }

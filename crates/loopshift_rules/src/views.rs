@@ -9,7 +9,7 @@ use loopshift_engine::program::Input;
 use loopshift_python::parse::parse_module;
 use loopshift_python::render::Wrapping;
 use loopshift_python::scope::Scopes;
-use loopshift_python::{ModModule, Parsed, PythonVersion};
+use loopshift_python::{ParsedModule, PythonVersion};
 
 use crate::context::View;
 
@@ -25,7 +25,7 @@ pub(crate) enum Look {
 }
 
 /// The syntax of the files that were asked for.
-pub(crate) struct Syntax(Vec<OnceLock<Option<Parsed<ModModule>>>>);
+pub(crate) struct Syntax(Vec<OnceLock<Option<ParsedModule>>>);
 
 impl Syntax {
     /// That of so many files, of which none has been asked for.
@@ -37,7 +37,7 @@ impl Syntax {
 /// What most rules that look at a file never ask for.
 struct Rest<'x> {
     text: &'x str,
-    parsed: &'x Parsed<ModModule>,
+    parsed: &'x ParsedModule,
     scopes: OnceLock<Scopes<'x>>,
     wrapping: OnceLock<Wrapping<'x>>,
 }

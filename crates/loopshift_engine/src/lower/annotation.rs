@@ -1,12 +1,9 @@
-//! Annotations, as far as they say what class an instance is of.
+//! Annotations, as far as they say what class an instance is of. Those in strings are code in the tree already.
 
 use loopshift_python::ast::{self, Expr};
 
 use super::{Lowerer, last_identifier};
 use crate::ir::{Annotation, Node};
-
-/// Annotations in strings nested deeper are not followed.
-const DEPTH_LIMIT: u32 = 16;
 
 /// What a subscripted name in an annotation means for its arguments.
 enum Form {
@@ -69,7 +66,6 @@ impl<'a> Lowerer<'a> {
                 union(sides)
             }
             Expr::Subscript(subscript) => self.generic(subscript),
-            Expr::StringLiteral(_) => self.string_annotation(expr),
             other => {
                 self.expr(other);
                 None
@@ -116,83 +112,9 @@ impl<'a> Lowerer<'a> {
             Form::Plain => base.is_some().then_some(Annotation::Instance(base)),
         }
     }
-
-    /// `"asyncio.Queue[int] | None"`: names, subscripts and unions, which need no parser.
-    fn string_annotation(&mut self, expr: &'a Expr) -> Option<Annotation> {
-        let literal = expr.as_string_literal_expr()?;
-        let single = literal.as_single_part_string()?;
-        let range = single.content_range();
-        let text = self
-            .source
-            .get(range.start().to_usize()..range.end().to_usize())?;
-        self.text_annotation(text, 0)
-    }
-
-    fn text_annotation(&mut self, text: &'a str, depth: u32) -> Option<Annotation> {
-        if depth > DEPTH_LIMIT {
-            return None;
-        }
-        let sides = split(text, '|');
-        if sides.len() > 1 {
-            let sides = sides
-                .into_iter()
-                .map(|side| self.text_annotation(side, depth + 1))
-                .collect();
-            return union(sides);
-        }
-        let text = text.trim();
-        let (head, args) = match text.split_once('[') {
-            Some((head, rest)) => (head.trim(), Some(rest.trim_end().strip_suffix(']')?)),
-            None => (text, None),
-        };
-        let last = head.rsplit('.').next().unwrap_or(head);
-        if is_plain(last) || !head.split('.').all(is_identifier) {
-            return None;
-        }
-        let mut parts = head.split('.');
-        let mut base = self.read(parts.next()?);
-        for part in parts {
-            base = self.load(base, part);
-        }
-        match args {
-            None => Some(Annotation::Instance(base)),
-            Some(args) => {
-                let args = split(args, ',')
-                    .into_iter()
-                    .map(|arg| self.text_annotation(arg, depth + 1))
-                    .collect();
-                self.combine(last, base, args)
-            }
-        }
-    }
 }
 
 fn union(parts: Vec<Option<Annotation>>) -> Option<Annotation> {
     let parts: Vec<Annotation> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then_some(Annotation::Union(parts))
-}
-
-/// Splits at a character that stands in no brackets.
-fn split(text: &str, at: char) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut depth, mut start) = (0_i32, 0);
-    for (place, c) in text.char_indices() {
-        match c {
-            '[' => depth += 1,
-            ']' => depth -= 1,
-            c if c == at && depth == 0 => {
-                parts.push(&text[start..place]);
-                start = place + c.len_utf8();
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[start..]);
-    parts
-}
-
-fn is_identifier(text: &str) -> bool {
-    !text.is_empty()
-        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
-        && !text.starts_with(|c: char| c.is_ascii_digit())
 }

@@ -6,7 +6,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::imports::{Removable, still_imports, unused_imports, unused_stars};
 use loopshift_python::parse::parse_module;
 use loopshift_python::render::render;
-use loopshift_python::{ModModule, Parsed, TextRange};
+use loopshift_python::{ParsedModule, TextRange};
 use rayon::prelude::*;
 
 use super::Planning;
@@ -97,8 +97,7 @@ fn imports_still(planning: &Planning<'_>, file: FileId, alias: TextRange, text: 
 
 fn without_unused(planning: &Planning<'_>, file: FileId, text: &str, wanted: &[&str]) -> String {
     let input = &planning.files[file.0 as usize];
-    let parse =
-        |text: &str| -> Option<Parsed<ModModule>> { parse_module(text, planning.python).ok() };
+    let parse = |text: &str| -> Option<ParsedModule> { parse_module(text, planning.python).ok() };
     let keep = text.to_owned();
     if !input.is_python() {
         return keep;

@@ -5,17 +5,18 @@ mod place;
 mod stars;
 mod strings;
 mod top;
+mod unread;
 mod unused;
 
 pub use stars::unused_stars;
 pub use top::at_the_top;
+pub use unread::{Kept, Unread, same_import, unread_imports};
 pub use unused::{Removable, still_imports, unused_imports};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruff_python_ast::ModModule;
-use ruff_python_parser::Parsed;
+use crate::parse::ParsedModule;
 use ruff_text_size::{TextRange, TextSize};
 
 use crate::edit::{Edit, Helper, Import, Piece};
@@ -87,7 +88,7 @@ impl Names {
     /// Finds names for all that was asked for, and the lines that must be added; false if nothing was.
     pub(crate) fn resolve(
         &mut self,
-        parsed: &Parsed<ModModule>,
+        parsed: &ParsedModule,
         layout: &Layout,
         edits: &[Edit],
     ) -> bool {

@@ -1,7 +1,7 @@
 //! `from a import *` that a migration left without a use.
 
-use ruff_python_ast::{ModModule, Stmt};
-use ruff_python_parser::Parsed;
+use crate::parse::ParsedModule;
+use ruff_python_ast::Stmt;
 use ruff_text_size::Ranged;
 
 use super::strings::names_in_strings;
@@ -13,8 +13,8 @@ use crate::scope::Scopes;
 /// could bind, and there was one in `before`. `is_known` says which names need no import; `wanted` are the names of the
 /// module that other modules take from it.
 pub fn unused_stars(
-    before: &Parsed<ModModule>,
-    after: &Parsed<ModModule>,
+    before: &ParsedModule,
+    after: &ParsedModule,
     packages: &[&str],
     wanted: &[&str],
     is_known: impl Fn(&str) -> bool,
@@ -27,7 +27,7 @@ pub fn unused_stars(
     if stars.is_empty() {
         return Vec::new();
     }
-    let needs = |parsed: &Parsed<ModModule>| {
+    let needs = |parsed: &ParsedModule| {
         let scopes = Scopes::new(parsed.syntax());
         let read = scopes.references.iter();
         let mut read = read.filter(|it| scopes.resolve(it.name, it.scope).is_none());

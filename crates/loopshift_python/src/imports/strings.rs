@@ -8,17 +8,23 @@ use ruff_python_parser::parse_expression;
 
 use crate::nesting;
 use crate::parse::with_deep_stack;
+use crate::quoted::Forms;
 
-/// The names in string annotations, in strings between the brackets of a subscript (`Optional["a.B"]`), in the arguments
-/// of `cast`, `TypeVar` and `NewType`, and those that `__all__` lists.
+/// The names in string annotations that are no code in the tree, in strings between the brackets of a subscript
+/// (`Optional["a.B"]`), in the arguments of `cast`, `TypeVar` and `NewType`, and those that `__all__` lists.
 pub(super) fn names_in_strings(module: &ModModule) -> BTreeSet<String> {
-    let mut collector = Collector::default();
+    let mut collector = Collector {
+        forms: Forms::of_module(module),
+        names: BTreeSet::new(),
+        typing: false,
+        exports: false,
+    };
     with_deep_stack(|| collector.visit_body(&module.body));
     collector.names
 }
 
-#[derive(Default)]
-struct Collector {
+struct Collector<'a> {
+    forms: Forms<'a>,
     names: BTreeSet<String>,
     /// Whether strings are annotations here.
     typing: bool,
@@ -26,14 +32,18 @@ struct Collector {
     exports: bool,
 }
 
-impl Collector {
-    fn in_types(&mut self, expr: &Expr) {
-        let outer = std::mem::replace(&mut self.typing, true);
+impl<'a> Collector<'a> {
+    fn in_types(&mut self, expr: &'a Expr) {
+        self.visit_as(true, expr);
+    }
+
+    fn visit_as(&mut self, typing: bool, expr: &'a Expr) {
+        let outer = std::mem::replace(&mut self.typing, typing);
         self.visit_expr(expr);
         self.typing = outer;
     }
 
-    fn in_exports(&mut self, target: &Expr, value: &Expr) {
+    fn in_exports(&mut self, target: &'a Expr, value: &'a Expr) {
         if matches!(target, Expr::Name(name) if name.id.as_str() == "__all__") {
             self.exports = true;
             self.visit_expr(value);
@@ -92,7 +102,7 @@ fn is_type(expr: &Expr) -> bool {
         )
 }
 
-impl<'a> Visitor<'a> for Collector {
+impl<'a> Visitor<'a> for Collector<'a> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
         match stmt {
             Stmt::Assign(it) => {
@@ -120,7 +130,11 @@ impl<'a> Visitor<'a> for Collector {
             Expr::StringLiteral(string) if self.typing || self.exports => {
                 self.string(string.value.to_str());
             }
-            Expr::Subscript(it) if is_type(&it.value) => self.in_types(&it.slice),
+            Expr::Subscript(it) if self.typing || is_type(&it.value) => {
+                let (types, values) = self.forms.arguments(it);
+                types.iter().for_each(|it| self.in_types(it));
+                values.iter().for_each(|it| self.visit_as(false, it));
+            }
             Expr::Call(call) => {
                 let name = match &*call.func {
                     Expr::Name(name) => name.id.as_str(),

@@ -1,14 +1,14 @@
 //! What a module imports whenever it is imported itself.
 
-use ruff_python_ast::{ModModule, Stmt};
-use ruff_python_parser::Parsed;
+use crate::parse::ParsedModule;
+use ruff_python_ast::Stmt;
 use ruff_text_size::{Ranged, TextRange};
 
 use super::existing::{below, dotted};
 
 /// The aliases of the imports at the top level of a module, outside of all blocks: each with the module as it is written
 /// there (`pkg.text`, `.text`), and with the module that an imported name would be.
-pub fn at_the_top(parsed: &Parsed<ModModule>) -> Vec<(TextRange, String, Option<String>)> {
+pub fn at_the_top(parsed: &ParsedModule) -> Vec<(TextRange, String, Option<String>)> {
     let mut out = Vec::new();
     for stmt in &parsed.syntax().body {
         match stmt {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::parse::ParsedModule;
 use ruff_python_ast::token::TokenKind;
-use ruff_python_ast::{Alias, AnyNodeRef, ExceptHandler, Expr, ModModule, Stmt, StmtImportFrom};
-use ruff_python_parser::Parsed;
+use ruff_python_ast::{Alias, AnyNodeRef, ExceptHandler, Expr, Stmt, StmtImportFrom};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::strings::names_in_strings;
@@ -57,9 +57,9 @@ struct Usage<'a> {
 /// bindings of the same name, those with a `# noqa` for them, and those in a `try` that catches the failure of an import.
 pub fn unused_imports(
     before_source: &str,
-    before: &Parsed<ModModule>,
+    before: &ParsedModule,
     after_source: &str,
-    after: &Parsed<ModModule>,
+    after: &ParsedModule,
     which: &Removable<'_>,
 ) -> Vec<Edit> {
     let passed_on = passed_on(before, which.passed_on);
@@ -119,7 +119,7 @@ pub fn unused_imports(
 }
 
 /// Those of some aliases that import a name from a module.
-fn passed_on<'a>(parsed: &'a Parsed<ModModule>, aliases: &[TextRange]) -> BTreeSet<Key<'a>> {
+fn passed_on<'a>(parsed: &'a ParsedModule, aliases: &[TextRange]) -> BTreeSet<Key<'a>> {
     if aliases.is_empty() {
         return BTreeSet::new();
     }
@@ -138,11 +138,7 @@ fn passed_on<'a>(parsed: &'a Parsed<ModModule>, aliases: &[TextRange]) -> BTreeS
 }
 
 /// Whether an import has the name `name` from the module under one of these `aliases` of `before`.
-pub fn still_imports(
-    before: &Parsed<ModModule>,
-    alias: TextRange,
-    after: &Parsed<ModModule>,
-) -> bool {
+pub fn still_imports(before: &ParsedModule, alias: TextRange, after: &ParsedModule) -> bool {
     let wanted = passed_on(before, &[alias]);
     let blocks = Blocks::new(&after.syntax().body);
     let stmts = blocks.iter().flat_map(|it| it.stmts);
@@ -153,12 +149,12 @@ pub fn still_imports(
     })
 }
 
-fn key<'a>(stmt: &'a StmtImportFrom, alias: &'a Alias) -> Key<'a> {
+pub(super) fn key<'a>(stmt: &'a StmtImportFrom, alias: &'a Alias) -> Key<'a> {
     let module = stmt.module.as_ref().map_or("", |it| it.as_str());
     (stmt.level, module, alias.name.as_str())
 }
 
-fn aliases(stmt: &Stmt) -> &[Alias] {
+pub(super) fn aliases(stmt: &Stmt) -> &[Alias] {
     match stmt {
         Stmt::Import(it) => &it.names,
         Stmt::ImportFrom(it) => &it.names,
@@ -169,7 +165,7 @@ fn aliases(stmt: &Stmt) -> &[Alias] {
 impl<'a> Usage<'a> {
     fn new(
         source: &str,
-        parsed: &'a Parsed<ModModule>,
+        parsed: &'a ParsedModule,
         modules: &[&str],
         passed_on: &BTreeSet<Key<'_>>,
     ) -> Self {
@@ -179,13 +175,7 @@ impl<'a> Usage<'a> {
             .filter_map(|it| Some((scopes.resolve(it.name, it.scope)?, it.name)))
             .collect();
         let mut mentioned = names_in_strings(module);
-        for comment in comment_ranges(parsed) {
-            let text = source[comment].trim_start_matches('#').trim_start();
-            if let Some(annotation) = text.strip_prefix("type:") {
-                let words = annotation.split(|it: char| !(it.is_alphanumeric() || it == '_'));
-                mentioned.extend(words.map(str::to_owned));
-            }
-        }
+        mentioned.extend(type_comment_words(source, &comment_ranges(parsed)));
         let mut sites = Vec::new();
         for stmt in Blocks::new(&module.body).iter().flat_map(|it| it.stmts) {
             let scope = scopes.at(stmt.start());
@@ -244,8 +234,25 @@ impl<'a> Usage<'a> {
     }
 }
 
+/// The words of `# type:` comments.
+pub(super) fn type_comment_words<'s>(
+    source: &'s str,
+    comments: &[TextRange],
+) -> impl Iterator<Item = String> + 's {
+    let texts: Vec<&'s str> = (comments.iter())
+        .filter_map(|it| {
+            let text = source[*it].trim_start_matches('#').trim_start();
+            text.strip_prefix("type:")
+        })
+        .collect();
+    texts.into_iter().flat_map(|annotation| {
+        let words = annotation.split(|it: char| !(it.is_alphanumeric() || it == '_'));
+        words.map(str::to_owned)
+    })
+}
+
 /// Whether a comment of the statement asks linters to leave it.
-fn is_marked(source: &str, comments: &[TextRange], stmt: &Stmt) -> bool {
+pub(super) fn is_marked(source: &str, comments: &[TextRange], stmt: &Stmt) -> bool {
     let line_end = source[stmt.end().to_usize()..]
         .find(['\n', '\r'])
         .map_or(source.len(), |it| stmt.end().to_usize() + it);
@@ -264,7 +271,7 @@ fn is_marked(source: &str, comments: &[TextRange], stmt: &Stmt) -> bool {
 }
 
 /// Whether the statement stands where the failure of an import is caught.
-fn may_fail<'a>(source: &str, tree: &Tree<'a>, stmt: &'a Stmt) -> bool {
+pub(super) fn may_fail<'a>(source: &str, tree: &Tree<'a>, stmt: &'a Stmt) -> bool {
     let catches = |kind: &Expr| {
         let text = &source[kind.range()];
         ["ImportError", "ModuleNotFoundError", "Exception"]
@@ -282,12 +289,7 @@ fn may_fail<'a>(source: &str, tree: &Tree<'a>, stmt: &'a Stmt) -> bool {
 }
 
 /// The edits that remove some aliases of an import, or all of it.
-fn remove(
-    source: &str,
-    parsed: &Parsed<ModModule>,
-    stmt: &Stmt,
-    gone: &BTreeSet<usize>,
-) -> Vec<Edit> {
+fn remove(source: &str, parsed: &ParsedModule, stmt: &Stmt, gone: &BTreeSet<usize>) -> Vec<Edit> {
     let aliases = aliases(stmt);
     if gone.is_empty() {
         return Vec::new();

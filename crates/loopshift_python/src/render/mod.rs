@@ -6,8 +6,7 @@ mod template;
 
 use std::cell::{OnceCell, RefCell};
 
-use ruff_python_ast::ModModule;
-use ruff_python_parser::Parsed;
+use crate::parse::ParsedModule;
 use ruff_text_size::{TextRange, TextSize};
 
 use crate::blocks::Blocks;
@@ -55,7 +54,7 @@ pub struct Wrapping<'a> {
 
 impl<'a> Wrapping<'a> {
     /// For `source`, of which `parsed` is the tree.
-    pub fn new(source: &'a str, parsed: &'a Parsed<ModModule>) -> Self {
+    pub fn new(source: &'a str, parsed: &'a ParsedModule) -> Self {
         Wrapping {
             layout: Layout::new(source, parsed),
         }
@@ -88,11 +87,7 @@ impl<'a> Wrapping<'a> {
 ///
 /// # Errors
 /// [`Conflict`] where two edits overlap in part, two different ones replace the same range, or one can't be applied.
-pub fn render(
-    source: &str,
-    parsed: &Parsed<ModModule>,
-    edits: &[Edit],
-) -> Result<String, Conflict> {
+pub fn render(source: &str, parsed: &ParsedModule, edits: &[Edit]) -> Result<String, Conflict> {
     if edits.is_empty() {
         return Ok(source.to_owned());
     }
@@ -129,7 +124,7 @@ struct Renderer<'r> {
     blocks: &'r Blocks<'r>,
     edits: &'r [Edit],
     plan: &'r Plan<'r>,
-    parsed: &'r Parsed<ModModule>,
+    parsed: &'r ParsedModule,
     /// Found when the first edit moves an expression.
     brackets: &'r OnceCell<Brackets>,
     names: &'r Names,

@@ -5,9 +5,9 @@ use loopshift_python::ast::Stmt;
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::parse::parse_module;
 use loopshift_python::render::{Conflict, render};
-use loopshift_python::{ModModule, Parsed, PythonVersion, Ranged, TextRange, TextSize};
+use loopshift_python::{ParsedModule, PythonVersion, Ranged, TextRange, TextSize};
 
-pub fn parse(source: &str) -> Parsed<ModModule> {
+pub fn parse(source: &str) -> ParsedModule {
     parse_module(source, PythonVersion::latest())
         .unwrap_or_else(|error| panic!("{error}\n{source}"))
 }

@@ -3,19 +3,10 @@
 use loopshift_engine::change::Place;
 use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::{Piece, pieces};
-use loopshift_python::{Ranged, TextRange, TextSize};
+use loopshift_python::{Ranged, TextRange};
 
 use super::slots::{BOTH, SEND};
 use crate::context::View;
-
-/// A reference to the class in an annotation.
-#[derive(Clone, Copy)]
-pub(super) struct Annotated {
-    /// The reference: `asyncio.Queue`.
-    pub(super) place: Place,
-    /// Whether it stands in a string.
-    pub(super) in_string: bool,
-}
 
 /// What an annotation is to say.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,13 +34,13 @@ impl Kind {
 pub(super) fn annotation(
     view: &View<'_>,
     whole: TextRange,
-    annotated: &[Annotated],
+    annotated: &[Place],
     kind: Kind,
 ) -> Vec<(TextRange, Vec<Piece>)> {
     let mut out = Vec::new();
     for it in annotated {
-        if it.place.file == view.file && whole.contains_range(it.place.range) {
-            out.push(one(view, it, kind));
+        if it.file == view.file && whole.contains_range(it.range) {
+            out.push(one(view, *it, kind));
         }
     }
     out.sort_by_key(|(range, _)| range.start());
@@ -57,8 +48,8 @@ pub(super) fn annotation(
 }
 
 /// The replacement of one reference.
-pub(super) fn one(view: &View<'_>, annotated: &Annotated, kind: Kind) -> (TextRange, Vec<Piece>) {
-    let range = annotated.place.range;
+pub(super) fn one(view: &View<'_>, annotated: Place, kind: Kind) -> (TextRange, Vec<Piece>) {
+    let range = annotated.range;
     let send = || pieces("{@anyio.streams.memory:MemoryObjectSendStream}", &[]);
     let receive = || pieces("{@anyio.streams.memory:MemoryObjectReceiveStream}", &[]);
     match kind {
@@ -66,11 +57,7 @@ pub(super) fn one(view: &View<'_>, annotated: &Annotated, kind: Kind) -> (TextRa
         Kind::Receive => return (range, receive()),
         Kind::Both => {}
     }
-    let subscript = if annotated.in_string {
-        in_string(view, range)
-    } else {
-        in_code(view, range)
-    };
+    let subscript = subscript(view, range);
     let item = subscript.map(|(_, item)| Piece::Source(item));
     let mut text: Vec<Piece> = vec!["tuple[".into()];
     for (index, class) in [send(), receive()].into_iter().enumerate() {
@@ -87,7 +74,7 @@ pub(super) fn one(view: &View<'_>, annotated: &Annotated, kind: Kind) -> (TextRa
 }
 
 /// The subscript of a reference, and what stands in its brackets.
-fn in_code(view: &View<'_>, range: TextRange) -> Option<(TextRange, TextRange)> {
+fn subscript(view: &View<'_>, range: TextRange) -> Option<(TextRange, TextRange)> {
     let expr = view.tree.expr_at(range)?;
     match view.tree.parent(expr)? {
         AnyNodeRef::ExprSubscript(subscript) if subscript.value.range() == range => {
@@ -95,30 +82,4 @@ fn in_code(view: &View<'_>, range: TextRange) -> Option<(TextRange, TextRange)> 
         }
         _ => None,
     }
-}
-
-/// The same in a string, where there are no nodes.
-fn in_string(view: &View<'_>, range: TextRange) -> Option<(TextRange, TextRange)> {
-    let rest = view.source.get(range.end().to_usize()..)?;
-    if !rest.starts_with('[') {
-        return None;
-    }
-    let mut depth = 0u32;
-    for (at, c) in rest.char_indices() {
-        match c {
-            '[' => depth += 1,
-            ']' => depth -= 1,
-            '"' | '\'' | '\n' => return None,
-            _ => {}
-        }
-        if depth == 0 {
-            let close = range.end() + TextSize::try_from(at).ok()?;
-            let one = TextSize::new(1);
-            return Some((
-                TextRange::new(range.start(), close + one),
-                TextRange::new(range.end() + one, close),
-            ));
-        }
-    }
-    None
 }

@@ -180,7 +180,7 @@ pub(super) fn whole(cx: &Context<'_>, cluster: &Cluster, references: &References
     );
     change.covers = covers;
     let sites = references.sites.iter().map(|(place, _)| *place);
-    let annotated = references.annotated.iter().map(|(it, _)| it.place);
+    let annotated = references.annotated.iter().map(|(it, _)| *it);
     for place in sites.chain(annotated) {
         change.edits.push((
             place.file,

@@ -24,7 +24,7 @@ use loopshift_engine::objects::Cluster;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::{Ranged, TextRange};
 
-use self::annotations::{Annotated, Kind, one};
+use self::annotations::{Kind, one};
 use self::collect::{Collected, Fact, collect};
 use self::excepts::Raiser;
 use self::members::{Bound, bound_of, size_argument};
@@ -32,7 +32,6 @@ use self::names::Texts;
 use self::slots::Slot;
 use self::write::{Writer, replace};
 use crate::context::{Context, View};
-use crate::rules::objects::strings::written;
 use crate::rules::objects::{Family, Mention, Obstacle, mention};
 use crate::rules::order::Order;
 
@@ -106,7 +105,7 @@ pub(crate) struct References<'v> {
     /// Where it is made: the reference, and the call, if it is one.
     sites: Vec<(Place, Option<&'v ExprCall>)>,
     /// In annotations, with what they annotate.
-    annotated: Vec<(Annotated, Node)>,
+    annotated: Vec<(Place, Node)>,
     /// What stands in the way.
     obstacle: Option<Obstacle>,
 }
@@ -155,12 +154,8 @@ fn references<'v>(
             }
             Mention::Annotation(node) if direct => {
                 let clusters = family.of(cx, node);
-                let annotated = Annotated {
-                    place: use_.place,
-                    in_string: false,
-                };
                 match clusters.first() {
-                    Some(index) => out[*index].annotated.push((annotated, node)),
+                    Some(index) => out[*index].annotated.push((use_.place, node)),
                     None => changes.push(declined(
                         "it is not known which queues this annotation speaks of",
                     )),
@@ -176,26 +171,6 @@ fn references<'v>(
                 blocked.get_or_insert_with(|| {
                     Obstacle::new(use_.place, "the class itself is used as a value")
                 });
-            }
-        }
-    }
-    for view in cx.views_naming([family.name()]) {
-        for string in written(cx, view, family) {
-            let Some(index) = string.clusters.first() else {
-                continue;
-            };
-            let Mention::Annotation(node) = mention(cx, view, string.place.range) else {
-                continue;
-            };
-            for range in &string.ranges {
-                let annotated = Annotated {
-                    place: Place {
-                        file: view.file,
-                        range: *range,
-                    },
-                    in_string: true,
-                };
-                out[*index].annotated.push((annotated, node));
             }
         }
     }
@@ -242,7 +217,7 @@ fn obstacle(cx: &Context<'_>, cluster: &Cluster, references: &References<'_>) ->
     }
     if cluster.from_outside {
         return Some(Obstacle {
-            at: references.annotated.first().map(|(it, _)| it.place),
+            at: references.annotated.first().map(|(it, _)| *it),
             reason: "it comes from code that is not known: no call of ours gives it".to_owned(),
         });
     }
@@ -271,7 +246,7 @@ fn obstacle(cx: &Context<'_>, cluster: &Cluster, references: &References<'_>) ->
 /// The place that messages about a cluster point at, and all uses that it speaks for.
 pub(crate) fn places(cluster: &Cluster, references: &References<'_>) -> (Place, Vec<Place>) {
     let mut covers: Vec<Place> = references.sites.iter().map(|(place, _)| *place).collect();
-    covers.extend(references.annotated.iter().map(|(it, _)| it.place));
+    covers.extend(references.annotated.iter().map(|(it, _)| *it));
     covers.extend(cluster.members.iter().map(|member| member.place));
     covers.extend(cluster.sites.iter().copied());
     let place = references
@@ -315,7 +290,7 @@ fn edits<'v>(
     change: &mut Change,
 ) -> Result<(), Obstacle> {
     let bound = bound(cx, references);
-    let annotated: Vec<Annotated> = references.annotated.iter().map(|(it, _)| *it).collect();
+    let annotated: Vec<Place> = references.annotated.iter().map(|(it, _)| *it).collect();
     let mut items: BTreeMap<(FileId, u32), TextRange> = BTreeMap::new();
     let mut typed: BTreeMap<Place, TextRange> = BTreeMap::new();
     for (place, call) in &references.sites {
@@ -369,32 +344,33 @@ fn edits<'v>(
     for (it, node) in &references.annotated {
         let inside = within
             .iter()
-            .any(|(file, range)| *file == it.place.file && range.contains_range(it.place.range));
-        let Some(view) = cx.view(it.place.file).filter(|_| !inside) else {
+            .any(|(file, range)| *file == it.file && range.contains_range(it.range));
+        let Some(view) = cx.view(it.file).filter(|_| !inside) else {
             continue;
         };
         let slot = returned_slot(cx, collected, *node).or_else(|| element_slot(collected));
         let Some(slot) = slot else {
             return Err(Obstacle::new(
-                it.place,
+                *it,
                 "it is not known what this annotation speaks of",
             ));
         };
         let kind = Kind::of(collected.slots.needs(slot));
-        let (range, text) = one(view, it, kind);
+        let (range, text) = one(view, *it, kind);
         replace(change, view, range, text);
     }
     Ok(())
 }
 
 /// The `int` of `asyncio.Queue[int]` in an annotation.
-fn item_type(view: &View<'_>, whole: TextRange, annotated: &[Annotated]) -> Option<TextRange> {
+fn item_type(view: &View<'_>, whole: TextRange, annotated: &[Place]) -> Option<TextRange> {
     let it = annotated.iter().find(|it| {
-        it.place.file == view.file && whole.contains_range(it.place.range) && !it.in_string
+        let here = it.file == view.file && whole.contains_range(it.range);
+        here && !view.parsed.is_in_string(it.range)
     })?;
-    let expr = view.tree.expr_at(it.place.range)?;
+    let expr = view.tree.expr_at(it.range)?;
     match view.tree.parent(expr)? {
-        AnyNodeRef::ExprSubscript(subscript) if subscript.value.range() == it.place.range => {
+        AnyNodeRef::ExprSubscript(subscript) if subscript.value.range() == it.range => {
             Some(subscript.slice.range())
         }
         _ => None,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use loopshift_engine::change::{Change, FileId};
+use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_python::ast::{self, AnyNodeRef, Expr, Stmt};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::annotations::{Annotated, Kind, annotation};
+use super::annotations::{Kind, annotation};
 use super::collect::{Collected, Fact};
 use super::members::Bound;
 use super::names::Texts;
@@ -23,7 +23,7 @@ pub(super) struct Writer<'w, 'v> {
     pub(super) collected: &'w Collected<'v>,
     pub(super) bound: Bound,
     /// The references to the class in annotations.
-    pub(super) annotated: &'w [Annotated],
+    pub(super) annotated: &'w [Place],
     /// The types of the items, by the site that makes the streams.
     pub(super) items: BTreeMap<(FileId, u32), TextRange>,
 }
@@ -346,6 +346,7 @@ impl<'v> Writer<'_, 'v> {
 
     /// An annotation for one end, written out.
     fn annotation_text(&self, view: &View<'_>, whole: TextRange, end: u8) -> Vec<Piece> {
+        let whole = view.parsed.as_written(whole);
         let mut out: Vec<Piece> = Vec::new();
         let mut at = whole.start();
         for (range, text) in annotation(view, whole, self.annotated, Kind::of(end)) {

@@ -5,7 +5,6 @@
 
 pub(crate) mod moving;
 pub(crate) mod slot;
-pub(crate) mod strings;
 pub(crate) mod values;
 
 use std::collections::BTreeSet;
@@ -50,11 +49,6 @@ impl Family {
             by_site,
             outside,
         }
-    }
-
-    /// The name of the class in its module, which a text that speaks of it holds.
-    pub(crate) fn name(&self) -> &'static str {
-        self.ty.rsplit('.').next().unwrap_or(self.ty)
     }
 
     /// The cluster of the objects that a call makes.

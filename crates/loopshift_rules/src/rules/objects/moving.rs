@@ -9,7 +9,6 @@ use loopshift_python::ast::ExprCall;
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::strings::{Written, written};
 use super::{Family, Mention, Obstacle, decline, mention};
 use crate::context::{Context, View};
 
@@ -198,10 +197,6 @@ pub(crate) fn plan_made<'f>(
             )),
         }
     }
-    let strings: Vec<Written> = cx
-        .views_naming([family.name()])
-        .flat_map(|view| written(cx, view, family))
-        .collect();
     let places: Vec<Place> = moving.iter().map(|it| first_place(it)).collect();
     for it in &moving {
         if !makers.is_empty() && it.sites.is_empty() && !it.cluster.sites.is_empty() {
@@ -266,11 +261,6 @@ pub(crate) fn plan_made<'f>(
                 );
             }
         }
-        for string in &strings {
-            if string.clusters.first() == Some(&it.index) {
-                push_string(&mut change, string, &form);
-            }
-        }
         changes.push(change);
     }
     // What speaks of no object in particular moves when all do.
@@ -284,25 +274,7 @@ pub(crate) fn plan_made<'f>(
         });
         changes.push(change);
     }
-    for string in strings.iter().filter(|string| string.clusters.is_empty()) {
-        let mut change = Change::new(rule, string.place, family.ty, message(family.ty, &plain));
-        change.requires.clone_from(&places);
-        push_string(&mut change, string, &plain);
-        changes.push(change);
-    }
     numbers
-}
-
-fn push_string(change: &mut Change, string: &Written, form: &Form) {
-    for range in &string.ranges {
-        change.edits.push((
-            string.place.file,
-            Edit::Replace {
-                range: *range,
-                pieces: form.class.clone(),
-            },
-        ));
-    }
 }
 
 fn message(ty: &str, form: &Form) -> String {
