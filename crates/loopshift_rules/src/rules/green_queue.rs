@@ -16,7 +16,7 @@ use super::code::is_plain;
 use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
 use super::green_colour::{call_until, items_until};
 use super::objects::{Mention, mention, receiver};
-use super::shared::{is_statement, number};
+use super::shared::{constant_number, is_statement, number};
 use crate::catalog::{Api, Kind};
 use crate::context::{Bound, Context, View};
 
@@ -93,7 +93,7 @@ fn class<'c>(
         Mention::Call(call) if !direct && are_classes(cx, use_.place) => {
             let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
             let size = bound.get("maxsize");
-            if !bound.only(&["maxsize"]) || size.is_some_and(|it| !is_above_zero(cx, view, it)) {
+            if !bound.only(&["maxsize"]) || size.is_some_and(|it| !is_above_zero(view, it)) {
                 return Err(
                     "it is called through a variable, with a size that may be none".to_owned(),
                 );
@@ -122,7 +122,7 @@ fn class<'c>(
     }
     let (call, bound) = cx.direct_call(use_, api, view)?;
     made_in_loop(cx, use_.place)?;
-    let mut text = match size(cx, view, use_, &bound, &mut change)? {
+    let mut text = match size(view, use_, &bound, &mut change)? {
         Some(size) => [name, vec!["(".into()], size, vec![")".into()]].concat(),
         None => vec![Piece::Helper(channel), "()".into()],
     };
@@ -174,10 +174,8 @@ fn is_kept(view: &View<'_>, expr: Option<&Expr>) -> bool {
 }
 
 /// Whether a size is known to be a limit.
-fn is_above_zero(cx: &Context<'_>, view: &View<'_>, size: &Expr) -> bool {
-    let mut values = cx.program.values_at(view.place(size)).peekable();
-    number(size).is_some_and(|size| size > 0.0)
-        || (values.peek().is_some() && values.all(|it| matches!(it, Value::Int(it) if it > 0)))
+fn is_above_zero(view: &View<'_>, size: &Expr) -> bool {
+    constant_number(view, size).is_some_and(|size| size > 0.0)
 }
 
 fn asyncio() -> Piece {
@@ -186,7 +184,6 @@ fn asyncio() -> Piece {
 
 /// What stands for the size. None where it makes a channel.
 fn size(
-    cx: &Context<'_>,
     view: &View<'_>,
     use_: &Use,
     bound: &Bound<'_>,
@@ -209,7 +206,7 @@ fn size(
         }
         return Ok((!channel).then(Vec::new));
     }
-    if is_above_zero(cx, view, size) {
+    if is_above_zero(view, size) {
         return Ok(Some(vec![Piece::Source(size.range())]));
     }
     if channels {

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::code::definition;
 use super::green::{anchor, around_await, becomes_async, each, helper, kept, owners, task_of};
-use super::shared::number;
+use super::shared::{constant_number, number};
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 
@@ -318,7 +318,7 @@ fn serves_alone(cx: &Context<'_>, view: &View<'_>, spawn: &Expr) -> bool {
             Value::Object(class, _) => {
                 cx.program.flow.text(class) == "gevent.pool.Pool" && !is_asked(value)
             }
-            Value::Int(size) => size > 0,
+            Value::Int(_) => constant_number(view, spawn).is_some_and(|size| size > 0.0),
             Value::Str(text) => cx.program.flow.text(text) == "default",
             _ => false,
         })
