@@ -24,7 +24,11 @@ class {name}:
 
     @classmethod
     def current(cls):
-        return cls.__running.get({@asyncio}.current_task()) or cls(name=\"MainThread\")
+        try:
+            task = {@asyncio}.current_task()
+        except RuntimeError:
+            task = None
+        return cls.__running.get(task) or cls(name=\"MainThread\")
 
     async def start(self):
         \"\"\"It runs up to where it first waits before the caller goes on.\"\"\"
