@@ -13,6 +13,8 @@ use super::green_colour::call_until;
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 
+mod timed;
+
 const RULE: &str = "green-subprocess";
 
 /// What differs where a wait may be cut short.
@@ -77,7 +79,15 @@ fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Cha
         return lines(cx, use_, view, call);
     }
     if waits(api) || api.blocks {
-        let mut change = in_thread(cx, use_, view, RULE, function(cx, use_, view)?)?;
+        let call = view.call_of(use_.place.range);
+        let call = call.ok_or("it is passed on as a function")?;
+        let mut caveats = Change::new(RULE, use_.place, &*use_.api, "");
+        let function = function(cx, use_, call);
+        let function = timed::in_time(cx, call, &use_.api, function, &mut caveats);
+        let mut change = in_thread(cx, use_, view, RULE, function)?;
+        for what in caveats.caveats {
+            change.caveat(what);
+        }
         if are_cut_short(cx) {
             change.caveat(GOES_ON);
         }
@@ -177,14 +187,11 @@ fn is_base(view: &View<'_>, expr: &Expr) -> bool {
 }
 
 /// What runs in the thread.
-fn function(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Vec<Piece>, String> {
-    let call = view
-        .call_of(use_.place.range)
-        .ok_or("it is passed on as a function")?;
+fn function(cx: &Context<'_>, use_: &Use, call: &ExprCall) -> Vec<Piece> {
     if cx.recipe.moves(&use_.api) && !use_.member {
-        return Ok(plain(use_));
+        return plain(use_);
     }
-    Ok(vec![Piece::Source(call.func.range())])
+    vec![Piece::Source(call.func.range())]
 }
 
 /// The same name of the standard library.

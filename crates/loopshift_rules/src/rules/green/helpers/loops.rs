@@ -34,6 +34,19 @@ async def {name}(pipe):
 ",
     },
     Helper {
+        name: "_timed",
+        source: "\
+def {name}(function, *args, timeout=None, **kwargs):
+    \"\"\"Run a process; the error of one that takes too long says how long it was given.\"\"\"
+    try:
+        return function(*args, timeout=timeout, **kwargs)
+    except {@subprocess}.TimeoutExpired as error:
+        error.timeout = timeout
+        error.args = error.cmd, timeout
+        raise
+",
+    },
+    Helper {
         name: "_any",
         source: "\
 async def {name}(items):
