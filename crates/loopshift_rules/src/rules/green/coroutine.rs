@@ -36,7 +36,7 @@ pub(crate) fn coroutine(
     if !is_later {
         return coroutine_from(cx, view, call, 0);
     }
-    let (function, rest) = arguments(call, 1)?;
+    let (function, rest) = arguments(view, call, 1)?;
     let mut out = vec![
         Piece::Helper(helper("later").ok_or("a helper is missing")?),
         "(".into(),
@@ -75,7 +75,7 @@ pub(crate) fn coroutine_from(
     call: &ExprCall,
     skip: usize,
 ) -> Result<Vec<Piece>, String> {
-    let (function, rest) = arguments(call, skip)?;
+    let (function, rest) = arguments(view, call, skip)?;
     let runs = match of_library(cx, view, call, skip) {
         Some(Counterpart::Call(text)) => return Ok(text),
         Some(Counterpart::Function { is_async }) => Runs::of(is_async),
@@ -127,12 +127,22 @@ fn stays_lambda(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> bool {
 }
 
 /// The function that is argument `skip` of a call, and what is written behind it.
-fn arguments(call: &ExprCall, skip: usize) -> Result<(&Expr, Option<TextRange>), String> {
+fn arguments<'v>(
+    view: &View<'_>,
+    call: &'v ExprCall,
+    skip: usize,
+) -> Result<(&'v Expr, Option<TextRange>), String> {
     let arguments = &call.arguments;
+    let starred = (arguments.args.iter().take(skip + 1)).find(|it| it.is_starred_expr());
+    if let Some(starred) = starred {
+        let (all, called) = (view.text(starred.range()), view.text(call.func.range()));
+        return Err(format!(
+            "the function that it runs is somewhere in `{all}`, and it is not known which one it is: give it an argument of its own, as in `{called}(function, {all})`"
+        ));
+    }
     let function = arguments
         .args
         .get(skip)
-        .filter(|_| !arguments.args[..=skip].iter().any(Expr::is_starred_expr))
         .ok_or("the function is not its plain argument")?;
     let next = arguments
         .args
@@ -272,7 +282,7 @@ fn runs(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> Result<Runs, Stri
     let mut answers = BTreeSet::new();
     let values = cx.program.values_at(view.place(function));
     for value in unwrapped(&cx.program.flow, values) {
-        let unknown = || "it is not known which function it runs".to_owned();
+        let unknown = || unknown(view, function);
         let targets = match value {
             Value::Instance(class) => called(cx, class).into_iter().map(Target::Func).collect(),
             _ => callees(&cx.program.flow, value),
@@ -323,9 +333,17 @@ fn runs(cx: &Context<'_>, view: &View<'_>, function: &Expr) -> Result<Runs, Stri
     }
     match answers.into_iter().collect::<Vec<_>>()[..] {
         [one] => Ok(Runs::of(one)),
-        [] => Err("it is not known which function it runs".to_owned()),
+        [] => Err(unknown(view, function)),
         _ => Ok(Runs::Either),
     }
+}
+
+/// That nothing tells what is run.
+fn unknown(view: &View<'_>, function: &Expr) -> String {
+    format!(
+        "it is not known which function it runs: nothing that is seen says what `{}` may be; a function of the program that calls it, where it can be seen which one that is, could be started instead",
+        view.text(function.range())
+    )
 }
 
 /// Whether a function of a library may wait, or is moved itself. What the standard library has without a row does not.
