@@ -8,6 +8,7 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::code::own;
 use super::green::{anchor, awaited, helper, is_coloured, waits_in};
+use super::green_blocking;
 use super::green_colour::over_waiting;
 use super::green_subprocess;
 use crate::catalog::Api;
@@ -38,8 +39,17 @@ struct Items {
     api: String,
     /// Whether it can't be anything else.
     only: bool,
-    /// Whether it is the pipe of a child process, which is read in a thread.
-    is_pipe: bool,
+    /// Whether they are lines that are read in a thread.
+    lines: Option<Lines>,
+}
+
+/// What gives lines that are read in a thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    /// The pipe of a child process.
+    Pipe,
+    /// What a server answers.
+    Answer,
 }
 
 fn items(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Items> {
@@ -52,8 +62,12 @@ fn items(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Items> {
     }
     let api = api?;
     let row = cx.catalog.get(&api);
-    let is_pipe = row.is_none_or(|row| row.rule.as_deref() == Some("green-subprocess"));
-    Some(Items { api, only, is_pipe })
+    let lines = match row.map(|row| row.rule.as_deref()) {
+        None | Some(Some("green-subprocess")) => Some(Lines::Pipe),
+        Some(Some("green-blocking")) => Some(Lines::Answer),
+        Some(_) => None,
+    };
+    Some(Items { api, only, lines })
 }
 
 /// What gives the next item of an object whose items are waited for.
@@ -124,7 +138,9 @@ fn of_call<'v>(
 ) -> Option<Consumer<'v>> {
     let api = cx.api_of(view, &call.func)?;
     let Some(name) = api.strip_prefix("<builtin>.") else {
-        let is_library = !cx.recipe.moves(api);
+        // What only says what it is, or closes it, takes no item.
+        let takes = !api.starts_with("logging.") && !api.starts_with("contextlib.");
+        let is_library = takes && !cx.recipe.moves(api);
         return is_library.then(|| match api {
             "collections.Counter" | "collections.deque" | "functools.reduce" => Consumer::All,
             _ => Consumer::Other(format!("`{api}` can't wait for items")),
@@ -191,7 +207,12 @@ fn moved(
         return Err("it may be something else that is gone through there".to_owned());
     }
     if let Consumer::Other(reason) = consumer {
-        return Err(reason.clone());
+        return Err(match items.lines {
+            Some(_) => {
+                format!("{reason}, and would block all tasks: read it before, as by `read()`")
+            }
+            None => reason.clone(),
+        });
     }
     let place = view.place(expr);
     let owner = cx.program.function_at(place);
@@ -201,22 +222,33 @@ fn moved(
     let message = "items are waited for";
     let mut change = Change::new(RULE, place, &*items.api, message);
     change.requires.push(anchor(cx, owner));
-    if items.is_pipe {
-        lines(cx, expr, consumer, &mut change)?;
+    if let Some(from) = items.lines {
+        lines(cx, from, expr, consumer, &mut change)?;
     }
     write(cx, view, expr.range(), consumer, &mut change)?;
     Ok(change)
 }
 
-/// The lines of a pipe, each of which is read in a thread.
+/// Whether a consumer takes all items where it stands.
+fn goes_through(consumer: &Consumer<'_>) -> bool {
+    match consumer {
+        Consumer::For(_) | Consumer::List(_) | Consumer::All => true,
+        Consumer::Comprehension(_, around) => !matches!(around, AnyNodeRef::ExprGenerator(_)),
+        Consumer::Pairs(_, _, outer) => goes_through(outer),
+        Consumer::Test(..) | Consumer::Next(_) | Consumer::Other(_) => false,
+    }
+}
+
+/// Lines each of which is read in a thread.
 fn lines(
     cx: &Context<'_>,
+    from: Lines,
     pipe: &Expr,
     consumer: &Consumer<'_>,
     change: &mut Change,
 ) -> Result<(), String> {
-    if !matches!(consumer, Consumer::For(_)) {
-        return Err("a pipe is read in threads: only a `for` can go through its lines".to_owned());
+    if !goes_through(consumer) {
+        return Err("its lines are read in threads: only a `for` can go through them".to_owned());
     }
     let lines = helper("lines").ok_or("a helper is missing")?;
     change.edit(Edit::Replace {
@@ -224,8 +256,12 @@ fn lines(
         pieces: vec![Piece::Helper(lines), "(".into()],
     });
     change.edit(Edit::insert(pipe.end(), ")", &[]));
-    if green_subprocess::are_cut_short(cx) {
-        change.caveat(green_subprocess::GOES_ON);
+    match from {
+        Lines::Answer => change.caveat(green_blocking::THREAD),
+        Lines::Pipe if green_subprocess::are_cut_short(cx) => {
+            change.caveat(green_subprocess::GOES_ON);
+        }
+        Lines::Pipe => {}
     }
     Ok(())
 }
