@@ -5,6 +5,7 @@ mod served;
 pub(crate) use served::{LISTEN, listen};
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
@@ -14,7 +15,9 @@ use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use super::code::{definition, own};
-use super::green::{anchor, around_await, becomes_async, helper, owners, task_of};
+use super::green::{
+    anchor, around_await, becomes_async, called, helper, is_coloured, owners, task_of,
+};
 use super::green_websocket;
 use super::shared::number;
 use crate::catalog::Api;
@@ -212,17 +215,16 @@ fn asgi(
                 .to_owned(),
         );
     }
+    if let Some(part) = waiting_answer(cx, view, application) {
+        let name = cx.program.qualified_name(part);
+        return Err(format!(
+            "the application gives its answer part by part, and `{name}` waits between them; an answer that is there as a whole could move"
+        ));
+    }
     if becomes_async(cx, view, application) != Ok(true) {
         change.caveat(THREADS);
         let text = "{@a2wsgi:WSGIMiddleware}({0}, workers={1})";
         return Ok(pieces(text, &[application.range().into(), size]));
-    }
-    let yields =
-        functions(cx, view, application).any(|function| cx.program.function(function).is_generator);
-    if yields {
-        return Err(
-            "the application gives its answer part by part, and waits between them".to_owned(),
-        );
     }
     change.caveat(SERVER);
     let adapter = helper("asgi").ok_or("a helper is missing")?;
@@ -234,6 +236,26 @@ fn asgi(
     ])
 }
 
+/// What waits between the parts of an answer: a generator that the application is, or hands back, or what gives the items of
+/// an object that it hands back.
+fn waiting_answer(cx: &Context<'_>, view: &View<'_>, application: &Expr) -> Option<FuncId> {
+    let flow = &cx.program.flow;
+    functions(cx, view, application).find_map(|function| {
+        let it = cx.program.function(function);
+        if it.is_generator {
+            return Some(function).filter(|_| is_coloured(cx, function));
+        }
+        flow.values_of(it.ret).find_map(|value| match value {
+            Value::Generator(part) => Some(part).filter(|_| is_coloured(cx, part)),
+            Value::Instance(class) => (cx.program.methods(class).iter().copied()).find(|method| {
+                let name = cx.program.function(*method).name();
+                matches!(name, "__iter__" | "__next__") && is_coloured(cx, *method)
+            }),
+            _ => None,
+        })
+    })
+}
+
 /// The functions that an application may be.
 fn functions<'c>(
     cx: &'c Context<'_>,
@@ -241,7 +263,12 @@ fn functions<'c>(
     application: &Expr,
 ) -> impl Iterator<Item = FuncId> + 'c {
     let values = cx.program.values_at(view.place(application));
-    graph::functions(&cx.program.flow, values)
+    let objects = cx.program.values_at(view.place(application));
+    let methods = objects.filter_map(|value| match value {
+        Value::Instance(class) => called(cx, class),
+        _ => None,
+    });
+    graph::functions(&cx.program.flow, values).chain(methods)
 }
 
 /// Whether an application answers with text, where bytes are called for.

@@ -399,7 +399,7 @@ fn keeps_names(api: &Api) -> bool {
 }
 
 /// The method `__call__` of a class of the program.
-fn called(cx: &Context<'_>, class: ClassId) -> Option<FuncId> {
+pub(crate) fn called(cx: &Context<'_>, class: ClassId) -> Option<FuncId> {
     let bases = cx.program.flow.mro.get(class.0 as usize)?;
     bases.iter().find_map(|entry| match entry {
         MroEntry::Class(base) => cx

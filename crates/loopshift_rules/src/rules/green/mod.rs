@@ -31,7 +31,9 @@ use rustc_hash::FxHashMap;
 
 pub(crate) use atomic::{broken, meets};
 pub(crate) use calls::replace_call;
-pub(crate) use coroutine::{becomes_async, coroutine, coroutine_from, handed, runs_no_library};
+pub(crate) use coroutine::{
+    becomes_async, called, coroutine, coroutine_from, handed, runs_no_library,
+};
 pub(crate) use each::each;
 pub(crate) use ending::Ending;
 pub(crate) use entry::{entry, is_guard, main_name, run};
