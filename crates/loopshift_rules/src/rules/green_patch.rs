@@ -7,6 +7,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::Edit;
 use loopshift_python::parse::line_index;
+use memchr::memmem;
 
 use super::green::is_guard;
 use crate::context::{Context, View};
@@ -47,6 +48,10 @@ const LIBRARIES: &[&str] = &["eventlet", "gevent", "gevent_uwsgi"];
 /// What may differ where what was patched is left as it is.
 const THREADS: &str = "what ran as green threads runs in threads, which may switch anywhere: what they share must be safe for that";
 
+/// What may differ where log records show threads.
+const RECORDS: &str =
+    "log records name the thread that they come from, by `threadName`: that of the event loop then";
+
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for (use_, _, view) in cx.uses_for(RULE) {
         let change = taken_out(cx, use_, view);
@@ -82,7 +87,20 @@ fn taken_out(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, St
     if cx.recipe.served || !cx.apart.is_empty() {
         change.caveat(THREADS);
     }
+    if !left.contains(&"threading") && names_threads(cx) {
+        change.caveat(RECORDS);
+    }
     Ok(change)
+}
+
+/// Whether log records say in which thread they were made, and there are several.
+fn names_threads(cx: &Context<'_>) -> bool {
+    let is_several = |use_: &Use| {
+        let row = cx.catalog.get(&use_.api);
+        use_.api.contains(".patched.") || row.is_some_and(|row| row.spawns)
+    };
+    let names = |text: &str| memmem::find(text.as_bytes(), b"threadName").is_some();
+    cx.uses.iter().any(is_several) && cx.program.files.iter().any(|file| names(&file.text))
 }
 
 /// Why other code may count on the library: it is given its name, as in `run(server="gevent")` or `async_mode="eventlet"`.
