@@ -229,10 +229,13 @@ fn last(name: &str) -> &str {
 }
 
 /// The class that takes the place of one, with what stands before the closing bracket of a call that makes an object.
-fn class_of(api: &str, form: Form) -> Result<(Vec<Piece>, &'static str), String> {
+fn class_of(cx: &Context<'_>, api: &str, form: Form) -> Result<(Vec<Piece>, &'static str), String> {
     let name = last(api);
+    // A lock that nobody holds and a semaphore of which nothing is taken end in errors of different classes.
+    let by_error = || cx.mentions("RuntimeError") || cx.mentions("ValueError");
     let own = match name {
         "RLock" | "DummySemaphore" | "CappedSemaphore" => Some(name),
+        "Lock" if form == Form::Own && by_error() => Some("TaskLock"),
         _ if form == Form::Own => Some("Semaphore"),
         _ => None,
     };
@@ -267,7 +270,7 @@ fn made(cx: &Context<'_>, site: Place, form: Form, change: &mut Change) -> Resul
         return Err("it is made through a variable that may hold something else".to_owned());
     }
     let bound = cx.bind(row, call).map_err(|error| error.to_string())?;
-    let (mut text, last) = class_of(&row.name, form)?;
+    let (mut text, last) = class_of(cx, &row.name, form)?;
     let arguments = ["value", "count", "limit", "lock"]
         .iter()
         .filter_map(|name| bound.get(name));
@@ -297,7 +300,7 @@ fn named(cx: &Context<'_>, place: Place, form: Form, change: &mut Change) -> Res
         return Ok(());
     }
     let api = cx.api_of(view, expr).ok_or("it may be something else")?;
-    let (mut text, last) = class_of(api, form)?;
+    let (mut text, last) = class_of(cx, api, form)?;
     let makes = matches!(mention(cx, view, place.range), Mention::Factory(_));
     if makes && !last.is_empty() {
         text.insert(0, "lambda: ".into());

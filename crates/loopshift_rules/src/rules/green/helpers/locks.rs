@@ -85,6 +85,21 @@ class {name}:
 ",
     },
     Helper {
+        name: "_TaskLock",
+        source: "\
+class {name}({#Semaphore}):
+    \"\"\"A lock that is for whoever asks next once it is free, before those who wait to be woken.\"\"\"
+
+    def __init__(self):
+        super().__init__()
+
+    def release(self):
+        if self.counter > 0:
+            raise RuntimeError(\"Semaphore released too many times\")
+        return super().release()
+",
+    },
+    Helper {
         name: "_RLock",
         source: "\
 class {name}:
