@@ -389,6 +389,7 @@ class {name}({@asyncio}.Task):
     def __init__(self, function=None, /, *args, **kwargs):
         self.__call = function, args, kwargs
         self.__start = {@asyncio}.Event()
+        self.__timer = None
         super().__init__(self.__main())
 
     async def __main(self):
@@ -418,10 +419,10 @@ class {name}({@asyncio}.Task):
         self.__start.set()
 
     def start_later(self, seconds):
-        {@asyncio}.get_running_loop().call_later(seconds, self.start)
+        self.__timer = {@asyncio}.get_running_loop().call_later(seconds, self.start)
 
     @property
     def started(self):
-        return self.__start.is_set() and not self.done()
+        return (self.__start.is_set() or self.__timer is not None) and not self.done()
 ",
 };
