@@ -168,8 +168,12 @@ impl<'f, 'a> Finder<'f, 'a> {
     fn subscript(&mut self, subscript: &'a ExprSubscript) {
         self.visit_expr(&subscript.value);
         let (types, others) = self.forms.arguments(subscript);
-        types.iter().for_each(|it| self.types(it));
-        others.iter().for_each(|it| self.visit_expr(it));
+        for it in types {
+            self.types(it);
+        }
+        for it in others {
+            self.visit_expr(it);
+        }
     }
 
     fn string(&mut self, string: &'a ExprStringLiteral) {

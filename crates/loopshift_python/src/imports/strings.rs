@@ -132,8 +132,12 @@ impl<'a> Visitor<'a> for Collector<'a> {
             }
             Expr::Subscript(it) if self.typing || is_type(&it.value) => {
                 let (types, values) = self.forms.arguments(it);
-                types.iter().for_each(|it| self.in_types(it));
-                values.iter().for_each(|it| self.visit_as(false, it));
+                for it in types {
+                    self.in_types(it);
+                }
+                for it in values {
+                    self.visit_as(false, it);
+                }
             }
             Expr::Call(call) => {
                 let name = match &*call.func {
