@@ -25,7 +25,7 @@ use crate::context::{Context, View};
 
 mod ends;
 
-pub(super) use ends::runs_at_end;
+pub(super) use ends::{acts_at_end, runs_at_end};
 
 const RULE: &str = "green-spawn";
 

@@ -9,7 +9,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::{are_loaded, helper};
 use crate::context::{Context, View};
-use crate::rules::green_spawn::ends_first;
+use crate::rules::green_spawn::{acts_at_end, ends_first};
 use crate::rules::green_thread::are_left;
 
 /// How the body of a module is put into an event loop.
@@ -53,11 +53,11 @@ pub(crate) fn entry(
         _ => {
             let first = body.iter().position(holds);
             // What ends the program leaves no time for the handlers of tasks that are left. Threads are waited for at its
-            // very end.
-            let waited_for = *cx.once(are_left);
+            // very end, and what tasks do when they are cancelled is not to be seen before.
+            let to_the_end = *cx.once(are_left) || *cx.once(acts_at_end);
             let last = body
                 .iter()
-                .rposition(|stmt| holds(stmt) || waited_for || exits_at_once(view, stmt));
+                .rposition(|stmt| holds(stmt) || to_the_end || exits_at_once(view, stmt));
             let (Some(first), Some(last)) = (first, last) else {
                 return Err("the code that needs an event loop was not found".to_owned());
             };

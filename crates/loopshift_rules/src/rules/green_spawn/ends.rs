@@ -10,13 +10,37 @@ use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
 use crate::rules::code::{Reach, called_within, definition, own};
+use crate::rules::green::started;
 use crate::rules::order::{Effect, effects};
 
 /// Whether something in the function runs when its task is cancelled, and can be seen.
 pub(crate) fn runs_at_end(cx: &Context<'_>, func: FuncId) -> bool {
     let waits = waits(cx, func);
-    handles(cx, func, |range| {
-        waits.iter().any(|wait| range.contains_range(*wait))
+    let any_in = |range: TextRange| waits.iter().any(|wait| range.contains_range(*wait));
+    handles(cx, func, any_in, |view, body| is_seen(cx, view, func, body))
+}
+
+/// Whether something that may run as a task does anything when that is cancelled: code that stands behind the end of the
+/// event loop would find it done.
+pub(crate) fn acts_at_end(cx: &Context<'_>) -> bool {
+    let acts = |func: FuncId| {
+        let waits = waits(cx, func);
+        let any_in = |range: TextRange| waits.iter().any(|wait| range.contains_range(*wait));
+        !waits.is_empty() && handles(cx, func, any_in, |_, body| does_anything(body))
+    };
+    match started(cx) {
+        Some(started) => (cx.once(Reach::new).from(started).into_iter()).any(acts),
+        None => cx.program.functions().any(acts),
+    }
+}
+
+/// Whether a body does more than to leave.
+fn does_anything(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match stmt {
+        Stmt::Pass(_) | Stmt::Raise(_) | Stmt::Break(_) | Stmt::Continue(_) => false,
+        Stmt::Return(it) => it.value.as_ref().is_some_and(|value| value.is_call_expr()),
+        Stmt::Expr(it) => !it.value.is_literal_expr(),
+        _ => true,
     })
 }
 
@@ -24,15 +48,25 @@ pub(crate) fn runs_at_end(cx: &Context<'_>, func: FuncId) -> bool {
 pub(super) fn surely_runs_at_end(cx: &Context<'_>, func: FuncId) -> bool {
     let waits = waits(cx, func);
     let all_in = |range: TextRange| waits.iter().all(|wait| range.contains_range(*wait));
-    never_ends(cx, func) && handles(cx, func, all_in)
+    never_ends(cx, func) && handles(cx, func, all_in, |view, body| is_seen(cx, view, func, body))
 }
 
-/// Whether the function has a handler that can be seen, around such a part of it.
-fn handles(cx: &Context<'_>, func: FuncId, waits_in: impl Fn(TextRange) -> bool) -> bool {
+/// Whether a body shows something.
+fn is_seen(cx: &Context<'_>, view: &View<'_>, func: FuncId, body: &[Stmt]) -> bool {
+    around(body).is_some_and(|range| shows(cx, view, func, range))
+}
+
+/// Whether the function has a handler around such a part of it, with a body for which `counts` holds.
+fn handles(
+    cx: &Context<'_>,
+    func: FuncId,
+    waits_in: impl Fn(TextRange) -> bool,
+    counts: impl Fn(&View<'_>, &[Stmt]) -> bool,
+) -> bool {
     let Some((view, def)) = definition(cx, func) else {
         return false;
     };
-    let shows = |body: &[Stmt]| around(body).is_some_and(|range| shows(cx, view, func, range));
+    let shows = |body: &[Stmt]| counts(view, body);
     own(&def.body).into_iter().any(|node| match node {
         AnyNodeRef::StmtTry(it) => {
             let body = around(&it.body).is_some_and(&waits_in);
