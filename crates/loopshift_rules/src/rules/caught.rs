@@ -1,10 +1,11 @@
-//! What a handler does with the error that it caught. `AnyIO` raises errors of other classes, with other texts: a handler
+//! What a handler does with the error that it caught. The target raises errors of other classes, with other texts: a handler
 //! that only knows that there was one does the same, one that shows the error does not.
 
 use loopshift_engine::change::Change;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, ExceptHandlerExceptHandler, Expr};
 use loopshift_python::{Ranged, TextRange};
 
+use crate::catalog::Target;
 use crate::context::{Context, View};
 
 /// Says what differs where the handler with this class shows or keeps the error that it caught.
@@ -17,7 +18,7 @@ pub(crate) fn caveat(cx: &Context<'_>, change: &mut Change, view: &View<'_>, cla
         && (handler.type_.as_deref()).is_some_and(|it| it.range().contains_range(class))
         && let Some(name) = shown(cx, view, handler)
     {
-        tell(change, name);
+        tell(cx, change, name);
     }
 }
 
@@ -33,12 +34,16 @@ pub(crate) fn caveat_around(
     if let Some(handler) = handler_around(cx, view, place, classes)
         && let Some(name) = shown(cx, view, handler)
     {
-        tell(change, name);
+        tell(cx, change, name);
     }
 }
 
-fn tell(change: &mut Change, name: &str) {
-    let caveat = format!("`{name}` is used, and the error has another class or text in AnyIO");
+fn tell(cx: &Context<'_>, change: &mut Change, name: &str) {
+    let target = match cx.recipe.target {
+        Target::Anyio => "AnyIO",
+        Target::Asyncio => "asyncio",
+    };
+    let caveat = format!("`{name}` is used, and the error has another class or text in {target}");
     if !change.caveats.contains(&caveat) {
         change.caveat(caveat);
     }
@@ -105,7 +110,7 @@ fn handler_around<'v>(
 }
 
 /// The name of the error, where a handler does more with it than to ask for its class, or to raise it or another.
-fn shown<'v>(
+pub(crate) fn shown<'v>(
     cx: &Context<'_>,
     view: &View<'v>,
     handler: &'v ExceptHandlerExceptHandler,

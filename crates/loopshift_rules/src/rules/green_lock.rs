@@ -14,6 +14,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
+use super::caught;
 use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
 use super::held::attributes;
 use super::objects::{Mention, Obstacle, decline, mention, method, receiver};
@@ -345,6 +346,10 @@ fn used(
     };
     if !known {
         return Err(format!("`{name}` has no counterpart"));
+    }
+    if name == "release" && form == Form::Plain {
+        let errors = ["ValueError", "RuntimeError"];
+        caught::caveat_around(cx, change, view, member.place.range, &errors);
     }
     let call = view.call_of(member.place.range);
     let waits = matches!(name, "acquire" | "wait" | "wait_for")

@@ -50,7 +50,7 @@ fn moved<'c>(
 ) -> Result<Change, String> {
     match api.kind {
         Kind::Class => class(cx, use_, api, view),
-        Kind::Exception => exceptions::named(use_, view),
+        Kind::Exception => exceptions::named(cx, use_, view),
         _ => member(cx, owners, use_, api, view),
     }
 }

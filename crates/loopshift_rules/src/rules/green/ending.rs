@@ -9,14 +9,15 @@ use loopshift_engine::graph::functions;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandlerExceptHandler, Expr, ExprCall, Identifier};
 use loopshift_python::edit::{Helper, Piece};
 
 use super::helpers::{KILL, KILL_ALL_LATER, KILL_LATER, helper};
 use super::kept::waits;
 use super::leaving::looks_anywhere;
-use super::{has_rested, is_greenlet};
+use super::{has_rested, is_coloured, is_greenlet};
 use crate::context::{Context, View};
+use crate::rules::caught;
 use crate::rules::code::Reach;
 
 /// What may differ where a task is cancelled.
@@ -26,6 +27,10 @@ const CANCELLED: &str =
 /// What may differ where a block is left that looks at why.
 const LEFT: &str =
     "an `__exit__` that looks at the exception gets a `CancelledError` and no `GreenletExit`";
+
+/// What may differ where a handler for everything looks at what it caught.
+const SHOWN: &str =
+    "a handler for every error that looks at it gets a `CancelledError` and no `GreenletExit`";
 
 /// How the green threads of a program are ended.
 pub(crate) struct Ending {
@@ -89,6 +94,54 @@ impl Ending {
         if *cx.once(looks_anywhere) {
             change.caveat(LEFT);
         }
+        if *cx.once(shown_anywhere) {
+            change.caveat(SHOWN);
+        }
+    }
+}
+
+/// Whether a handler for every error around a wait does more with it than to raise it again.
+fn shown_anywhere(cx: &Context<'_>) -> bool {
+    cx.views().any(|view| {
+        view.tree.nodes().any(|node| {
+            let AnyNodeRef::ExceptHandlerExceptHandler(handler) = node else {
+                return false;
+            };
+            let function = cx.program.function_at(view.place(handler));
+            handler.type_.as_deref().is_some_and(is_every)
+                && is_coloured(cx, function)
+                && caught::shown(cx, view, handler).is_some()
+                && !only_compares(view, handler)
+        })
+    })
+}
+
+/// Whether all that a handler does with its error is to compare the name of its class, which moves along.
+fn only_compares(view: &View<'_>, handler: &ExceptHandlerExceptHandler) -> bool {
+    let name = handler.name.as_ref().map(Identifier::as_str);
+    let nodes = || view.tree.nodes_within(handler.range());
+    let mut reads = nodes().filter(|node| match node {
+        AnyNodeRef::ExprName(it) => Some(it.id.as_str()) == name,
+        _ => false,
+    });
+    let is_text = |expr: &Expr| match expr {
+        Expr::StringLiteral(it) => it.value.to_str() == "GreenletExit",
+        _ => false,
+    };
+    reads.all(|read| {
+        view.tree.around(read.range()).any(|node| match node {
+            AnyNodeRef::ExprCompare(it) => is_text(&it.left) || it.comparators.iter().any(is_text),
+            _ => false,
+        })
+    })
+}
+
+/// Whether a class in a handler is that of every error.
+fn is_every(class: &Expr) -> bool {
+    match class {
+        Expr::Name(it) => it.id.as_str() == "BaseException",
+        Expr::Tuple(it) => it.elts.iter().any(is_every),
+        _ => false,
     }
 }
 
@@ -130,7 +183,7 @@ fn is_exact(cx: &Context<'_>) -> bool {
 }
 
 /// The functions that run as green threads; none where they are not all known.
-fn started(cx: &Context<'_>) -> Option<BTreeSet<FuncId>> {
+pub(crate) fn started(cx: &Context<'_>) -> Option<BTreeSet<FuncId>> {
     let is_run = |func: &FuncId| {
         let class = cx.program.function(*func).class;
         class.is_some_and(|class| is_greenlet(cx, Value::Instance(class)))

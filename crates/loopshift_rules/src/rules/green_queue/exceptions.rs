@@ -1,6 +1,6 @@
 //! `Empty` and `Full`: those of green threads are the standard library's, those of asyncio are not.
 
-use loopshift_engine::change::Change;
+use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -9,20 +9,21 @@ use loopshift_python::edit::Edit;
 
 use super::{RULE, asyncio, is_queue};
 use crate::context::{Context, View};
+use crate::rules::caught;
 
 /// A name of the library.
-pub(super) fn named(use_: &Use, view: &View<'_>) -> Result<Change, String> {
+pub(super) fn named(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String> {
     let expr = view.tree.expr_at(use_.place.range);
     if !use_.only || !expr.is_some_and(|expr| view.is_direct(expr)) {
         return Err("it is used through a variable that may hold something else".to_owned());
     }
-    replaced(use_.place, &use_.api).ok_or_else(|| {
+    replaced(cx, view, use_.place, &use_.api).ok_or_else(|| {
         "queues of asyncio can be shut down from Python 3.13, and then raise another exception"
             .to_owned()
     })
 }
 
-fn replaced(place: loopshift_engine::change::Place, api: &str) -> Option<Change> {
+fn replaced(cx: &Context<'_>, view: &View<'_>, place: Place, api: &str) -> Option<Change> {
     let name = match api.rsplit('.').next()? {
         "Empty" => "QueueEmpty",
         "Full" => "QueueFull",
@@ -34,6 +35,7 @@ fn replaced(place: loopshift_engine::change::Place, api: &str) -> Option<Change>
         range: place.range,
         pieces: vec![asyncio(), format!(".{name}").into()],
     });
+    caught::caveat(cx, &mut change, view, place.range);
     Some(change)
 }
 
@@ -72,7 +74,7 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                 node.is_except_handler_except_handler() || matches!(node, AnyNodeRef::ExprTuple(_))
             });
             if !stays {
-                changes.extend(replaced(place, api));
+                changes.extend(replaced(cx, view, place, api));
                 continue;
             }
             if !caught {
@@ -94,6 +96,7 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                 range: expr.range(),
                 pieces: both,
             });
+            caught::caveat(cx, &mut change, view, place.range);
             changes.push(change);
         }
     }

@@ -76,6 +76,25 @@ pub(super) fn bodies<'c>(
     out
 }
 
+/// Whether a handler of the `try` with this body reads the name of a class.
+pub(super) fn names_class(view: &View<'_>, body: TextRange) -> bool {
+    let around = view.tree.around(body).find_map(|node| match node {
+        AnyNodeRef::StmtTry(it) => Some(it),
+        _ => None,
+    });
+    around.is_some_and(|it| {
+        it.handlers.iter().any(|handler| {
+            let mut nodes = view.tree.nodes_within(handler.range());
+            nodes.any(|node| match node {
+                AnyNodeRef::ExprAttribute(it) => {
+                    matches!(it.attr.as_str(), "__name__" | "__qualname__")
+                }
+                _ => false,
+            })
+        })
+    })
+}
+
 /// Where the time of a timeout may run.
 struct Extent {
     blocks: Vec<Place>,
