@@ -59,7 +59,7 @@ pub(crate) fn replace(
     };
     let only = use_.only || are_alike(cx, view, expr, &form.template);
     if !only || (receiver.is_none() && !view.is_direct(expr)) {
-        return Err("it is used through a variable that may hold something else".to_owned());
+        return Err(something_else(cx, view, expr, use_));
     }
     let written = |arguments: Option<TextRange>, parameters, argument: &dyn Fn(usize) -> _| {
         let source = Source {
@@ -127,6 +127,31 @@ fn are_alike(cx: &Context<'_>, view: &View<'_>, expr: &Expr, template: &Template
         }
         _ => false,
     })
+}
+
+/// That an expression may be something else than the API, with what is known of that.
+fn something_else(cx: &Context<'_>, view: &View<'_>, expr: &Expr, use_: &Use) -> String {
+    let flow = &cx.program.flow;
+    let mut others: Vec<String> = (cx.program.values_at(view.place(expr)))
+        .filter_map(|value| match value {
+            Value::External(sym) | Value::ExternalBound(sym, _) => {
+                let name = flow.text(sym);
+                (name != use_.api).then(|| format!("`{name}`"))
+            }
+            Value::Func(func) | Value::Bound(func, _) => {
+                Some(format!("`{}`", cx.program.qualified_name(func)))
+            }
+            _ => None,
+        })
+        .collect();
+    others.sort();
+    others.dedup();
+    let reason = "it is used through a variable that may hold something else";
+    if others.is_empty() {
+        return reason.to_owned();
+    }
+    let others = others.join(", ");
+    format!("{reason}: {others}; a variable for each could move")
 }
 
 /// What a call of the API would become that gets the arguments of `call` from the one at `skip` on. None where the row

@@ -69,6 +69,9 @@ pub(super) fn edits(
         }
         if let Some(twin) = twin(cx, func) {
             out.push(Edit::replace(def.name.range(), "{0}", &[twin.into()]));
+            if last != "__init__" {
+                out.extend(named_in_class(view, def, twin));
+            }
         }
         if last == "__next__" {
             out.extend(own(&def.body).into_iter().filter_map(raised));
@@ -79,6 +82,15 @@ pub(super) fn edits(
     }
     out.extend(decorators(cx, view, def, keyword, is_getter).map_err(at)?);
     Ok(out.into_iter().map(|edit| (view.file, edit)).collect())
+}
+
+/// The other places of its class that have a method by its name: `next = __next__`.
+fn named_in_class(view: &View<'_>, def: &StmtFunctionDef, twin: &'static str) -> Vec<Edit> {
+    let (name, class) = (def.name.as_str(), view.scopes.at(def.start()));
+    let places = view.scopes.references_of(name);
+    let same = places.filter(|it| view.scopes.resolve(name, it.scope) == Some(class));
+    same.map(|it| Edit::replace(it.range, "{0}", &[twin.into()]))
+        .collect()
 }
 
 /// Where `def` stands.
