@@ -33,6 +33,7 @@ mod state;
 mod suites;
 mod thread;
 mod timers;
+mod told;
 mod waiting;
 mod waits;
 
@@ -89,6 +90,7 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut model = family::model(cx);
     members::check(cx, &mut model);
+    told::check(cx, &mut model);
     if !model.families.is_empty() && !handles::are_there(cx) {
         for index in 0..model.families.len() {
             let family = &model.families[index];

@@ -1,0 +1,114 @@
+//! Tasks that are told something through the names that asyncio has for them: `asyncio.current_task().cancel()`. A handle
+//! of `AnyIO` does not learn of that: whoever waits for it gets another error, and it keeps the name that it was given.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::Place;
+use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::Expr;
+
+use super::cancelled::functions;
+use super::family::{Model, TASK};
+use crate::context::Context;
+
+/// What a task is told.
+struct Told {
+    place: Place,
+    /// `cancel` or `set_name`.
+    name: String,
+    /// The function that asks for its own task; none where it may be any task.
+    function: Option<FuncId>,
+}
+
+/// Refuses the tasks whose handles would not learn what their tasks are told.
+pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
+    let told = told(cx, model);
+    if told.is_empty() {
+        return;
+    }
+    for index in 0..model.families.len() {
+        let family = &model.families[index];
+        if family.refusal.is_some() || family.is_of_timers() {
+            continue;
+        }
+        let coros: Vec<Place> = (family.spawns.iter())
+            .map(|spawn| spawn.view.place(spawn.coro))
+            .collect();
+        let reached = functions(cx, &coros);
+        let is_asked = |name: &str| family.members.iter().any(|member| member.name == name);
+        let is_waited_for = model.waits_of([&index]).next().is_some();
+        let matters = |it: &&Told| match it.name.as_str() {
+            "set_name" => is_asked("get_name"),
+            _ => is_waited_for || !family.members.is_empty(),
+        };
+        let of_it = |it: &&Told| it.function.is_none_or(|func| reached.contains(&func));
+        if let Some(it) = told.iter().filter(matters).find(of_it) {
+            let line = cx.program.line(it.place);
+            let does = match it.name.as_str() {
+                "set_name" => "is given another name",
+                _ => "is told to stop",
+            };
+            model.families[index].refusal = Some(format!(
+                "at line {line} it {does} by the name that asyncio has for it, and the handle of AnyIO does not learn that"
+            ));
+        }
+    }
+}
+
+fn told(cx: &Context<'_>, model: &Model<'_>) -> Vec<Told> {
+    let named = |api: &str| cx.uses.iter().any(|use_| use_.api == api);
+    let mut told = Vec::new();
+    if named("asyncio.current_task") {
+        for family in &model.families {
+            let asks: BTreeSet<FuncId> = (family.cluster.sites.iter())
+                .filter(|site| is_call_of(cx, **site, "asyncio.current_task"))
+                .map(|site| cx.program.function_at(*site))
+                .collect();
+            for member in &family.members {
+                if matches!(member.name.as_str(), "cancel" | "set_name") {
+                    told.extend(asks.iter().map(|function| Told {
+                        place: member.view.place(member.attribute),
+                        name: member.name.clone(),
+                        function: Some(*function),
+                    }));
+                }
+            }
+        }
+    }
+    if named("asyncio.all_tasks") {
+        for use_ in cx.uses {
+            let name = match use_.api.as_str() {
+                "asyncio.Task.cancel" => "cancel",
+                "asyncio.Task.set_name" => "set_name",
+                _ => continue,
+            };
+            let view = cx.view(use_.place.file);
+            let member = view.and_then(|view| view.tree.expr_at(use_.place.range));
+            let (Some(view), Some(Expr::Attribute(member))) = (view, member) else {
+                continue;
+            };
+            let of_any = |value| match value {
+                Value::Object(ty, CallId::NONE) => cx.program.flow.text(ty) == TASK,
+                _ => false,
+            };
+            let mut values = cx.program.values_at(view.place(&*member.value));
+            if values.any(of_any) {
+                told.push(Told {
+                    place: use_.place,
+                    name: name.to_owned(),
+                    function: None,
+                });
+            }
+        }
+    }
+    told
+}
+
+fn is_call_of(cx: &Context<'_>, place: Place, api: &str) -> bool {
+    let view = cx.view(place.file);
+    view.is_some_and(|view| match view.tree.expr_at(place.range) {
+        Some(Expr::Call(call)) => cx.api_of(view, &call.func) == Some(api),
+        _ => false,
+    })
+}
