@@ -6,7 +6,7 @@ use super::constraints::{Dynamic, Static};
 use super::sets::{Names, Sets};
 use super::special::Special;
 use super::value::{CallId, Value, ValueId, Values};
-use super::{Constraint, Flow};
+use super::{Constraint, FieldOwner, Flow};
 use crate::externals::Externals;
 use crate::ir::{
     Annotation, ClassId, Constant, FuncId, FunctionKind, Key, Node, ParamKind, Reason, Sym,
@@ -353,21 +353,56 @@ impl Flow<'_> {
                 .collect(),
             Annotated::Empty | Annotated::Unknown => FxHashSet::default(),
         };
+        let declared = self.declared();
         for index in 0..self.linked.annotations.len() {
             let node = self.linked.annotations[index].0;
             if which == Annotated::Uncalled && !uncalled.contains(&node) {
                 continue;
             }
-            if self
-                .set(node)
-                .iter()
-                .any(|id| !matches!(self.values.get(*id), Value::Unknown(_)))
-            {
+            if let Some((class, attr)) = declared.get(&node) {
+                let given = self.given_to(*class, *attr);
+                for value in &given {
+                    // What a class has is bound to its instances, but for objects.
+                    if matches!(value, Value::Object(..)) {
+                        self.add(node, *value);
+                    }
+                }
+                if !given.is_empty() {
+                    continue;
+                }
+            }
+            let mut known = self.set(node).iter();
+            if known.any(|id| !matches!(self.values.get(*id), Value::Unknown(_))) {
                 continue;
             }
             let annotation = self.linked.annotations[index].1.clone();
             self.annotation(&annotation, node, all);
         }
+    }
+
+    /// The names that the bodies of classes annotate, by their nodes.
+    fn declared(&self) -> FxHashMap<Node, (ClassId, Sym)> {
+        let classes = (0..).map(ClassId).zip(&self.linked.classes);
+        classes
+            .flat_map(|(class, it)| it.fields.iter().map(move |(attr, node)| (*node, (class, *attr))))
+            .collect()
+    }
+
+    /// What instances of a class, of its bases and its subclasses are given as an attribute, as far as it is known: what the
+    /// body of the class says of the attribute speaks of that, and does not stand in for it.
+    fn given_to(&self, class: ClassId, attr: Sym) -> Vec<Value> {
+        let mut classes = self.own_mro(class);
+        let mut seen: FxHashSet<ClassId> = classes.iter().copied().collect();
+        let mut todo = vec![class];
+        while let Some(class) = todo.pop() {
+            let subclasses = self.subclasses(class).iter().copied();
+            todo.extend(subclasses.filter(|class| seen.insert(*class)));
+            classes.push(class);
+        }
+        let owners = classes.into_iter().map(FieldOwner::Class);
+        let fields = owners.filter_map(|owner| self.fields.get(&(owner, attr)));
+        let values = fields.flat_map(|field| self.values_of(*field));
+        values.filter(|value| !matches!(value, Value::Unknown(_))).collect()
     }
 
     fn annotation(&mut self, annotation: &Annotation, node: Node, all: bool) {
