@@ -64,6 +64,58 @@ async def {name}(coros):
 ",
 };
 
+/// The same, until a time is over: what is not done then raises where its result is awaited.
+static AS_COMPLETED_IN_TIME: Helper = Helper {
+    name: "_as_completed_in_time",
+    source: "\
+@{@contextlib:asynccontextmanager}
+async def {name}(coros, *, timeout):
+    \"\"\"Run coroutines, and give an awaitable for each when it is done or the time is over, as asyncio.as_completed does.\"\"\"
+    coros = list(coros)
+    deadline = {@math}.inf if timeout is None else {@anyio}.current_time() + timeout
+    error = None
+    send, receive = {@anyio}.create_memory_object_stream(len(coros))
+
+    class Finished:
+        def __init__(self, value, error):
+            self.value = value
+            self.error = error
+
+        def __await__(self):
+            if self.error is not None:
+                raise self.error
+            return self.value
+            yield
+
+    async def run(coro):
+        try:
+            send.send_nowait(Finished(await coro, None))
+        except Exception as exc:
+            send.send_nowait(Finished(None, exc))
+
+    async def finished():
+        for _ in coros:
+            result = Finished(None, TimeoutError())
+            try:
+                result = receive.receive_nowait()
+            except {@anyio}.WouldBlock:
+                with {@anyio}.move_on_after(deadline - {@anyio}.current_time()):
+                    result = await receive.receive()
+            yield result
+
+    async with send, receive, {@anyio}.create_task_group() as tg:
+        for coro in coros:
+            tg.start_soon(run, coro)
+        try:
+            yield finished()
+        except Exception as exc:  # not in a group
+            error = exc
+        tg.cancel_scope.cancel()
+    if error is not None:
+        raise error
+",
+};
+
 struct Facts<'r, 'c> {
     raising: Raising<'r, 'c>,
     reach: Arc<Reach>,
@@ -102,15 +154,7 @@ fn moved<'c>(
     if !bound.only(&["fs", "timeout"]) {
         return Err("it is given a loop".to_owned());
     }
-    if bound
-        .get("timeout")
-        .is_some_and(|timeout| !timeout.is_none_literal_expr())
-    {
-        return Err(
-            "it has a timeout, which AnyIO's has not: put the loop into `asyncio.timeout` first"
-                .to_owned(),
-        );
-    }
+    let timeout = (bound.get("timeout")).filter(|timeout| !timeout.is_none_literal_expr());
     let stmt = loop_of(view, call).ok_or(
         "it is not the iterable of a `for` statement, where AnyIO needs a block around the loop",
     )?;
@@ -149,12 +193,17 @@ fn moved<'c>(
         }
     }
     let may_raise = facts.raising.awaiting(view, what);
-    if may_raise || leaves(&stmt.body) {
+    if timeout.is_some() {
+        change.caveat(
+            "what still runs when the time is over is cancelled at the end of the loop, where asyncio lets it run on",
+        );
+    } else if may_raise || leaves(&stmt.body) {
         change.caveat(
             "a loop that is left early cancels what still runs, where asyncio lets it run on",
         );
     }
-    let plain = !may_raise && waits && is_never_empty(what) && cx.anyio_has(4, 15);
+    let plain =
+        timeout.is_none() && !may_raise && waits && is_never_empty(what) && cx.anyio_has(4, 15);
     let scope = view.scopes.at(stmt.start());
     let finished = view.scopes.fresh_name(scope, "finished");
     let mut header: Vec<Piece> = vec!["async with ".into()];
@@ -164,10 +213,17 @@ fn moved<'c>(
             &[],
         ));
     } else {
-        header.push(Piece::Helper(&AS_COMPLETED));
+        header.push(Piece::Helper(match timeout {
+            Some(_) => &AS_COMPLETED_IN_TIME,
+            None => &AS_COMPLETED,
+        }));
         header.push("(".into());
     }
     header.push(what.range().into());
+    if let Some(timeout) = timeout {
+        header.push(", timeout=".into());
+        header.push(timeout.range().into());
+    }
     header.push(format!(") as {finished}:").into());
     change.edit(Edit::Wrap(Wrap {
         range: whole.range(),

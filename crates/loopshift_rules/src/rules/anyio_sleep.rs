@@ -3,63 +3,66 @@
 //! `AnyIO` refuses negative delays (on trio always, on asyncio from 4.16) and gives no value.
 
 use loopshift_engine::change::Change;
-use loopshift_python::edit::Edit;
+use loopshift_engine::uses::Use;
+use loopshift_python::ast::Expr;
+use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::non_negative::is_non_negative;
 use super::shared::is_statement;
-use crate::context::Context;
+use crate::catalog::Api;
+use crate::context::{Context, View};
 
 const RULE: &str = "anyio-sleep";
 
+/// `asyncio.sleep` where it is more than a wait: it gives a value back, and is passed on.
+static SLEEP: Helper = Helper {
+    name: "_sleep",
+    source: "\
+async def {name}(delay, result=None):
+    \"\"\"Sleep, and give the result.\"\"\"
+    await {@anyio}.sleep(max(delay, 0))
+    return result
+",
+};
+
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for (use_, api, view) in cx.uses_for(RULE) {
-        let decline = |reason: &str| Change::declined(RULE, use_.place, &*use_.api, reason);
-        let Some(call) = view.call_of(use_.place.range) else {
-            changes.push(decline(
-                "it is passed on as a function, and AnyIO's takes no negative delay",
-            ));
-            continue;
-        };
-        let bound = match cx.bind(api, call) {
-            Ok(bound) => bound,
-            Err(error) => {
-                changes.push(decline(&error.to_string()));
-                continue;
-            }
-        };
-        if !use_.only || !view.is_direct(&call.func) {
-            changes.push(decline(
-                "it is called through a variable that may hold something else",
-            ));
-            continue;
+        changes.push(
+            moved(cx, use_, api, view)
+                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+        );
+    }
+}
+
+fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Change, String> {
+    let message = "`asyncio.sleep` becomes `anyio.sleep`";
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let Some(call) = view.call_of(use_.place.range) else {
+        let expr = view.tree.expr_at(use_.place.range);
+        if !use_.only || !expr.is_some_and(|expr| view.is_direct(expr)) {
+            return Err("it is passed on through a variable that may hold something else".to_owned());
         }
-        let Some(delay) = bound.get("delay") else {
-            changes.push(decline("there is no delay"));
-            continue;
-        };
-        if !bound.only(&["delay", "result"]) {
-            changes.push(decline("it is given a loop"));
-            continue;
+        if shows_names(cx) {
+            return Err("it is passed on as a function where the names of functions are read, and its would be another".to_owned());
         }
-        // Not awaited here, it is a coroutine that travels, and AnyIO's is one as well.
-        let await_ = view.await_of(call.range());
-        let mut change = named(use_);
-        change.edit(Edit::replace(call.func.range(), "{@anyio}.sleep", &[]));
-        if !is_non_negative(cx, view, delay) {
-            change.edit(Edit::insert(delay.start(), "max(", &[]));
-            change.edit(Edit::insert(delay.end(), ", 0)", &[]));
-        }
-        if let Some(result) = bound.get("result") {
-            let Some(await_) = await_ else {
-                changes.push(decline("it is not awaited here, and its result is wanted"));
-                continue;
-            };
-            let plain = result.is_literal_expr() || result.is_name_expr();
-            if !plain {
-                changes.push(decline("its result is computed before the wait"));
-                continue;
-            }
+        by_helper(&mut change, use_.place.range);
+        return Ok(change);
+    };
+    let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
+    if !use_.only || !view.is_direct(&call.func) {
+        return Err("it is called through a variable that may hold something else".to_owned());
+    }
+    let delay = bound.get("delay").ok_or("there is no delay")?;
+    if !bound.only(&["delay", "result"]) {
+        return Err("it is given a loop".to_owned());
+    }
+    // Not awaited here, it is a coroutine that travels, and AnyIO's is one as well.
+    let await_ = view.await_of(call.range());
+    let result = bound.get("result");
+    match (result, await_) {
+        (None, _) => {}
+        (Some(result), Some(await_)) if result.is_literal_expr() => {
             if is_statement(view, await_) {
                 change.edit(Edit::delete(TextRange::new(delay.end(), result.end())));
             } else {
@@ -70,15 +73,32 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                 change.edit(Edit::insert(call.end(), "[1]", &[]));
             }
         }
-        changes.push(change);
+        // What it gives is what it was before the wait.
+        (Some(_), _) => {
+            by_helper(&mut change, call.func.range());
+            return Ok(change);
+        }
     }
+    change.edit(Edit::replace(call.func.range(), "{@anyio}.sleep", &[]));
+    if !is_non_negative(cx, view, delay) {
+        change.edit(Edit::insert(delay.start(), "max(", &[]));
+        change.edit(Edit::insert(delay.end(), ", 0)", &[]));
+    }
+    Ok(change)
 }
 
-fn named(use_: &loopshift_engine::uses::Use) -> Change {
-    Change::new(
-        RULE,
-        use_.place,
-        &*use_.api,
-        "`asyncio.sleep` becomes `anyio.sleep`",
-    )
+fn by_helper(change: &mut Change, range: TextRange) {
+    change.edit(Edit::Replace {
+        range,
+        pieces: vec![Piece::Helper(&SLEEP)],
+    });
+}
+
+/// Whether the program reads the names of functions.
+fn shows_names(cx: &Context<'_>) -> bool {
+    cx.views_naming(["__name__", "__qualname__"]).any(|view| {
+        view.tree.exprs().any(|expr| {
+            matches!(expr, Expr::Attribute(it) if matches!(it.attr.as_str(), "__name__" | "__qualname__"))
+        })
+    })
 }

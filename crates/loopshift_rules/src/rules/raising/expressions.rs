@@ -182,8 +182,18 @@ impl Raising<'_, '_> {
                 .iter()
                 .filter(|it| it.arg.as_deref() == Some("key"));
             let called = called.map(|it| self.of_calling(view, &it.value)).collect();
+            // `zip` of iterables that are not of one length.
+            let strict = call.arguments.keywords.iter().any(|it| {
+                it.arg.as_deref() == Some("strict")
+                    && !matches!(&it.value, Expr::BooleanLiteral(literal) if !literal.value)
+            });
+            let uneven = if strict {
+                Errors::named(&["<builtin>.ValueError"])
+            } else {
+                Errors::NONE
+            };
             return if builtin {
-                given.and(called)
+                given.and(called).and(uneven)
             } else {
                 Errors::Any
             };
