@@ -93,6 +93,11 @@ pub(crate) fn waits_for_futures(cx: &Context<'_>, view: &View<'_>, body: &[Stmt]
                 any = true;
             }
             other if is_switch(other) => return false,
+            // One that has ended raises how it did.
+            AnyNodeRef::ExprCall(call) => {
+                let asked = ["asyncio.Task.result", "asyncio.Task.exception"];
+                any |= cx.api_of(view, &call.func).is_some_and(|api| asked.contains(&api));
+            }
             _ => {}
         }
     }
