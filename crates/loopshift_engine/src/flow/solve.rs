@@ -384,7 +384,11 @@ impl Flow<'_> {
     fn declared(&self) -> FxHashMap<Node, (ClassId, Sym)> {
         let classes = (0..).map(ClassId).zip(&self.linked.classes);
         classes
-            .flat_map(|(class, it)| it.fields.iter().map(move |(attr, node)| (*node, (class, *attr))))
+            .flat_map(|(class, it)| {
+                it.fields
+                    .iter()
+                    .map(move |(attr, node)| (*node, (class, *attr)))
+            })
             .collect()
     }
 
@@ -402,7 +406,9 @@ impl Flow<'_> {
         let owners = classes.into_iter().map(FieldOwner::Class);
         let fields = owners.filter_map(|owner| self.fields.get(&(owner, attr)));
         let values = fields.flat_map(|field| self.values_of(*field));
-        values.filter(|value| !matches!(value, Value::Unknown(_))).collect()
+        values
+            .filter(|value| !matches!(value, Value::Unknown(_)))
+            .collect()
     }
 
     fn annotation(&mut self, annotation: &Annotation, node: Node, all: bool) {

@@ -41,7 +41,9 @@ fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Cha
     let Some(call) = view.call_of(use_.place.range) else {
         let expr = view.tree.expr_at(use_.place.range);
         if !use_.only || !expr.is_some_and(|expr| view.is_direct(expr)) {
-            return Err("it is passed on through a variable that may hold something else".to_owned());
+            return Err(
+                "it is passed on through a variable that may hold something else".to_owned(),
+            );
         }
         if shows_names(cx) {
             return Err("it is passed on as a function where the names of functions are read, and its would be another".to_owned());

@@ -96,7 +96,9 @@ pub(crate) fn waits_for_futures(cx: &Context<'_>, view: &View<'_>, body: &[Stmt]
             // One that has ended raises how it did.
             AnyNodeRef::ExprCall(call) => {
                 let asked = ["asyncio.Task.result", "asyncio.Task.exception"];
-                any |= cx.api_of(view, &call.func).is_some_and(|api| asked.contains(&api));
+                any |= cx
+                    .api_of(view, &call.func)
+                    .is_some_and(|api| asked.contains(&api));
             }
             _ => {}
         }

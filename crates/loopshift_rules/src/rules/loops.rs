@@ -2,7 +2,7 @@
 
 use loopshift_engine::change::Place;
 use loopshift_engine::objects::{Cluster, clusters};
-use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt};
+use loopshift_python::ast::{AnyNodeRef, BoolOp, ExceptHandler, Expr, ExprCall, ExprRef, Stmt};
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
@@ -122,7 +122,7 @@ fn place(
             return Err("whether a loop runs is asked here".to_owned());
         }
     }
-    match view.tree.parent(expr) {
+    match view.tree.parent(or_none(cx, view, expr)) {
         Some(
             AnyNodeRef::ExprAttribute(_) | AnyNodeRef::StmtGlobal(_) | AnyNodeRef::StmtNonlocal(_),
         ) => Ok(()),
@@ -146,6 +146,24 @@ fn place(
         Some(AnyNodeRef::Arguments(_)) => handed(cx, view, expr, objects),
         Some(AnyNodeRef::StmtReturn(_)) => Err("the event loop is returned".to_owned()),
         _ => Err("the event loop is used as an object here".to_owned()),
+    }
+}
+
+/// `loop or asyncio.get_event_loop()` around a call, where the other is always None; otherwise the expression itself.
+fn or_none<'v>(cx: &Context<'_>, view: &View<'v>, expr: &'v Expr) -> ExprRef<'v> {
+    let gives_nothing = |other: &Expr| {
+        other.is_name_expr() && cx.program.values_at(view.place(other)).next().is_none()
+    };
+    match view.tree.parent(expr) {
+        Some(AnyNodeRef::ExprBoolOp(it)) => match it.values.as_slice() {
+            [other, last]
+                if it.op == BoolOp::Or && last.range() == expr.range() && gives_nothing(other) =>
+            {
+                it.into()
+            }
+            _ => expr.into(),
+        },
+        _ => expr.into(),
     }
 }
 
