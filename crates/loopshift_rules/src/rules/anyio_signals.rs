@@ -1,14 +1,17 @@
 //! `loop.add_signal_handler` becomes a task that receives the signal, in a group around the rest of the block.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, FileId};
+use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use super::anyio_tasks::is_entry;
 use super::arguments::inside;
+use super::cancellation::goes_on;
 use super::gather_helpers::{FIRST_ERROR, FIRST_ERROR_310};
 use super::leaving::first_exit;
 use super::raising::Raising;
@@ -68,14 +71,25 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
         "the signal handler becomes a task that receives signals",
     );
     let mut statements: Vec<&Stmt> = Vec::new();
+    let (mut added, mut removed) = (BTreeSet::new(), BTreeSet::new());
     let scope = view.scopes.at(first.place.range.start());
     let group = view.scopes.fresh_name(scope, "signals");
     for use_ in uses {
         change.covers.push(use_.place);
         if use_.api.ends_with("remove_signal_handler") {
-            return Err(
-                "a handler is removed again: the block in which the signal is received has to end there".to_owned(),
-            );
+            let stmt = removal(view, use_, function.range())
+                .filter(|stmt| (statements.iter()).all(|it| it.start() < stmt.start()))
+                .ok_or("a handler is removed again: the block in which the signal is received has to end there")?;
+            let range = stmt.range();
+            removed.insert(signal_of(view, use_));
+            let rest = TextRange::new(range.end(), function.range().end());
+            if awaits(view, rest) {
+                change.caveat("the handler is there until the end of the block");
+            }
+            change
+                .edits
+                .push((use_.place.file, Edit::DeleteStatement { range }));
+            continue;
         }
         let call = view
             .call_of(use_.place.range)
@@ -86,6 +100,7 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
         let top = top_statement(view, call, function.range())
             .ok_or("it is called in a loop that may run again, or in a block that may not run")?;
         statements.push(top);
+        added.insert(signal_of(view, use_));
         change.edits.push((
             use_.place.file,
             Edit::Replace {
@@ -111,6 +126,12 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
         change
             .edits
             .push((use_.place.file, Edit::Replace { range, pieces }));
+    }
+    if !added.is_subset(&removed) && !lasts(cx, cx.program.function_at(first.place)) {
+        return Err(
+            "the handler would end with the function, and code that waits goes on after it: add it in the coroutine that the program runs"
+                .to_owned(),
+        );
     }
     let start = statements
         .iter()
@@ -189,6 +210,81 @@ fn top_statement<'v>(view: &View<'v>, call: &'v ExprCall, function: TextRange) -
                 return (def.range() == function).then_some(top).flatten();
             }
             AnyNodeRef::StmtWhile(_) | AnyNodeRef::ExprLambda(_) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Which signal a call is about, as written, with what a loop goes through.
+fn signal_of(view: &View<'_>, use_: &Use) -> Option<String> {
+    let call = view.call_of(use_.place.range)?;
+    let signal = view.text(call.arguments.args.first()?.range());
+    let iterated = view.tree.ancestors(call).find_map(|node| match node {
+        AnyNodeRef::StmtFor(it) if view.text(it.target.range()) == signal => {
+            Some(view.text(it.iter.range()))
+        }
+        _ => None,
+    });
+    Some(format!("{signal} of {}", iterated.unwrap_or_default()))
+}
+
+/// Whether nothing waits any more in the program when the function has ended.
+fn lasts(cx: &Context<'_>, func: FuncId) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut todo = vec![func];
+    while let Some(func) = todo.pop() {
+        if !seen.insert(func) || is_entry(cx, func) {
+            continue;
+        }
+        let sites = cx.callers.of(func);
+        if sites.is_empty() || cx.callers.is_handed_over(func) {
+            return false;
+        }
+        for site in sites {
+            let Some(view) = cx.view(site.place.file) else {
+                return false;
+            };
+            let await_ = view.await_of(site.place.range);
+            let stmt = await_.and_then(|it| view.tree.enclosing_statement(it.range()));
+            match stmt {
+                Some(Stmt::Return(_)) => {}
+                Some(
+                    stmt @ (Stmt::Expr(_)
+                    | Stmt::Assign(_)
+                    | Stmt::AnnAssign(_)
+                    | Stmt::AugAssign(_)),
+                ) if !goes_on(cx, view, stmt) => {}
+                _ => return false,
+            }
+            todo.push(site.owner);
+        }
+    }
+    true
+}
+
+/// The statement that removes a handler, or the loop that does nothing but remove some. None where it may run before other
+/// code of the function, or does more.
+fn removal<'v>(view: &'v View<'v>, use_: &Use, function: TextRange) -> Option<&'v Stmt> {
+    let call = view.call_of(use_.place.range).filter(|_| use_.only)?;
+    if !matches!(view.tree.parent(call), Some(AnyNodeRef::StmtExpr(_))) {
+        return None;
+    }
+    let mut stmt = view.tree.enclosing_statement(call.range())?;
+    for node in view.tree.ancestors(call) {
+        match node {
+            AnyNodeRef::StmtFunctionDef(def) => {
+                return (def.range() == function).then_some(stmt);
+            }
+            AnyNodeRef::StmtFor(it)
+                if it.orelse.is_empty()
+                    && matches!(&*it.body, [only] if only.range() == stmt.range()) =>
+            {
+                stmt = view.tree.enclosing_statement(it.range())?;
+            }
+            AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_) | AnyNodeRef::ExprLambda(_) => {
+                return None;
+            }
             _ => {}
         }
     }
