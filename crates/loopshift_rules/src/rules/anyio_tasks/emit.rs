@@ -321,6 +321,14 @@ fn change(
     }
     let made: Vec<&Spawn<'_>> = spawns.iter().map(|(_, spawn)| *spawn).collect();
     timers::caveats(&mut change, &made);
+    if all
+        .iter()
+        .any(|index| model.families[*index].callbacks.tells)
+    {
+        change.caveat(
+            "a task of its own calls back: what waits for the task may go on before that, and asyncio calls back first",
+        );
+    }
     if (all.iter()).any(|index| super::cancelled::perhaps_before_start(model, *index)) {
         change.caveat(
             "it may be cancelled before it can start: asyncio never runs it then, and AnyIO does",

@@ -7,6 +7,7 @@ use loopshift_python::ast::{AnyNodeRef, Stmt, StmtClassDef, StmtFunctionDef};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use super::entered;
 use super::suites::each;
 use crate::context::{Context, View};
 use crate::rules::code::definition;
@@ -78,6 +79,13 @@ fn find<'c>(cx: &Context<'c>, function: FuncId) -> Result<Host<'c>, String> {
     if is_overridden(cx, function) {
         return Err(
             "a class that derives from it has an `__aenter__` or `__aexit__` of its own".to_owned(),
+        );
+    }
+    let class = cx.program.function(function).class;
+    if class.is_none_or(|class| entered::is_shared(cx, class)) {
+        return Err(
+            "another task may enter the object while it is entered, and it can hold one task group"
+                .to_owned(),
         );
     }
     Ok(Host {

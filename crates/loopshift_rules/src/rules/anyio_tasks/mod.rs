@@ -10,6 +10,7 @@ mod cancelled;
 mod conditions;
 mod emit;
 mod ending;
+mod entered;
 mod entry;
 mod failure;
 mod family;
