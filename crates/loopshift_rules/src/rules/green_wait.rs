@@ -4,7 +4,7 @@ use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::ast::{Comprehension, Expr, ExprCall, Number, Stmt};
 use loopshift_python::edit::{Piece, pieces};
 
 use super::green::{Ending, each, ends_later, helper, is_greenlet, items, owners, replace_call};
@@ -99,24 +99,39 @@ fn joinall(
         let arguments = ["greenlets", "timeout", "count", "raise_error"];
         return with(vec!["await ".into()], "wait", bound, &arguments);
     }
-    if is_statement(view, call) && starts_one(cx, view, greenlets) {
+    let named = ["greenlets", "timeout"];
+    if !is_statement(view, call) {
+        return with(vec!["await ".into()], "joined", bound, &named);
+    }
+    let just_made = made_before(view, call, greenlets).unwrap_or(greenlets);
+    if starts_one(cx, view, just_made) {
         let mut text = pieces("await {@asyncio}.wait(", &[]);
-        text.extend(arguments(bound, &["greenlets", "timeout"]));
+        text.extend(arguments(bound, &named));
         text.push(")".into());
         return Ok(text);
     }
-    with(
-        vec!["await ".into()],
-        "joinall",
-        bound,
-        &["greenlets", "timeout"],
-    )
+    with(vec!["await ".into()], "joinall", bound, &named)
+}
+
+/// What the statement before the call gives a variable that the call is given.
+fn made_before<'c>(view: &'c View<'_>, call: &ExprCall, given: &Expr) -> Option<&'c Expr> {
+    let Expr::Name(given) = given else {
+        return None;
+    };
+    let statement = view.tree.enclosing_statement(call.range())?;
+    let (suite, at) = view.tree.suite_of(statement)?;
+    let Stmt::Assign(before) = suite.get(at.checked_sub(1)?)? else {
+        return None;
+    };
+    let [Expr::Name(name)] = &*before.targets else {
+        return None;
+    };
+    (name.id == given.id).then_some(&*before.value)
 }
 
 /// Whether a list is written out there, and something in it starts a green thread.
 fn starts_one(cx: &Context<'_>, view: &View<'_>, list: &Expr) -> bool {
-    let Expr::List(list) = list else { return false };
-    list.elts.iter().any(|item| match item {
+    let starts = |item: &Expr| match item {
         Expr::Call(call) => {
             let row = cx
                 .api_of(view, &call.func)
@@ -124,7 +139,45 @@ fn starts_one(cx: &Context<'_>, view: &View<'_>, list: &Expr) -> bool {
             row.is_some_and(|row| row.rule.as_deref() == Some("green-spawn"))
         }
         _ => false,
-    })
+    };
+    match list {
+        Expr::List(list) => list.elts.iter().any(starts),
+        Expr::ListComp(list) => {
+            let has_turns = |it: &Comprehension| {
+                it.ifs.is_empty() && !it.is_async && has_items(cx, view, &it.iter)
+            };
+            starts(&list.elt) && list.generators.iter().all(has_turns)
+        }
+        _ => false,
+    }
+}
+
+/// Whether what is written there has at least one item.
+fn has_items(cx: &Context<'_>, view: &View<'_>, items: &Expr) -> bool {
+    match items {
+        Expr::List(list) => list.elts.iter().any(|it| !it.is_starred_expr()),
+        Expr::Tuple(tuple) => tuple.elts.iter().any(|it| !it.is_starred_expr()),
+        Expr::StringLiteral(text) => !text.value.is_empty(),
+        Expr::Call(call) => {
+            let number = |it: &Expr| match it {
+                Expr::NumberLiteral(number) => match &number.value {
+                    Number::Int(value) => value.as_i64(),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let numbers: Option<Vec<i64>> = call.arguments.args.iter().map(number).collect();
+            let is_range = cx.api_of(view, &call.func) == Some("<builtin>.range");
+            is_range
+                && call.arguments.keywords.is_empty()
+                && match numbers.as_deref() {
+                    Some([end]) => *end > 0,
+                    Some([start, end]) => start < end,
+                    _ => false,
+                }
+        }
+        _ => false,
+    }
 }
 
 /// A call of a helper: the first argument by its place, the others by their names.

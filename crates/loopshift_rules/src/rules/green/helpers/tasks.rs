@@ -60,6 +60,16 @@ async def {name}(task, timeout=None):
         name: "_joinall",
         source: "\
 async def {name}(tasks, timeout=None):
+    \"\"\"Wait until all tasks are done, however they end.\"\"\"
+    pending = [task for task in tasks if not task.done()]
+    if pending:
+        await {@asyncio}.wait(pending, timeout=timeout)
+",
+    },
+    Helper {
+        name: "_joined",
+        source: "\
+async def {name}(tasks, timeout=None):
     \"\"\"Wait until all tasks are done, however they end; those that are, in the order in which they ended.\"\"\"
     tasks = list(tasks)
     ended = [task for task in tasks if task.done()]
