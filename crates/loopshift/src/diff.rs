@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use anstyle::Style;
-use similar::{DiffOp, group_diff_ops};
+use loopshift_python::line_diff::{DiffOp, line_ops};
+use similar::group_diff_ops;
 
-use crate::line_diff::line_ops;
 use crate::style::{BOLD, CYAN, GREEN, RED, paint};
 
 /// The difference between `old` and `new` of the file `name`, with three lines around each change; in colour where asked.

@@ -10,6 +10,7 @@ use loopshift_python::{TextRange, TextSize};
 use loopshift_rules::catalog::Catalog;
 use loopshift_rules::migrate::{Migration, Options, migrate};
 use loopshift_rules::recipe;
+use loopshift_rules::through;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -32,7 +33,8 @@ pub fn explain(
     line: usize,
 ) -> Result<Explanation, Problem> {
     let python = options.settings.python;
-    let recipe = recipe::of(inputs, python, options.target, catalog);
+    let target = through::first_target(inputs, options);
+    let recipe = recipe::of(inputs, python, target, catalog);
     let externals = recipe.externals(inputs, catalog);
     let program = analyse(inputs, options.settings.python, &externals);
     let input = program.file(file);

@@ -17,7 +17,6 @@ pub mod formats;
 mod git;
 pub mod home;
 mod journal;
-mod line_diff;
 pub mod lines;
 pub mod mark;
 pub mod messages;

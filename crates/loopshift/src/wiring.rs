@@ -82,7 +82,7 @@ fn options(job: &Job, project: Project) -> Result<Options, Problem> {
         Target::Asyncio => catalog::Target::Asyncio,
         Target::Anyio => catalog::Target::Anyio,
     };
-    let known = recipe::to(target).libraries;
+    let known = recipe::leading_to(target);
     for library in job.from.iter().flatten() {
         if !known.contains(&library.as_str()) {
             let reason = format!("nothing leads from `{library}` to {target}");

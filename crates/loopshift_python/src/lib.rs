@@ -11,6 +11,7 @@ pub mod edit;
 pub mod forest;
 pub mod imports;
 mod layout;
+pub mod line_diff;
 mod nesting;
 pub mod parse;
 mod python2;

@@ -1,4 +1,4 @@
-//! Uses of libraries that lead to another target: they are counted, and stay.
+//! Uses of libraries that lead to the target only through another one: they are counted, and stay.
 
 use loopshift_engine::change::Change;
 use loopshift_engine::uses::Use;
@@ -17,7 +17,7 @@ pub(crate) fn stays(recipe: &Recipe, catalog: &Catalog, use_: &Use) -> Change {
         ),
         (Some(_), Some(why_not)) => why_not.to_owned(),
         (Some(_), None) => format!(
-            "no rule moves {library} to {} yet: `--to asyncio` moves green threads to tasks",
+            "no rule moves {library} to {} at once: `--from {library}` moves it to asyncio, and on from there",
             recipe.target
         ),
     };

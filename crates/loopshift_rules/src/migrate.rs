@@ -34,6 +34,7 @@ use crate::registry::{RULES, Rule};
 use crate::rounds::settle;
 use crate::rules::{anyio_repair, anyio_run, anyio_tests, green};
 use crate::steps::{self, Step};
+use crate::through;
 use crate::unspoken;
 use crate::views::{Look, Rests, Syntax, Trees, Views};
 use crate::whole;
@@ -133,13 +134,26 @@ fn mentions<'m>(recipe: &Recipe, files: &[Input]) -> Vec<&'m str> {
 
 /// Plans the migration of a program.
 pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
+    if through::leads(files, options) {
+        return through::migrate(files, catalog, options);
+    }
+    settled(files, catalog, options, true)
+}
+
+/// Plans a migration by one recipe, until nothing changes any more. Only that of the texts as they are is the first.
+pub(crate) fn settled(
+    files: &[Input],
+    catalog: &Catalog,
+    options: &Options,
+    is_first: bool,
+) -> Migration {
     let python = options.settings.python;
     let recipe = if options.only.is_empty() {
         recipe::of(files, python, options.target, catalog)
     } else {
         recipe::to(options.target)
     };
-    let mut migration = migrate_once(recipe, files, catalog, options, true);
+    let mut migration = migrate_once(recipe, files, catalog, options, is_first);
     settle(files, &mut migration.plan, |inputs| {
         migrate_once(recipe, inputs, catalog, options, false).plan
     });

@@ -28,8 +28,8 @@ pub struct Recipe {
     pub from: &'static [&'static str],
     /// The libraries whose uses are looked at: what is moved, and what earlier moves left.
     pub libraries: &'static [&'static str],
-    /// Libraries that no rule moves to the target: their uses are counted, and stay. Files that name none of them, and have
-    /// nothing to do with the others, are not looked through for their objects.
+    /// Libraries that no rule moves to the target at once: their uses are counted, and stay. Files that name none of them, and
+    /// have nothing to do with the others, are not looked through for their objects.
     pub beside: &'static [&'static str],
     /// Words without which a file, and all files in contact with it, can hold nothing for a rule.
     pub mentions: &'static [&'static str],
@@ -112,6 +112,12 @@ pub fn to(target: catalog::Target) -> &'static Recipe {
         catalog::Target::Anyio => &RECIPES[0],
         catalog::Target::Asyncio => &RECIPES[1],
     }
+}
+
+/// The libraries from which a way leads to a target, and those that earlier moves may have left.
+pub fn leading_to(target: catalog::Target) -> Vec<&'static str> {
+    let recipe = to(target);
+    [recipe.libraries, recipe.beside].concat()
 }
 
 /// The recipe that leads this program to a target.
@@ -310,7 +316,7 @@ impl Recipe {
         self.from.contains(&root(api))
     }
 
-    /// Whether the API is of a library that no rule moves to the target.
+    /// Whether the API is of a library that no rule moves to the target at once.
     pub fn is_beside(&self, api: &str) -> bool {
         self.beside.contains(&root(api))
     }

@@ -126,6 +126,46 @@ pub(crate) fn check_green(main: &Path) -> Result<(), String> {
             return Err(format!("{how}: a second run changes it again"));
         }
     }
+    if unsafely {
+        check_on_to_anyio(&before, &expected, !safely)?;
+    }
+    Ok(())
+}
+
+/// Migrates a program of green threads, all of which move, to `AnyIO`, and runs it: on trio too, where all is safe and
+/// nothing of asyncio is left.
+fn check_on_to_anyio(
+    before: &BTreeMap<String, String>,
+    expected: &str,
+    unsafe_changes: bool,
+) -> Result<(), String> {
+    let options = Options {
+        unsafe_changes,
+        ..Options::default()
+    };
+    let after = tool::migrate(before, &options)?.files;
+    let left = |packages: &[&str]| after.values().any(|text| imports(text, packages));
+    if left(GREEN) {
+        return Err("to AnyIO: something of green threads is left".to_owned());
+    }
+    let backends: &[&str] = if unsafe_changes || left(&["asyncio"]) {
+        &["asyncio"]
+    } else {
+        &["asyncio", "trio"]
+    };
+    for backend in backends {
+        let got = check::execute(&after, "main.py", backend)
+            .map_err(|error| format!("to AnyIO: {error}\n{}", changed(before, &after)))?;
+        if got != expected && !check::agree(before, &after, "main.py", backend)? {
+            return Err(format!(
+                "to AnyIO: on {backend} it prints\n{got}instead of\n{expected}{}",
+                changed(before, &after)
+            ));
+        }
+    }
+    if tool::migrate(&after, &options)?.files != after {
+        return Err("to AnyIO: a second run changes it again".to_owned());
+    }
     Ok(())
 }
 

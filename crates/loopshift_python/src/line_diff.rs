@@ -6,13 +6,15 @@
 
 use std::collections::HashMap;
 
-use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices};
+use similar::{Algorithm, DiffTag, capture_diff_slices};
+
+pub use similar::DiffOp;
 
 /// Roughly how many steps one comparison may take.
 const STEPS: usize = 100_000_000;
 
-/// The operations that lead from `old` to `new`, in order.
-pub(crate) fn line_ops(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
+/// The operations that lead from the lines `old` to the lines `new`, in order. They cover all of both.
+pub fn line_ops(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
     let mut ops = Vec::new();
     between(old, new, &mut ops);
     number(&mut ops);
