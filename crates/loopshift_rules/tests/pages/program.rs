@@ -156,7 +156,9 @@ fn check_on_to_anyio(
     for backend in backends {
         let got = check::execute(&after, "main.py", backend)
             .map_err(|error| format!("to AnyIO: {error}\n{}", changed(before, &after)))?;
-        if got != expected && !check::agree(before, &after, "main.py", backend)? {
+        // trio runs tasks that start together in random order.
+        let same = got == expected || *backend == "trio" && lines(&got) == lines(expected);
+        if !same && !check::agree(before, &after, "main.py", backend)? {
             return Err(format!(
                 "to AnyIO: on {backend} it prints\n{got}instead of\n{expected}{}",
                 changed(before, &after)
@@ -167,6 +169,13 @@ fn check_on_to_anyio(
         return Err("to AnyIO: a second run changes it again".to_owned());
     }
     Ok(())
+}
+
+/// The lines of a text, in an order of their own.
+fn lines(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines
 }
 
 /// The files that changed, for messages.
