@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
-use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtIf};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtIf, StmtTry};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -123,6 +123,9 @@ fn in_place(
     let call = view.tree.expr_at(place.range)?;
     // What raises in the loop is raised behind it, too.
     while let Stmt::Try(it) = stmt {
+        if *cx.once(acts_at_end) && !handles_interrupt(it) {
+            return None;
+        }
         let mut holds = it.body.iter();
         stmt = holds.find(|stmt| stmt.range().contains_range(call.range()))?;
     }
@@ -134,7 +137,8 @@ fn in_place(
     // `sys.exit(main())` and `raise SystemExit(main())` wait for nothing else.
     let direct = value.range() == call.range()
         || matches!(value, Expr::Call(outer) if outer.arguments.args.iter().any(|it| it.range() == call.range()));
-    if !direct {
+    let beside = matches!(value, Expr::Call(outer) if value.range() != call.range() && outer.arguments.len() > 1);
+    if !direct || (beside && *cx.once(acts_at_end)) {
         return None;
     }
     let (before, after) = around_run(cx);
@@ -147,6 +151,20 @@ fn in_place(
             Edit::insert(call.end(), after, &[]),
         ],
         run: Some(*place),
+    })
+}
+
+/// Whether a handler is for Ctrl-C, which an event loop raises behind its end.
+fn handles_interrupt(stmt: &StmtTry) -> bool {
+    let is_interrupt =
+        |class: &Expr| matches!(class, Expr::Name(it) if it.id.as_str() == "KeyboardInterrupt");
+    stmt.handlers.iter().any(|handler| {
+        let ExceptHandler::ExceptHandler(handler) = handler;
+        match handler.type_.as_deref() {
+            Some(Expr::Tuple(it)) => it.elts.iter().any(is_interrupt),
+            Some(class) => is_interrupt(class),
+            None => true,
+        }
     })
 }
 
