@@ -10,12 +10,13 @@ use loopshift_python::ast::PythonVersion;
 use loopshift_rules::catalog::{self, Catalog, Version};
 use loopshift_rules::context::{Bridge, Settings};
 use loopshift_rules::externals::CatalogExternals;
-use loopshift_rules::migrate::{Migration, ModuleState, Options, keeps, migrate};
+use loopshift_rules::migrate::{Migration, Options, keeps, migrate};
 use loopshift_rules::part;
 use loopshift_rules::project::newest_anyio;
 use loopshift_rules::recipe::{self, is_green};
 use loopshift_rules::registry::{self, RULES};
 use loopshift_rules::steps;
+use loopshift_rules::trio::ModuleState;
 use rustc_hash::FxHashMap;
 
 use crate::cli::{self, Target};

@@ -2,6 +2,7 @@
 //!
 //! [`migrate::migrate`] takes the files of a program and gives the plan.
 
+mod asyncio_only;
 mod beside;
 mod bridges;
 pub mod catalog;
@@ -23,6 +24,7 @@ mod rules;
 mod served;
 pub mod steps;
 pub mod through;
+pub mod trio;
 mod unspoken;
 mod views;
 mod whole;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use loopshift_engine::change::{Change, FileId, Outcome, Place, Plan};
+use loopshift_engine::change::{Change, FileId, Place, Plan};
 use loopshift_engine::facts::Facts;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
@@ -32,9 +32,10 @@ use crate::project::{ProjectFile, dependencies};
 use crate::recipe::{self, Cooperation, Recipe, root};
 use crate::registry::{RULES, Rule};
 use crate::rounds::settle;
-use crate::rules::{anyio_repair, anyio_run, anyio_tests, green};
+use crate::rules::{anyio_repair, anyio_tests, green};
 use crate::steps::{self, Step};
 use crate::through;
+use crate::trio::{self, ModuleState};
 use crate::unspoken;
 use crate::views::{Look, Rests, Syntax, Trees, Views};
 use crate::whole;
@@ -106,15 +107,6 @@ pub fn keeps(change: &Change) -> bool {
     anyio_repair::keeps(change)
 }
 
-/// A module that uses the libraries.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModuleState {
-    /// Its file.
-    pub file: FileId,
-    /// The uses of asyncio that the plan leaves, by offset. Without any, the module is trio-ready.
-    pub left: Vec<(Place, String)>,
-}
-
 /// The words without which a file can hold nothing for a rule. Where some tests are run by pytest-asyncio, the
 /// fixtures that they use may stand in any file of tests.
 fn mentions<'m>(recipe: &Recipe, files: &[Input]) -> Vec<&'m str> {
@@ -160,7 +152,7 @@ pub(crate) fn settled(
     if options.only.is_empty() && options.select.is_empty() {
         left_imports::report(recipe, files, options, &mut migration.plan);
     }
-    migration.modules = module_states(recipe, &migration.uses, &migration.plan);
+    migration.modules = trio::states(recipe, files, python, &migration.uses, &migration.plan);
     migration
 }
 
@@ -379,44 +371,6 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look], is_first: bool) -> Migr
         unreadable: Vec::new(),
         relies_on: context.relies_on(),
     }
-}
-
-/// What the plan leaves of asyncio in each module that uses the libraries.
-fn module_states(recipe: &Recipe, found: &[Use], plan: &Plan) -> Vec<ModuleState> {
-    let moved: FxHashSet<Place> = plan
-        .changes
-        .iter()
-        .filter(|(change, outcome)| *outcome == Outcome::Applied && !anyio_repair::keeps(change))
-        .flat_map(|(change, _)| change.covers.iter().copied().chain([change.place]))
-        .collect();
-    let mut out: Vec<ModuleState> = Vec::new();
-    for use_ in found {
-        let file = use_.place.file;
-        if out.last().is_none_or(|last| last.file != file) {
-            out.push(ModuleState {
-                file,
-                left: Vec::new(),
-            });
-        }
-        let bound = recipe.moves(&use_.api) || recipe.is_beside(&use_.api);
-        let stays = bound && !moved.contains(&use_.place);
-        if let Some(last) = out.last_mut().filter(|_| stays) {
-            last.left.push((use_.place, use_.api.clone()));
-        }
-    }
-    for (change, outcome) in &plan.changes {
-        let bound = match outcome {
-            Outcome::Applied => anyio_run::is_for_asyncio_only(change),
-            // What an earlier round wrote, and no later one moved.
-            _ => recipe.moves(&change.api) && moved.contains(&change.place),
-        };
-        let state = out.iter_mut().find(|it| it.file == change.place.file);
-        if let Some(state) = state.filter(|_| bound) {
-            state.left.push((change.place, change.api.clone()));
-            state.left.sort();
-        }
-    }
-    out
 }
 
 fn is_wanted(rule: &Rule, options: &Options) -> bool {

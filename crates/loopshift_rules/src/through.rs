@@ -6,9 +6,10 @@ use loopshift_engine::program::Input;
 use rustc_hash::FxHashMap;
 
 use crate::catalog::{Catalog, Target};
-use crate::migrate::{Migration, ModuleState, Options, settled};
+use crate::migrate::{Migration, Options, settled};
 use crate::moved::{Moved, Origin};
 use crate::recipe::{self, GREEN, is_green};
+use crate::trio::ModuleState;
 
 /// Whether a program is moved this way: it is one of green threads, or that is asked for.
 pub(crate) fn leads(files: &[Input], options: &Options) -> bool {
