@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, FileId};
-use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::anyio_tasks::is_entry;
 use super::arguments::inside;
-use super::cancellation::goes_on;
 use super::gather_helpers::{FIRST_ERROR, FIRST_ERROR_310};
+use super::lasting::lasts;
 use super::leaving::first_exit;
 use super::raising::Raising;
 use crate::context::{Context, View};
@@ -227,40 +225,6 @@ fn signal_of(view: &View<'_>, use_: &Use) -> Option<String> {
         _ => None,
     });
     Some(format!("{signal} of {}", iterated.unwrap_or_default()))
-}
-
-/// Whether nothing waits any more in the program when the function has ended.
-fn lasts(cx: &Context<'_>, func: FuncId) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut todo = vec![func];
-    while let Some(func) = todo.pop() {
-        if !seen.insert(func) || is_entry(cx, func) {
-            continue;
-        }
-        let sites = cx.callers.of(func);
-        if sites.is_empty() || cx.callers.is_handed_over(func) {
-            return false;
-        }
-        for site in sites {
-            let Some(view) = cx.view(site.place.file) else {
-                return false;
-            };
-            let await_ = view.await_of(site.place.range);
-            let stmt = await_.and_then(|it| view.tree.enclosing_statement(it.range()));
-            match stmt {
-                Some(Stmt::Return(_)) => {}
-                Some(
-                    stmt @ (Stmt::Expr(_)
-                    | Stmt::Assign(_)
-                    | Stmt::AnnAssign(_)
-                    | Stmt::AugAssign(_)),
-                ) if !goes_on(cx, view, stmt) => {}
-                _ => return false,
-            }
-            todo.push(site.owner);
-        }
-    }
-    true
 }
 
 /// The statement that removes a handler, or the loop that does nothing but remove some. None where it may run before other

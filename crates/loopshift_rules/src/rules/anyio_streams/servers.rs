@@ -14,6 +14,7 @@ use super::{Obstacle, buffered};
 use crate::context::{Context, View};
 use crate::rules::arguments::inside;
 use crate::rules::held::attributes;
+use crate::rules::lasting::lasts;
 use crate::rules::leaving::first_exit;
 
 /// What asyncio does around a connection handler.
@@ -392,6 +393,16 @@ impl<'c> Server<'c> {
                 Edit::DeleteStatement {
                     range: stmt.range(),
                 },
+            ));
+        }
+        let mut members = cluster.members.iter();
+        let closed = members.any(|member| member.api.rsplit('.').next() == Some("close"));
+        if !closed && !lasts(self.cx, function) {
+            return Err((
+                here,
+                "the server is not closed in the function that starts it, and lives on: \
+                 a task group that lives as long has to be made by hand"
+                    .to_owned(),
             ));
         }
         let inside = rest.get(..end).unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::context::{Context, View};
 use crate::rules::runners::is_of_runner;
 
 /// Whether a function is only ever the one coroutine of `asyncio.run`.
-pub(crate) fn is_entry(cx: &Context<'_>, function: FuncId) -> bool {
+pub(super) fn is_entry(cx: &Context<'_>, function: FuncId) -> bool {
     let sites = cx.callers.of(function);
     !sites.is_empty()
         && sites.iter().all(|site| {

@@ -60,8 +60,8 @@ pub(crate) fn may_be_task(cx: &Context<'_>, place: Place) -> bool {
     !held(cx, place).sites.is_empty()
 }
 
-pub(crate) use entry::is_entry;
 pub(crate) use group::plan as plan_groups;
+pub(crate) use thread::is_root;
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     plan_for(cx, RULE, changes);

@@ -155,7 +155,7 @@ fn reached(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Option<Vec<Fun
 }
 
 /// Whether a function owns a group for all that it starts: the coroutine of `asyncio.run`, a test, or a lifespan.
-pub(super) fn is_root(cx: &Context<'_>, function: FuncId) -> bool {
+pub(crate) fn is_root(cx: &Context<'_>, function: FuncId) -> bool {
     if super::entry::is_entry(cx, function) {
         return true;
     }
