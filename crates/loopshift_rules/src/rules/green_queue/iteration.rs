@@ -9,7 +9,7 @@ use loopshift_python::{Ranged, TextRange};
 use super::{RULE, is_queue};
 use crate::context::{Context, View};
 use crate::rules::code::{can_be_while, is_plain};
-use crate::rules::green::{anchor, helper};
+use crate::rules::green::{anchor, helper, is_coloured};
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let is_one = |value| match value {
@@ -53,6 +53,10 @@ enum Asked<'v> {
     For(&'v StmtFor),
     Comprehension(&'v Comprehension),
     Length(&'v ExprCall),
+    /// `list(queue)`.
+    List(&'v ExprCall),
+    /// `sorted(queue)`: all its items, by a function that goes through all of them anyway.
+    All,
     /// Something that an object of asyncio has no answer to.
     Other(&'static str),
 }
@@ -114,6 +118,10 @@ fn asked<'v>(view: &View<'v>, expr: &'v Expr) -> Option<Asked<'v>> {
             let given = call.arguments.args.iter().any(|it| it.range() == range);
             match func.id.as_str() {
                 "len" if given => Some(Asked::Length(call)),
+                "list" if given && call.arguments.len() == 1 => Some(Asked::List(call)),
+                "tuple" | "set" | "frozenset" | "sorted" | "sum" | "dict" if takes_only(call) => {
+                    Some(Asked::All)
+                }
                 name if given && TAKING.contains(&name) => Some(Asked::Other(
                     "a function takes its items, and does not wait for them",
                 )),
@@ -121,6 +129,12 @@ fn asked<'v>(view: &View<'v>, expr: &'v Expr) -> Option<Asked<'v>> {
             }
         }
     }
+}
+
+/// Whether a call takes the items of its only argument, and nothing is found out behind that.
+fn takes_only(call: &ExprCall) -> bool {
+    let mut keywords = call.arguments.keywords.iter();
+    call.arguments.args.len() == 1 && keywords.all(|it| !it.value.is_call_expr())
 }
 
 fn moved(
@@ -154,6 +168,26 @@ fn moved(
             } else {
                 iterate(&mut change, it.start(), expr)?;
             }
+        }
+        Asked::List(_) | Asked::All => {
+            let owner = cx.program.function_at(place);
+            if let Some(AnyNodeRef::ExprGenerator(_)) = view.tree.comprehension_around(expr) {
+                return Err("a generator expression can't wait for its items".to_owned());
+            }
+            if !is_coloured(cx, owner) {
+                return Err("a function takes its items, and does not wait for them".to_owned());
+            }
+            change.requires.push(anchor(cx, owner));
+            let items = helper("queue_items").ok_or("a helper is missing")?;
+            let range = match asked {
+                Asked::List(call) => call.range(),
+                _ => expr.range(),
+            };
+            change.edit(Edit::replace(
+                range,
+                "[item async for item in {0}({1})]",
+                &[Piece::Helper(items), queue],
+            ));
         }
         Asked::Comprehension(it) => {
             if let Some(AnyNodeRef::ExprGenerator(_)) = view.tree.comprehension_around(expr) {
