@@ -311,6 +311,7 @@ fn change(
         if region.lingers && region.families.iter().any(seen) {
             change.caveat("the function waits until a task that it told to stop has ended");
         }
+        super::beside::caveats(cx, &mut change, model, region, &errors);
     }
     if errors.values().any(|errors| *errors == Errors::Leave) {
         change.caveat(if observed {

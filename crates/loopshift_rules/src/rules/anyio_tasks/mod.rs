@@ -5,6 +5,7 @@
 //! Tasks that meet in a variable or a list move together or not at all ([`family`]).
 
 mod annotations;
+mod beside;
 mod callbacks;
 mod cancelled;
 mod conditions;
