@@ -16,6 +16,7 @@ use super::objects::moving::{Form, Moving, class, plan_family};
 use super::objects::values::split;
 use super::objects::{Family, Obstacle, Result_, method, receiver, result_of, takes_comparison};
 use super::order::Order;
+use super::outside::may_run_outside;
 use super::relocked;
 use crate::context::{Context, View};
 
@@ -92,12 +93,29 @@ fn argument<'v>(
     Ok(bound.get(name))
 }
 
+/// That none of the methods may be called where no event loop runs: `AnyIO`'s objects ask for it even where they do not wait.
+fn in_loop(cx: &Context<'_>, members: &[Member]) -> Result<(), Obstacle> {
+    let outside = members
+        .iter()
+        .find(|member| may_run_outside(cx, cx.program.function_at(member.place)));
+    outside.map_or(Ok(()), |member| {
+        Err(Obstacle::new(
+            member.place,
+            format!(
+                "`{}` may be called where no event loop runs, which AnyIO's needs",
+                method(member)
+            ),
+        ))
+    })
+}
+
 fn lock<'v>(
     cx: &'v Context<'v>,
     moving: &Moving<'v>,
     change: &mut Change,
 ) -> Result<(Form, bool), Obstacle> {
     let members = &moving.cluster.members;
+    in_loop(cx, members)?;
     let mut owned = true;
     for member in members.iter().filter(|member| method(member) == "release") {
         owned &= acquired_in_same_function(view(cx, member.place)?, member, members);
@@ -276,6 +294,7 @@ fn semaphore<'v>(
     } else {
         "asyncio.Semaphore"
     };
+    in_loop(cx, &moving.cluster.members)?;
     let fast = cx.anyio_has(4, 5);
     for site in &moving.sites {
         let Some(call) = site.call else {

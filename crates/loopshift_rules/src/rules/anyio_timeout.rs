@@ -74,6 +74,11 @@ fn moved<'c>(
     )?;
     check_generator(cx, view, with)?;
     rename(cx, &mut change, view, call, limit, at);
+    if !at && super::over::may_be_over(cx, view, limit) {
+        change.caveat(
+            "a time that is over at once ends in AnyIO what would not have had to wait, too, as an item that is there",
+        );
+    }
     split(&mut change, view, with, index)?;
     // The code in the block is cancelled: handlers in it must have moved.
     let within = called_within(cx, view.place(with));

@@ -80,6 +80,8 @@ pub(crate) mod loops;
 pub(crate) mod non_negative;
 pub(crate) mod objects;
 pub(crate) mod order;
+mod outside;
+mod over;
 pub(crate) mod pipes;
 pub(crate) mod raising;
 pub(crate) mod relocked;

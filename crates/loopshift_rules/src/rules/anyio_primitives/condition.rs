@@ -7,7 +7,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece};
 
 use super::{
-    MISUSED, acquired_in_same_function, acquires, argument, of_another_task, runs_here,
+    MISUSED, acquired_in_same_function, acquires, argument, in_loop, of_another_task, runs_here,
     unknown_member,
 };
 use crate::context::{Context, View};
@@ -69,6 +69,7 @@ pub(super) fn condition<'v>(
         ));
     }
     let members = &moving.cluster.members;
+    in_loop(cx, members)?;
     for member in members {
         let view = view(cx, member.place)?;
         match method(member) {

@@ -10,8 +10,8 @@ use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
 use super::suites::each;
 use crate::context::{Context, View};
 
-/// Whether some place may enter an object of the class that another one holds. Where the object is made in place, or is
-/// that of a local variable, none can.
+/// Whether some place may enter an object of the class that another one holds. Where the object is made in place, by its class
+/// or a class method, or is that of a local variable, none can; and what a loop goes through is entered once.
 pub(super) fn is_shared(cx: &Context<'_>, class: ClassId) -> bool {
     let mros = &cx.program.flow.mro;
     let is_one = move |value: Value| match value {
@@ -50,7 +50,12 @@ fn is_own(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
     let makes = |expr: &Expr| {
         let Expr::Call(call) = expr else { return false };
         let mut values = cx.program.values_at(view.place(&*call.func)).peekable();
-        values.peek().is_some() && values.all(|value| matches!(value, Value::Class(_)))
+        let is_class = |value: Value| matches!(value, Value::Class(_));
+        values.peek().is_some()
+            && values.all(|value| match value {
+                Value::Bound(_, receiver) => is_class(cx.program.flow.values.get(receiver)),
+                value => is_class(value),
+            })
     };
     let Expr::Name(name) = expr else {
         return makes(expr);
@@ -70,6 +75,7 @@ fn is_own(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
             made += usize::from(binds && makes(&assign.value));
             other |= binds && !makes(&assign.value);
         }
+        Stmt::For(it) if view.text(it.target.range()) == name.id.as_str() => made += 1,
         Stmt::Global(it) => other |= it.names.iter().any(|it| it.id == name.id),
         Stmt::Nonlocal(it) => other |= it.names.iter().any(|it| it.id == name.id),
         _ => {}

@@ -13,6 +13,7 @@ mod emit;
 mod ending;
 mod entered;
 mod entry;
+mod factory;
 mod failure;
 mod family;
 mod forms;
@@ -28,6 +29,7 @@ mod members;
 mod mistaken;
 mod offered;
 mod offload;
+mod outside;
 mod region;
 mod rename;
 mod spawning;
@@ -94,6 +96,8 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
     let mut model = family::model(cx);
     members::check(cx, &mut model);
     told::check(cx, &mut model);
+    outside::check(cx, &mut model);
+    factory::check(cx, &mut model);
     if !model.families.is_empty() && !handles::are_there(cx) {
         for index in 0..model.families.len() {
             let family = &model.families[index];

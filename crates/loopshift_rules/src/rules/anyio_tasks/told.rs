@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::{CallId, Value};
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::Expr;
+use loopshift_python::ast::{AnyNodeRef, Expr};
 
 use super::cancelled::functions;
 use super::family::{Model, TASK};
 use crate::context::Context;
+use crate::rules::code::{definition, own};
 
 /// What a task is told.
 struct Told {
@@ -40,7 +41,8 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
         let is_waited_for = model.waits_of([&index]).next().is_some();
         let matters = |it: &&Told| match it.name.as_str() {
             "set_name" => is_asked("get_name"),
-            _ => is_waited_for || !family.members.is_empty(),
+            // Who stops all tasks may stop one before it starts, which `AnyIO` runs all the same.
+            _ => it.function.is_none() || is_waited_for || !family.members.is_empty(),
         };
         let of_it = |it: &&Told| it.function.is_none_or(|func| reached.contains(&func));
         if let Some(it) = told.iter().filter(matters).find(of_it) {
@@ -78,6 +80,9 @@ fn told(cx: &Context<'_>, model: &Model<'_>) -> Vec<Told> {
     }
     if named("asyncio.all_tasks") {
         for use_ in cx.uses {
+            if use_.api == "asyncio.all_tasks" {
+                told.extend(unknown(cx, use_.place));
+            }
             let name = match use_.api.as_str() {
                 "asyncio.Task.cancel" => "cancel",
                 "asyncio.Task.set_name" => "set_name",
@@ -103,6 +108,35 @@ fn told(cx: &Context<'_>, model: &Model<'_>) -> Vec<Told> {
         }
     }
     told
+}
+
+/// What is told to stop in the function that asks for all tasks, where it is not known what that is: of what is left of a set,
+/// for one.
+fn unknown(cx: &Context<'_>, asks: Place) -> Vec<Told> {
+    let Some((view, def)) = definition(cx, cx.program.function_at(asks)) else {
+        return Vec::new();
+    };
+    let cancelled = |node| match node {
+        AnyNodeRef::ExprCall(call) => match &*call.func {
+            Expr::Attribute(member) if member.attr.as_str() == "cancel" => Some(member),
+            _ => None,
+        },
+        _ => None,
+    };
+    let is_known = |expr: &Expr| {
+        let mut values = cx.program.values_at(view.place(expr)).peekable();
+        values.peek().is_some() && values.all(|value| !matches!(value, Value::Unknown(_)))
+    };
+    own(&def.body)
+        .into_iter()
+        .filter_map(cancelled)
+        .filter(|member| !is_known(&member.value))
+        .map(|member| Told {
+            place: view.place(member),
+            name: "cancel".to_owned(),
+            function: None,
+        })
+        .collect()
 }
 
 fn is_call_of(cx: &Context<'_>, place: Place, api: &str) -> bool {

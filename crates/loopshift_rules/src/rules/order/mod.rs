@@ -22,6 +22,7 @@ use self::effects::meet;
 pub(crate) use self::effects::{Effect, Shared, effects};
 use self::tasks::{Start, Task, Tasks, Window, is_test};
 use super::code::{definition, is_switch, own};
+use super::over::Over;
 use crate::context::Context;
 
 type Own = Rc<Vec<(TextRange, Effect)>>;
@@ -150,6 +151,11 @@ impl<'c> Order<'c> {
         // What most tasks of a large program do, and no tree is needed to see.
         let are_many = self.tasks.are_many(self.cx, task);
         if are_many && inside.iter().any(|func| calls_unknown(self.cx, *func)) {
+            return true;
+        }
+        // A time that is over ends the first wait that lets others run.
+        let over = self.cx.once(Over::new);
+        if inside.iter().any(|func| over.holds(*func)) {
             return true;
         }
         let mine = self.all(inside);
