@@ -13,40 +13,78 @@ use crate::quoted::{self, Quoted};
 
 /// A parsed module. Annotations in strings are code in its tree.
 #[derive(Debug)]
-pub struct ParsedModule {
-    parsed: Parsed<ModModule>,
-    /// The tree with the code of the annotations, where some stand in strings.
-    read: Option<(ModModule, Vec<Quoted>)>,
+pub struct ParsedModule(Kind);
+
+/// Whether annotations stand in strings.
+#[derive(Debug)]
+enum Kind {
+    /// None does.
+    Plain(Parsed<ModModule>),
+    /// Some do. The parser does not part with its tokens, so these are a copy.
+    Quoting {
+        module: ModModule,
+        tokens: Tokens,
+        unsupported: Vec<UnsupportedSyntaxError>,
+        quoted: Vec<Quoted>,
+    },
 }
 
 impl ParsedModule {
     fn new(source: &str, parsed: Parsed<ModModule>) -> Self {
-        let read = with_deep_stack(|| quoted::read(source, parsed.syntax()));
-        ParsedModule { parsed, read }
+        with_deep_stack(|| {
+            let Some(read) = quoted::read(source, parsed.syntax()) else {
+                return ParsedModule(Kind::Plain(parsed));
+            };
+            let tokens = parsed.tokens().clone();
+            let unsupported = parsed.unsupported_syntax_errors().to_vec();
+            let mut module = parsed.into_syntax();
+            let quoted = read.put(&mut module);
+            ParsedModule(Kind::Quoting {
+                module,
+                tokens,
+                unsupported,
+                quoted,
+            })
+        })
     }
 
     /// The tree.
     pub fn syntax(&self) -> &ModModule {
-        match &self.read {
-            Some((module, _)) => module,
-            None => self.parsed.syntax(),
+        match &self.0 {
+            Kind::Plain(parsed) => parsed.syntax(),
+            Kind::Quoting { module, .. } => module,
         }
     }
 
     /// The tokens, those of strings as they are written.
     pub fn tokens(&self) -> &Tokens {
-        self.parsed.tokens()
+        match &self.0 {
+            Kind::Plain(parsed) => parsed.tokens(),
+            Kind::Quoting { tokens, .. } => tokens,
+        }
     }
 
     /// Syntax that the oldest Python does not have.
     pub fn unsupported_syntax_errors(&self) -> &[UnsupportedSyntaxError] {
-        self.parsed.unsupported_syntax_errors()
+        match &self.0 {
+            Kind::Plain(parsed) => parsed.unsupported_syntax_errors(),
+            Kind::Quoting { unsupported, .. } => unsupported,
+        }
+    }
+
+    /// The code that stands in strings.
+    fn quoted(&self) -> &[Quoted] {
+        match &self.0 {
+            Kind::Plain(_) => &[],
+            Kind::Quoting { quoted, .. } => quoted,
+        }
     }
 
     /// The range of an annotation as it is written: with the quotes, where all of it stands in a string.
     pub fn as_written(&self, annotation: TextRange) -> TextRange {
-        let strings = self.read.iter().flat_map(|(_, quoted)| quoted);
-        let around = strings
+        let around = self
+            .quoted()
+            .iter()
             .filter(|it| it.code == annotation)
             .map(|it| it.string);
         around.max_by_key(|it| it.len()).unwrap_or(annotation)
@@ -54,7 +92,7 @@ impl ParsedModule {
 
     /// Whether something stands in a string that is code.
     pub fn is_in_string(&self, range: TextRange) -> bool {
-        let mut strings = self.read.iter().flat_map(|(_, quoted)| quoted);
+        let mut strings = self.quoted().iter();
         strings.any(|it| it.string.contains_range(range))
     }
 }

@@ -29,20 +29,29 @@ pub(crate) struct Quoted {
     pub(crate) string: TextRange,
 }
 
-/// The module with the code of its annotations in the places of their strings, and what was read; none where there is
-/// nothing to read.
-pub(crate) fn read(source: &str, module: &ModModule) -> Option<(ModModule, Vec<Quoted>)> {
+/// What was read from the strings of a module.
+pub(crate) struct Read {
+    /// The code, by the start of its string.
+    found: BTreeMap<TextSize, Expr>,
+    /// Where it stands.
+    pub(crate) quoted: Vec<Quoted>,
+}
+
+/// Reads the annotations in the strings of a module; none where there are none.
+pub(crate) fn read(source: &str, module: &ModModule) -> Option<Read> {
     let forms = Forms::of_module(module);
     let mut finder = Finder::new(source, &forms, 0);
     finder.visit_body(&module.body);
-    if finder.found.is_empty() {
-        return None;
+    let Finder { found, quoted, .. } = finder;
+    (!found.is_empty()).then_some(Read { found, quoted })
+}
+
+impl Read {
+    /// Puts the code of the annotations in the places of their strings. Gives where it stands.
+    pub(crate) fn put(self, module: &mut ModModule) -> Vec<Quoted> {
+        Put(RefCell::new(self.found)).visit_body(&mut module.body);
+        self.quoted
     }
-    let quoted = finder.quoted;
-    let mut module = module.clone();
-    let put = Put(RefCell::new(finder.found));
-    put.visit_body(&mut module.body);
-    Some((module, quoted))
 }
 
 /// What a module calls the forms of `typing`.
