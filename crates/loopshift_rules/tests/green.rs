@@ -8,7 +8,8 @@ use loopshift_rules::context::{Bridge, Settings};
 use loopshift_rules::migrate::{Migration, Options, migrate};
 use loopshift_rules::recipe::is_green;
 
-fn migrated(text: &str) -> Migration {
+/// Moves a program to `AnyIO`: all of it, or only what is of these libraries.
+fn migrated(text: &str, from: &[&str]) -> Migration {
     let files = [Input {
         path: "main.py".to_owned(),
         module: "main".to_owned(),
@@ -22,6 +23,7 @@ fn migrated(text: &str) -> Migration {
     let anyio = Version::new(4, 16);
     let options = Options {
         allow_unsafe: true,
+        from: from.iter().map(|&it| it.to_owned()).collect(),
         ..Options::new(
             Target::Anyio,
             Settings {
@@ -35,9 +37,9 @@ fn migrated(text: &str) -> Migration {
     migrate(&files, Catalog::builtin(), &options)
 }
 
-/// The uses in a program of green threads, as `line: API`. All of them stay, each with a reason.
+/// The uses in a program of green threads, as `line: API`. Where only asyncio is asked for, all of them stay, each with a reason.
 fn uses(text: &str) -> Vec<String> {
-    let migration = migrated(text);
+    let migration = migrated(text, &["asyncio"]);
     let line = |offset: usize| text[..offset].lines().count().max(1);
     let mut out = Vec::new();
     for use_ in &migration.uses {
@@ -149,7 +151,7 @@ eventlet.serve(eventlet.listen(('', 80)), handle)
 }
 
 #[test]
-fn asyncio_beside_green_threads_is_moved_as_ever() {
+fn asyncio_beside_green_threads_is_moved_by_itself_where_that_is_asked_for() {
     let text = "\
 import asyncio
 
@@ -162,7 +164,7 @@ async def main():
 
 gevent.sleep(1)
 ";
-    let migration = migrated(text);
+    let migration = migrated(text, &["asyncio"]);
     let after = text
         .replace("import asyncio\n\n", "import anyio\n")
         .replace("asyncio.sleep", "anyio.sleep");
@@ -174,4 +176,57 @@ gevent.sleep(1)
         .map(|(_, api)| api.as_str())
         .collect();
     assert_eq!(left, ["gevent.sleep"]);
+}
+
+#[test]
+fn green_threads_lead_through_asyncio() {
+    let text = "\
+import asyncio
+
+import gevent
+
+
+async def wait():
+    await asyncio.sleep(1)
+
+
+def work():
+    gevent.sleep(1)
+
+
+def main():
+    job = gevent.spawn(work)
+    job.link(print)
+    job.join()
+
+
+main()
+";
+    let migration = migrated(text, &[]);
+    let after = &migration.plan.texts[0].1;
+    assert!(!after.contains("gevent"), "{after}");
+    assert!(after.contains("await anyio.sleep(1)"), "{after}");
+    let line = |offset: usize| text[..offset].lines().count().max(1);
+    let uses: Vec<String> = (migration.uses.iter())
+        .map(|it| format!("{}: {}", line(it.place.range.end().to_usize()), it.api))
+        .collect();
+    // Those of the text that there was, and none that the first half made.
+    assert_eq!(
+        uses,
+        [
+            "7: asyncio.sleep",
+            "11: gevent.sleep",
+            "15: gevent.spawn",
+            "16: gevent.Greenlet.link",
+            "17: gevent.Greenlet.join",
+        ]
+    );
+    // What stays with asyncio is told where it comes from.
+    let left: Vec<usize> = (migration.plan.changes.iter())
+        .filter(|(change, outcome)| {
+            change.api == "asyncio.create_task" && *outcome != Outcome::Applied
+        })
+        .map(|(change, _)| line(change.place.range.start().to_usize()))
+        .collect();
+    assert_eq!(left, [15]);
 }
