@@ -8,6 +8,7 @@ use loopshift_engine::program::Input;
 use loopshift_python::imports::{Kept, same_import, unread_imports};
 use loopshift_python::parse::parse_module;
 use memchr::memmem;
+use rustc_hash::FxHashSet;
 
 use crate::migrate::Options;
 use crate::recipe::{Recipe, root};
@@ -26,10 +27,18 @@ pub(crate) fn report(recipe: &Recipe, files: &[Input], options: &Options, plan: 
     let texts: BTreeMap<FileId, &str> = (plan.texts.iter())
         .map(|(file, text)| (*file, text.as_str()))
         .collect();
+    // Where something of a library is left, its import is spoken of with that.
+    let spoken_of: FxHashSet<(FileId, &str)> = (plan.changes.iter())
+        .filter(|(_, outcome)| *outcome != Outcome::Applied)
+        .map(|(change, _)| (change.place.file, root(&change.api)))
+        .collect();
     let mut left = Vec::new();
     for (file, input) in (0..).map(FileId).zip(files) {
         let text = texts.get(&file).copied().unwrap_or(&input.text);
-        let names = |package: &&str| memmem::find(text.as_bytes(), package.as_bytes()).is_some();
+        let names = |package: &&str| {
+            !spoken_of.contains(&(file, *package))
+                && memmem::find(text.as_bytes(), package.as_bytes()).is_some()
+        };
         if !input.is_python() || !packages.iter().any(names) {
             continue;
         }
@@ -41,10 +50,7 @@ pub(crate) fn report(recipe: &Recipe, files: &[Input], options: &Options, plan: 
             continue;
         };
         for import in unread_imports(text, &after, &packages) {
-            let is_spoken_of = plan.changes.iter().any(|(change, outcome)| {
-                let here = change.place.file == file && root(&change.api) == import.package;
-                here && *outcome != Outcome::Applied
-            });
+            let is_spoken_of = spoken_of.contains(&(file, import.package));
             let Some(range) = same_import(&before, import.path).filter(|_| !is_spoken_of) else {
                 continue;
             };

@@ -1,7 +1,7 @@
 //! One change may clear the way for another: a coroutine that provably doesn't raise any more, an object that leaves
 //! nothing behind. So the output is migrated again, until nothing changes: a second run then has nothing to do.
 
-use loopshift_engine::change::{Change, Outcome, Plan};
+use loopshift_engine::change::{Change, FileId, Outcome, Plan};
 use loopshift_engine::program::Input;
 
 /// More rounds than this have not been seen to change anything.
@@ -13,11 +13,7 @@ pub(crate) fn settle(files: &[Input], plan: &mut Plan, once: impl Fn(&[Input]) -
         if plan.texts.is_empty() {
             return;
         }
-        let mut inputs = files.to_vec();
-        for (file, text) in &plan.texts {
-            inputs[file.0 as usize].text.clone_from(text);
-        }
-        let next = once(&inputs);
+        let next = once(&after(files, plan));
         if next.texts.is_empty() {
             still_left(plan, &next);
             return;
@@ -27,15 +23,29 @@ pub(crate) fn settle(files: &[Input], plan: &mut Plan, once: impl Fn(&[Input]) -
                 account(plan, change);
             }
         }
-        for (file, text) in next.texts {
-            match plan.texts.iter_mut().find(|(known, _)| *known == file) {
-                Some(known) => known.1 = text,
-                None => plan.texts.push((file, text)),
-            }
-        }
-        plan.texts.sort_by_key(|(file, _)| *file);
-        plan.withdrawn.extend(next.withdrawn);
+        go_on(plan, next.texts, next.withdrawn);
     }
+}
+
+/// The files as a plan leaves them.
+pub(crate) fn after(files: &[Input], plan: &Plan) -> Vec<Input> {
+    let mut inputs = files.to_vec();
+    for (file, text) in &plan.texts {
+        inputs[file.0 as usize].text.clone_from(text);
+    }
+    inputs
+}
+
+/// Lets a plan lead to the texts that a later one makes of those that it led to.
+pub(crate) fn go_on(plan: &mut Plan, texts: Vec<(FileId, String)>, withdrawn: Vec<String>) {
+    for (file, text) in texts {
+        match plan.texts.iter_mut().find(|(known, _)| *known == file) {
+            Some(known) => known.1 = text,
+            None => plan.texts.push((file, text)),
+        }
+    }
+    plan.texts.sort_by_key(|(file, _)| *file);
+    plan.withdrawn.extend(withdrawn);
 }
 
 /// Adds the uses that earlier rounds made and the last one leaves: those of which there are more than were left before.

@@ -3,12 +3,14 @@
 
 use loopshift_engine::change::{Change, FileId, Outcome, Place, Plan};
 use loopshift_engine::program::Input;
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::catalog::{Catalog, Target};
 use crate::migrate::{Migration, Options, settled};
 use crate::moved::{Moved, Origin};
 use crate::recipe::{self, GREEN, is_green};
+use crate::rounds::{after, go_on};
 use crate::trio::ModuleState;
 
 /// Whether a program is moved this way: it is one of green threads, or that is asked for.
@@ -18,6 +20,15 @@ pub(crate) fn leads(files: &[Input], options: &Options) -> bool {
     }
     if !options.from.is_empty() {
         return options.from.iter().any(|library| is_of_green(library));
+    }
+    // Most programs name none of them, and need not be looked through for asyncio.
+    let names_green = |file: &Input| {
+        GREEN
+            .iter()
+            .any(|library| recipe::imports(&file.text, library))
+    };
+    if !files.par_iter().any(names_green) {
+        return false;
     }
     let python = files.iter().filter(|file| file.is_python());
     recipe::suggested(python.map(|file| &*file.text)) == Target::Asyncio
@@ -42,10 +53,7 @@ pub(crate) fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> 
     half.target = Target::Asyncio;
     half.from.retain(|library| is_of_green(library));
     let mut first = settled(files, catalog, &half, true);
-    let mut between = files.to_vec();
-    for (file, text) in &first.plan.texts {
-        between[file.0 as usize].text.clone_from(text);
-    }
+    let between = after(files, &first.plan);
     let mut rest = options.clone();
     // What comes out of the first half is asyncio, whatever that was asked to move.
     rest.from.clear();
@@ -83,12 +91,7 @@ fn follow(plan: &mut Plan, next: Plan, back: &Back<'_>) {
         }
     }
     plan.changes.sort_by_key(|(change, _)| change.place);
-    for (file, text) in next.texts {
-        plan.texts.retain(|(known, _)| *known != file);
-        plan.texts.push((file, text));
-    }
-    plan.texts.sort_by_key(|(file, _)| *file);
-    plan.withdrawn.extend(next.withdrawn);
+    go_on(plan, next.texts, next.withdrawn);
 }
 
 /// Leads from the places of the texts between the halves to those of the files.

@@ -103,36 +103,33 @@ fn catches(class: &Expr) -> bool {
     }
 }
 
-/// Whether a handler looks at the error, which it has by a name.
-fn is_read(view: &View<'_>, handler: &ExceptHandlerExceptHandler) -> bool {
-    let Some(name) = &handler.name else {
-        return false;
+/// Where a handler names the error that it has caught.
+fn named<'v>(
+    view: &'v View<'v>,
+    handler: &'v ExceptHandlerExceptHandler,
+) -> impl Iterator<Item = &'v Expr> {
+    let name = handler.name.as_deref();
+    let is_it = move |it: &&Expr| match it {
+        Expr::Name(it) => Some(it.id.as_str()) == name,
+        _ => false,
     };
-    let mut exprs = view
+    let inside = view
         .tree
         .exprs()
         .filter(|it| handler.range.contains_range(it.range()));
-    exprs.any(|it| matches!(it, Expr::Name(it) if it.id.as_str() == name.as_str()))
+    inside.filter(is_it)
+}
+
+/// Whether a handler looks at the error, which it has by a name.
+fn is_read(view: &View<'_>, handler: &ExceptHandlerExceptHandler) -> bool {
+    named(view, handler).next().is_some()
 }
 
 /// Whether it reads what the process wrote.
 fn reads_output(view: &View<'_>, handler: &ExceptHandlerExceptHandler) -> bool {
-    let Some(name) = &handler.name else {
-        return false;
-    };
-    let mut exprs = view
-        .tree
-        .exprs()
-        .filter(|it| handler.range.contains_range(it.range()));
-    exprs.any(|it| match it {
-        Expr::Attribute(it) => {
-            let of_error = it
-                .value
-                .as_name_expr()
-                .is_some_and(|it| it.id.as_str() == name.as_str());
-            of_error && matches!(it.attr.as_str(), "output" | "stdout" | "stderr")
-        }
-        _ => false,
+    named(view, handler).any(|it| {
+        matches!(view.tree.parent(it), Some(AnyNodeRef::ExprAttribute(it))
+            if matches!(it.attr.as_str(), "output" | "stdout" | "stderr"))
     })
 }
 
