@@ -16,12 +16,13 @@ use loopshift_python::{Ranged, TextRange};
 use super::awaited::{Awaited, awaited, coroutines, of_all, statement_around};
 use super::cancellation::{ends_as_cancelled, handlers_by_function};
 use super::code::{Reach, has_comment};
+use super::exits::may_exit;
 use super::gather_helpers::{
     FIRST_ERROR, FIRST_ERROR_310, GATHER, GATHER_40, GATHER_40_310, GATHER_40_QUIET, GATHER_310,
     GATHER_IN, GATHER_QUIET, OUTCOME,
 };
-use super::raising::{Raising, is_builtin_call, may_be_caught};
-use super::siblings::{is_seen, rest_of_entry};
+use super::raising::{Passed, Raising, is_builtin_call, may_be_caught, passed};
+use super::siblings::{cleaning_up, is_seen, rest_of_entry};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-gather";
@@ -145,15 +146,59 @@ fn moved<'c>(
         && let Some(rest) = rest_of_entry(cx, view, await_)
     {
         in_entry(cx, &mut change, view, call, rest);
+        if may_exit(cx, view.place(call)) {
+            change.caveat("what ends the program leaves the entry point in a group");
+        }
         arguments(&mut change, view, call, keyword, returns_errors)?;
         return Ok(change);
     }
     edit(cx, facts, &mut change, view, call, &value, may_raise);
-    if may_raise {
+    if may_raise && !ends_alike(cx, facts, view, call, &reached) {
         change.caveat("when one fails the others are cancelled, where asyncio lets them run on");
     }
     arguments(&mut change, view, call, keyword, returns_errors)?;
     Ok(change)
+}
+
+/// Whether it makes no difference that an error of one coroutine cancels the others: what these do cannot be seen, or the
+/// error ends the program, which asyncio cancels them for, too.
+fn ends_alike(
+    cx: &Context<'_>,
+    facts: &Facts<'_, '_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    reached: &BTreeSet<FuncId>,
+) -> bool {
+    let cleaning_up = cleaning_up(cx, reached);
+    match passed(cx, view.place(call)) {
+        Some(Passed::Nothing) => cleaning_up < Passed::Waits || runs_alone(cx),
+        Some(Passed::AtOnce) => cleaning_up == Passed::Nothing,
+        Some(Passed::Waits) | None => {
+            cleaning_up == Passed::Nothing && !is_seen(cx, &facts.reach, view, call)
+        }
+    }
+}
+
+/// Whether the program has no tasks but those of `gather`.
+fn runs_alone(cx: &Context<'_>) -> bool {
+    cx.uses.iter().all(|use_| {
+        let name = use_.api.rsplit('.').next().unwrap_or_default();
+        !matches!(
+            name,
+            "create_task"
+                | "ensure_future"
+                | "as_completed"
+                | "start_server"
+                | "start_unix_server"
+                | "create_server"
+                | "call_later"
+                | "call_at"
+                | "call_soon"
+                | "to_thread"
+                | "run_in_executor"
+                | "add_signal_handler"
+        )
+    })
 }
 
 fn may_raise(facts: &Facts<'_, '_>, view: &View<'_>, call: &ExprCall) -> bool {
@@ -265,7 +310,7 @@ fn edit(
     let new = cx.anyio_has(4, 15);
     let groups = cx.settings.python_has(3, 11);
     let here = view.place(call);
-    let caught = may_raise && may_be_caught(cx, here);
+    let caught = may_raise && (may_be_caught(cx, here) || may_exit(cx, here));
     if new
         && let Waiter::Await(await_) = value
         && let Some(stmt) = (if caught {
@@ -277,8 +322,6 @@ fn edit(
         change.edit(Edit::replace(call.func.range(), "{@anyio}.gather", &[]));
         if caught {
             first_error(change, stmt, groups);
-        } else if may_raise {
-            change.caveat("an error leaves it in an `ExceptionGroup`");
         }
         if !is_any_sequence(view, await_) {
             change.edit(Edit::insert(await_.start(), "list(", &[]));
@@ -346,7 +389,6 @@ fn in_entry(
         last: vec![vec![format!("{name}.cancel_scope.cancel()").into()]],
         after: Vec::new(),
     }));
-    change.caveat("an error that leaves the entry point does so in an `ExceptionGroup`");
 }
 
 fn first_error(change: &mut Change, stmt: &Stmt, groups: bool) {

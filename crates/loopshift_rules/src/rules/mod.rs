@@ -38,6 +38,7 @@ pub(crate) mod cancellation;
 pub(crate) mod caught;
 pub(crate) mod code;
 pub(crate) mod executors;
+pub(crate) mod exits;
 pub(crate) mod gather_helpers;
 pub(crate) mod green;
 pub(crate) mod green_blocking;

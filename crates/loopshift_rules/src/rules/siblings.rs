@@ -1,84 +1,143 @@
 //! What the coroutines of a `gather` do after one of them failed: asyncio lets them run on.
 
-use loopshift_engine::flow::Target;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprContext, Stmt};
-use loopshift_python::{Ranged, TextRange};
+use std::collections::BTreeSet;
+
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt, WithItem};
+use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::awaited::coroutines;
+use super::cancellation::is_cancelled_error;
 use super::code::{Reach, definition, is_switch, is_yield, own};
-use super::raising::caught_around;
+use super::order::{Effect, effects};
+use super::raising::{Passed, caught_around, is_still};
 use super::runners::runners;
 use crate::context::{Context, View};
 
-/// What can be called without anybody seeing it.
-const UNSEEN: &[&str] = &[
-    "asyncio.sleep",
-    "anyio.sleep",
-    "asyncio.Event.wait",
-    "asyncio.Lock.acquire",
-];
-
 /// Whether somebody can see what the coroutines of the call do after their first wait.
 pub(crate) fn is_seen(cx: &Context<'_>, reach: &Reach, view: &View<'_>, call: &ExprCall) -> bool {
-    let mut roots = std::collections::BTreeSet::new();
-    for argument in &call.arguments.args {
-        let inner = match argument {
-            Expr::Starred(starred) => &starred.value,
-            plain => plain,
-        };
-        roots.extend(coroutines(cx, view, inner));
-    }
+    let roots = roots(cx, view, call);
     if roots.is_empty() {
         return true;
     }
-    for func in reach.from(roots.iter().copied()) {
-        let Some((view, def)) = definition(cx, func) else {
-            return true;
+    reach.from(roots.iter().copied()).into_iter().any(|func| {
+        let from = if roots.contains(&func) {
+            definition(cx, func).and_then(|(_, def)| first_wait(&def.body))
+        } else {
+            None
         };
-        let nodes = own(&def.body);
-        let first = nodes
-            .iter()
-            .filter(|node| is_switch(**node))
-            .map(Ranged::start)
-            .min();
-        let from = if roots.contains(&func) { first } else { None };
-        let after = nodes
-            .iter()
-            .filter(|node| from.is_none_or(|from| node.start() >= from));
-        for node in after {
-            let seen = match node {
-                AnyNodeRef::ExprCall(call) => is_effect(cx, view, call),
-                AnyNodeRef::ExprAttribute(it) => it.ctx != ExprContext::Load,
-                AnyNodeRef::ExprSubscript(it) => it.ctx != ExprContext::Load,
-                AnyNodeRef::StmtGlobal(_) | AnyNodeRef::StmtNonlocal(_) => true,
-                _ => false,
-            };
-            if seen {
-                return true;
-            }
-        }
-    }
-    false
+        effects(cx, func).into_iter().any(|(at, effect)| {
+            from.is_none_or(|from| at.start() >= from) && !matches!(effect, Effect::Read(_))
+        })
+    })
 }
 
-fn is_effect<'v>(cx: &Context<'_>, view: &View<'v>, call: &'v ExprCall) -> bool {
-    if matches!(view.tree.parent(call), Some(AnyNodeRef::StmtRaise(_))) {
-        return false;
-    }
-    let mut any = false;
-    let unseen = cx
-        .program
-        .calls_within(view.place(call))
-        .filter(|other| other.range == call.range())
-        .flat_map(|other| cx.program.callees(other))
-        .all(|target| {
-            any = true;
-            match target {
-                Target::Func(_) => true,
-                Target::External(sym) => UNSEEN.contains(&cx.program.flow.text(*sym)),
+/// The functions whose coroutines the call waits for.
+pub(crate) fn roots(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> BTreeSet<FuncId> {
+    let arguments = call.arguments.args.iter().map(|argument| match argument {
+        Expr::Starred(starred) => &starred.value,
+        plain => plain,
+    });
+    arguments
+        .flat_map(|argument| coroutines(cx, view, argument))
+        .collect()
+}
+
+/// Where a function waits first, or the loop begins in which it does.
+fn first_wait(body: &[Stmt]) -> Option<TextSize> {
+    let nodes = own(body);
+    let first = nodes.iter().filter(|node| is_switch(**node));
+    let first = first.map(Ranged::start).min()?;
+    let loops = nodes.iter().filter(|node| {
+        matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_))
+            && node.range().contains(first)
+    });
+    Some(loops.map(Ranged::start).min().unwrap_or(first))
+}
+
+/// What functions do where they are cancelled.
+pub(crate) fn cleaning_up(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> Passed {
+    // A thread is waited for.
+    let in_thread = cx.uses.iter().any(|use_| {
+        matches!(
+            use_.api.as_str(),
+            "asyncio.to_thread" | "asyncio.AbstractEventLoop.run_in_executor"
+        ) && functions.contains(&cx.program.function_at(use_.place))
+    });
+    let threads = if in_thread {
+        Passed::AtOnce
+    } else {
+        Passed::Nothing
+    };
+    functions
+        .iter()
+        .map(|func| match definition(cx, *func) {
+            Some((view, def)) => cleaning_up_in(cx, view, &def.body),
+            None => match cx.view(cx.program.function_file(*func)) {
+                Some(_) => Passed::Nothing,
+                None => Passed::Waits,
+            },
+        })
+        .fold(threads, Passed::max)
+}
+
+fn cleaning_up_in(cx: &Context<'_>, view: &View<'_>, body: &[Stmt]) -> Passed {
+    let waits = |body: &[Stmt]| {
+        own(body)
+            .into_iter()
+            .any(|it| is_switch(it) || is_yield(it))
+    };
+    let by = |body: &[Stmt]| match body {
+        [] => Passed::Nothing,
+        body if waits(body) => Passed::Waits,
+        _ => Passed::AtOnce,
+    };
+    let of = |node: AnyNodeRef<'_>| match node {
+        AnyNodeRef::StmtTry(it) => {
+            let mut found = by(&it.finalbody);
+            for ExceptHandler::ExceptHandler(handler) in &it.handlers {
+                if catches_cancellation(cx, view, handler.type_.as_deref()) {
+                    found = found.max(by(&handler.body));
+                }
             }
-        });
-    !(any && unseen)
+            found
+        }
+        AnyNodeRef::StmtWith(it) => {
+            let is_still = |item: &WithItem| is_still(cx, view, &item.context_expr);
+            match it.items.iter().all(is_still) {
+                true => Passed::Nothing,
+                false if it.is_async => Passed::Waits,
+                false => Passed::AtOnce,
+            }
+        }
+        _ => Passed::Nothing,
+    };
+    let found = own(body).into_iter().map(of).max();
+    found.unwrap_or(Passed::Nothing)
+}
+
+/// Whether a handler catches the cancellation of its task.
+fn catches_cancellation(cx: &Context<'_>, view: &View<'_>, class: Option<&Expr>) -> bool {
+    match class {
+        None => true,
+        Some(Expr::Tuple(classes)) => {
+            let mut classes = classes.elts.iter();
+            classes.any(|class| catches_cancellation(cx, view, Some(class)))
+        }
+        Some(class) => {
+            let mut values = cx.program.values_at(view.place(class)).peekable();
+            let known = values.peek().is_some();
+            // No class of the program is a base of that of a cancellation.
+            let ours = known && values.all(|it| matches!(it, Value::Class(_)));
+            is_cancelled_error(cx, view, class)
+                || !ours
+                    && matches!(
+                        cx.api_of(view, class),
+                        None | Some("<builtin>.BaseException")
+                    )
+        }
+    }
 }
 
 /// The rest of the function from the statement on in which the `await` stands, where the function is what the program
@@ -95,7 +154,7 @@ pub(crate) fn rest_of_entry(cx: &Context<'_>, view: &View<'_>, await_: &Expr) ->
         let run = runners(cx, other, site.place.range)?;
         let caught = run.into_iter().chain([site.place]).any(|place| {
             cx.view(place.file)
-                .is_none_or(|view| caught_around(view, place.range))
+                .is_none_or(|view| caught_around(cx, view, place.range))
         });
         if caught {
             return None;

@@ -1,84 +1,223 @@
-//! Whether somebody would catch an error.
+//! Whether somebody would catch an error, and what it passes on its way where nobody does.
 
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
-use loopshift_python::ast::AnyNodeRef;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FunctionKind;
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, StmtTry, StmtWith};
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
+use crate::rules::code::switches;
 use crate::rules::runners::runners;
+
+/// What an error that nobody catches passes on its way to the end of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Passed {
+    /// Nothing that does anything.
+    Nothing,
+    /// Code that cleans up, and waits for nothing.
+    AtOnce,
+    /// Code that waits, or that is not known.
+    Waits,
+}
 
 /// Whether an error that is raised at a place may be caught: in the function, or by whoever calls it.
 pub(crate) fn may_be_caught(cx: &Context<'_>, place: Place) -> bool {
+    passed(cx, place).is_none()
+}
+
+/// What an error that is raised at a place passes until the event loop ends. `None` where it may be caught.
+pub(crate) fn passed(cx: &Context<'_>, place: Place) -> Option<Passed> {
+    let mut found = Passed::Nothing;
     let mut seen = BTreeSet::new();
-    let mut work = vec![place];
-    while let Some(place) = work.pop() {
-        let Some(view) = cx.view(place.file) else {
-            return true;
-        };
-        if caught_around(view, place.range) {
-            return true;
+    // With whether the loop still runs there.
+    let mut work = vec![(place, true)];
+    while let Some((place, runs)) = work.pop() {
+        let view = cx.view(place.file)?;
+        if caught_around(cx, view, place.range) {
+            return None;
+        }
+        if runs {
+            found = found.max(passed_around(cx, view, place.range));
         }
         let func = cx.program.function_at(place);
-        if !seen.insert(func) {
-            continue;
-        }
-        if cx.program.function(func).kind == loopshift_engine::ir::FunctionKind::Module {
+        if !seen.insert((func, runs)) || cx.program.function(func).kind == FunctionKind::Module {
             continue;
         }
         let sites = cx.callers.of(func);
-        if sites.is_empty() || cx.callers.is_handed_over(func) {
-            return true;
+        let by_language = !cx.callers.by_language(func).is_empty();
+        if sites.is_empty() || by_language || cx.callers.is_handed_over(func) {
+            return None;
         }
         for site in sites {
-            let Some(view) = cx.view(site.place.file) else {
-                return true;
-            };
-            if view.await_of(site.place.range).is_none() {
-                match runners(cx, view, site.place.range) {
-                    Some(places) => work.extend(places),
-                    // The error waits in a task.
-                    None => return true,
+            let view = cx.view(site.place.file)?;
+            if !cx.program.function(func).is_async {
+                work.push((site.place, runs));
+                continue;
+            }
+            match waited_for(cx, view, site.place.range) {
+                Some(range) => {
+                    if range != site.place.range {
+                        // What runs beside it goes on until the end.
+                        found = found.max(Passed::AtOnce);
+                    }
+                    let file = site.place.file;
+                    work.push((Place { file, range }, runs));
+                }
+                None => {
+                    // Elsewhere the error waits in a task.
+                    let places = runners(cx, view, site.place.range)?;
+                    work.extend(places.into_iter().map(|place| (place, false)));
+                    work.push((site.place, false));
                 }
             }
-            work.push(site.place);
         }
     }
-    false
+    Some(found)
+}
+
+/// What is awaited where a coroutine is made: itself, or a call that hands its error on at once.
+fn waited_for(cx: &Context<'_>, view: &View<'_>, coroutine: TextRange) -> Option<TextRange> {
+    let mut at = coroutine;
+    for _ in 0..20 {
+        if view.await_of(at).is_some() {
+            return Some(at);
+        }
+        let expr = view.tree.expr_at(at)?;
+        let around = view.tree.ancestors(expr).find(|node| {
+            !matches!(
+                node,
+                AnyNodeRef::Arguments(_)
+                    | AnyNodeRef::ExprStarred(_)
+                    | AnyNodeRef::ExprGenerator(_)
+                    | AnyNodeRef::ExprListComp(_)
+            )
+        })?;
+        let AnyNodeRef::ExprCall(call) = around else {
+            return None;
+        };
+        let hands_on = match cx.api_of(view, &call.func) {
+            Some("asyncio.gather") => call.arguments.keywords.is_empty(),
+            Some("asyncio.wait_for") => call
+                .arguments
+                .args
+                .first()
+                .is_some_and(|it| it.range() == at),
+            _ => false,
+        };
+        if !hands_on || call.func.range().contains_range(at) {
+            return None;
+        }
+        at = call.range();
+    }
+    None
 }
 
 /// Whether something in the same function may catch an error.
-pub(crate) fn caught_around(view: &View<'_>, range: TextRange) -> bool {
-    for node in view.tree.around(range) {
-        match node {
-            AnyNodeRef::StmtTry(it) => {
-                let inside = it
-                    .body
-                    .iter()
-                    .any(|stmt| stmt.range().contains_range(range));
-                if inside && !it.handlers.is_empty() {
-                    return true;
-                }
-            }
-            AnyNodeRef::StmtWith(it) => {
-                let inside = it
-                    .body
-                    .iter()
-                    .any(|stmt| stmt.range().contains_range(range));
-                let catches = it.items.iter().any(|item| {
+pub(crate) fn caught_around(cx: &Context<'_>, view: &View<'_>, range: TextRange) -> bool {
+    around(view, range).any(|node| match node {
+        AnyNodeRef::StmtTry(it) => {
+            let inside = it
+                .body
+                .iter()
+                .any(|stmt| stmt.range().contains_range(range));
+            inside && it.handlers.iter().any(|it| catches_errors(cx, view, it))
+        }
+        AnyNodeRef::StmtWith(it) => {
+            is_in_body(it, range)
+                && it.items.iter().any(|item| {
                     let text = view.text(item.context_expr.range());
                     ["suppress", "raises", "assertRaises"]
                         .iter()
                         .any(|name| text.contains(name))
-                });
-                if inside && catches {
-                    return true;
+                })
+        }
+        _ => false,
+    })
+}
+
+/// The nodes around a place within its function.
+fn around<'v>(view: &View<'v>, range: TextRange) -> impl Iterator<Item = AnyNodeRef<'v>> {
+    view.tree.around(range).take_while(|node| {
+        !matches!(
+            node,
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_)
+        )
+    })
+}
+
+fn is_in_body(with: &StmtWith, range: TextRange) -> bool {
+    let mut body = with.body.iter();
+    body.any(|stmt| stmt.range().contains_range(range))
+}
+
+/// Whether a handler is for more than what ends a program from outside.
+fn catches_errors(cx: &Context<'_>, view: &View<'_>, handler: &ExceptHandler) -> bool {
+    let ExceptHandler::ExceptHandler(handler) = handler;
+    let is_interrupt = |class: &Expr| cx.api_of(view, class) == Some("<builtin>.KeyboardInterrupt");
+    match handler.type_.as_deref() {
+        None => true,
+        Some(Expr::Tuple(classes)) => !classes.elts.iter().all(is_interrupt),
+        Some(class) => !is_interrupt(class),
+    }
+}
+
+/// What an error passes in the function in which it arises.
+fn passed_around(cx: &Context<'_>, view: &View<'_>, range: TextRange) -> Passed {
+    around(view, range)
+        .map(|node| match node {
+            AnyNodeRef::StmtTry(it) => passed_try(it, range),
+            AnyNodeRef::StmtWith(it) if is_in_body(it, range) => {
+                let is_still = |expr: &Expr| is_still(cx, view, expr);
+                if it.items.iter().all(|item| is_still(&item.context_expr)) {
+                    Passed::Nothing
+                } else {
+                    Passed::Waits
                 }
             }
-            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_) => return false,
-            _ => {}
-        }
+            _ => Passed::Nothing,
+        })
+        .max()
+        .unwrap_or(Passed::Nothing)
+}
+
+fn passed_try(stmt: &StmtTry, range: TextRange) -> Passed {
+    let last = &stmt.finalbody;
+    if last.is_empty() || last.iter().any(|it| it.range().contains_range(range)) {
+        Passed::Nothing
+    } else if switches(last) {
+        Passed::Waits
+    } else {
+        Passed::AtOnce
     }
-    false
+}
+
+/// Whether leaving a context manager with an error does nothing that anybody sees.
+pub(crate) fn is_still(cx: &Context<'_>, view: &View<'_>, manager: &Expr) -> bool {
+    if let Expr::Call(call) = manager
+        && let Some(api) = cx.api_of(view, &call.func)
+    {
+        return matches!(
+            api,
+            "asyncio.timeout"
+                | "asyncio.timeout_at"
+                | "contextlib.nullcontext"
+                | "contextlib.suppress"
+                | "<builtin>.open"
+        ) || is_lock(api);
+    }
+    let mut values = cx.program.values_at(view.place(manager)).peekable();
+    values.peek().is_some()
+        && values.all(
+            |value| matches!(value, Value::Object(class, _) if is_lock(cx.program.flow.text(class))),
+        )
+}
+
+fn is_lock(class: &str) -> bool {
+    matches!(
+        class,
+        "asyncio.Lock" | "asyncio.Semaphore" | "asyncio.BoundedSemaphore" | "asyncio.Condition"
+    )
 }
