@@ -168,9 +168,22 @@ impl<'a> Lowerer<'a> {
         })
     }
 
+    /// The scope whose variable is read: what the body of a class has not bound yet is the module's, or a builtin.
+    fn resolve_read(&self, name: &str) -> Option<usize> {
+        let index = self.resolve_scope(name)?;
+        let scope = &self.scopes[index];
+        let is_early = matches!(scope.kind, ScopeKind::Class(_))
+            && !scope.env.contains_key(name)
+            && (scope.bindings.get(name)).is_some_and(|binding| !binding.shared);
+        if is_early {
+            return self.scopes[0].bindings.contains_key(name).then_some(0);
+        }
+        Some(index)
+    }
+
     /// The values of a variable where it is read.
     pub(crate) fn read(&mut self, name: &'a str) -> Node {
-        let Some(index) = self.resolve_scope(name) else {
+        let Some(index) = self.resolve_read(name) else {
             if let Some(node) = self.free.get(name) {
                 return *node;
             }
