@@ -7,6 +7,7 @@ use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtIf, StmtT
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use super::logs::quiet;
 use super::{are_loaded, helper};
 use crate::context::{Context, View};
 use crate::rules::green_spawn::{acts_at_end, ends_first};
@@ -142,16 +143,30 @@ fn in_place(
         return None;
     }
     let (before, after) = around_run(cx);
+    let mut edits = vec![
+        Edit::Replace {
+            range: TextRange::empty(call.start()),
+            pieces: before,
+        },
+        Edit::insert(call.end(), after, &[]),
+    ];
+    if let Some(mut line) = quiet(cx, view, None) {
+        line.push(if begins_line(view, stmt) { "\n" } else { "; " }.into());
+        edits.push(Edit::Replace {
+            range: TextRange::empty(stmt.start()),
+            pieces: line,
+        });
+    }
     Some(Entry {
-        edits: vec![
-            Edit::Replace {
-                range: TextRange::empty(call.start()),
-                pieces: before,
-            },
-            Edit::insert(call.end(), after, &[]),
-        ],
+        edits,
         run: Some(*place),
     })
+}
+
+/// Whether nothing stands before a statement on its line.
+fn begins_line(view: &View<'_>, stmt: &Stmt) -> bool {
+    let above = &view.source[..stmt.start().to_usize()];
+    above.rsplit('\n').next().is_some_and(|it| it.trim().is_empty())
 }
 
 /// Whether a handler is for Ctrl-C, which an event loop raises behind its end.
@@ -207,10 +222,13 @@ fn wrap(cx: &Context<'_>, view: &View<'_>, suite: &[Stmt]) -> Result<Entry, Stri
     let shared = shared_names(view, range);
     // As after every function of a module.
     let inside = |node: AnyNodeRef| node.range() != range && node.is_stmt_if();
-    let mut after = run(cx, format!("{name}()"));
+    let mut after = vec![run(cx, format!("{name}()"))];
+    if let Some(line) = quiet(cx, view, Some(range)) {
+        after.insert(0, line);
+    }
     let mut before = Vec::new();
     if !view.tree.around(range).any(inside) {
-        after.insert(0, "\n\n".into());
+        after[0].insert(0, "\n\n".into());
         before.resize(blank_lines(view, range), Vec::new());
     }
     let mut edits = vec![Edit::Wrap(Wrap {
@@ -218,7 +236,7 @@ fn wrap(cx: &Context<'_>, view: &View<'_>, suite: &[Stmt]) -> Result<Entry, Stri
         before,
         header: vec![format!("async def {name}():").into()],
         last: Vec::new(),
-        after: vec![after],
+        after,
     })];
     if !shared.is_empty() {
         let line = format!("global {}\n", shared.join(", "));

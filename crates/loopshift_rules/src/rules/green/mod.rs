@@ -13,6 +13,7 @@ mod kept;
 mod leaving;
 mod links;
 mod locals;
+mod logs;
 mod named;
 mod needs;
 mod threads;
