@@ -173,11 +173,11 @@ impl Catalog {
             .filter(|api| api.kind == Kind::Module)
             .filter_map(|api| Some((api.name.clone(), api.same_as.clone()?)))
             .collect();
-        for (module, of) in modules {
+        for (module, of) in &modules {
             let mut rows: Vec<Api> = self
-                .members(&of)
+                .members(of)
                 .filter(|api| api.kind != Kind::Module)
-                .map(|api| api.mirrored(&of, &module))
+                .map(|api| api.mirrored(of, module, &modules))
                 .collect();
             // A name with a row of its own is another thing, and so are its members.
             rows.retain(|row| {
@@ -186,7 +186,7 @@ impl Catalog {
                 !self.apis.contains_key(first.as_str())
                     && !self.aliases.contains_key(first.as_str())
             });
-            rows.push(Api::rest_of(&module, &of));
+            rows.push(Api::rest_of(module, of));
             for row in rows {
                 self.apis.insert(row.name.clone(), row);
             }
