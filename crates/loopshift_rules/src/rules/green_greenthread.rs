@@ -1,5 +1,6 @@
 //! What is done with green threads of eventlet: waiting, killing, linking.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use loopshift_engine::change::{Change, Place};
@@ -11,7 +12,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::code::{definition, own};
+use super::code::{Reach, definition, own};
 use super::green::{
     anchor, are_cut_short, are_followed, awaited_there, each, is_only, named, owners,
 };
@@ -107,7 +108,12 @@ fn replaced(
 
 /// Whether some handler that runs when a green thread is killed waits, or the function goes on behind it.
 fn handlers_wait(cx: &Context<'_>) -> bool {
+    let beside = started(cx);
     cx.program.functions().any(|func| {
+        // What only the main green thread runs is not killed.
+        if !beside.contains(&func) {
+            return false;
+        }
         let waits: Vec<TextRange> = cx
             .facts()
             .causes(func)
@@ -142,6 +148,15 @@ fn handlers_wait(cx: &Context<'_>) -> bool {
                 })
         })
     })
+}
+
+/// The functions that may run in a green thread that the program has started.
+fn started(cx: &Context<'_>) -> BTreeSet<FuncId> {
+    let roots = cx.program.functions().filter(|func| {
+        let mut sites = cx.callers.of(*func).iter();
+        cx.callers.is_unseen(*func) || sites.any(|site| site.owner == FuncId::NONE)
+    });
+    cx.once(Reach::new).from(roots)
 }
 
 /// The bodies of handlers that see the end of a green thread.
