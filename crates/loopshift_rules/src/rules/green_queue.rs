@@ -16,11 +16,15 @@ use super::code::is_plain;
 use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
 use super::green_colour::{call_until, items_until};
 use super::objects::{Mention, mention, receiver};
+use super::awaited::{Seconds, seconds};
 use super::shared::{constant_number, is_statement, number};
 use crate::catalog::{Api, Kind};
 use crate::context::{Bound, Context, View};
 
 const RULE: &str = "green-queue";
+
+/// Through so many names the number of a size is followed.
+const DEPTH: u8 = 4;
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let owners = cx.once(owners);
@@ -122,7 +126,7 @@ fn class<'c>(
     }
     let (call, bound) = cx.direct_call(use_, api, view)?;
     made_in_loop(cx, use_.place)?;
-    let mut text = match size(view, use_, &bound, &mut change)? {
+    let mut text = match size(cx, view, use_, &bound, &mut change)? {
         Some(size) => [name, vec!["(".into()], size, vec![")".into()]].concat(),
         None => vec![Piece::Helper(channel), "()".into()],
     };
@@ -184,6 +188,7 @@ fn asyncio() -> Piece {
 
 /// What stands for the size. None where it makes a channel.
 fn size(
+    cx: &Context<'_>,
     view: &View<'_>,
     use_: &Use,
     bound: &Bound<'_>,
@@ -209,15 +214,24 @@ fn size(
     if is_above_zero(view, size) {
         return Ok(Some(vec![Piece::Source(size.range())]));
     }
-    if channels {
+    // Whatever callers give for it is followed as a number of seconds is, of which `None` is no limit, too.
+    let is_limit = matches!(
+        seconds(cx, view, size, DEPTH),
+        Seconds::Positive | Seconds::NoLimit
+    );
+    if channels && !is_limit {
         change.caveat(
             "its size may be 0, with which `put` waits for a `get`; in asyncio it means no limit",
         );
     }
+    let (open, close) = match size {
+        Expr::Name(_) | Expr::Attribute(_) | Expr::Call(_) => ("", " or 0"),
+        _ => ("(", ") or 0"),
+    };
     Ok(Some(vec![
-        "(".into(),
+        open.into(),
         Piece::Source(size.range()),
-        ") or 0".into(),
+        close.into(),
     ]))
 }
 
