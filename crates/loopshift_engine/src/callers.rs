@@ -151,6 +151,7 @@ impl Callers {
         }
         let by_name = ByName::new(program);
         handed.classes.extend(by_name.classes);
+        handed.files.extend(by_name.files);
         for func in by_name.functions {
             unseen[func.0 as usize] = true;
         }

@@ -8,6 +8,9 @@ use memchr::memmem;
 use crate::ir::ModuleIr;
 use crate::lower::{ModuleName, absolute};
 
+/// Functions that import what a string names: every string of a module that has one may be such a name.
+const BY_NAME: &[&str] = &["import_module", "__import__", "resolve_name", "locate"];
+
 /// What a module may import, and whether it binds anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outline {
@@ -26,8 +29,12 @@ impl Outline {
             None => text(import.module).to_owned(),
         });
         let stars = ir.stars.iter().map(|star| text(*star).to_owned());
+        let by_name = ir.symbols.iter().any(|name| BY_NAME.contains(&&**name));
+        let named = ir.symbols.iter().filter(|_| by_name);
         Outline {
-            imports: imports.chain(stars).collect(),
+            imports: (imports.chain(stars))
+                .chain(named.map(ToString::to_string))
+                .collect(),
             binds: !ir.globals.is_empty(),
         }
     }
@@ -77,6 +84,12 @@ impl Outline {
             if let Some(line) = line {
                 found(&before[line + 1..])?;
             }
+        }
+        let by_name = |name: &&str| memmem::find(bytes, name.as_bytes()).is_some();
+        if BY_NAME.iter().any(by_name) {
+            let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+            let names = text.split(|c| !is_part(c)).filter(|it| !it.is_empty());
+            imports.extend(names.map(str::to_owned));
         }
         Some(Outline {
             imports,

@@ -104,6 +104,7 @@ pub(crate) fn parts(program: &Program<'_>, catalog: &Catalog, part: Option<&Part
     let found: Vec<FileId> = functions
         .map(|func| linked.func_files[func.0 as usize])
         .chain(classes.map(|class| linked.class_files[class.0 as usize]))
+        .chain(by_name.files.iter().copied())
         .collect();
     for file in &by_name.importing {
         for other in &found {

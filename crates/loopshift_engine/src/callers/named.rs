@@ -6,7 +6,7 @@ use crate::change::FileId;
 use crate::flow::Target;
 use crate::flow::value::Value;
 use crate::ir::{ClassId, FuncId, FunctionKind};
-use crate::program::Program;
+use crate::program::{Input, Program};
 
 /// The methods whose names `operator.methodcaller` and `operator.attrgetter` get.
 pub(super) fn called_by_name(program: &Program<'_>) -> Vec<FuncId> {
@@ -49,6 +49,8 @@ pub struct ByName {
     pub functions: Vec<FuncId>,
     /// The same of classes.
     pub classes: Vec<ClassId>,
+    /// The files that no statement imports, and that may be what is imported so: plugins.
+    pub files: BTreeSet<FileId>,
 }
 
 impl ByName {
@@ -73,6 +75,7 @@ impl ByName {
         let classes =
             classes.filter(|(index, file)| is_named(**file, &linked.classes[*index].qualname));
         ByName {
+            files: unnamed(program, &importing),
             importing,
             functions: functions.collect(),
             classes: classes
@@ -80,6 +83,35 @@ impl ByName {
                 .collect(),
         }
     }
+}
+
+/// The files that no statement imports: neither scripts nor tests, and not what imports modules itself.
+fn unnamed(program: &Program<'_>, importing: &BTreeSet<FileId>) -> BTreeSet<FileId> {
+    let linked = &program.flow.linked;
+    let mut named: BTreeSet<FileId> = importing.clone();
+    for (_, import) in &linked.imports {
+        let module = linked.symbols.text(import.module);
+        named.extend(linked.module(import.module));
+        let member = import.name.and_then(|name| {
+            let full = format!("{module}.{}", linked.symbols.text(name));
+            linked.module(linked.symbols.find(&full)?)
+        });
+        named.extend(member);
+    }
+    for module in &linked.modules {
+        named.extend(module.stars.iter().filter_map(|star| linked.module(*star)));
+    }
+    let files = program.files.iter().enumerate();
+    let is_plugin = |input: &Input| {
+        let name = input.module.rsplit('.').next().unwrap_or_default();
+        let is_test = name.starts_with("test") || name.ends_with("_test") || name == "conftest";
+        input.is_python() && !is_test && !input.text.contains("__main__")
+    };
+    files
+        .filter(|(_, input)| is_plugin(input))
+        .map(|(index, _)| FileId(u32::try_from(index).unwrap_or(u32::MAX)))
+        .filter(|file| !named.contains(file))
+        .collect()
 }
 
 /// The files that import modules by names that are not known.

@@ -1,0 +1,5 @@
+class Plugin:
+    name = "reverse"
+
+    def apply(self, text):
+        return text[::-1]
