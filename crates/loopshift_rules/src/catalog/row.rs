@@ -158,12 +158,7 @@ impl Api {
     /// The same under the name that the module `module` has it by, which has all names of the module `of`. What only
     /// blocks because nobody patched the standard library suspends there, and what it gives is of such a module, too:
     /// `modules` has all of them, each with the one whose names it has.
-    pub(super) fn mirrored(
-        &self,
-        of: &str,
-        module: &str,
-        modules: &[(Box<str>, Box<str>)],
-    ) -> Api {
+    pub(super) fn mirrored(&self, of: &str, module: &str, modules: &[(Box<str>, Box<str>)]) -> Api {
         let renamed = |name: &str| -> Box<str> {
             match name.strip_prefix(of) {
                 Some(rest) if rest.starts_with('.') => format!("{module}{rest}").into(),
@@ -175,7 +170,8 @@ impl Api {
             modules.iter().find_map(|(other, same)| {
                 let is_it = super::top(other) == library && other.ends_with(&**same);
                 let rest = name.strip_prefix(&**same).filter(|_| is_it)?;
-                rest.starts_with('.').then(|| format!("{other}{rest}").into())
+                rest.starts_with('.')
+                    .then(|| format!("{other}{rest}").into())
             })
         };
         let green = self.cooperative.iter().any(|name| &**name == library);
@@ -184,9 +180,12 @@ impl Api {
         api.same_as = Some(self.name.clone());
         api.aliases = Box::default();
         api.bases = self.bases.iter().map(|base| renamed(base)).collect();
-        api.returns = self.returns.renamed(&|name| match name.starts_with(of) {
-            true => renamed(name),
-            false => beside(name).unwrap_or_else(|| name.into()),
+        api.returns = self.returns.renamed(&|name| {
+            if name.starts_with(of) {
+                renamed(name)
+            } else {
+                beside(name).unwrap_or_else(|| name.into())
+            }
         });
         api.suspends = self.suspends || (self.blocks && green);
         api.blocks = self.blocks && !green;

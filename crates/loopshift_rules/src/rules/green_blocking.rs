@@ -2,13 +2,15 @@
 //!
 //! Where the catalog knows no function of asyncio for one, it runs in a thread.
 
+use std::collections::BTreeSet;
+
 use loopshift_engine::change::Change;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::green::{anchor, awaits, bracketed, broken};
+use super::green::{anchor, awaits, bracketed, broken, owners, sleeping, slept};
 use super::rows;
 use crate::catalog::{Api, Kind, Target};
 use crate::context::{Bridge, Context, View};
@@ -21,6 +23,7 @@ const RULE: &str = "green-blocking";
 pub(super) const THREAD: &str = "it runs in a thread, beside the tasks: what it shares with them must be safe for that, and it goes on where the task is cancelled";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let mut kept = BTreeSet::new();
     for use_ in cx.uses {
         let (Some(api), Some(view)) = (cx.catalog.get(&use_.api), cx.view(use_.place.file)) else {
             continue;
@@ -35,10 +38,23 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         if spoken || !counts {
             continue;
         }
+        let change = moved(cx, use_, api, view).or_else(|reason| {
+            // What is kept under another name is called by that.
+            let is_call = view.call_of(use_.place.range).is_some();
+            let waits = use_.api == "time.sleep" && Cooperation::of(cx).switches(api);
+            if is_call || !waits {
+                return Err(reason);
+            }
+            let change = sleeping(cx, use_, view, RULE)?;
+            kept.insert(use_.api.as_str());
+            Ok(change)
+        });
         changes.push(
-            moved(cx, use_, api, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
+            change.unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
         );
+    }
+    if !kept.is_empty() {
+        changes.extend(slept(cx, &cx.once(owners), &kept, RULE));
     }
 }
 

@@ -1,5 +1,7 @@
 //! APIs of green threads that have a counterpart in asyncio one to one, by the rows of the catalog.
 
+use std::collections::BTreeSet;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::value::Value;
@@ -8,7 +10,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Alias, AnyNodeRef, Expr, Stmt};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::green::{Threads, escaped, made_in_loop, named, owners};
+use super::green::{Threads, escaped, made_in_loop, named, owners, sleeping, slept};
 use super::shared::number;
 use crate::catalog::{Api, Kind, Part, Target};
 use crate::context::{Context, View};
@@ -22,6 +24,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     escaped::plan(cx, changes);
     let owners = cx.once(owners);
     let threads = cx.once(Threads::new);
+    let mut kept = BTreeSet::new();
     for use_ in cx.uses {
         let Some(api) = cx.catalog.get(&use_.api) else {
             continue;
@@ -50,6 +53,16 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             _ => None,
         };
         let replaced = early.map_or_else(|| named(cx, &owners, use_, api, view, RULE), Err);
+        // What is kept under another name is called by that.
+        let replaced = replaced.or_else(|reason| {
+            let is_call = view.call_of(use_.place.range).is_some();
+            if is_call || !api.name.ends_with(".sleep") {
+                return Err(reason);
+            }
+            let change = sleeping(cx, use_, view, RULE)?;
+            kept.insert(use_.api.as_str());
+            Ok(change)
+        });
         let mut change = match replaced {
             Ok(change) => change,
             Err(reason) => {
@@ -69,6 +82,9 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             change.caveat("a loop that only gives way lets what waits for input go on at each turn; green threads do so less often");
         }
         changes.push(change);
+    }
+    if !kept.is_empty() {
+        changes.extend(slept(cx, &owners, &kept, RULE));
     }
 }
 

@@ -3,7 +3,7 @@
 //! A task needs a coroutine: a function that only runs as one becomes async, another one is called by a coroutine. And
 //! it needs a reference: what starts a task and forgets it loses it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::facts::Cause;
@@ -17,7 +17,8 @@ use rustc_hash::FxHashMap;
 
 use super::code::Reach;
 use super::green::{
-    Needs, SPAWN_FRESH, are_followed, coroutine, coroutine_from, handed, helper, owners,
+    Needs, SPAWN_FRESH, are_followed, coroutine, coroutine_from, followed as values_followed,
+    handed, helper, kept_calls, owners,
 };
 use super::shared::is_statement;
 use crate::catalog::Api;
@@ -39,7 +40,32 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let owners = cx.once(owners);
     let waits = waiting(cx, &owners);
     let reach = cx.once(Reach::new);
-    for (use_, api, view) in uses {
+    let is_kept = |(use_, _, view): &&(&Use, &Api, &View<'_>)| {
+        view.call_of(use_.place.range).is_none() && view.tree.expr_at(use_.place.range).is_some()
+    };
+    let kept: BTreeMap<&str, &Api> = (uses.iter().filter(is_kept))
+        .map(|(use_, api, _)| (use_.api.as_str(), *api))
+        .collect();
+    let through_names: Vec<(Use, &Api, &View<'_>)> = (kept.iter())
+        .flat_map(|(name, api)| {
+            kept_calls(cx, name)
+                .into_iter()
+                .map(move |it| (name, api, it))
+        })
+        .map(|(name, api, (view, call))| {
+            let use_ = Use {
+                place: view.place(&*call.func),
+                api: (*name).to_owned(),
+                only: true,
+                member: false,
+            };
+            (use_, *api, view)
+        })
+        .collect();
+    let through_names = through_names
+        .iter()
+        .map(|(use_, api, view)| (use_, *api, *view));
+    for (use_, api, view) in uses.into_iter().chain(through_names) {
         let state = State {
             cx,
             view,
@@ -84,9 +110,14 @@ fn waiting(cx: &Context<'_>, owners: &FxHashMap<Place, FuncId>) -> BTreeSet<Func
 
 fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
     let State { cx, view, .. } = state;
-    let call = view
-        .call_of(use_.place.range)
-        .ok_or("it is passed on as a function")?;
+    // `spawn_later(seconds, function, …)`
+    let is_later = api
+        .signature
+        .as_ref()
+        .is_some_and(|signature| signature.index("seconds").is_some());
+    let Some(call) = view.call_of(use_.place.range) else {
+        return kept(state, use_, is_later);
+    };
     if !use_.only {
         return Err("it is called through a variable that may hold something else".to_owned());
     }
@@ -99,11 +130,6 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         .get(&name)
         .ok_or("the function around it was not found")?;
     state.needs.entries(cx, owner)?;
-    // `spawn_later(seconds, function, …)`
-    let is_later = api
-        .signature
-        .as_ref()
-        .is_some_and(|signature| signature.index("seconds").is_some());
     let coroutine = coroutine(cx, view, call, is_later)?;
     let message = format!("`{}` becomes a task", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
@@ -122,15 +148,16 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         });
         return Ok(change);
     }
-    let mut text = if held {
+    let is_kept = !view.is_direct(&call.func);
+    let mut text = if is_kept {
+        vec![Piece::Source(call.func.range()), "(".into()]
+    } else if held {
         pieces("{@asyncio}.create_task(", &[])
     } else {
-        let spawn = helper("spawn").ok_or("a helper is missing")?;
-        let spawn = if fresh { &SPAWN_FRESH } else { spawn };
-        vec![Piece::Helper(spawn), "(".into()]
+        vec![holder(fresh)?, "(".into()]
     };
     text.extend(coroutine);
-    if held && fresh {
+    if held && fresh && !is_kept {
         text.extend(pieces(", context={@contextvars}.Context()", &[]));
     }
     text.push(")".into());
@@ -145,6 +172,38 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
     Ok(change)
 }
 
+/// The helper that starts a task and holds it.
+fn holder(fresh: bool) -> Result<Piece, String> {
+    let spawn = helper("spawn").ok_or("a helper is missing")?;
+    Ok(Piece::Helper(if fresh { &SPAWN_FRESH } else { spawn }))
+}
+
+/// The change where it is no call: what has another name there is called by that, and starts tasks of coroutines.
+///
+/// # Errors
+/// Where it may be used in another way, in words.
+fn kept(state: &State<'_>, use_: &Use, is_later: bool) -> Result<Change, String> {
+    let State { cx, view, .. } = state;
+    let passed = "it is passed on as a function";
+    let expr = view.tree.expr_at(use_.place.range).ok_or(passed)?;
+    if is_later {
+        return Err(passed.to_owned());
+    }
+    values_followed(cx, &use_.api)?;
+    let message = format!("`{}` becomes what starts a task", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let name = match (view.is_direct(expr), are_followed(cx)) {
+        (false, _) => Piece::Source(expr.range()),
+        (true, true) => Piece::Helper(helper("GreenThread").ok_or("a helper is missing")?),
+        (true, false) => holder(cx.mentions("ContextVar"))?,
+    };
+    change.edit(Edit::Replace {
+        range: expr.range(),
+        pieces: vec![name],
+    });
+    Ok(change)
+}
+
 /// A task of a class of its own, which may begin later, where who asks for it is still there.
 fn followed(
     cx: &Context<'_>,
@@ -154,7 +213,12 @@ fn followed(
     is_later: bool,
 ) -> Result<Vec<Piece>, String> {
     let thread = helper("GreenThread").ok_or("a helper is missing")?;
-    let mut text = vec![Piece::Helper(thread), "(".into()];
+    let thread = if view.is_direct(&call.func) || is_later {
+        Piece::Helper(thread)
+    } else {
+        Piece::Source(call.func.range())
+    };
+    let mut text = vec![thread, "(".into()];
     text.extend(coroutine_from(cx, view, call, usize::from(is_later))?);
     if is_later {
         text.extend([", ".into(), Piece::Source(call.arguments.args[0].range())]);

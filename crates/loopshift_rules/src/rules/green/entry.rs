@@ -166,7 +166,10 @@ fn in_place(
 /// Whether nothing stands before a statement on its line.
 fn begins_line(view: &View<'_>, stmt: &Stmt) -> bool {
     let above = &view.source[..stmt.start().to_usize()];
-    above.rsplit('\n').next().is_some_and(|it| it.trim().is_empty())
+    above
+        .rsplit('\n')
+        .next()
+        .is_some_and(|it| it.trim().is_empty())
 }
 
 /// Whether a handler is for Ctrl-C, which an event loop raises behind its end.

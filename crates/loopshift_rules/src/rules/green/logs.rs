@@ -23,7 +23,11 @@ const WORDS: &[&str] = &[
 
 /// What keeps the records that the event loop writes about itself out of the logs of the program; none where these do
 /// not show them. `inside` runs in the event loop.
-pub(super) fn quiet(cx: &Context<'_>, view: &View<'_>, inside: Option<TextRange>) -> Option<Vec<Piece>> {
+pub(super) fn quiet(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    inside: Option<TextRange>,
+) -> Option<Vec<Piece>> {
     let places = cx.once(lets_through);
     let is_before = |place: &Place| {
         let within = inside.is_some_and(|range| range.contains_range(place.range));
@@ -88,7 +92,10 @@ fn is_low(cx: &Context<'_>, view: &View<'_>, level: &Expr) -> bool {
     }
     let flow = &cx.program.flow;
     let mut values = cx.program.values_at(view.place(level)).peekable();
-    let is_written = matches!(level, Expr::Name(_) | Expr::Attribute(_) | Expr::StringLiteral(_));
+    let is_written = matches!(
+        level,
+        Expr::Name(_) | Expr::Attribute(_) | Expr::StringLiteral(_)
+    );
     let is_known = is_written && values.peek().is_some();
     !is_known
         || values.any(|value| match value {

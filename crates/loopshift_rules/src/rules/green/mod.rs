@@ -17,6 +17,7 @@ mod logs;
 mod named;
 mod needs;
 mod threads;
+mod values;
 
 use std::collections::BTreeSet;
 
@@ -54,6 +55,7 @@ pub(crate) use locals::are_loaded;
 pub(crate) use named::{awaited, awaited_there, named};
 pub(crate) use needs::Needs;
 pub(crate) use threads::Threads;
+pub(crate) use values::{calls as kept_calls, followed, sleeping, slept};
 
 use crate::context::{Context, View};
 
