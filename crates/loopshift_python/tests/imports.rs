@@ -480,8 +480,24 @@ fn imports_without_a_use_go() {
             "log('asyncio.x', d['asyncio'])\n",
         ),
         (
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import asyncio\nUSE asyncio\n",
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    pass\n",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import asyncio\nx\nUSE asyncio\n",
+            "x\n",
+        ),
+        (
+            "from typing import TYPE_CHECKING, Any\nif TYPE_CHECKING:\n    import asyncio\nAny\nUSE asyncio\n",
+            "from typing import Any\nAny\n",
+        ),
+        (
+            "import typing\nif typing.TYPE_CHECKING:\n    import asyncio\n    import x\nUSE asyncio\n",
+            "import typing\nif typing.TYPE_CHECKING:\n    import x\n",
+        ),
+        (
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import asyncio\nelse:\n    x\nUSE asyncio\n",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    pass\nelse:\n    x\n",
+        ),
+        (
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    # Only here.\n    import asyncio\nUSE asyncio\n",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    # Only here.\n    pass\n",
         ),
     ];
     for (template, expected) in cases {

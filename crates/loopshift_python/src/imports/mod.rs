@@ -1,5 +1,6 @@
 //! The names that edits need: which import or helper gives them, and what must be added.
 
+mod checking;
 mod existing;
 mod place;
 mod stars;

@@ -7,6 +7,7 @@ use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{Alias, AnyNodeRef, ExceptHandler, Expr, Stmt, StmtImportFrom};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use super::checking;
 use super::strings::names_in_strings;
 use crate::blocks::Blocks;
 use crate::comments::comment_ranges;
@@ -113,9 +114,27 @@ pub fn unused_imports(
             indices.remove(&index);
         }
     }
-    gone.values()
+    let is_gone = |stmt: &Stmt| {
+        let found = gone.get(&stmt.start());
+        found.is_some_and(|(_, indices)| indices.len() == aliases(stmt).len())
+    };
+    let empty = checking::emptied(after, &comments, is_gone);
+    let is_inside = |stmt: &Stmt| {
+        empty
+            .iter()
+            .any(|it| it.range().contains_range(stmt.range()))
+    };
+    let mut edits: Vec<Edit> = (gone.values())
+        .filter(|(stmt, _)| !is_inside(stmt))
         .flat_map(|(stmt, indices)| remove(after_source, after, stmt, indices))
-        .collect()
+        .collect();
+    edits.extend(empty.iter().map(|stmt| Edit::DeleteStatement {
+        range: stmt.range(),
+    }));
+    if let Some((stmt, index)) = checking::constant(after, &new.scopes, &empty) {
+        edits.extend(remove(after_source, after, stmt, &BTreeSet::from([index])));
+    }
+    edits
 }
 
 /// Those of some aliases that import a name from a module.
