@@ -14,12 +14,16 @@ use rustc_hash::FxHashMap;
 
 use super::code::{Reach, definition, own};
 use super::green::{
-    anchor, are_cut_short, are_followed, awaited_there, each, is_only, named, owners,
+    anchor, are_cut_short, are_followed, awaited_there, each, helper, is_only, named, owners,
 };
+use super::objects::{Mention, mention};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-greenthread";
+
+/// The class of green threads.
+const GREEN_THREAD: &str = "eventlet.greenthread.GreenThread";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let uses: Vec<_> = cx.uses_for(RULE).collect();
@@ -53,6 +57,9 @@ fn moved<'c>(
     view: &'c View<'c>,
 ) -> Result<Change, String> {
     let State { cx, owners, .. } = state;
+    if use_.api == GREEN_THREAD {
+        return class(state, use_, view);
+    }
     let method = api.name.rsplit('.').next().unwrap_or_default();
     match method {
         "wait" => {
@@ -82,6 +89,32 @@ fn moved<'c>(
         }
         _ => named(cx, owners, use_, api, view, RULE),
     }
+}
+
+/// The class itself, in annotations and tests.
+fn class(state: &State<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String> {
+    let is_named = matches!(
+        mention(state.cx, view, use_.place.range),
+        Mention::Annotation(_) | Mention::Test
+    );
+    let expr = view.tree.expr_at(use_.place.range);
+    if !is_named || !use_.only || !expr.is_some_and(|expr| view.is_direct(expr)) {
+        return Err("the class is neither named in an annotation nor in a test".to_owned());
+    }
+    let pieces = if state.followed {
+        vec![Piece::Helper(
+            helper("GreenThread").ok_or("a helper is missing")?,
+        )]
+    } else {
+        pieces("{@asyncio}.Task", &[])
+    };
+    let message = format!("`{}` is the class of tasks", use_.api);
+    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    change.edit(Edit::Replace {
+        range: use_.place.range,
+        pieces,
+    });
+    Ok(change)
 }
 
 fn replaced(
