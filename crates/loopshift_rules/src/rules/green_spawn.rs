@@ -265,13 +265,19 @@ fn left_at_the_end(
 
 /// Whether the program may end before a green thread has begun that it starts: then that never begins.
 pub(crate) fn ends_first(cx: &Context<'_>) -> bool {
-    cx.uses_for(RULE).any(|(use_, _, view)| {
-        view.call_of(use_.place.range).is_some_and(|call| {
-            let place = view.place(call);
-            let owner = cx.program.function_at(place);
-            may_end_first(cx, owner, place, &mut BTreeSet::new())
+    let ends = |view: &View<'_>, call: &ExprCall| {
+        let place = view.place(call);
+        let owner = cx.program.function_at(place);
+        may_end_first(cx, owner, place, &mut BTreeSet::new())
+    };
+    cx.uses_for(RULE)
+        .any(|(use_, _, view)| match view.call_of(use_.place.range) {
+            Some(call) => ends(view, call),
+            None => {
+                let mut kept = kept_calls(cx, &use_.api).into_iter();
+                kept.any(|(view, call)| ends(view, call))
+            }
         })
-    })
 }
 
 /// Whether the program may end before anything waits behind a place: neither its function waits there, nor who calls it.

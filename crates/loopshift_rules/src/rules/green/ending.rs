@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Change;
+use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::functions;
 use loopshift_engine::ir::FuncId;
@@ -189,25 +190,25 @@ pub(crate) fn started(cx: &Context<'_>) -> Option<BTreeSet<FuncId>> {
         class.is_some_and(|class| is_greenlet(cx, Value::Instance(class)))
     };
     let mut out: BTreeSet<FuncId> = cx.program.functions().filter(is_run).collect();
-    for use_ in cx.uses {
-        let Some(row) = cx.catalog.get(&use_.api) else {
+    for (_, call) in cx.program.calls() {
+        let rows = cx.program.callees(call).iter().filter_map(|target| {
+            let Target::External(sym) = target else {
+                return None;
+            };
+            let row = cx.catalog.get(cx.program.flow.text(*sym))?;
+            cx.recipe.moves(&row.name).then_some(row)
+        });
+        let rows: Vec<_> = rows.collect();
+        if rows.is_empty() {
             continue;
-        };
-        let call = cx
-            .view(use_.place.file)
-            .and_then(|view| Some((view, view.call_of(use_.place.range)?)));
-        let Some((view, call)) = call.filter(|_| cx.recipe.moves(&use_.api)) else {
-            continue;
-        };
-        let keywords = call.arguments.keywords.iter().map(|it| &it.value);
-        for given in call.arguments.args.iter().chain(keywords) {
-            for value in cx.program.values_at(view.place(given)) {
-                if row.spawns && matches!(value, Value::Unknown(_)) {
-                    return None;
-                }
+        }
+        for given in &call.args {
+            let values = || cx.program.flow.values_of(given.node);
+            let is_unknown = values().any(|value| matches!(value, Value::Unknown(_)));
+            if is_unknown && rows.iter().any(|row| row.spawns) {
+                return None;
             }
-            let values = cx.program.values_at(view.place(given));
-            out.extend(functions(&cx.program.flow, values));
+            out.extend(functions(&cx.program.flow, values()));
         }
     }
     Some(out)
