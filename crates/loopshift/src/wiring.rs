@@ -97,6 +97,7 @@ fn options(job: &Job, project: Project) -> Result<Options, Problem> {
             python,
             anyio,
             plain: job.unsafe_changes,
+            through: false,
             bridge: match job.bridge {
                 cli::Bridge::Auto => Bridge::Auto,
                 cli::Bridge::Thread => Bridge::Thread,

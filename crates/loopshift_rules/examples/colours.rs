@@ -65,6 +65,7 @@ fn share(inputs: &[Input]) -> f64 {
         anyio: Version::new(4, 9),
         bridge: Bridge::Auto,
         plain: true,
+        through: false,
     };
     let options = Options::new(target, settings);
     let start = Instant::now();

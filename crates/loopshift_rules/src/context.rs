@@ -46,6 +46,8 @@ pub struct Settings {
     pub bridge: Bridge,
     /// Whether changes are wanted that may differ in a way that is named: the plainest form, where there are several.
     pub plain: bool,
+    /// Whether the program goes on to `AnyIO` from there.
+    pub through: bool,
 }
 
 impl Settings {

@@ -51,6 +51,7 @@ fn is_of_green(library: &str) -> bool {
 pub(crate) fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
     let mut half = options.clone();
     half.target = Target::Asyncio;
+    half.settings.through = true;
     half.from.retain(|library| is_of_green(library));
     let mut first = settled(files, catalog, &half, true);
     let between = after(files, &first.plan);

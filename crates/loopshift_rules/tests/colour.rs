@@ -139,6 +139,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
                 anyio: Version::new(4, 16),
                 bridge: Bridge::Auto,
                 plain: true,
+                through: false,
             },
         )
     };

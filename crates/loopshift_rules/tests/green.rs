@@ -31,6 +31,7 @@ fn migrated(text: &str, from: &[&str]) -> Migration {
                 anyio,
                 bridge: Bridge::Auto,
                 plain: true,
+                through: false,
             },
         )
     };

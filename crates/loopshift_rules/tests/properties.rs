@@ -107,6 +107,7 @@ fn options(anyio: Version) -> Options {
                 anyio,
                 bridge: Bridge::Auto,
                 plain: true,
+                through: false,
             },
         )
     }

@@ -101,6 +101,7 @@ fn settings() -> Settings {
         anyio: Version::new(4, 16),
         bridge: Bridge::Auto,
         plain: true,
+        through: false,
     }
 }
 

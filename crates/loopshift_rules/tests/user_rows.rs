@@ -33,6 +33,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         anyio: Version::new(4, 16),
         bridge: Bridge::Auto,
         plain: true,
+        through: false,
     };
     let options = Options {
         allow_unsafe: true,

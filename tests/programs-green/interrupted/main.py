@@ -1,4 +1,4 @@
-# moves: with --unsafe
+# moves: fully, to asyncio
 import os
 import signal
 import sys

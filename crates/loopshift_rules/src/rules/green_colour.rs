@@ -35,8 +35,8 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
-use super::code::{definition, own};
-use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind};
+use super::code::{Reach, definition, own};
+use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind, started};
 use super::green_spawn::acts_at_end;
 use crate::context::{Context, View};
 use crate::entries;
@@ -428,8 +428,13 @@ impl<'c> Work<'_, 'c> {
             let reason = "Ctrl-C cancels the main task only from Python 3.11 on";
             return Err((place, reason.to_owned()));
         }
-        if cx.mentions("kill") || cx.mentions("Timeout") || cx.mentions("cancel") {
+        let in_tasks = cx.once(run_in_tasks);
+        let only_main = (*in_tasks).as_ref().is_some_and(|it| !it.contains(&func));
+        if !only_main || *cx.once(cancels) {
             change.caveat("what handles Ctrl-C handles every cancellation then");
+        }
+        if cx.settings.through {
+            change.caveat("on trio, and where a task group stands around it, Ctrl-C is not one cancellation that a handler ends");
         }
         self.edits
             .extend(edits.into_iter().map(|edit| (place.file, edit)));
@@ -482,6 +487,18 @@ impl<'c> Work<'_, 'c> {
         }
         Ok(())
     }
+}
+
+/// The functions that may run in another task than the main one; none where they are not all known.
+fn run_in_tasks(cx: &Context<'_>) -> Option<BTreeSet<FuncId>> {
+    Some(cx.once(Reach::new).from(started(cx)?))
+}
+
+/// Whether something of the program cancels tasks, by the names of what it uses.
+fn cancels(cx: &Context<'_>) -> bool {
+    let words = ["kill", "timeout", "cancel", "throw"];
+    let mut names = cx.uses.iter().map(|use_| use_.api.to_ascii_lowercase());
+    names.any(|name| cx.recipe.moves(&name) && words.iter().any(|word| name.contains(word)))
 }
 
 /// Whether something else than `spawn` starts tasks: a pool, a server.

@@ -60,6 +60,8 @@ pub(crate) fn check(main: &Path) -> Result<(), String> {
 
 /// What the first line of a program of green threads says if nothing of them is to be left.
 const GREEN_FULLY: &str = "# moves: fully";
+/// What it says if that is so for asyncio, and the way on to `AnyIO` takes `--unsafe`.
+const GREEN_ASYNCIO: &str = "# moves: fully, to asyncio";
 /// What it says if that takes `--unsafe`.
 const GREEN_UNSAFE: &str = "# moves: with --unsafe";
 /// What it says if the program stays, with words of the reason behind it.
@@ -76,13 +78,13 @@ pub(crate) fn check_green(main: &Path) -> Result<(), String> {
     read(folder, folder, &mut before)?;
     let first = before["main.py"].lines().next().unwrap_or_default();
     let (safely, unsafely, words) = match first {
-        GREEN_FULLY => (true, true, None),
+        GREEN_FULLY | GREEN_ASYNCIO => (true, true, None),
         GREEN_UNSAFE => (false, true, None),
         _ => match first.strip_prefix(GREEN_NO) {
             Some(words) => (false, false, Some(words)),
             None => {
                 return Err(format!(
-                    "the first line is none of `{GREEN_FULLY}`, `{GREEN_UNSAFE}` and `{GREEN_NO}` with words of the reason"
+                    "the first line is none of `{GREEN_FULLY}`, `{GREEN_ASYNCIO}`, `{GREEN_UNSAFE}` and `{GREEN_NO}` with words of the reason"
                 ));
             }
         },
@@ -126,7 +128,7 @@ pub(crate) fn check_green(main: &Path) -> Result<(), String> {
             return Err(format!("{how}: a second run changes it again"));
         }
     }
-    if unsafely {
+    if unsafely && first != GREEN_ASYNCIO {
         check_on_to_anyio(&before, &expected, !safely)?;
     }
     Ok(())
