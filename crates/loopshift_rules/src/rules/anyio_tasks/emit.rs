@@ -15,7 +15,7 @@ use super::region::{Region, waits_of};
 use super::rename::{rename_cancelled, rename_state};
 use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
-use super::{callbacks, ending, host, members, offered, offload, timers};
+use super::{callbacks, ending, host, left, members, offered, offload, timers};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
 
@@ -297,6 +297,15 @@ fn change(
     for function in &component.hosts {
         if let Err(reason) = host::edit(cx, &mut change, *function, &groups[function]) {
             return decline(&reason);
+        }
+        let held: Vec<usize> = (component.threaded.iter().copied())
+            .filter(|index| threads[index].roots.contains_key(function))
+            .collect();
+        let starts = way.roots.get(function).cloned().unwrap_or_default();
+        if !left::is_alike(cx, model, *function, &held, &starts) {
+            change.caveat(
+                "the object must be left by the task that entered it, and what it started ends with it",
+            );
         }
     }
     let mut observed = false;

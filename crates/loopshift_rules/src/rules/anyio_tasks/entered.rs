@@ -27,7 +27,7 @@ pub(super) fn is_shared(cx: &Context<'_>, class: ClassId) -> bool {
 }
 
 /// What the file enters with `async with`, or an exit stack.
-fn entered<'c>(view: &'c View<'c>) -> impl Iterator<Item = &'c Expr> {
+pub(super) fn entered<'c>(view: &'c View<'c>) -> impl Iterator<Item = &'c Expr> {
     view.tree.nodes().flat_map(|node| match node {
         AnyNodeRef::StmtWith(with) if with.is_async => {
             with.items.iter().map(|it| &it.context_expr).collect()

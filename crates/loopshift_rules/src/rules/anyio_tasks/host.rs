@@ -192,9 +192,6 @@ pub(super) fn edit(
         })
     };
     change.edits.push((view.file, edit));
-    change.caveat(
-        "the object must be left by the task that entered it, and what it started ends with it",
-    );
     Ok(())
 }
 

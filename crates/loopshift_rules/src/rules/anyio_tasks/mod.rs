@@ -24,6 +24,7 @@ mod host;
 mod identity;
 mod keep;
 mod known;
+mod left;
 mod life;
 mod members;
 mod mistaken;

@@ -1,0 +1,302 @@
+//! Whether an object that holds tasks is left as asyncio leaves it: by the task that entered it, when its tasks are over
+//! or nothing runs any more.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::Place;
+use loopshift_engine::flow::MroEntry;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
+
+use super::cancelled::end_is_seen;
+use super::entered::entered;
+use super::family::{Family, Model, WaitKind, held};
+use super::offered;
+use crate::context::{Context, View};
+use crate::rules::cancel::can_be_cancelled;
+use crate::rules::cancellation::goes_on;
+use crate::rules::code::{definition, own, switches};
+use crate::rules::lasting::lasts;
+use crate::rules::raising::{Raising, passed};
+
+/// Whether a group in the object with this `__aenter__` ends nothing that asyncio would let run. `starts` are the calls in
+/// it that are given the group.
+pub(super) fn is_alike(
+    cx: &Context<'_>,
+    model: &Model<'_>,
+    enter: FuncId,
+    families: &[usize],
+    starts: &BTreeSet<Place>,
+) -> bool {
+    let Some(entering) = entering(cx, enter) else {
+        return false;
+    };
+    if entering.is_empty() || offered::is_offered(cx, enter) {
+        return false;
+    }
+    let is_last = |(view, stmt): &(&View<'_>, &Stmt)| {
+        !goes_on(cx, view, stmt) && lasts(cx, cx.program.function_at(view.place(*stmt)))
+    };
+    let is_last = entering.iter().all(is_last);
+    let places = || entering.iter().map(|(view, stmt)| view.place(*stmt));
+    let facts = Facts {
+        cx,
+        model,
+        raising: Raising::new(cx),
+        is_cancelled: places().any(|place| can_be_cancelled(cx, place)),
+        ends_program: places().all(|place| passed(cx, place).is_some()),
+    };
+    families.iter().all(|index| {
+        let family = &model.families[*index];
+        is_last && !end_is_seen(cx, family) || facts.is_over(family, enter, starts)
+    })
+}
+
+/// The statements that enter objects of the class. `None` where something else does, or another task may leave them.
+fn entering<'c>(cx: &Context<'c>, enter: FuncId) -> Option<Vec<(&'c View<'c>, &'c Stmt)>> {
+    let class = cx.program.function(enter).class?;
+    let mros = &cx.program.flow.mro;
+    let is_one = move |value: Value| match value {
+        Value::Instance(it) => mros[it.0 as usize].contains(&MroEntry::Class(class)),
+        _ => false,
+    };
+    let mut found = Vec::new();
+    for view in cx.views_where(is_one) {
+        for expr in entered(view) {
+            if !cx.program.values_at(view.place(expr)).any(is_one) {
+                continue;
+            }
+            let stmt = view.tree.enclosing_statement(expr.range())?;
+            let Stmt::With(with) = stmt else { return None };
+            let function = cx
+                .program
+                .function(cx.program.function_at(view.place(expr)));
+            let direct = with
+                .items
+                .iter()
+                .any(|it| it.context_expr.range() == expr.range());
+            if !direct || !with.is_async || !function.is_async || function.is_generator {
+                return None;
+            }
+            found.push((view, stmt));
+        }
+    }
+    Some(found)
+}
+
+struct Facts<'f, 'c> {
+    cx: &'f Context<'c>,
+    model: &'f Model<'c>,
+    raising: Raising<'f, 'c>,
+    /// Whether what leaves the object may be cancelled meanwhile.
+    is_cancelled: bool,
+    /// Whether an error that leaves it ends the program.
+    ends_program: bool,
+}
+
+impl Facts<'_, '_> {
+    /// Whether `__aexit__` waits for all tasks that `__aenter__` starts.
+    fn is_over(&self, family: &Family<'_>, enter: FuncId, starts: &BTreeSet<Place>) -> bool {
+        let cx = self.cx;
+        let class = cx.program.function(enter).class;
+        let exit = class
+            .into_iter()
+            .flat_map(|class| cx.program.methods(class))
+            .find(|it| cx.program.function(**it).name() == "__aexit__");
+        let Some((view, def)) = exit.and_then(|it| definition(cx, *it)) else {
+            return false;
+        };
+        let mut started = BTreeSet::new();
+        if family.spawns.iter().any(|spawn| spawn.function == enter) {
+            started.insert("self".to_owned());
+        }
+        for start in starts {
+            let call = cx
+                .view(start.file)
+                .and_then(|view| Some((view, view.tree.expr_at(start.range)?)));
+            let Some((view, Expr::Call(call))) = call else {
+                return false;
+            };
+            match owner(view, call) {
+                Some(owner) => started.insert(owner),
+                None => return false,
+            };
+        }
+        let mut over = BTreeSet::new();
+        self.waits(family, view, &def.body, 3, &mut over);
+        !started.is_empty() && started.is_subset(&over)
+    }
+
+    /// Whose tasks of the family are over when the statements have run. Tells whether it goes on behind them.
+    fn waits(
+        &self,
+        family: &Family<'_>,
+        view: &View<'_>,
+        body: &[Stmt],
+        depth: u8,
+        over: &mut BTreeSet<String>,
+    ) -> bool {
+        body.iter()
+            .all(|stmt| self.stmt(family, view, stmt, depth, over))
+    }
+
+    fn stmt(
+        &self,
+        family: &Family<'_>,
+        view: &View<'_>,
+        stmt: &Stmt,
+        depth: u8,
+        over: &mut BTreeSet<String>,
+    ) -> bool {
+        match stmt {
+            Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) => {
+                if self.is_wait(family, view, stmt) {
+                    over.insert("self".to_owned());
+                    return true;
+                }
+                if let Some(owner) = self.ended_by_call(family, view, stmt, depth) {
+                    over.insert(owner);
+                    return true;
+                }
+                self.goes_on(view, stmt)
+            }
+            Stmt::Try(it) => {
+                self.waits(family, view, &it.body, depth, over)
+                    && (!switches(&it.finalbody) || self.goes_on(view, stmt))
+            }
+            Stmt::With(it) if !it.is_async => self.waits(family, view, &it.body, depth, over),
+            Stmt::For(it) if !it.is_async && it.orelse.is_empty() => {
+                self.waits(family, view, &it.body, depth, over)
+            }
+            // There is none of its tasks where the test fails.
+            Stmt::If(it) if self.asks(view, &it.test) && it.elif_else_clauses.is_empty() => {
+                match it.body.last() {
+                    Some(Stmt::Return(_) | Stmt::Continue(_)) => !switches(&it.body),
+                    _ => self.waits(family, view, &it.body, depth, over),
+                }
+            }
+            _ => self.goes_on(view, stmt),
+        }
+    }
+
+    /// Whether what stands behind the statement is reached.
+    fn goes_on(&self, view: &View<'_>, stmt: &Stmt) -> bool {
+        let nodes = own(std::slice::from_ref(stmt));
+        let leaves = nodes.iter().any(|node| {
+            matches!(
+                node,
+                AnyNodeRef::StmtReturn(_)
+                    | AnyNodeRef::StmtRaise(_)
+                    | AnyNodeRef::StmtBreak(_)
+                    | AnyNodeRef::StmtContinue(_)
+            )
+        });
+        let fails = || {
+            nodes.iter().any(|node| {
+                matches!(node, AnyNodeRef::ExprAwait(it) if self.raising.awaiting(view, &it.value))
+            })
+        };
+        let waits = switches(std::slice::from_ref(stmt));
+        !leaves && (!waits || !self.is_cancelled && (self.ends_program || !fails()))
+    }
+
+    /// Whether the statement waits until all tasks of the family have ended.
+    fn is_wait(&self, family: &Family<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
+        (self.model.waits_within(view.file, stmt.range())).any(|wait| {
+            let all = matches!(
+                wait.kind,
+                WaitKind::Await | WaitKind::Gather { .. } | WaitKind::For | WaitKind::All
+            );
+            let first = match stmt {
+                Stmt::Expr(it) => it.value.range() == wait.await_.range(),
+                Stmt::Assign(it) => it.value.range() == wait.await_.range(),
+                Stmt::AnnAssign(it) => {
+                    (it.value.as_ref()).is_some_and(|it| it.range() == wait.await_.range())
+                }
+                _ => false,
+            };
+            let mut spawns = family.spawns.iter();
+            all && first && spawns.all(|spawn| wait.sites.contains(&spawn.site()))
+        })
+    }
+
+    /// Whose tasks are over where the statement awaits a method that waits for them.
+    fn ended_by_call(
+        &self,
+        family: &Family<'_>,
+        view: &View<'_>,
+        stmt: &Stmt,
+        depth: u8,
+    ) -> Option<String> {
+        let Stmt::Expr(it) = stmt else { return None };
+        let Expr::Await(await_) = &*it.value else {
+            return None;
+        };
+        let Expr::Call(call) = &*await_.value else {
+            return None;
+        };
+        let mut callees = self
+            .cx
+            .program
+            .values_at(view.place(&*call.func))
+            .peekable();
+        let known = depth > 0 && callees.peek().is_some();
+        let all = callees.all(|value| {
+            let method = value
+                .function()
+                .and_then(|func| definition(self.cx, func))
+                .filter(|(_, def)| def.is_async && def.decorator_list.is_empty());
+            method.is_some_and(|(view, def)| {
+                let mut over = BTreeSet::new();
+                self.waits(family, view, &def.body, depth - 1, &mut over);
+                over.contains("self")
+            })
+        });
+        owner(view, call).filter(|_| known && all)
+    }
+
+    /// Whether a test only asks whether there is a task, or whether it still runs.
+    fn asks(&self, view: &View<'_>, test: &Expr) -> bool {
+        match test {
+            Expr::UnaryOp(it) => self.asks(view, &it.operand),
+            Expr::Compare(it) => {
+                it.comparators.iter().all(Expr::is_none_literal_expr) && self.asks(view, &it.left)
+            }
+            Expr::BoolOp(it) => it.values.iter().all(|it| self.asks(view, it)),
+            Expr::Call(call) => matches!(&*call.func, Expr::Attribute(it)
+                if it.attr.as_str() == "done" && self.asks(view, &it.value)),
+            Expr::Name(_) | Expr::Attribute(_) => !held(self.cx, view.place(test)).sites.is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// Whose method a call calls: `self`, an attribute of it, or each of what a loop goes through.
+fn owner(view: &View<'_>, call: &ExprCall) -> Option<String> {
+    let Expr::Attribute(method) = &*call.func else {
+        return None;
+    };
+    let Expr::Name(name) = &*method.value else {
+        return Some(view.text(method.value.range()).to_owned());
+    };
+    let mut around = view.tree.ancestors(call);
+    let iterable = around.find_map(|node| match node {
+        AnyNodeRef::StmtFor(it) if matches!(&*it.target, Expr::Name(it) if it.id == name.id) => {
+            Some(&*it.iter)
+        }
+        _ => None,
+    });
+    match iterable {
+        None => Some(name.id.to_string()),
+        // In another order they are the same ones.
+        Some(Expr::Call(call)) => match &call.arguments.args[..] {
+            [one] if matches!(&*call.func, Expr::Name(it) if matches!(it.id.as_str(), "reversed" | "list" | "tuple" | "set")) => {
+                Some(view.text(one.range()).to_owned())
+            }
+            _ => None,
+        },
+        Some(iterable) => Some(view.text(iterable.range()).to_owned()),
+    }
+}
