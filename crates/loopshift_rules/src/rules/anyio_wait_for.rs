@@ -38,6 +38,21 @@ async def {name}(fut, timeout):
 ",
 };
 
+/// The same where it is not known that there is time left.
+static WAIT_FOR_IN_TIME: Helper = Helper {
+    name: "_wait_for_in_time",
+    source: "\
+async def {name}(fut, timeout):
+    \"\"\"Wait as asyncio.wait_for does, which does not start what has no time left.\"\"\"
+    if timeout is not None and timeout <= 0:
+        fut.close()
+        await {@anyio}.sleep(0)
+        raise TimeoutError
+    with {@anyio}.fail_after(timeout):
+        return await fut
+",
+};
+
 /// What the rule knows of the whole program.
 struct Facts {
     reach: Arc<Reach>,
@@ -116,17 +131,20 @@ fn moved<'c>(
         ),
     }
     let limit = seconds(cx, view, timeout, 4);
+    let perhaps_none = matches!(limit, Seconds::Zero | Seconds::Unknown);
+    let can_be_closed =
+        awaited(cx, view, what) == Awaited::Coroutine && !takes_coroutines(cx, view, what);
     match limit {
-        Seconds::Zero => {
+        Seconds::Zero if !can_be_closed => {
             return Err(
                 "with no time at all asyncio never starts the coroutine, and AnyIO runs it up to its first checkpoint"
                     .to_owned(),
             );
         }
-        Seconds::Unknown => change.caveat(
+        Seconds::Unknown if !can_be_closed => change.caveat(
             "if the timeout is 0 or less, asyncio never starts the coroutine, and AnyIO runs it up to its first checkpoint",
         ),
-        Seconds::Positive | Seconds::NoLimit => {}
+        _ => {}
     }
     let reached = facts.reach.from(coroutines(cx, view, what));
     if !cx.settings.python_has(3, 12)
@@ -143,6 +161,13 @@ fn moved<'c>(
             change.requires.extend(handlers.iter().copied());
         }
     }
+    if perhaps_none && can_be_closed {
+        change.edit(Edit::Replace {
+            range: call.func.range(),
+            pieces: vec![Piece::Helper(&WAIT_FOR_IN_TIME)],
+        });
+        return Ok(change);
+    }
     let place = outermost_await(cx, view, call);
     match place.and_then(|await_| block(view, call, what, timeout, await_)) {
         Some(stmt) => in_block(&mut change, view, call, what, timeout, stmt),
@@ -152,6 +177,15 @@ fn moved<'c>(
         }),
     }
     Ok(change)
+}
+
+/// Whether a call of asyncio makes the coroutine, which has others in it that nobody would close.
+fn takes_coroutines(cx: &Context<'_>, view: &View<'_>, what: &Expr) -> bool {
+    let Expr::Call(call) = what else { return false };
+    matches!(
+        cx.api_of(view, &call.func),
+        Some("asyncio.gather" | "asyncio.wait_for" | "asyncio.shield" | "asyncio.wait")
+    )
 }
 
 /// The calls that make the futures at a place, where nothing else can be there.
