@@ -1,7 +1,9 @@
 //! One change may clear the way for another: a coroutine that provably doesn't raise any more, an object that leaves
 //! nothing behind. So the output is migrated again, until nothing changes: a second run then has nothing to do.
 
-use loopshift_engine::change::{Change, FileId, Outcome, Plan};
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::{Change, FileId, Outcome, Plan, Safety};
 use loopshift_engine::program::Input;
 
 /// More rounds than this have not been seen to change anything.
@@ -9,15 +11,18 @@ const ROUNDS: usize = 4;
 
 /// Adds to `plan` what further rounds change. `once` plans one round for the texts it is given.
 pub(crate) fn settle(files: &[Input], plan: &mut Plan, once: impl Fn(&[Input]) -> Plan) {
+    let mut later: BTreeSet<FileId> = BTreeSet::new();
     for _ in 1..ROUNDS {
         if plan.texts.is_empty() {
             return;
         }
         let next = once(&after(files, plan));
         if next.texts.is_empty() {
+            no_longer_left(plan, &next, &later);
             still_left(plan, &next);
             return;
         }
+        later.extend(next.texts.iter().map(|(file, _)| *file));
         for (change, outcome) in &next.changes {
             if *outcome == Outcome::Applied {
                 account(plan, change);
@@ -72,6 +77,23 @@ fn still_left(plan: &mut Plan, last: &Plan) {
             left.place = behind.place;
             plan.changes.push((left, outcome.clone()));
             known.push(true);
+        }
+    }
+}
+
+/// Takes uses for moved that the first round left and the last one does not know any more: a later change of their file
+/// took them along.
+fn no_longer_left(plan: &mut Plan, last: &Plan, later: &BTreeSet<FileId>) {
+    for (change, outcome) in &mut plan.changes {
+        let file = change.place.file;
+        let is_left =
+            || (last.changes.iter()).any(|(it, _)| it.place.file == file && it.api == change.api);
+        if *outcome != Outcome::Applied && later.contains(&file) && !is_left() {
+            *outcome = Outcome::Applied;
+            change.declined = None;
+            change.safety = Safety::Safe;
+            change.caveats.clear();
+            "it goes with a change that another one made possible".clone_into(&mut change.message);
         }
     }
 }
