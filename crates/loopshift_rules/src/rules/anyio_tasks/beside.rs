@@ -48,7 +48,14 @@ pub(super) fn caveats(
         wait.kind == WaitKind::Await && (in_loop || Some(wait.await_.start()) < last)
     };
     let early: Vec<&&Wait<'_>> = waits.iter().filter(is_early).collect();
-    let fails = early.iter().any(|wait| {
+    // What is gathered is cancelled together, but an error leaves those that still run.
+    let gathered = (waits.iter()).filter(|it| {
+        matches!(
+            it.kind,
+            WaitKind::Gather { exceptions: false } | WaitKind::Next
+        )
+    });
+    let fails = early.iter().copied().chain(gathered).any(|wait| {
         let kept = (wait.sites.iter())
             .filter_map(|site| model.by_site.get(site))
             .any(|index| errors.get(index) == Some(&Errors::Kept));
@@ -63,7 +70,8 @@ pub(super) fn caveats(
             "an error of one task may come later, or end those beside it, where asyncio lets them run on",
         );
     }
-    let partly = !early.is_empty() || waits.iter().any(|wait| wait.kind.is_wait());
+    let partly = !early.is_empty()
+        || (waits.iter()).any(|wait| wait.kind.is_wait() || wait.kind == WaitKind::Next);
     if partly && !lasts(cx, region.function) && can_be_cancelled(cx, place) {
         change.caveat(
             "where the function is cancelled, all its tasks are, and asyncio cancels only the one that is awaited",

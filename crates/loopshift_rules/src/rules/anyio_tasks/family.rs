@@ -89,6 +89,8 @@ pub(super) enum WaitKind {
     ShieldedFor,
     /// `await asyncio.shield(t)`
     Shield,
+    /// `await f`, in `for f in asyncio.as_completed(ts)`
+    Next,
     /// `await asyncio.wait(ts)`
     All,
     /// `await asyncio.wait(ts, timeout=…)`

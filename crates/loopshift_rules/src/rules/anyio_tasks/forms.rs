@@ -6,7 +6,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Wait, WaitKind};
-use super::{handles, helpers, waits};
+use super::{handles, helpers, ordered, waits};
 use crate::context::Context;
 use crate::rules::shared::is_statement;
 
@@ -61,6 +61,7 @@ pub(super) fn edit_wait(
                 return Err("it is gathered with something that has no form as a task".to_owned());
             }
         }
+        WaitKind::Next => return ordered::edit(change, wait, out.group.as_deref(), guarded),
         kind => return waits::edit(change, wait, kind, guarded, out.leaving),
     }
     Ok(())

@@ -392,7 +392,10 @@ impl<'m, 'c> Walk<'m, 'c> {
         }
         let mut out = self.loop_(it.range(), &it.body, &it.orelse, state, false);
         for name in targets {
-            let sites = held(self.cx, self.view.place(name)).sites;
+            let mut sites = held(self.cx, self.view.place(name)).sites;
+            if sites.is_empty() {
+                sites = self.next_of(it, name.id.as_str());
+            }
             let Some(state) = &mut out else { break };
             if sites.is_empty() || done {
                 continue;
@@ -412,6 +415,20 @@ impl<'m, 'c> Walk<'m, 'c> {
         out
     }
 
+    /// The tasks that a loop awaits in the order in which they end.
+    fn next_of(&self, it: &'c ast::StmtFor, name: &str) -> BTreeSet<Place> {
+        let inside = (self.events.iter()).filter(|(at, _)| it.range().contains_range(*at));
+        inside
+            .filter_map(|(_, event)| match event {
+                Event::Wait(sites, Expr::Name(it), WaitKind::Next) if it.id.as_str() == name => {
+                    Some(sites.iter().copied())
+                }
+                _ => None,
+            })
+            .flatten()
+            .collect()
+    }
+
     /// Whether a loop waits for its variable on every way through its body.
     fn waits_for_each(&self, body: &'c [Stmt], name: &str) -> bool {
         body.iter()
@@ -424,7 +441,7 @@ impl<'m, 'c> Walk<'m, 'c> {
                     stmt.range().contains_range(*at)
                         && matches!(event, Event::Wait(_, Expr::Name(it), kind)
                             if it.id.as_str() == name
-                                && matches!(kind, WaitKind::Await | WaitKind::For))
+                                && matches!(kind, WaitKind::Await | WaitKind::For | WaitKind::Next))
                 }),
             })
     }

@@ -30,6 +30,7 @@ mod members;
 mod mistaken;
 mod offered;
 mod offload;
+mod ordered;
 mod outside;
 mod region;
 mod rename;

@@ -7,11 +7,12 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtFunctionDef};
 use loopshift_python::{Ranged, TextRange};
 
-use super::family::{Family, Model, Wait, WaitKind};
+use super::family::{Family, Model, Spawn, Wait, WaitKind};
 use super::life::exits;
 use super::state::{Exit, ExitKind, Stage};
 use super::suites::{Run, each, hull};
 use crate::context::{Context, View};
+use crate::rules::raising::Raising;
 
 /// A task group to be.
 pub(super) struct Region<'c> {
@@ -361,7 +362,7 @@ fn finish<'c>(
         }
     }
     if !region.open {
-        find_tail(wanted, region);
+        find_tail(cx, wanted, region);
     }
     Ok(())
 }
@@ -401,8 +402,22 @@ pub(super) fn is_context_manager(cx: &Context<'_>, view: &View<'_>, def: &StmtFu
 }
 
 /// Takes the last statements out of the region that only wait, if nothing else is waited for there.
-fn find_tail(wanted: &Wanted<'_, '_>, region: &mut Region<'_>) {
+fn find_tail(cx: &Context<'_>, wanted: &Wanted<'_, '_>, region: &mut Region<'_>) {
     let mut end = region.run.end;
+    let raising = Raising::new(cx);
+    // An error that is kept comes when its task has failed, not when the others have ended, too.
+    let keeps = !cx.settings.plain && has_several(wanted, region);
+    let fails = |wait: &&Wait<'_>| {
+        let raises = |site: &Place| {
+            let family = wanted.model.by_site.get(site);
+            let spawns = family.map(|index| wanted.model.families[*index].spawns.iter());
+            spawns.is_some_and(|mut it| it.any(|spawn| spawn.may_raise(&raising)))
+        };
+        matches!(
+            wait.kind,
+            WaitKind::Await | WaitKind::Gather { exceptions: false }
+        ) && wait.sites.iter().any(raises)
+    };
     while end > region.run.first + 1 {
         let stmt = &region.run.suite[end - 1];
         let is_last = end == region.run.end;
@@ -413,12 +428,63 @@ fn find_tail(wanted: &Wanted<'_, '_>, region: &mut Region<'_>) {
         if waits.is_empty() || !is_pure_wait(region, wanted, stmt, &waits, is_last) {
             break;
         }
+        let in_order = is_last
+            && waits
+                .iter()
+                .all(|wait| is_last_of_all(wanted, region, wait));
+        if keeps && !in_order && waits.iter().any(fails) {
+            break;
+        }
         for wait in waits {
             region.tail.insert(wait.view.place(wait.await_));
         }
         end -= 1;
     }
     region.run.end = end;
+}
+
+/// Whether a task is waited for when all others of the region have been.
+fn is_last_of_all(wanted: &Wanted<'_, '_>, region: &Region<'_>, wait: &Wait<'_>) -> bool {
+    let mine = |index: usize| {
+        let family = &wanted.model.families[index];
+        matches!(&family.spawns[..], [only] if wait.sites.contains(&only.site()) && !repeats(only))
+    };
+    let before = |index: usize| {
+        waits_of(wanted.model, index).any(|other| {
+            other.function == wait.function
+                && other.await_.start() < wait.await_.start()
+                && matches!(other.kind, WaitKind::Await | WaitKind::Gather { .. })
+        })
+    };
+    let mut families = region.families.iter();
+    wait.kind == WaitKind::Await && families.all(|index| mine(*index) || before(*index))
+}
+
+/// Whether several tasks may run in the region.
+fn has_several(wanted: &Wanted<'_, '_>, region: &Region<'_>) -> bool {
+    let families = region.families.iter();
+    let mut spawns = families.flat_map(|index| &wanted.model.families[*index].spawns);
+    match (spawns.next(), spawns.next()) {
+        (Some(only), None) => repeats(only),
+        (first, _) => first.is_some(),
+    }
+}
+
+/// Whether a loop makes the task.
+fn repeats(spawn: &Spawn<'_>) -> bool {
+    (spawn.view.tree.ancestors(spawn.call))
+        .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
+        .any(|node| {
+            matches!(
+                node,
+                AnyNodeRef::StmtFor(_)
+                    | AnyNodeRef::StmtWhile(_)
+                    | AnyNodeRef::ExprListComp(_)
+                    | AnyNodeRef::ExprSetComp(_)
+                    | AnyNodeRef::ExprDictComp(_)
+                    | AnyNodeRef::ExprGenerator(_)
+            )
+        })
 }
 
 /// Whether a statement does nothing before its waits, and nothing else that takes time.

@@ -83,6 +83,7 @@ pub(super) fn collect<'c>(cx: &Context<'c>, model: &mut Model<'c>) {
             }
         }
     }
+    waits.extend(super::ordered::collect(cx));
     waits.sort_by_key(|wait| wait.view.place(wait.await_));
     waits.dedup_by_key(|wait| wait.view.place(wait.await_));
     for (place, wait) in waits.iter().enumerate() {

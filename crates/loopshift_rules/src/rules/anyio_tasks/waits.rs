@@ -36,7 +36,7 @@ pub(super) fn edit(
         // Nothing fails, so that all must be done.
         WaitKind::FirstError if !guarded => by_helper(change, wait, &helpers::WAIT_ALL),
         WaitKind::FirstError => by_helper(change, wait, &helpers::WAIT_FIRST_ERROR),
-        WaitKind::Await | WaitKind::Gather { .. } => Ok(()),
+        WaitKind::Await | WaitKind::Gather { .. } | WaitKind::Next => Ok(()),
     }
 }
 
