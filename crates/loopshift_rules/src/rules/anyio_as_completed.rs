@@ -17,6 +17,7 @@ use super::awaited::{Awaited, coroutines, elements};
 use super::cancellation::handlers_by_function;
 use super::code::{Reach, has_comment, is_yield, own};
 use super::raising::Raising;
+use super::siblings::{ends_alike, is_left_unseen};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -193,11 +194,19 @@ fn moved<'c>(
         }
     }
     let may_raise = facts.raising.awaiting(view, what);
-    if timeout.is_some() {
+    let is_left = leaves(&stmt.body);
+    let alike = if is_left {
+        is_left_unseen(cx, &facts.reach, view, call)
+    } else {
+        ends_alike(cx, &facts.reach, view, call, view.place(stmt))
+    };
+    if alike {
+        // It ends as it did.
+    } else if timeout.is_some() {
         change.caveat(
             "what still runs when the time is over is cancelled at the end of the loop, where asyncio lets it run on",
         );
-    } else if may_raise || leaves(&stmt.body) {
+    } else if may_raise || is_left {
         change.caveat(
             "a loop that is left early cancels what still runs, where asyncio lets it run on",
         );

@@ -21,8 +21,8 @@ use super::gather_helpers::{
     FIRST_ERROR, FIRST_ERROR_310, GATHER, GATHER_40, GATHER_40_310, GATHER_40_QUIET, GATHER_310,
     GATHER_IN, GATHER_QUIET, OUTCOME,
 };
-use super::raising::{Passed, Raising, is_builtin_call, may_be_caught, passed};
-use super::siblings::{cleaning_up, is_seen, rest_of_entry};
+use super::raising::{Raising, is_builtin_call, may_be_caught};
+use super::siblings::{ends_alike, is_seen, rest_of_entry};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-gather";
@@ -153,52 +153,11 @@ fn moved<'c>(
         return Ok(change);
     }
     edit(cx, facts, &mut change, view, call, &value, may_raise);
-    if may_raise && !ends_alike(cx, facts, view, call, &reached) {
+    if may_raise && !ends_alike(cx, &facts.reach, view, call, view.place(call)) {
         change.caveat("when one fails the others are cancelled, where asyncio lets them run on");
     }
     arguments(&mut change, view, call, keyword, returns_errors)?;
     Ok(change)
-}
-
-/// Whether it makes no difference that an error of one coroutine cancels the others: what these do cannot be seen, or the
-/// error ends the program, which asyncio cancels them for, too.
-fn ends_alike(
-    cx: &Context<'_>,
-    facts: &Facts<'_, '_>,
-    view: &View<'_>,
-    call: &ExprCall,
-    reached: &BTreeSet<FuncId>,
-) -> bool {
-    let cleaning_up = cleaning_up(cx, reached);
-    match passed(cx, view.place(call)) {
-        Some(Passed::Nothing) => cleaning_up < Passed::Waits || runs_alone(cx),
-        Some(Passed::AtOnce) => cleaning_up == Passed::Nothing,
-        Some(Passed::Waits) | None => {
-            cleaning_up == Passed::Nothing && !is_seen(cx, &facts.reach, view, call)
-        }
-    }
-}
-
-/// Whether the program has no tasks but those of `gather`.
-fn runs_alone(cx: &Context<'_>) -> bool {
-    cx.uses.iter().all(|use_| {
-        let name = use_.api.rsplit('.').next().unwrap_or_default();
-        !matches!(
-            name,
-            "create_task"
-                | "ensure_future"
-                | "as_completed"
-                | "start_server"
-                | "start_unix_server"
-                | "create_server"
-                | "call_later"
-                | "call_at"
-                | "call_soon"
-                | "to_thread"
-                | "run_in_executor"
-                | "add_signal_handler"
-        )
-    })
 }
 
 fn may_raise(facts: &Facts<'_, '_>, view: &View<'_>, call: &ExprCall) -> bool {

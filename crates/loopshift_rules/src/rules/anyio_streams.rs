@@ -6,6 +6,7 @@ mod apart;
 mod connections;
 mod errors;
 mod kept;
+mod left;
 mod listener;
 mod servers;
 mod sockets;

@@ -1,7 +1,8 @@
-//! What the coroutines of a `gather` do after one of them failed: asyncio lets them run on.
+//! What the coroutines of a `gather`, or the like, do after one of them failed: asyncio lets them run on.
 
 use std::collections::BTreeSet;
 
+use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt, WithItem};
@@ -11,7 +12,7 @@ use super::awaited::coroutines;
 use super::cancellation::is_cancelled_error;
 use super::code::{Reach, definition, is_switch, is_yield, own};
 use super::order::{Effect, effects};
-use super::raising::{Passed, caught_around, is_still};
+use super::raising::{Passed, caught_around, is_still, passed};
 use super::runners::runners;
 use crate::context::{Context, View};
 
@@ -33,8 +34,58 @@ pub(crate) fn is_seen(cx: &Context<'_>, reach: &Reach, view: &View<'_>, call: &E
     })
 }
 
+/// Whether it makes no difference that an error that is raised at a place cancels what the call runs: what it does cannot be
+/// seen, or the error ends the program, which asyncio cancels it for, too.
+pub(crate) fn ends_alike(
+    cx: &Context<'_>,
+    reach: &Reach,
+    view: &View<'_>,
+    call: &ExprCall,
+    error: Place,
+) -> bool {
+    let cleaning_up = cleaning_up(cx, &reach.from(roots(cx, view, call)));
+    match passed(cx, error) {
+        Some(Passed::Nothing) => cleaning_up < Passed::Waits || runs_alone(cx),
+        Some(Passed::AtOnce) => cleaning_up == Passed::Nothing,
+        Some(Passed::Waits) | None => is_left_unseen(cx, reach, view, call),
+    }
+}
+
+/// Whether nobody can see that what the call runs is cancelled after its first wait.
+pub(crate) fn is_left_unseen(
+    cx: &Context<'_>,
+    reach: &Reach,
+    view: &View<'_>,
+    call: &ExprCall,
+) -> bool {
+    cleaning_up(cx, &reach.from(roots(cx, view, call))) == Passed::Nothing
+        && !is_seen(cx, reach, view, call)
+}
+
+/// Whether the program has no tasks but those of `gather`.
+fn runs_alone(cx: &Context<'_>) -> bool {
+    cx.uses.iter().all(|use_| {
+        let name = use_.api.rsplit('.').next().unwrap_or_default();
+        !matches!(
+            name,
+            "create_task"
+                | "ensure_future"
+                | "as_completed"
+                | "start_server"
+                | "start_unix_server"
+                | "create_server"
+                | "call_later"
+                | "call_at"
+                | "call_soon"
+                | "to_thread"
+                | "run_in_executor"
+                | "add_signal_handler"
+        )
+    })
+}
+
 /// The functions whose coroutines the call waits for.
-pub(crate) fn roots(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> BTreeSet<FuncId> {
+fn roots(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> BTreeSet<FuncId> {
     let arguments = call.arguments.args.iter().map(|argument| match argument {
         Expr::Starred(starred) => &starred.value,
         plain => plain,
@@ -57,7 +108,7 @@ fn first_wait(body: &[Stmt]) -> Option<TextSize> {
 }
 
 /// What functions do where they are cancelled.
-pub(crate) fn cleaning_up(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> Passed {
+fn cleaning_up(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> Passed {
     // A thread is waited for.
     let in_thread = cx.uses.iter().any(|use_| {
         matches!(
@@ -118,7 +169,11 @@ fn cleaning_up_in(cx: &Context<'_>, view: &View<'_>, body: &[Stmt]) -> Passed {
 }
 
 /// Whether a handler catches the cancellation of its task.
-fn catches_cancellation(cx: &Context<'_>, view: &View<'_>, class: Option<&Expr>) -> bool {
+pub(crate) fn catches_cancellation(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    class: Option<&Expr>,
+) -> bool {
     match class {
         None => true,
         Some(Expr::Tuple(classes)) => {

@@ -8,6 +8,7 @@ use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::kept;
+use super::left::{Left, closes, keep, left};
 use super::listener::listener;
 use super::sockets::sockets;
 use super::{Obstacle, buffered};
@@ -351,7 +352,9 @@ impl<'c> Server<'c> {
                 change.edits.push((here.file, naming));
             }
             let body = TextRange::new(first.start(), last.end());
-            self.wrap(body, &with.body, &group, &name.name, None, serving, change)?;
+            let closed_by = self.view.tree.enclosing_statement(with.range());
+            let serving = self.keeping_connections(closed_by, serving, change);
+            self.wrap(body, &with.body, &group, &name.name, None, &serving, change)?;
             return Ok(Vec::new());
         }
         let Stmt::Assign(assign) = self.stmt else {
@@ -371,6 +374,7 @@ impl<'c> Server<'c> {
         let rest = suite.get(index + 1..).unwrap_or_default();
         let mut gone = Vec::new();
         let mut end = rest.len();
+        let mut closed_by = rest.last();
         for member in &cluster.members {
             let name = member.api.rsplit('.').next().unwrap_or(&member.api);
             if name != "close" && name != "wait_closed" {
@@ -382,6 +386,9 @@ impl<'c> Server<'c> {
                 && let Some(at) = rest.iter().position(|it| it.range() == stmt.range())
             {
                 end = end.min(at);
+                closed_by = rest
+                    .get(at..)
+                    .and_then(|rest| closes(rest, cluster, here.file));
             } else if !Self::is_last_cleanup(rest, stmt) && name == "close" {
                 return Err((
                     member.place,
@@ -411,8 +418,22 @@ impl<'c> Server<'c> {
         };
         let body = TextRange::new(first.start(), last.end());
         let name = target.id.as_str();
-        self.wrap(body, inside, &group, name, Some(name), serving, change)?;
+        let serving = self.keeping_connections(closed_by, serving, change);
+        self.wrap(body, inside, &group, name, Some(name), &serving, change)?;
         Ok(gone)
+    }
+
+    /// The handler as it is served: those that still run when the server is closed go on where others could see that.
+    fn keeping_connections(
+        &self,
+        closed_by: Option<&Stmt>,
+        serving: &[Piece],
+        change: &mut Change,
+    ) -> Vec<Piece> {
+        let found = closed_by.map_or(Left::Cancelled, |stmt| {
+            left(self.cx, self.view, self.call, self.handler, stmt)
+        });
+        keep(found, serving, change)
     }
 
     /// The block that holds the server open: `async with server:`, or `async with await start_server(…):`.
