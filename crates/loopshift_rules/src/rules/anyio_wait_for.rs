@@ -131,17 +131,21 @@ fn moved<'c>(
         ),
     }
     let limit = seconds(cx, view, timeout, 4);
-    let perhaps_none = matches!(limit, Seconds::Zero | Seconds::Unknown);
     let can_be_closed =
         awaited(cx, view, what) == Awaited::Coroutine && !takes_coroutines(cx, view, what);
+    let asks_first = match limit {
+        Seconds::Zero => can_be_closed,
+        Seconds::Unknown => can_be_closed && !cx.settings.plain,
+        Seconds::Positive | Seconds::NoLimit => false,
+    };
     match limit {
-        Seconds::Zero if !can_be_closed => {
+        Seconds::Zero if !asks_first => {
             return Err(
                 "with no time at all asyncio never starts the coroutine, and AnyIO runs it up to its first checkpoint"
                     .to_owned(),
             );
         }
-        Seconds::Unknown if !can_be_closed => change.caveat(
+        Seconds::Unknown if !asks_first => change.caveat(
             "if the timeout is 0 or less, asyncio never starts the coroutine, and AnyIO runs it up to its first checkpoint",
         ),
         _ => {}
@@ -161,7 +165,7 @@ fn moved<'c>(
             change.requires.extend(handlers.iter().copied());
         }
     }
-    if perhaps_none && can_be_closed {
+    if asks_first {
         change.edit(Edit::Replace {
             range: call.func.range(),
             pieces: vec![Piece::Helper(&WAIT_FOR_IN_TIME)],

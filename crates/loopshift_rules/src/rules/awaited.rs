@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall, Stmt};
+use loopshift_python::ast::{AnyNodeRef, Comprehension, Expr, ExprAttribute, ExprCall, Stmt};
 use loopshift_python::{Ranged, TextRange};
 
 use super::code::{is_switch, is_yield, own};
@@ -82,9 +82,9 @@ pub(crate) fn elements(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Awaite
             .fold(Awaited::Coroutine, Awaited::max)
     };
     match expr {
-        Expr::ListComp(it) => awaited(cx, view, &it.elt),
-        Expr::SetComp(it) => awaited(cx, view, &it.elt),
-        Expr::Generator(it) => awaited(cx, view, &it.elt),
+        Expr::ListComp(it) => of_each(cx, view, &it.elt, &it.generators),
+        Expr::SetComp(it) => of_each(cx, view, &it.elt, &it.generators),
+        Expr::Generator(it) => of_each(cx, view, &it.elt, &it.generators),
         Expr::List(it) => all(&it.elts),
         Expr::Tuple(it) => all(&it.elts),
         Expr::Set(it) => all(&it.elts),
@@ -101,6 +101,9 @@ pub(crate) fn elements(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Awaite
             Awaited::Coroutine
         }
         _ => {
+            if let Some(only) = only_read_here(view, expr) {
+                return elements(cx, view, only);
+            }
             let mut found: Option<Awaited> = None;
             for value in cx.program.values_at(view.place(expr)) {
                 let inner = inside(cx, value, 3);
@@ -108,6 +111,61 @@ pub(crate) fn elements(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Awaite
             }
             found.unwrap_or(Awaited::Unknown)
         }
+    }
+}
+
+/// The comprehension that a variable is bound to, where it is used for nothing else than at this place.
+fn only_read_here<'v>(view: &View<'v>, expr: &Expr) -> Option<&'v Expr> {
+    let Expr::Name(name) = expr else { return None };
+    let id = name.id.as_str();
+    let scopes = &view.scopes;
+    let scope = scopes.resolve(id, scopes.at(name.start()))?;
+    let mut reads = (scopes.references.iter())
+        .filter(|it| it.name == id && scopes.resolve(id, it.scope) == Some(scope));
+    let read_elsewhere = reads.any(|it| it.range != name.range());
+    let [bound] = scopes.scopes[scope].bindings.get(id)?.as_slice() else {
+        return None;
+    };
+    if read_elsewhere {
+        return None;
+    }
+    match view.tree.enclosing_statement(bound.range)? {
+        Stmt::Assign(it) => match (&it.targets[..], &*it.value) {
+            ([Expr::Name(target)], Expr::ListComp(_) | Expr::SetComp(_) | Expr::Generator(_))
+                if target.range() == bound.range =>
+            {
+                view.tree.expr_at(it.value.range())
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What a comprehension gives: coroutines where it only calls what it asked first.
+fn of_each(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    element: &Expr,
+    generators: &[Comprehension],
+) -> Awaited {
+    let asks = |test: &Expr| match (test, element) {
+        (Expr::Call(test), Expr::Call(call)) => {
+            let api = cx.api_of(view, &test.func);
+            let asked = test.arguments.args.first();
+            matches!(
+                api,
+                Some("asyncio.iscoroutinefunction" | "inspect.iscoroutinefunction")
+            ) && call.func.is_name_expr()
+                && asked.is_some_and(|it| view.text(it.range()) == view.text(call.func.range()))
+        }
+        _ => false,
+    };
+    match awaited(cx, view, element) {
+        Awaited::Unknown if generators.iter().any(|it| it.ifs.iter().any(asks)) => {
+            Awaited::Coroutine
+        }
+        found => found,
     }
 }
 
