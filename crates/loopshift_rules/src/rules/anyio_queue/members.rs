@@ -3,12 +3,14 @@
 use loopshift_engine::change::Change;
 use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Piece, pieces};
+use loopshift_python::scope::BindingKind;
 use loopshift_python::{Ranged, TextRange};
 
 use super::slots::{RECEIVE, SEND};
 use super::write::{Writer, Written, replace};
 use crate::context::{Context, View};
 use crate::rules::objects::{Obstacle, method, takes_comparison};
+use crate::rules::shared::constant_number;
 
 /// Whether a queue has a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,7 +218,7 @@ pub(super) fn bound_of(cx: &Context<'_>, view: &View<'_>, size: Option<&Expr>) -
     let Some(size) = size else {
         return Bound::Unbounded;
     };
-    if let Some(number) = crate::rules::shared::number(size) {
+    if let Some(number) = constant_number(view, size) {
         return if number > 0.0 {
             Bound::Bounded
         } else {
@@ -237,17 +239,15 @@ pub(super) fn bound_of(cx: &Context<'_>, view: &View<'_>, size: Option<&Expr>) -
     }
     // A parameter with no caller that we see has no value here, and may get any.
     known
-        .filter(|_| size.is_name_expr() && is_constant(view, size))
+        .filter(|_| is_imported(view, size))
         .unwrap_or(Bound::Unknown)
 }
 
-/// Whether a name is a module's constant: bound once.
-fn is_constant(view: &View<'_>, expr: &Expr) -> bool {
+/// Whether a name is one that the module imports, and nothing else.
+fn is_imported(view: &View<'_>, expr: &Expr) -> bool {
     let Expr::Name(name) = expr else { return false };
     let scope = view.scopes.at(name.start());
     view.scopes.resolve(name.id.as_str(), scope) == Some(0)
-        && view.scopes.scopes[0]
-            .bindings
-            .get(name.id.as_str())
-            .is_some_and(|bindings| bindings.len() == 1)
+        && (view.scopes.scopes[0].bindings.get(name.id.as_str()))
+            .is_some_and(|it| matches!(&it[..], [only] if only.kind == BindingKind::Import))
 }
