@@ -22,6 +22,7 @@ pub mod registry;
 mod rounds;
 mod rules;
 mod served;
+mod shown;
 pub mod steps;
 pub mod through;
 pub mod trio;

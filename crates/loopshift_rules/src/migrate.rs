@@ -33,6 +33,7 @@ use crate::recipe::{self, Cooperation, Recipe, root};
 use crate::registry::{RULES, Rule};
 use crate::rounds::settle;
 use crate::rules::{anyio_repair, anyio_tests, green};
+use crate::shown;
 use crate::steps::{self, Step};
 use crate::through;
 use crate::trio::{self, ModuleState};
@@ -320,6 +321,9 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look], is_first: bool) -> Migr
         part::decline_shared(&context, part, &all, &mut changes);
     }
     patched::decline(program, catalog, &moving, &mut changes);
+    if recipe.target == Target::Anyio {
+        shown::caveats(&context, &mut changes);
+    }
     changes.extend(unhandled(recipe, &context, &changes, options));
     changes.extend(staying.iter().map(|it| beside::stays(recipe, catalog, it)));
     if recipe.colours {

@@ -11,6 +11,8 @@ use crate::tool;
 const FULLY: &str = "# moves: fully";
 /// What it says if something stays.
 const PARTLY: &str = "# moves: partly";
+/// What it says if what `--unsafe` adds prints something else, as is named.
+const SAFELY: &str = "# moves: safely";
 
 /// Migrates the program whose `main.py` this is, safely and with `--unsafe`, and runs all of them: what still imports
 /// asyncio on asyncio alone. The error says what is wrong.
@@ -19,13 +21,18 @@ pub(crate) fn check(main: &Path) -> Result<(), String> {
     let mut before = BTreeMap::new();
     read(folder, folder, &mut before)?;
     let first = before["main.py"].lines().next().unwrap_or_default();
-    if ![FULLY, PARTLY].contains(&first) {
+    if ![FULLY, PARTLY, SAFELY].contains(&first) {
         return Err(format!(
-            "the first line is neither `{FULLY}` nor `{PARTLY}`"
+            "the first line is none of `{FULLY}`, `{PARTLY}` and `{SAFELY}`"
         ));
     }
     let expected = check::execute(&before, "main.py", "none")?;
-    for unsafe_changes in [false, true] {
+    let modes: &[bool] = if first == SAFELY {
+        &[false]
+    } else {
+        &[false, true]
+    };
+    for unsafe_changes in modes.iter().copied() {
         let options = Options {
             unsafe_changes,
             ..Options::default()

@@ -249,6 +249,9 @@ fn change(
         rename_cancelled(cx, model, &mut change, wait);
     }
     for index in &all {
+        if let Some(caveat) = members::unnamed(&model.families[*index]) {
+            change.caveat(caveat);
+        }
         for member in &model.families[*index].members {
             change.covers.push(member.view.place(member.attribute));
             if model.families[*index].is_of_timers() {

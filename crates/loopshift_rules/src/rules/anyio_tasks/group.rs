@@ -141,6 +141,9 @@ fn change(
     let raising = Raising::new(cx);
     for index in families {
         let family = &model.families[*index];
+        if let Some(caveat) = members::unnamed(family) {
+            change.caveat(caveat);
+        }
         for member in &family.members {
             change.covers.push(member.view.place(member.attribute));
             members::edit(cx, &mut change, member, false);

@@ -107,6 +107,17 @@ fn refusal(member: &MemberUse<'_>) -> Option<String> {
     }
 }
 
+/// What differs where tasks are asked for the name that they were not given.
+pub(super) fn unnamed(family: &Family<'_>) -> Option<&'static str> {
+    let is_asked = family.members.iter().any(|it| it.name == "get_name");
+    let is_named = |spawn: &Spawn<'_>| {
+        let given = spawn.call.arguments.find_keyword("name");
+        given.is_some_and(|given| !given.value.is_none_literal_expr())
+    };
+    (is_asked && !family.spawns.iter().all(is_named))
+        .then_some("a task that was given no name is called by its function, and not `Task-1`")
+}
+
 /// Whether tasks of the family keep their errors in their values.
 pub(super) fn edit(cx: &Context<'_>, change: &mut Change, member: &MemberUse<'_>, guarded: bool) {
     let file = member.view.file;

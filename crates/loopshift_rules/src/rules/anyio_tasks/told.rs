@@ -1,5 +1,6 @@
 //! Tasks that are told something through the names that asyncio has for them: `asyncio.current_task().cancel()`. A handle
 //! of `AnyIO` does not learn of that: whoever waits for it gets another error, and it keeps the name that it was given.
+//! And tasks that are asked for what only the handle knows: asyncio's own task behind it has no result.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,7 @@ use crate::rules::code::{definition, own};
 /// What a task is told.
 struct Told {
     place: Place,
-    /// `cancel` or `set_name`.
+    /// `cancel` or `set_name`; or what it is asked for.
     name: String,
     /// The function that asks for its own task; none where it may be any task.
     function: Option<FuncId>,
@@ -41,6 +42,7 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
         let is_waited_for = model.waits_of([&index]).next().is_some();
         let matters = |it: &&Told| match it.name.as_str() {
             "set_name" => is_asked("get_name"),
+            "result" | "exception" | "get_coro" => true,
             // Who stops all tasks may stop one before it starts, which `AnyIO` runs all the same.
             _ => it.function.is_none() || is_waited_for || !family.members.is_empty(),
         };
@@ -49,7 +51,13 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
             let line = cx.program.line(it.place);
             let does = match it.name.as_str() {
                 "set_name" => "is given another name",
-                _ => "is told to stop",
+                "cancel" => "is told to stop",
+                name => {
+                    model.families[index].refusal = Some(format!(
+                        "at line {line} `{name}` is asked of it by the name that asyncio has for it, which only the handle of AnyIO knows"
+                    ));
+                    continue;
+                }
             };
             model.families[index].refusal = Some(format!(
                 "at line {line} it {does} by the name that asyncio has for it, and the handle of AnyIO does not learn that"
@@ -86,6 +94,9 @@ fn told(cx: &Context<'_>, model: &Model<'_>) -> Vec<Told> {
             let name = match use_.api.as_str() {
                 "asyncio.Task.cancel" => "cancel",
                 "asyncio.Task.set_name" => "set_name",
+                "asyncio.Task.result" => "result",
+                "asyncio.Task.exception" => "exception",
+                "asyncio.Task.get_coro" => "get_coro",
                 _ => continue,
             };
             let view = cx.view(use_.place.file);
@@ -110,15 +121,16 @@ fn told(cx: &Context<'_>, model: &Model<'_>) -> Vec<Told> {
     told
 }
 
-/// What is told to stop in the function that asks for all tasks, where it is not known what that is: of what is left of a set,
-/// for one.
+/// What is told or asked in the function that asks for all tasks, where it is not known of what: of what is left of a set, for
+/// one.
 fn unknown(cx: &Context<'_>, asks: Place) -> Vec<Told> {
     let Some((view, def)) = definition(cx, cx.program.function_at(asks)) else {
         return Vec::new();
     };
-    let cancelled = |node| match node {
+    let asked = ["cancel", "exception", "get_coro", "result"];
+    let member = |node| match node {
         AnyNodeRef::ExprCall(call) => match &*call.func {
-            Expr::Attribute(member) if member.attr.as_str() == "cancel" => Some(member),
+            Expr::Attribute(member) if asked.contains(&member.attr.as_str()) => Some(member),
             _ => None,
         },
         _ => None,
@@ -129,11 +141,11 @@ fn unknown(cx: &Context<'_>, asks: Place) -> Vec<Told> {
     };
     own(&def.body)
         .into_iter()
-        .filter_map(cancelled)
+        .filter_map(member)
         .filter(|member| !is_known(&member.value))
         .map(|member| Told {
             place: view.place(member),
-            name: "cancel".to_owned(),
+            name: member.attr.to_string(),
             function: None,
         })
         .collect()
