@@ -143,6 +143,9 @@ fn lower(specifier: &VersionSpecifier) -> Option<Pep440> {
 
 /// The normalised name and the constraint of a requirement as PEP 508 writes it.
 pub(crate) fn requirement(text: &str) -> Option<(String, Constraint)> {
+    if !has_whole_names(text) {
+        return None;
+    }
     let requirement = Requirement::<VerbatimUrl>::from_str(text).ok()?;
     let constraint = match requirement.version_or_url {
         None => Constraint::any(),
@@ -150,6 +153,14 @@ pub(crate) fn requirement(text: &str) -> Option<(String, Constraint)> {
         Some(VersionOrUrl::Url(_)) => Constraint::Elsewhere,
     };
     Some((requirement.name.to_string(), constraint))
+}
+
+/// Whether the names of the package and its extras end as names do. `pep508_rs` panics where one does not: `py26-: mock`.
+fn has_whole_names(text: &str) -> bool {
+    let names = text.split([';', '(', '<', '>', '=', '!', '~', '@']).next();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (names.unwrap_or_default().split(|c| !is_part(c)))
+        .all(|name| !name.ends_with(['.', '-', '_']))
 }
 
 /// A name as package indexes compare it: `Foo.Bar` is `foo-bar`.
@@ -169,6 +180,7 @@ mod tests {
     use super::{Constraint, NEWEST_ANYIO, newest_anyio, requirement};
     use crate::catalog::Version;
     use loopshift_python::PythonVersion;
+    use proptest::prelude::*;
 
     fn anyio(text: &str) -> Option<Version> {
         requirement(text).and_then(|(_, constraint)| constraint.anyio(NEWEST_ANYIO))
@@ -184,6 +196,31 @@ mod tests {
         assert_eq!(anyio("anyio>=3.6"), Some(Version::new(4, 0)));
         assert_eq!(anyio("anyio>=3.6,<4"), None);
         assert_eq!(anyio("anyio<4"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_requirement_or_none(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "anyio", "a", "-", ".", "_", "[", "]", ",", " ", ">=", "==", "<", "~=", "!=", "===", "1.0", "4.*",
+                    "1", ";", "python_version", "'3.8'", "\"3\"", " in ", " and ", " or ", "(", ")", "@", "file:///x",
+                    "https://a/b", "#", ":", "{", "}", "$", "extra", "os_name", "é", "\\", "/", "~", "!", "sys_platform",
+                    "python_full_version", " not in ", "3.8",
+                ]),
+                0..12,
+            ),
+        ) {
+            let _ = requirement(&parts.concat());
+        }
+    }
+
+    #[test]
+    fn a_name_does_not_end_with_a_hyphen() {
+        assert!(requirement("py26-: mock").is_none());
+        assert!(requirement("anyio[trio-]>=4").is_none());
+        assert!(requirement("anyio [trio] >=4-").is_none());
+        assert!(requirement("a-b[c_d.e] ~= 1.0; python_version < '3-'").is_some());
     }
 
     #[test]
