@@ -19,6 +19,7 @@ mod interrupt;
 mod iterate;
 mod lambda;
 mod methods;
+mod nested;
 mod property;
 mod pytest;
 mod sentinel;
@@ -60,7 +61,11 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let all = All::new(cx, &needs);
     for members in components {
         let mut change = named(cx, &members);
-        match edits(&all, &members, &mut change) {
+        let edited = match nested::run(cx, &members) {
+            Some(refused) => Err(refused),
+            None => edits(&all, &members, &mut change),
+        };
+        match edited {
             Ok(()) => changes.push(change),
             Err((place, reason)) => {
                 let mut declined = Change::declined(RULE, place, change.api, reason);
