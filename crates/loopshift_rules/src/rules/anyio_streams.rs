@@ -5,6 +5,7 @@
 mod apart;
 mod connections;
 mod errors;
+mod fed;
 mod kept;
 mod left;
 mod listener;
@@ -162,7 +163,7 @@ fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obstacle> {
         let at = |reason: String| (use_.place, reason);
         let method = use_.api.rsplit('.').next().unwrap_or(&use_.api);
         let edits = if use_.api.starts_with("asyncio.StreamReader.") {
-            if method.starts_with("__") {
+            if method.starts_with("__") || fed::feeds(cx, view, use_, method) {
                 continue;
             }
             reader_member(view, use_.place.range, method, manner).map_err(at)?
@@ -251,16 +252,19 @@ fn known(cx: &Context<'_>, cluster: &Cluster) -> Result<(), Obstacle> {
         ));
     }
     for site in &cluster.sites {
+        if let Some(call) = fed::reader_at(cx, *site) {
+            match fed::refusal(call) {
+                Some(reason) => return Err((*site, reason.to_owned())),
+                None => continue,
+            }
+        }
         let api = cx
             .view(site.file)
             .and_then(|view| match view.tree.expr_at(site.range)? {
                 Expr::Call(call) => cx.api_of(view, &call.func),
                 _ => None,
             });
-        if matches!(
-            api,
-            None | Some("asyncio.StreamReader" | "asyncio.StreamWriter")
-        ) {
+        if matches!(api, None | Some("asyncio.StreamWriter")) {
             return Err((*site, "a stream is made by hand".to_owned()));
         }
     }
@@ -367,8 +371,12 @@ fn annotations(cx: &Context<'_>, manner: Manner, change: &mut Change) -> Result<
         let Some(expr) = view.tree.expr_at(use_.place.range) else {
             continue;
         };
-        if view.call_of(use_.place.range).is_some() {
-            return Err((use_.place, "a stream is made by hand".to_owned()));
+        if let Some(call) = view.call_of(use_.place.range) {
+            if !fed::is_reader(cx, view, call) {
+                return Err((use_.place, "a stream is made by hand".to_owned()));
+            }
+            change.edits.push((use_.place.file, fed::made(call)));
+            continue;
         }
         if !view.is_direct(expr) {
             return Err((

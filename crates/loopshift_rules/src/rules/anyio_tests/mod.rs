@@ -66,8 +66,7 @@ struct Unit<'c> {
 
 /// Everything together where fixtures of a `conftest.py` or the mode of the project tie it; otherwise each file for itself.
 fn units<'c>(cx: &Context<'_>, tests: &Tests, own: &[&'c Use], mode: &Mode) -> Vec<Unit<'c>> {
-    let is_conftest = |file: FileId| cx.program.file(file).path.ends_with("conftest.py");
-    let shared = mode.is_auto() || own.iter().any(|use_| is_conftest(use_.place.file));
+    let shared = mode.is_auto() || own.iter().any(|use_| is_conftest(cx, use_.place.file));
     if shared {
         return vec![Unit {
             uses: own.to_vec(),
@@ -85,6 +84,11 @@ fn units<'c>(cx: &Context<'_>, tests: &Tests, own: &[&'c Use], mode: &Mode) -> V
             files: BTreeSet::from([file]),
         })
         .collect()
+}
+
+/// Whether the fixtures of a file are for the tests of others.
+fn is_conftest(cx: &Context<'_>, file: FileId) -> bool {
+    cx.program.file(file).path.ends_with("conftest.py")
 }
 
 /// All that pytest would collect.
@@ -194,7 +198,7 @@ impl Tests {
             );
             return Err((use_.place, reason));
         }
-        // A loop that a test asks for is that of the plugin.
+        // A loop that a test asks for is that of the plugin. It may come from a plain fixture, which any test may take.
         for use_ in cx.uses {
             let of_loop = matches!(
                 use_.api.as_str(),
@@ -203,7 +207,8 @@ impl Tests {
                     | "asyncio.new_event_loop"
                     | "asyncio.set_event_loop"
             );
-            if of_loop && unit.files.contains(&use_.place.file) {
+            let file = use_.place.file;
+            if of_loop && (unit.files.contains(&file) || is_conftest(cx, file)) {
                 change.requires.push(use_.place);
             }
         }
