@@ -159,8 +159,7 @@ pub(crate) fn requirement(text: &str) -> Option<(String, Constraint)> {
 fn has_whole_names(text: &str) -> bool {
     let names = text.split([';', '(', '<', '>', '=', '!', '~', '@']).next();
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    (names.unwrap_or_default().split(|c| !is_part(c)))
-        .all(|name| !name.ends_with(['.', '-', '_']))
+    (names.unwrap_or_default().split(|c| !is_part(c))).all(|name| !name.ends_with(['.', '-', '_']))
 }
 
 /// A name as package indexes compare it: `Foo.Bar` is `foo-bar`.
