@@ -15,7 +15,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, Operator};
 use crate::context::{Context, View};
 
 /// Classes whose text holds an address, another in each run: `<asyncio.locks.Event object at 0x7f… [set]>`. Nobody relies on
-/// it. See their `__repr__` in CPython's Lib/asyncio/locks.py and Lib/asyncio/queues.py.
+/// it. See `__repr__` in `Lib/asyncio/locks.py` and `Lib/asyncio/queues.py` of Python.
 const ADDRESSED: &[&str] = &[
     "asyncio.BoundedSemaphore",
     "asyncio.Condition",
