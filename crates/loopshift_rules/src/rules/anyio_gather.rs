@@ -21,7 +21,7 @@ use super::gather_helpers::{
     FIRST_ERROR, FIRST_ERROR_310, GATHER, GATHER_40, GATHER_40_310, GATHER_40_QUIET, GATHER_310,
     GATHER_IN, GATHER_QUIET, OUTCOME,
 };
-use super::raising::{Raising, is_builtin_call, may_be_caught};
+use super::raising::{Raising, is_builtin_call, is_told, may_be_caught};
 use super::siblings::{ends_alike, is_seen, rest_of_entry};
 use crate::context::{Context, View};
 
@@ -269,7 +269,7 @@ fn edit(
     let new = cx.anyio_has(4, 15);
     let groups = cx.settings.python_has(3, 11);
     let here = view.place(call);
-    let caught = may_raise && (may_be_caught(cx, here) || may_exit(cx, here));
+    let caught = may_raise && (may_be_caught(cx, here) || is_told(cx, here) || may_exit(cx, here));
     if new
         && let Waiter::Await(await_) = value
         && let Some(stmt) = (if caught {

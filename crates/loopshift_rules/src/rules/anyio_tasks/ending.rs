@@ -12,6 +12,7 @@ use super::{handles, helpers};
 use crate::context::Context;
 use crate::rules::code::{is_switch, own_of};
 use crate::rules::exits::may_exit;
+use crate::rules::raising::is_told;
 
 /// Puts the group around the region, with `last` at its end. Tells whether callers get errors as they did.
 pub(super) fn edit(
@@ -37,7 +38,7 @@ pub(super) fn edit(
         )
     };
     let place = Place { file, range };
-    let observed = is_observed(cx, place) || may_exit(cx, place);
+    let observed = is_observed(cx, place) || is_told(cx, place) || may_exit(cx, place);
     if observed {
         let own = handles::are_written(change, file);
         let helper = Piece::Helper(helpers::first_error(cx, own));

@@ -67,8 +67,14 @@ pub(super) fn handlers(
     out
 }
 
+/// Whether a range is in the statements, or is that of several of them.
 fn in_suite(suite: &[Stmt], range: TextRange) -> bool {
-    suite.iter().any(|stmt| stmt.range().contains_range(range))
+    match (suite.first(), suite.last()) {
+        (Some(first), Some(last)) => {
+            TextRange::new(first.start(), last.end()).contains_range(range)
+        }
+        _ => false,
+    }
 }
 
 fn of_try(cx: &Context<'_>, view: &View<'_>, try_: &StmtTry) -> (Catches, Vec<Named>) {

@@ -10,7 +10,7 @@ use crate::context::{Context, View};
 
 /// `asyncio.as_completed` of tasks that can't fail.
 static AS_COMPLETED: Helper = Helper {
-    name: "_as_completed",
+    name: "_as_ended",
     source: "\
 def {name}(tg, tasks, timeout=None):
     \"\"\"What to await for each task, in the order in which they end.\"\"\"
@@ -41,7 +41,7 @@ def {name}(tg, tasks, timeout=None):
 
 /// The same of tasks that keep their errors.
 static AS_COMPLETED_KEPT: Helper = Helper {
-    name: "_as_completed",
+    name: "_as_ended",
     source: "\
 def {name}(tg, tasks, timeout=None):
     \"\"\"What to await for each task, in the order in which they end.\"\"\"

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FunctionKind;
-use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, StmtTry, StmtWith};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
-use crate::rules::code::switches;
+use crate::rules::code::{own, switches};
 use crate::rules::runners::runners;
 
 /// What an error that nobody catches passes on its way to the end of the program.
@@ -119,14 +119,12 @@ fn waited_for(cx: &Context<'_>, view: &View<'_>, coroutine: TextRange) -> Option
 pub(crate) fn caught_around(cx: &Context<'_>, view: &View<'_>, range: TextRange) -> bool {
     around(view, range).any(|node| match node {
         AnyNodeRef::StmtTry(it) => {
-            let inside = it
-                .body
-                .iter()
-                .any(|stmt| stmt.range().contains_range(range));
-            inside && it.handlers.iter().any(|it| catches_errors(cx, view, it))
+            let inside = is_in_body(&it.body, range);
+            let swallows = || own(&it.finalbody).iter().any(is_jump);
+            inside && (it.handlers.iter().any(|it| catches_errors(cx, view, it)) || swallows())
         }
         AnyNodeRef::StmtWith(it) => {
-            is_in_body(it, range)
+            is_in_body(&it.body, range)
                 && it.items.iter().any(|item| {
                     let text = view.text(item.context_expr.range());
                     ["suppress", "raises", "assertRaises"]
@@ -136,6 +134,44 @@ pub(crate) fn caught_around(cx: &Context<'_>, view: &View<'_>, range: TextRange)
         }
         _ => false,
     })
+}
+
+/// Whether what is left by the node takes no error along: a `return` in `finally`.
+fn is_jump(node: &AnyNodeRef<'_>) -> bool {
+    matches!(
+        node,
+        AnyNodeRef::StmtReturn(_) | AnyNodeRef::StmtBreak(_) | AnyNodeRef::StmtContinue(_)
+    )
+}
+
+/// Whether a context manager of the program around a place, or around a call that leads to it, is told of an error.
+pub(crate) fn is_told(cx: &Context<'_>, place: Place) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut work = vec![place];
+    while let Some(place) = work.pop() {
+        let Some(view) = cx.view(place.file) else {
+            continue;
+        };
+        let tells = |expr: &Expr| {
+            let mut values = cx.program.values_at(view.place(expr));
+            !is_still(cx, view, expr) && !values.all(|it| matches!(it, Value::Object(..)))
+        };
+        let told = around(view, place.range).any(|node| match node {
+            AnyNodeRef::StmtWith(it) => {
+                is_in_body(&it.body, place.range)
+                    && it.items.iter().any(|it| tells(&it.context_expr))
+            }
+            _ => false,
+        });
+        if told {
+            return true;
+        }
+        let func = cx.program.function_at(place);
+        if seen.insert(func) {
+            work.extend(cx.callers.of(func).iter().map(|site| site.place));
+        }
+    }
+    false
 }
 
 /// The nodes around a place within its function.
@@ -148,9 +184,13 @@ fn around<'v>(view: &View<'v>, range: TextRange) -> impl Iterator<Item = AnyNode
     })
 }
 
-fn is_in_body(with: &StmtWith, range: TextRange) -> bool {
-    let mut body = with.body.iter();
-    body.any(|stmt| stmt.range().contains_range(range))
+fn is_in_body(body: &[Stmt], range: TextRange) -> bool {
+    match (body.first(), body.last()) {
+        (Some(first), Some(last)) => {
+            TextRange::new(first.start(), last.end()).contains_range(range)
+        }
+        _ => false,
+    }
 }
 
 /// Whether a handler is for more than what ends a program from outside.
@@ -169,7 +209,7 @@ fn passed_around(cx: &Context<'_>, view: &View<'_>, range: TextRange) -> Passed 
     around(view, range)
         .map(|node| match node {
             AnyNodeRef::StmtTry(it) => passed_try(it, range),
-            AnyNodeRef::StmtWith(it) if is_in_body(it, range) => {
+            AnyNodeRef::StmtWith(it) if is_in_body(&it.body, range) => {
                 let is_still = |expr: &Expr| is_still(cx, view, expr);
                 if it.items.iter().all(|item| is_still(&item.context_expr)) {
                     Passed::Nothing
@@ -185,7 +225,7 @@ fn passed_around(cx: &Context<'_>, view: &View<'_>, range: TextRange) -> Passed 
 
 fn passed_try(stmt: &StmtTry, range: TextRange) -> Passed {
     let last = &stmt.finalbody;
-    if last.is_empty() || last.iter().any(|it| it.range().contains_range(range)) {
+    if last.is_empty() || is_in_body(last, range) {
         Passed::Nothing
     } else if switches(last) {
         Passed::Waits
