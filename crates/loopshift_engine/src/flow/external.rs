@@ -114,7 +114,9 @@ impl Flow<'_> {
                     CallbackArg::Star(place) => {
                         args.extend(self.star_arguments(index, api, *place));
                     }
-                    CallbackArg::DoubleStar(_) => args.extend(self.extra_keywords(index, api)),
+                    CallbackArg::DoubleStar(place) => {
+                        args.extend(self.keyword_arguments(index, api, *place));
+                    }
                     CallbackArg::Type(ty) => {
                         let node = self.new_node();
                         self.add_type(ty, node, made);
@@ -359,8 +361,14 @@ impl Flow<'_> {
             .collect()
     }
 
-    /// The keyword arguments that no parameter is named for.
-    fn extra_keywords(&self, index: u32, api: &Api) -> Vec<Arg> {
+    /// What is handed on by name: the keyword arguments that no parameter is named for, or the items of the one argument
+    /// that holds them all, as in `Thread(target=f, kwargs={"a": 1})`.
+    fn keyword_arguments(&self, index: u32, api: &Api, place: usize) -> Vec<Arg> {
+        if api.params.get(place).is_some_and(|it| !it.double_star) {
+            let given = self.argument(&self.linked.calls[index as usize], api, place);
+            let kind = ArgKind::DoubleStar;
+            return given.into_iter().map(|node| Arg { kind, node }).collect();
+        }
         self.linked.calls[index as usize]
             .args
             .iter()
