@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 use crate::change::FileId;
 use crate::externals::{Api, ApiKind, ApiParam, ApiType, Externals};
 use crate::flow::value::Value;
-use crate::ir::{Arg, ArgKind, Call, CallForm};
+use crate::ir::{Arg, ArgKind, Call, CallForm, Node};
 use crate::plan::Fault;
 use crate::program::{Input, Program, analyse};
 
@@ -230,6 +230,7 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
                     api.is_some_and(|api| api.kind == ApiKind::Constant)
                 });
                 let exists = of_constant
+                    || is_one_of_several(program, *node, name)
                     || is_of_everything(name)
                     || is_private(name)
                     || flow.externals.api(name).is_some()
@@ -272,6 +273,21 @@ fn check_target(program: &Program<'_>, files: &[FileId], target: &str) -> Vec<Fa
         }
     }
     faults
+}
+
+/// Whether what is asked for the member is an exception only among others: what came of a task that was cancelled is one, and
+/// nobody looks into that.
+fn is_one_of_several(program: &Program<'_>, member: Node, name: &str) -> bool {
+    let flow = &program.flow;
+    let is_class = |name: &str| {
+        flow.externals
+            .api(name)
+            .is_some_and(|api| api.kind == ApiKind::Class)
+    };
+    let mut owners = name.match_indices('.').map(|(at, _)| &name[..at]);
+    let of_exception = owners.any(|owner| owner.ends_with("Error") && is_class(owner));
+    let mut loads = flow.linked.loads.iter();
+    of_exception && loads.any(|load| load.to == member && flow.set(load.base).len() > 1)
 }
 
 /// An argument that the API does not take, or one that it misses, in words. Where arguments are unpacked nothing is said.
