@@ -160,11 +160,11 @@ fn calls<'c>(cx: &'c Context<'c>) -> impl Iterator<Item = (&'c Use, &'c View<'c>
 /// Whether no green thread that may be ended waits for others to end: a task learns of that in two steps, of all else
 /// in one.
 fn is_exact(cx: &Context<'_>) -> bool {
-    let Some(started) = started(cx) else {
+    let Some(ended) = ended(cx).or_else(|| started(cx)) else {
         return false;
     };
     let reach = cx.once(Reach::new);
-    let run = reach.from(started);
+    let run = reach.from(ended);
     cx.uses.iter().all(|use_| {
         let joins = cx.catalog.get(&use_.api).is_some_and(|row| {
             let rule = row.rule.as_deref().unwrap_or_default();
@@ -181,6 +181,36 @@ fn is_exact(cx: &Context<'_>) -> bool {
         });
         !joins || !run.contains(&cx.program.function_at(use_.place))
     })
+}
+
+/// The functions of the green threads that are ended; none where it is not seen which these are.
+fn ended(cx: &Context<'_>) -> Option<BTreeSet<FuncId>> {
+    let flow = &cx.program.flow;
+    let mut out = BTreeSet::new();
+    for (use_, view, call) in calls(cx) {
+        let Expr::Attribute(method) = &*call.func else {
+            return None;
+        };
+        let one_by_one = use_.api == "gevent.Greenlet.kill" && use_.member;
+        let mut values = cx.program.values_at(view.place(&*method.value)).peekable();
+        values.peek()?;
+        for value in values {
+            let Value::Object(_, made) = value else {
+                return None;
+            };
+            let made = flow
+                .linked
+                .calls
+                .get(made.0 as usize)
+                .filter(|_| one_by_one)?;
+            let given = || made.args.iter().flat_map(|arg| flow.values_of(arg.node));
+            if given().any(|value| matches!(value, Value::Unknown(_))) {
+                return None;
+            }
+            out.extend(functions(flow, given()));
+        }
+    }
+    Some(out)
 }
 
 /// The functions that run as green threads; none where they are not all known.
