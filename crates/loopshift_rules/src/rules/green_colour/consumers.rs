@@ -165,6 +165,11 @@ pub(super) fn given(
             if !cx.settings.python_has(3, 10) {
                 return Err("`aiter` came with Python 3.10".to_owned());
             }
+            // What goes through an iterator of the language's own is not seen.
+            let is_seen = |value: Value| matches!(value, Value::Generator(_) | Value::Instance(_));
+            if !cx.program.values_at(view.place(call)).all(is_seen) {
+                return Err(UNKNOWN.to_owned());
+            }
             out.push(around("aiter"));
             operation.waits = false;
         }
