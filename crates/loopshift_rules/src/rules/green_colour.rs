@@ -43,6 +43,7 @@ use crate::context::{Context, View};
 use crate::entries;
 use crate::served;
 use components::components;
+pub(crate) use enter::is_ours;
 pub(crate) use generator::over_waiting;
 pub(crate) use lambda::{Lambda, becomes as becomes_of, lambda as lambda_of};
 pub(crate) use sentinel::{items as items_until, of as call_until};

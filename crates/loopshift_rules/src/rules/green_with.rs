@@ -8,6 +8,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::green::{helper, is_coloured, waits_in};
 use super::green_blocking::THREAD;
+use super::green_colour::is_ours;
 use crate::context::{Context, View};
 use crate::recipe::{Cooperation, is_cooperative};
 
@@ -96,6 +97,11 @@ fn moved(
     let waits: Vec<bool> = entered.iter().map(Option::is_some).collect();
     match waits.iter().position(|it| *it != waits[0]) {
         None => change.edit(Edit::insert(with.start(), "async ", &[])),
+        // What is entered there is written by the rule of colours, which knows more of it.
+        Some(_) if !in_threads && is_ours(cx, view, with) => {
+            let first = with.items[0].context_expr.range();
+            change.edit(Edit::replace(first, "{0}", &[first.into()]));
+        }
         Some(at) => split(view, with, &waits, at, &mut change)?,
     }
     if in_threads {

@@ -64,6 +64,23 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
     }
 }
 
+/// Whether entering what stands in a `with` runs something of the program that waits: then this rule writes all of it.
+pub(crate) fn is_ours(cx: &Context<'_>, view: &View<'_>, with: &StmtWith) -> bool {
+    let generators: Vec<_> = (cx.program.functions())
+        .filter(|func| {
+            let function = cx.program.function(*func);
+            function.is_generator && function.decorated && is_coloured(cx, *func)
+        })
+        .map(|func| (cx.program.function(func).yields, func))
+        .collect();
+    let mut items = with.items.iter();
+    items.any(|item| {
+        !entered(cx, view, &item.context_expr, &generators)
+            .0
+            .is_empty()
+    })
+}
+
 /// The functions that entering the expression runs and that wait, and whether it may be something else.
 fn entered(
     cx: &Context<'_>,
