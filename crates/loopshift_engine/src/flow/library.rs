@@ -105,6 +105,11 @@ pub(super) fn library_function(
         }
         "contextlib.closing" | "contextlib.aclosing" | "contextlib.nullcontext" => {
             flow.add(a.result, Value::Manager(a.first()));
+            if name == "contextlib.closing" {
+                let (close, method) = (flow.sym("close"), flow.new_node());
+                flow.read_attribute(a.first(), close, method, FuncId::NONE);
+                call_back(flow, index, method, &[], Node::NONE, FuncId::NONE);
+            }
         }
         "functools.reduce" => {
             let item = flow.new_node();
