@@ -11,7 +11,7 @@ use crate::program::Program;
 mod handed;
 mod named;
 
-use handed::Handed;
+use handed::{Handed, Held, is_container, is_of_container};
 pub use named::ByName;
 use named::called_by_name;
 
@@ -43,6 +43,7 @@ impl Callers {
         let mut unseen = vec![false; count];
         let mut language: Vec<Vec<FuncId>> = vec![Vec::new(); count];
         let mut handed = Handed::default();
+        let mut held = Held::default();
         let symbols = &flow.linked.symbols;
         let dispatches = ["singledispatch", "singledispatchmethod"]
             .iter()
@@ -91,6 +92,14 @@ impl Callers {
             // What is handed to code we cannot see may be called by it.
             let opaque = flow.values_of(call.callee).any(|value| match value {
                 Value::Unknown(_) => true,
+                // What is kept in a container that a class of the program derives from is not followed.
+                Value::ExternalBound(sym, object) if is_of_container(flow.text(sym)) => {
+                    matches!(
+                        flow.values.get(object),
+                        Value::Instance(_) | Value::Super(..)
+                    )
+                }
+                Value::Class(class) => is_container(flow, class),
                 Value::ExternalBound(sym, object) if flow.is_kept(sym, object) => false,
                 Value::External(sym) | Value::ExternalBound(sym, _) => {
                     let name = flow.text(sym);
@@ -116,6 +125,9 @@ impl Callers {
                     for value in nodes.flat_map(|node| flow.values_of(node)) {
                         if let Some(func) = value.function() {
                             unseen[func.0 as usize] = true;
+                        }
+                        if let Value::Container(container) = value {
+                            held.within(flow, container);
                         }
                         if let Value::Class(class) | Value::Instance(class) = value {
                             handed.classes.insert(class);
@@ -145,6 +157,28 @@ impl Callers {
                     _ => {}
                 }
             }
+        }
+        // So may what is put into one.
+        for subscript in flow.linked.subscripts.iter().filter(|it| it.store) {
+            let is_lost = |value| match value {
+                Value::Instance(class) => is_container(flow, class),
+                Value::Unknown(_) => true,
+                Value::Object(sym, _) => is_of_container(flow.text(sym)),
+                _ => false,
+            };
+            if !flow.values_of(subscript.base).any(is_lost) {
+                continue;
+            }
+            for value in flow.values_of(subscript.value) {
+                match value {
+                    Value::Func(func) | Value::Bound(func, _) => unseen[func.0 as usize] = true,
+                    Value::Container(container) => held.within(flow, container),
+                    _ => {}
+                }
+            }
+        }
+        for func in held.functions {
+            unseen[func.0 as usize] = true;
         }
         for func in called_by_name(program) {
             unseen[func.0 as usize] = true;

@@ -1,10 +1,11 @@
-//! What is handed to code that we cannot see as a whole: a class, an object, the names of a module.
+//! What is handed to code that we cannot see as a whole: a class, an object, the names of a module, a container.
 
 use std::collections::BTreeSet;
 
 use crate::change::FileId;
-use crate::flow::MroEntry;
-use crate::ir::{ClassId, FuncId, FunctionKind};
+use crate::flow::value::Value;
+use crate::flow::{Flow, MroEntry};
+use crate::ir::{ClassId, ContainerId, FuncId, FunctionKind};
 use crate::program::Program;
 
 /// What code that we cannot see gets as a whole, and may find functions in.
@@ -48,4 +49,69 @@ impl Handed {
         });
         out
     }
+}
+
+/// The functions in containers that code we cannot see gets.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) functions: BTreeSet<FuncId>,
+    seen: BTreeSet<ContainerId>,
+}
+
+impl Held {
+    /// Adds those in a container, and in the containers in it.
+    pub(super) fn within(&mut self, flow: &Flow<'_>, container: ContainerId) {
+        let mut work = vec![container];
+        while let Some(container) = work.pop() {
+            if !self.seen.insert(container) {
+                continue;
+            }
+            let container = &flow.linked.containers[container.0 as usize];
+            let items = container.items.iter().map(|(_, node)| *node);
+            for value in items
+                .chain([container.elements])
+                .flat_map(|node| flow.values_of(node))
+            {
+                match value {
+                    Value::Func(func) | Value::Bound(func, _) => {
+                        self.functions.insert(func);
+                    }
+                    Value::Container(inner) => work.push(inner),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// Whether a class of the program derives from a container of Python, or from an error, which keeps what it is made with.
+pub(super) fn is_container(flow: &Flow<'_>, class: ClassId) -> bool {
+    let bases = flow.mro.get(class.0 as usize);
+    bases.into_iter().flatten().any(|entry| match entry {
+        MroEntry::External(sym) => {
+            let name = flow.text(*sym);
+            is_of_container(name) || name == "<builtin>.Exception"
+        }
+        MroEntry::Class(_) => false,
+    })
+}
+
+/// Whether a name is that of a container of Python, or of a member of one.
+pub(super) fn is_of_container(name: &str) -> bool {
+    const CONTAINERS: &[&str] = &[
+        "<builtin>.dict",
+        "<builtin>.list",
+        "<builtin>.set",
+        "<builtin>.tuple",
+        "collections.ChainMap",
+        "collections.OrderedDict",
+        "collections.UserDict",
+        "collections.UserList",
+        "collections.defaultdict",
+        "collections.deque",
+    ];
+    CONTAINERS.iter().any(|known| {
+        name.strip_prefix(known)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
 }
