@@ -422,6 +422,17 @@ mod tests {
         assert_eq!(
             one(
                 "pyproject.toml",
+                "[project]\ndependencies = [\n  # none yet\n]\n"
+            ),
+            "[project]\ndependencies = [\n  # none yet\n  \"anyio>=4.15\",\n]\n"
+        );
+        assert_eq!(
+            one("pyproject.toml", "[project]\ndependencies = [\n]\n"),
+            "[project]\ndependencies = [\n    \"anyio>=4.15\",\n]\n"
+        );
+        assert_eq!(
+            one(
+                "pyproject.toml",
                 "[project]\nname = \"x\"\nversion = \"1\"\n\n[tool.x]\na = 1\n"
             ),
             "[project]\nname = \"x\"\nversion = \"1\"\ndependencies = [\"anyio>=4.15\"]\n\n[tool.x]\na = 1\n"

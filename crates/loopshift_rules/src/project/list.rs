@@ -155,7 +155,7 @@ impl List {
         close: usize,
     ) -> Vec<Patch> {
         let Some(last) = self.entries.last() else {
-            return vec![(open..open, written.to_owned())];
+            return vec![into_empty(text, written, open, close)];
         };
         let own_line = |entry: &Entry| {
             text[line_start(text, entry.range.start)..entry.range.start]
@@ -214,6 +214,18 @@ impl List {
             .position(|entry| entry.name != "python" && !entry.name.is_empty() && entry.name > name)
             .unwrap_or(last)
     }
+}
+
+/// An entry in an array that has none: behind the comments in it, if it has lines of its own.
+fn into_empty(text: &str, written: &str, open: usize, close: usize) -> Patch {
+    let Some(last) = text[open..close].rfind('\n') else {
+        return (open..open, written.to_owned());
+    };
+    let at = open + last + 1;
+    let mut lines = text[open..at].lines().skip(1);
+    let indent = (lines.find(|line| !line.trim().is_empty()))
+        .map_or("    ", |line| &line[..line.len() - line.trim_start().len()]);
+    (at..at, format!("{indent}{written},{}", line_end(text)))
 }
 
 /// A text without its comments.
