@@ -36,6 +36,11 @@ impl Flow<'_> {
                     self.edge(item, to);
                     return;
                 }
+                if self.text(attr) == "_replace" {
+                    let sym = self.sym("collections.namedtuple()._replace");
+                    self.add(to, Value::ExternalBound(sym, base));
+                    return;
+                }
                 if let Some(ty) = self.container_types.get(&container).copied() {
                     let sym = self.member_of(Member::Plain(ty), attr);
                     self.add(to, Value::ExternalBound(sym, base));
@@ -303,6 +308,11 @@ impl Flow<'_> {
             self.call_method(base, class, "__getattribute__", &[], scratch, owner);
         }
         if self.is_enum(class) && self.load_member(class, attr, to) {
+            return;
+        }
+        if self.text(attr) == "_replace" && self.is_named_tuple(class) {
+            let sym = self.sym("typing.NamedTuple._replace");
+            self.add(to, Value::ExternalBound(sym, base));
             return;
         }
         let found = self.class_attr(class, attr);

@@ -36,6 +36,23 @@ pub(crate) fn passes_on(name: &str) -> bool {
                 | "dataclasses.dataclass"
                 | "contextlib.contextmanager"
                 | "contextlib.asynccontextmanager"
+                // What they put into a container is followed there.
+                | "bisect.insort"
+                | "bisect.insort_left"
+                | "bisect.insort_right"
+                | "heapq.heapify"
+                | "heapq.heappop"
+                | "heapq.heappush"
+                | "heapq.heappushpop"
+                | "heapq.heapreplace"
+                | "itertools.chain"
+                | "itertools.chain.from_iterable"
+                | "itertools.cycle"
+                | "itertools.islice"
+                | "itertools.repeat"
+                | "random.choice"
+                | "random.choices"
+                | "random.sample"
         )
 }
 
@@ -199,6 +216,9 @@ pub(super) fn library_function(
             let sym = flow.sym("collections.namedtuple()");
             flow.add(a.result, Value::Object(sym, CallId(index)));
         }
+        "collections.namedtuple()._replace" | "typing.NamedTuple._replace" => {
+            replaced(flow, &a, receiver);
+        }
         "collections.namedtuple().__call__" => {
             if let Some(Value::Object(_, made)) = receiver.map(|id| flow.values.get(id)) {
                 named_tuple(flow, made, &a);
@@ -289,6 +309,20 @@ fn named_tuple(flow: &mut Flow<'_>, made: CallId, a: &Args) {
         flow.edge(given, by_name);
     }
     flow.add(a.result, Value::Container(tuple));
+}
+
+/// `pair._replace(b=2)`: one of the same kind, with some items of its own.
+fn replaced(flow: &mut Flow<'_>, a: &Args, receiver: Option<ValueId>) {
+    let Some(receiver) = receiver else { return };
+    flow.add_id(a.result, receiver);
+    for (name, given) in &a.keywords {
+        let item = match flow.values.get(receiver) {
+            Value::Container(tuple) => flow.item(tuple, Key::Str(*name)),
+            Value::Instance(class) => flow.field(FieldOwner::Class(class), *name),
+            _ => continue,
+        };
+        flow.edge(*given, item);
+    }
 }
 
 impl Flow<'_> {
