@@ -227,8 +227,8 @@ fn clusters_of(program: &Program<'_>, wanted: impl Fn(&str) -> bool, made: bool)
     out
 }
 
-/// The call expression behind a site.
-fn site_place(program: &Program<'_>, site: CallId) -> Option<Place> {
+/// The call in the text that makes the objects of a site; none for those that come from nowhere in particular.
+pub fn site_place(program: &Program<'_>, site: CallId) -> Option<Place> {
     if site == CallId::NONE {
         return None;
     }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::objects::site_place;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, Operator};
 
@@ -241,13 +242,8 @@ fn is_any_task(cx: &Context<'_>, site: CallId) -> bool {
 
 /// What a call that makes an object calls, as it stands there.
 fn callee(cx: &Context<'_>, site: CallId) -> Option<Place> {
-    if site == CallId::NONE {
-        return None;
-    }
-    let linked = &cx.program.flow.linked;
-    let written = cx.program.flow.written(site).0 as usize;
-    let file = *linked.call_files.get(written)?;
-    let view = cx.view(file)?;
-    let call = view.tree.expr_at(linked.calls[written].range)?;
+    let made = site_place(cx.program, site)?;
+    let view = cx.view(made.file)?;
+    let call = view.tree.expr_at(made.range)?;
     Some(view.place(&*call.as_call_expr()?.func))
 }

@@ -22,7 +22,7 @@ use super::gather_helpers::{
     GATHER_IN, GATHER_QUIET, OUTCOME,
 };
 use super::raising::{Raising, is_builtin_call, is_told, may_be_caught};
-use super::siblings::{ends_alike, is_seen, rest_of_entry};
+use super::siblings::{ended_group, ends_alike, is_seen, rest_of_entry};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-gather";
@@ -338,16 +338,7 @@ fn in_entry(
         range: TextRange::empty(open),
         pieces: vec![format!("{name}{comma}").into()],
     });
-    let mut header =
-        loopshift_python::edit::pieces("async with {@anyio}.create_task_group() as ", &[]);
-    header.push(format!("{name}:").into());
-    change.edit(Edit::Wrap(Wrap {
-        range: rest,
-        before: Vec::new(),
-        header,
-        last: vec![vec![format!("{name}.cancel_scope.cancel()").into()]],
-        after: Vec::new(),
-    }));
+    change.edit(ended_group(rest, &name));
 }
 
 fn first_error(change: &mut Change, stmt: &Stmt, groups: bool) {

@@ -18,11 +18,11 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_future;
 use super::awaited::{
-    Awaited, Seconds, awaited, can_be_awaited, coroutines, is_conditional, is_plain, seconds,
-    statement_around,
+    Awaited, awaited, can_be_awaited, coroutines, is_conditional, is_plain, statement_around,
 };
 use super::cancellation::handlers_by_function;
 use super::code::{Reach, has_comment};
+use super::seconds::{Seconds, seconds};
 use super::timeouts;
 use crate::catalog::Api;
 use crate::context::{Context, View};

@@ -31,6 +31,23 @@ pub(crate) fn own_of(expr: &Expr) -> Vec<AnyNodeRef<'_>> {
     collector.nodes
 }
 
+/// Whether a loop or a comprehension around it, within the function, may run a place more than once.
+pub(crate) fn is_in_loop(view: &View<'_>, place: TextRange) -> bool {
+    (view.tree.around(place))
+        .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
+        .any(|node| {
+            matches!(
+                node,
+                AnyNodeRef::StmtFor(_)
+                    | AnyNodeRef::StmtWhile(_)
+                    | AnyNodeRef::ExprListComp(_)
+                    | AnyNodeRef::ExprSetComp(_)
+                    | AnyNodeRef::ExprDictComp(_)
+                    | AnyNodeRef::ExprGenerator(_)
+            )
+        })
+}
+
 struct Own<'a> {
     nodes: Vec<AnyNodeRef<'a>>,
 }

@@ -12,11 +12,11 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::awaited::{Seconds, seconds};
 use super::code::is_plain;
 use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
 use super::green_colour::{call_until, items_until};
 use super::objects::{Mention, mention, receiver};
+use super::seconds::{Seconds, seconds};
 use super::shared::{constant_number, is_statement, number};
 use crate::catalog::{Api, Kind};
 use crate::context::{Bound, Context, View};

@@ -88,6 +88,7 @@ pub(crate) mod raising;
 pub(crate) mod relocked;
 pub(crate) mod rows;
 pub(crate) mod runners;
+pub(crate) mod seconds;
 pub(crate) mod shared;
 pub(crate) mod siblings;
 pub(crate) mod timeouts;

@@ -6,6 +6,7 @@ use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt, WithItem};
+use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::awaited::coroutines;
@@ -193,6 +194,19 @@ pub(crate) fn catches_cancellation(
                     )
         }
     }
+}
+
+/// A task group around statements, which ends what runs in it behind them.
+pub(crate) fn ended_group(statements: TextRange, name: &str) -> Edit {
+    let mut header = pieces("async with {@anyio}.create_task_group() as ", &[]);
+    header.push(format!("{name}:").into());
+    Edit::Wrap(Wrap {
+        range: statements,
+        before: Vec::new(),
+        header,
+        last: vec![vec![format!("{name}.cancel_scope.cancel()").into()]],
+        after: Vec::new(),
+    })
 }
 
 /// The rest of the function from the statement on in which the `await` stands, where the function is what the program

@@ -1,7 +1,8 @@
 //! Readers that the program makes and feeds itself, as tests of parsers do: `asyncio.StreamReader()`.
 
 use loopshift_engine::change::Place;
-use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::objects::site_place;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
@@ -59,27 +60,11 @@ pub(super) fn feeds(cx: &Context<'_>, view: &View<'_>, use_: &Use, method: &str)
     };
     let mut values = cx.program.values_at(view.place(&*member.value));
     values.all(|value| match value {
-        Value::Object(_, site) => is_made(cx, site),
+        Value::Object(_, site) => {
+            site_place(cx.program, site).is_some_and(|site| reader_at(cx, site).is_some())
+        }
         _ => false,
     })
-}
-
-fn is_made(cx: &Context<'_>, site: CallId) -> bool {
-    if site == CallId::NONE {
-        return false;
-    }
-    let linked = &cx.program.flow.linked;
-    let written = cx.program.flow.written(site).0 as usize;
-    let Some(file) = linked.call_files.get(written).copied() else {
-        return false;
-    };
-    let Some(view) = cx.view(file) else {
-        return false;
-    };
-    match view.tree.expr_at(linked.calls[written].range) {
-        Some(Expr::Call(call)) => is_reader(cx, view, call),
-        _ => false,
-    }
 }
 
 /// Whether a call makes a reader by hand.

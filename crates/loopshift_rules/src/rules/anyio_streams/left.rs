@@ -7,7 +7,7 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::objects::Cluster;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt};
-use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
+use loopshift_python::edit::Piece;
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
@@ -16,7 +16,7 @@ use crate::rules::code::{Reach, called_within, definition, own};
 use crate::rules::lasting::lasts;
 use crate::rules::order::{Effect, effects};
 use crate::rules::raising::is_still;
-use crate::rules::siblings::{catches_cancellation, rest_of_entry};
+use crate::rules::siblings::{catches_cancellation, ended_group, rest_of_entry};
 
 /// What becomes of the handlers that still run when a server is closed.
 pub(super) enum Left {
@@ -69,15 +69,7 @@ pub(super) fn keep(left: Left, serving: &[Piece], change: &mut Change) -> Vec<Pi
         Left::Unseen => {}
         Left::In(rest, name) => {
             serving.push(format!(", {name}").into());
-            let mut header = pieces("async with {@anyio}.create_task_group() as ", &[]);
-            header.push(format!("{name}:").into());
-            change.edit(Edit::Wrap(Wrap {
-                range: rest,
-                before: Vec::new(),
-                header,
-                last: vec![vec![format!("{name}.cancel_scope.cancel()").into()]],
-                after: Vec::new(),
-            }));
+            change.edit(ended_group(rest, &name));
         }
         Left::Cancelled => change
             .caveat("closing the server cancels the handlers of connections that are still open"),

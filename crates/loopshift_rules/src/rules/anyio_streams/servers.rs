@@ -1,10 +1,12 @@
 //! `start_server` and `start_unix_server`: a listener, and a task group that serves while the block lasts.
 
+mod block;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::objects::{Cluster, Member, clusters};
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtWith};
-use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
+use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::kept;
@@ -16,7 +18,6 @@ use crate::context::{Context, View};
 use crate::rules::arguments::inside;
 use crate::rules::held::attributes;
 use crate::rules::lasting::lasts;
-use crate::rules::leaving::first_exit;
 
 /// What asyncio does around a connection handler.
 static HANDLER: Helper = Helper {
@@ -436,134 +437,6 @@ impl<'c> Server<'c> {
         keep(found, serving, change)
     }
 
-    /// The block that holds the server open: `async with server:`, or `async with await start_server(…):`.
-    fn with_block(&self, cluster: &Cluster) -> Result<Option<(&'c StmtWith, Named)>, Obstacle> {
-        if let Stmt::With(with) = self.stmt {
-            let here = self.view.place(self.call);
-            let [item] = with.items.as_slice() else {
-                return Err((here, "the server is one of several managers".to_owned()));
-            };
-            return Ok(Some((
-                with,
-                match item.optional_vars.as_deref() {
-                    Some(Expr::Name(name)) => Named {
-                        name: name.id.to_string(),
-                        naming: None,
-                    },
-                    Some(_) => {
-                        return Err((here, "the server is not kept in a variable".to_owned()));
-                    }
-                    None => {
-                        let scope = self.view.scopes.at(self.call.start());
-                        let name = self.view.scopes.fresh_name(scope, "server");
-                        let naming = Edit::Replace {
-                            range: TextRange::empty(item.context_expr.end()),
-                            pieces: vec![format!(" as {name}").into()],
-                        };
-                        Named {
-                            name,
-                            naming: Some(naming),
-                        }
-                    }
-                },
-            )));
-        }
-        for held in &cluster.places {
-            let Some(expr) = self.view.tree.expr_at(held.place.range) else {
-                continue;
-            };
-            let item = self.view.tree.parent(expr);
-            if !matches!(item, Some(AnyNodeRef::WithItem(_))) {
-                continue;
-            }
-            let with = self.view.tree.ancestors(expr).find_map(|node| match node {
-                AnyNodeRef::StmtWith(with) => Some(with),
-                _ => None,
-            });
-            if let (Some(with), Expr::Name(name)) = (with, expr) {
-                return Ok(Some((
-                    with,
-                    Named {
-                        name: name.id.to_string(),
-                        naming: None,
-                    },
-                )));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Puts the task group around the statements.
-    #[allow(clippy::too_many_arguments)]
-    fn wrap(
-        &self,
-        body: TextRange,
-        statements: &[Stmt],
-        group: &str,
-        server: &str,
-        manages: Option<&str>,
-        serving: &[Piece],
-        change: &mut Change,
-    ) -> Result<(), Obstacle> {
-        let file = self.view.file;
-        // A `return` at the very end can follow the cancellation.
-        let last = statements.last();
-        let ends =
-            last.filter(|stmt| matches!(stmt, Stmt::Return(_)) && !self.awaits(stmt.range()));
-        let checked = if ends.is_some() {
-            &statements[..statements.len() - 1]
-        } else {
-            statements
-        };
-        if let Some(range) = first_exit(checked) {
-            return Err((
-                self.view.place(range),
-                "the block that the server serves in is left".to_owned(),
-            ));
-        }
-        let mut start: Vec<Piece> = vec![format!("{group}.start_soon({server}.serve, ").into()];
-        start.extend(serving.iter().cloned());
-        start.push(")\n".into());
-        change.edits.push((
-            file,
-            Edit::Replace {
-                range: TextRange::empty(body.start()),
-                pieces: start,
-            },
-        ));
-        let cancel: Vec<Piece> = vec![format!("{group}.cancel_scope.cancel()").into()];
-        let mut header = match manages {
-            Some(name) => pieces("async with {0}, ", &[name.to_owned().into()]),
-            None => pieces("async with ", &[]),
-        };
-        header.extend(pieces("{@anyio}.create_task_group() as ", &[]));
-        header.push(format!("{group}:").into());
-        let mut final_lines = vec![cancel.clone()];
-        if let Some(stmt) = ends {
-            final_lines = Vec::new();
-            let mut before = cancel;
-            before.push("\n".into());
-            change.edits.push((
-                file,
-                Edit::Replace {
-                    range: TextRange::empty(stmt.start()),
-                    pieces: before,
-                },
-            ));
-        }
-        change.edits.push((
-            file,
-            Edit::Wrap(Wrap {
-                range: body,
-                before: Vec::new(),
-                header,
-                last: final_lines,
-                after: Vec::new(),
-            }),
-        ));
-        Ok(())
-    }
-
     fn awaits(&self, range: TextRange) -> bool {
         self.view
             .tree
@@ -621,10 +494,4 @@ impl<'c> Server<'c> {
             _ => Err((place, format!("a listener of AnyIO has no `{name}`"))),
         }
     }
-}
-
-/// What a server is called in the block.
-struct Named {
-    name: String,
-    naming: Option<Edit>,
 }

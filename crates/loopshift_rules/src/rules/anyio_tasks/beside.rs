@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_python::Ranged;
-use loopshift_python::ast::AnyNodeRef;
 
 use super::emit::Errors;
 use super::failure::{handlers, is_observed};
@@ -12,6 +11,7 @@ use super::family::{Model, Wait, WaitKind};
 use super::region::Region;
 use crate::context::Context;
 use crate::rules::cancel::can_be_cancelled;
+use crate::rules::code::is_in_loop;
 use crate::rules::lasting::lasts;
 
 /// Says what differs where an error or a cancellation leaves the block of a group while other tasks of it run, and the
@@ -34,17 +34,7 @@ pub(super) fn caveats(
     let last = waits.iter().map(|wait| wait.await_.start()).max();
     // Others run where it is not the last one that is waited for.
     let is_early = |wait: &&&Wait<'_>| {
-        let in_loop = (region.view.tree.around(wait.await_.range()))
-            .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
-            .any(|node| {
-                matches!(
-                    node,
-                    AnyNodeRef::StmtFor(_)
-                        | AnyNodeRef::StmtWhile(_)
-                        | AnyNodeRef::ExprListComp(_)
-                        | AnyNodeRef::ExprDictComp(_)
-                )
-            });
+        let in_loop = is_in_loop(region.view, wait.await_.range());
         wait.kind == WaitKind::Await && (in_loop || Some(wait.await_.start()) < last)
     };
     let early: Vec<&&Wait<'_>> = waits.iter().filter(is_early).collect();

@@ -7,11 +7,12 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtFunctionDef};
 use loopshift_python::{Ranged, TextRange};
 
-use super::family::{Family, Model, Spawn, Wait, WaitKind};
+use super::family::{Family, Model, Wait, WaitKind};
 use super::life::exits;
 use super::state::{Exit, ExitKind, Stage};
 use super::suites::{Run, each, hull};
 use crate::context::{Context, View};
+use crate::rules::code::is_in_loop;
 use crate::rules::raising::Raising;
 
 /// A task group to be.
@@ -447,7 +448,7 @@ fn find_tail(cx: &Context<'_>, wanted: &Wanted<'_, '_>, region: &mut Region<'_>)
 fn is_last_of_all(wanted: &Wanted<'_, '_>, region: &Region<'_>, wait: &Wait<'_>) -> bool {
     let mine = |index: usize| {
         let family = &wanted.model.families[index];
-        matches!(&family.spawns[..], [only] if wait.sites.contains(&only.site()) && !repeats(only))
+        matches!(&family.spawns[..], [only] if wait.sites.contains(&only.site()) && !is_in_loop(only.view, only.call.range()))
     };
     let before = |index: usize| {
         waits_of(wanted.model, index).any(|other| {
@@ -465,26 +466,9 @@ fn has_several(wanted: &Wanted<'_, '_>, region: &Region<'_>) -> bool {
     let families = region.families.iter();
     let mut spawns = families.flat_map(|index| &wanted.model.families[*index].spawns);
     match (spawns.next(), spawns.next()) {
-        (Some(only), None) => repeats(only),
+        (Some(only), None) => is_in_loop(only.view, only.call.range()),
         (first, _) => first.is_some(),
     }
-}
-
-/// Whether a loop makes the task.
-fn repeats(spawn: &Spawn<'_>) -> bool {
-    (spawn.view.tree.ancestors(spawn.call))
-        .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
-        .any(|node| {
-            matches!(
-                node,
-                AnyNodeRef::StmtFor(_)
-                    | AnyNodeRef::StmtWhile(_)
-                    | AnyNodeRef::ExprListComp(_)
-                    | AnyNodeRef::ExprSetComp(_)
-                    | AnyNodeRef::ExprDictComp(_)
-                    | AnyNodeRef::ExprGenerator(_)
-            )
-        })
 }
 
 /// Whether a statement does nothing before its waits, and nothing else that takes time.

@@ -10,6 +10,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Family, MemberUse, Model, Spawn};
 use crate::context::Context;
+use crate::rules::code::is_in_loop;
 use crate::rules::non_negative::is_non_negative;
 use crate::rules::raising::Raising;
 use crate::rules::shared::{is_statement, number};
@@ -289,7 +290,7 @@ pub(super) fn caveats(change: &mut Change, spawns: &[&Spawn<'_>]) {
         change.caveat("on trio other tasks may run before what is called soon");
     }
     let may_meet = timers.iter().enumerate().any(|(index, one)| {
-        in_loop(one)
+        is_in_loop(one.view, one.call.range())
             || timers.iter().skip(index + 1).any(|other| {
                 one.function == other.function
                     && delay(one)
@@ -309,23 +310,4 @@ fn delay(spawn: &Spawn<'_>) -> Option<f64> {
         Timer::At => None,
         Timer::Soon => Some(0.0),
     }
-}
-
-fn in_loop(spawn: &Spawn<'_>) -> bool {
-    spawn
-        .view
-        .tree
-        .ancestors(spawn.call)
-        .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
-        .any(|node| {
-            matches!(
-                node,
-                AnyNodeRef::StmtFor(_)
-                    | AnyNodeRef::StmtWhile(_)
-                    | AnyNodeRef::ExprListComp(_)
-                    | AnyNodeRef::ExprSetComp(_)
-                    | AnyNodeRef::ExprDictComp(_)
-                    | AnyNodeRef::ExprGenerator(_)
-            )
-        })
 }

@@ -9,10 +9,10 @@ pub(crate) mod values;
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::{Change, FileId, Place};
-use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{Key, Node};
-use loopshift_engine::objects::{Cluster, Member, clusters};
+use loopshift_engine::objects::{Cluster, Member, clusters, site_place};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
@@ -69,7 +69,7 @@ impl Family {
             let mut inner: Vec<Node> = Vec::new();
             match value {
                 Value::Object(ty, site) if flow.text(ty) == self.ty => {
-                    found.extend(match site_place(cx, site) {
+                    found.extend(match site_place(cx.program, site) {
                         Some(place) => self.at_site(place),
                         None => self.outside,
                     });
@@ -93,20 +93,6 @@ impl Family {
             }
         }
     }
-}
-
-/// The call expression that makes an object.
-fn site_place(cx: &Context<'_>, site: CallId) -> Option<Place> {
-    if site == CallId::NONE {
-        return None;
-    }
-    let flow = &cx.program.flow;
-    let written = flow.written(site).0 as usize;
-    let file: FileId = *flow.linked.call_files.get(written)?;
-    Some(Place {
-        file,
-        range: flow.linked.calls[written].range,
-    })
 }
 
 /// What a reference to a class is.
