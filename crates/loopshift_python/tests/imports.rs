@@ -236,6 +236,20 @@ fn missing_imports_are_added_in_their_place() {
 }
 
 #[test]
+fn nothing_is_imported_before_what_patches() {
+    put(
+        "from gevent import monkey\n\nmonkey.patch_all()\n\nimport time\n\nimport gevent\n\nHERE\n",
+        "{@anyio}",
+        "from gevent import monkey\n\nmonkey.patch_all()\n\nimport time\n\nimport anyio\nimport gevent\n\nanyio\n",
+    );
+    put(
+        "import eventlet\neventlet.monkey_patch()\nfrom os import path\nHERE\n",
+        "{@asyncio}",
+        "import eventlet\neventlet.monkey_patch()\nimport asyncio\nfrom os import path\nasyncio\n",
+    );
+}
+
+#[test]
 fn names_that_are_taken_are_avoided() {
     let cases: &[(&str, &'static str, &str)] = &[
         (

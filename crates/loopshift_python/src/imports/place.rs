@@ -55,6 +55,19 @@ struct NewImport {
     text: String,
 }
 
+/// Whether a statement calls what seems to patch other modules, by its name: `monkey.patch_all()`, `eventlet.monkey_patch()`.
+fn patches(stmt: &Stmt) -> bool {
+    let Stmt::Expr(it) = stmt else { return false };
+    let Expr::Call(call) = &*it.value else {
+        return false;
+    };
+    match &*call.func {
+        Expr::Attribute(attribute) => attribute.attr.contains("patch"),
+        Expr::Name(name) => name.id.contains("patch"),
+        _ => false,
+    }
+}
+
 /// The places for new lines in one module.
 pub(super) struct Places<'l> {
     layout: &'l Layout<'l>,
@@ -79,8 +92,9 @@ impl<'l> Places<'l> {
         edits: &[Edit],
     ) -> Self {
         let mut heads = Vec::new();
-        // The imports above a statement that goes: they were there for it, as those of a library that patches others.
-        let mut for_what_goes = 0;
+        // The imports above a statement that patches others, which nothing may come before; and those above a statement that
+        // goes, which were there for it.
+        let mut before_all = 0;
         let goes = |stmt: &Stmt| {
             let mut edits = edits.iter();
             edits.any(|it| matches!(it, Edit::DeleteStatement { range } if *range == stmt.range()))
@@ -110,8 +124,8 @@ impl<'l> Places<'l> {
                 }
                 _ if has_blocks(stmt) => break,
                 _ => {
-                    if goes(stmt) {
-                        for_what_goes = heads.len();
+                    if goes(stmt) || patches(stmt) {
+                        before_all = heads.len();
                     }
                     continue;
                 }
@@ -126,8 +140,8 @@ impl<'l> Places<'l> {
                 names: joinable(layout, stmt, edits),
             });
         }
-        if for_what_goes < heads.len() {
-            heads.drain(..for_what_goes);
+        if before_all < heads.len() {
+            heads.drain(..before_all);
         }
         let closed = (edits.iter())
             .filter(|it| !matches!(it, Edit::Wrap(_)))
