@@ -12,7 +12,7 @@ use super::failure::handlers;
 use super::family::{Model, Spawn, WaitKind};
 use super::forms::{Out, edit_wait, under_timeout};
 use super::region::{Region, waits_of};
-use super::rename::{rename_cancelled, rename_state};
+use super::rename::{asked_early, rename_cancelled, rename_state};
 use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
 use super::{callbacks, ending, host, left, members, offered, offload, timers};
@@ -261,6 +261,7 @@ fn change(
             members::edit(cx, &mut change, member, kept(index));
             if matches!(member.name.as_str(), "result" | "exception") {
                 rename_state(cx, &mut change, member.view, member.attribute.range());
+                asked_early(cx, model, &mut change, *index, member);
             }
         }
     }

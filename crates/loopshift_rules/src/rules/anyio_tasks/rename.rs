@@ -5,7 +5,7 @@ use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
 use super::failure::handlers;
-use super::family::{Model, Wait};
+use super::family::{MemberUse, Model, Wait};
 use super::handles;
 use super::mistaken::is_of_task;
 use crate::context::{Context, View};
@@ -45,6 +45,27 @@ pub(super) fn rename_state(
 ) {
     rename(cx, change, view, range, "asyncio.CancelledError");
     rename(cx, change, view, range, "asyncio.InvalidStateError");
+}
+
+/// Says what differs where a task may be asked for its result before it has ended, and a handler for all errors shows the one
+/// that this gives.
+pub(super) fn asked_early(
+    cx: &Context<'_>,
+    model: &Model<'_>,
+    change: &mut Change,
+    index: usize,
+    member: &MemberUse<'_>,
+) {
+    let start = member.attribute.start();
+    let mut spawns = model.families[index].spawns.iter();
+    let is_made_here = spawns.any(|spawn| spawn.function == member.function);
+    let mut waits = model.waits_of([&index]);
+    let is_over = waits.any(|wait| wait.function == member.function && wait.await_.start() < start);
+    if is_made_here && !is_over {
+        let all = ["Exception", "BaseException"];
+        let range = member.attribute.range();
+        caught::caveat_around(cx, change, member.view, range, &all);
+    }
 }
 
 fn rename(cx: &Context<'_>, change: &mut Change, view: &View<'_>, range: TextRange, api: &str) {
