@@ -14,6 +14,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, Operator};
 
 use crate::context::{Context, View};
+use crate::whole::parts;
 
 /// Classes whose text holds an address, another in each run: `<asyncio.locks.Event object at 0x7f… [set]>`. Nobody relies on
 /// it. See `__repr__` in `Lib/asyncio/locks.py` and `Lib/asyncio/queues.py` of Python.
@@ -78,13 +79,21 @@ const MAKES_TASKS: &[&str] = &[
 /// Says what differs where the program shows an object that a change makes.
 pub(crate) fn caveats(cx: &Context<'_>, changes: &mut [Change]) {
     let shown = Shown::find(cx, changes);
+    // A task is of an event loop that code which can see it runs.
+    let parts = if shown.tasks.is_empty() {
+        Vec::new()
+    } else {
+        parts(cx.program, cx.catalog, cx.part)
+    };
     for change in changes.iter_mut().filter(|it| it.declined.is_none()) {
         let of_object = {
             let mut places = change.covers.iter().chain([&change.place]);
             places.find_map(|place| shown.objects.get(place))
         };
         let makes_tasks = MAKES_TASKS.contains(&&*change.api);
-        let of_tasks = shown.tasks.as_ref().filter(|_| makes_tasks);
+        let of_tasks = (shown.tasks.iter())
+            .filter(|_| makes_tasks)
+            .find(|it| parts[it.file.0 as usize] == parts[change.place.file.0 as usize]);
         if let Some(at) = of_object.or(of_tasks) {
             let line = cx.program.line(*at);
             let path = if at.file == change.place.file {
@@ -104,7 +113,7 @@ struct Shown {
     /// Where objects are shown, by the function that makes them as it stands in the call.
     objects: BTreeMap<Place, Place>,
     /// Where a task is shown that may be any.
-    tasks: Option<Place>,
+    tasks: BTreeSet<Place>,
 }
 
 impl Shown {
@@ -112,7 +121,7 @@ impl Shown {
         let flow = &cx.program.flow;
         let mut shown = Shown {
             objects: BTreeMap::new(),
-            tasks: None,
+            tasks: BTreeSet::new(),
         };
         let is_object = |value| match value {
             Value::Object(ty, _) => cx.recipe.counts(flow.text(ty)),
@@ -154,7 +163,7 @@ impl Shown {
                     && flow.text(ty) == TASK
                     && is_any_task(cx, site)
                 {
-                    shown.tasks.get_or_insert(use_.place);
+                    shown.tasks.insert(use_.place);
                 }
             }
         }
@@ -163,7 +172,7 @@ impl Shown {
 
     fn add(&mut self, cx: &Context<'_>, ty: &str, site: CallId, at: Place) {
         if ty == TASK && is_any_task(cx, site) {
-            self.tasks.get_or_insert(at);
+            self.tasks.insert(at);
         } else if let Some(callee) = callee(cx, site) {
             self.objects.entry(callee).or_insert(at);
         }
