@@ -8,10 +8,11 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 use super::family::{Wait, WaitKind, held};
 use crate::context::{Context, View};
 
-/// `asyncio.as_completed` of tasks that can't fail.
-static AS_COMPLETED: Helper = Helper {
-    name: "_as_ended",
-    source: "\
+/// The source of `asyncio.as_completed` over tasks, with what the coroutine does that waits for the next one when it has ended.
+macro_rules! as_ended {
+    ($ended:literal) => {
+        concat!(
+            "\
 def {name}(tg, tasks, timeout=None):
     \"\"\"What to await for each task, in the order in which they end.\"\"\"
     tasks = set(tasks)
@@ -30,47 +31,37 @@ def {name}(tg, tasks, timeout=None):
         with {@anyio}.fail_after(deadline - {@anyio}.current_time()):
             while not ended:
                 await changed.wait()
-        return await ended.popleft()
-
+",
+            $ended,
+            "
     for task in tasks:
         tg.start_soon(watch, task)
     for _ in tasks:
         yield next_ended()
-",
+"
+        )
+    };
+}
+
+/// `asyncio.as_completed` of tasks that can't fail.
+static AS_COMPLETED: Helper = Helper {
+    name: "_as_ended",
+    source: as_ended!(
+        "        return await ended.popleft()
+"
+    ),
 };
 
 /// The same of tasks that keep their errors.
 static AS_COMPLETED_KEPT: Helper = Helper {
     name: "_as_ended",
-    source: "\
-def {name}(tg, tasks, timeout=None):
-    \"\"\"What to await for each task, in the order in which they end.\"\"\"
-    tasks = set(tasks)
-    ended = {@collections:deque}()
-    changed = {@anyio}.Event()
-    deadline = {@math}.inf if timeout is None else {@anyio}.current_time() + timeout
-
-    async def watch(task):
-        nonlocal changed
-        await task.wait()
-        ended.append(task)
-        changed.set()
-        changed = {@anyio}.Event()
-
-    async def next_ended():
-        with {@anyio}.fail_after(deadline - {@anyio}.current_time()):
-            while not ended:
-                await changed.wait()
-        value, error = await ended.popleft()
+    source: as_ended!(
+        "        value, error = await ended.popleft()
         if error is not None:
             raise error
         return value
-
-    for task in tasks:
-        tg.start_soon(watch, task)
-    for _ in tasks:
-        yield next_ended()
-",
+"
+    ),
 };
 
 /// The waits of loops over `asyncio.as_completed` that are given tasks and await each of what it gives once.
