@@ -84,11 +84,13 @@ fn still_left(plan: &mut Plan, last: &Plan) {
 /// Takes uses for moved that the first round left and the last one does not know any more: a later change of their file
 /// took them along.
 fn no_longer_left(plan: &mut Plan, last: &Plan, later: &BTreeSet<FileId>) {
+    let left: BTreeSet<(FileId, &str)> = (last.changes.iter())
+        .map(|(it, _)| (it.place.file, it.api.as_str()))
+        .collect();
     for (change, outcome) in &mut plan.changes {
         let file = change.place.file;
-        let is_left =
-            || (last.changes.iter()).any(|(it, _)| it.place.file == file && it.api == change.api);
-        if *outcome != Outcome::Applied && later.contains(&file) && !is_left() {
+        let is_left = left.contains(&(file, change.api.as_str()));
+        if *outcome != Outcome::Applied && later.contains(&file) && !is_left {
             *outcome = Outcome::Applied;
             change.declined = None;
             change.safety = Safety::Safe;

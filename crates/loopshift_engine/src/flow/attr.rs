@@ -36,7 +36,7 @@ impl Flow<'_> {
                     self.edge(item, to);
                     return;
                 }
-                if self.text(attr) == "_replace" {
+                if self.special.is_replace(attr) {
                     let sym = self.sym("collections.namedtuple()._replace");
                     self.add(to, Value::ExternalBound(sym, base));
                     return;
@@ -310,7 +310,7 @@ impl Flow<'_> {
         if self.is_enum(class) && self.load_member(class, attr, to) {
             return;
         }
-        if self.text(attr) == "_replace" && self.is_named_tuple(class) {
+        if self.special.is_replace(attr) && self.is_named_tuple(class) {
             let sym = self.sym("typing.NamedTuple._replace");
             self.add(to, Value::ExternalBound(sym, base));
             return;

@@ -8,6 +8,7 @@ use crate::ir::Sym;
 #[derive(Default)]
 pub(super) struct Special {
     class: Option<Sym>,
+    replace: Option<Sym>,
     /// What every class has as a string.
     strings: [Option<Sym>; 4],
     /// These only where some class of ours defines them.
@@ -23,6 +24,7 @@ impl Special {
         let find = |name| flow.linked.symbols.find(name);
         Special {
             class: find("__class__"),
+            replace: find("_replace"),
             strings: ["__name__", "__qualname__", "__module__", "__doc__"].map(find),
             getattribute: flow.defined_name("__getattribute__"),
             getattr: flow.defined_name("__getattr__"),
@@ -33,6 +35,11 @@ impl Special {
 
     pub(super) fn is_class(&self, name: Sym) -> bool {
         self.class == Some(name)
+    }
+
+    /// Whether it is the method by which named tuples make others.
+    pub(super) fn is_replace(&self, name: Sym) -> bool {
+        self.replace == Some(name)
     }
 
     pub(super) fn is_string(&self, name: Sym) -> bool {

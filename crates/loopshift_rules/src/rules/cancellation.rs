@@ -16,6 +16,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::awaited::{Awaited, awaited};
 use super::code::{definition, is_switch, is_yield, own, switches};
+use super::per_function::PerFunction;
 use crate::context::{Context, View};
 
 /// What a reference to an exception class is for.
@@ -113,8 +114,9 @@ pub(crate) fn ends_as_cancelled(cx: &Context<'_>, functions: &BTreeSet<FuncId>) 
         let member = use_.api.rsplit_once('.');
         member.is_some_and(|(class, name)| name == "cancel" && class.starts_with("asyncio."))
     });
-    let hands_on = |function: &FuncId| {
-        definition(cx, *function).is_some_and(|(view, def)| {
+    let known = cx.once(handing_on);
+    let hands_on = |function: FuncId| {
+        definition(cx, function).is_some_and(|(view, def)| {
             own(&def.body).into_iter().any(|node| {
                 matches!(node, AnyNodeRef::ExprAwait(it)
                     if awaited(cx, view, &it.value) == Awaited::Future
@@ -122,25 +124,39 @@ pub(crate) fn ends_as_cancelled(cx: &Context<'_>, functions: &BTreeSet<FuncId>) 
             })
         })
     };
+    let hands_on = |function: &FuncId| known.of(*function, || hands_on(*function));
     raises_cancelled(cx, functions) || cancels && functions.iter().any(hands_on)
+}
+
+/// Which functions hand on the end of what they wait for, as far as it was asked.
+fn handing_on(_: &Context<'_>) -> PerFunction<bool> {
+    PerFunction::default()
 }
 
 /// Whether one of the functions raises `CancelledError` itself.
 pub(crate) fn raises_cancelled(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> bool {
-    functions.iter().any(|function| {
-        definition(cx, *function).is_some_and(|(view, def)| {
-            own(&def.body).into_iter().any(|node| {
-                let AnyNodeRef::StmtRaise(raise) = node else {
-                    return false;
-                };
-                let class = match raise.exc.as_deref() {
-                    Some(Expr::Call(call)) => Some(&*call.func),
-                    other => other,
-                };
-                class.is_some_and(|class| is_cancelled_error(cx, view, class))
-            })
+    let known = cx.once(raising);
+    let raises = |function: FuncId| {
+        let Some((view, def)) = definition(cx, function) else {
+            return false;
+        };
+        own(&def.body).into_iter().any(|node| {
+            let AnyNodeRef::StmtRaise(raise) = node else {
+                return false;
+            };
+            let class = match raise.exc.as_deref() {
+                Some(Expr::Call(call)) => Some(&*call.func),
+                other => other,
+            };
+            class.is_some_and(|class| is_cancelled_error(cx, view, class))
         })
-    })
+    };
+    (functions.iter()).any(|function| known.of(*function, || raises(*function)))
+}
+
+/// Which functions raise `CancelledError` themselves, as far as it was asked.
+fn raising(_: &Context<'_>) -> PerFunction<bool> {
+    PerFunction::default()
 }
 
 /// Whether the class is the one of a cancellation.

@@ -62,7 +62,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let all = All::new(cx, &needs);
     for members in components {
         let mut change = named(cx, &members);
-        let edited = match nested::run(cx, &members) {
+        let edited = match all.runs.of(cx, &members) {
             Some(refused) => Err(refused),
             None => edits(&all, &members, &mut change),
         };
@@ -81,6 +81,8 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 struct All<'c> {
     cx: &'c Context<'c>,
     needs: &'c Needs,
+    /// Where the program runs event loops.
+    runs: nested::Runs<'c>,
     /// What the language runs where.
     operations: Vec<Operation>,
     /// The properties that become methods.
@@ -110,6 +112,7 @@ impl<'c> All<'c> {
         All {
             cx,
             needs,
+            runs: nested::Runs::new(cx),
             operations,
             getters,
             renamed,

@@ -83,6 +83,7 @@ pub(crate) mod objects;
 pub(crate) mod order;
 pub(crate) mod outside;
 pub(crate) mod over;
+pub(crate) mod per_function;
 pub(crate) mod pipes;
 pub(crate) mod raising;
 pub(crate) mod relocked;

@@ -13,6 +13,7 @@ use super::awaited::coroutines;
 use super::cancellation::is_cancelled_error;
 use super::code::{Reach, definition, is_switch, is_yield, own};
 use super::order::{Effect, effects};
+use super::per_function::PerFunction;
 use super::raising::{Passed, caught_around, is_still, passed};
 use super::runners::runners;
 use crate::context::{Context, View};
@@ -122,16 +123,25 @@ fn cleaning_up(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> Passed {
     } else {
         Passed::Nothing
     };
-    functions
-        .iter()
-        .map(|func| match definition(cx, *func) {
+    let known = cx.once(cleanups);
+    let by = |func: FuncId| {
+        known.of(func, || match definition(cx, func) {
             Some((view, def)) => cleaning_up_in(cx, view, &def.body),
-            None => match cx.view(cx.program.function_file(*func)) {
+            None => match cx.view(cx.program.function_file(func)) {
                 Some(_) => Passed::Nothing,
                 None => Passed::Waits,
             },
         })
+    };
+    functions
+        .iter()
+        .map(|func| by(*func))
         .fold(threads, Passed::max)
+}
+
+/// What functions do where they are cancelled, as far as it was asked.
+fn cleanups(_: &Context<'_>) -> PerFunction<Passed> {
+    PerFunction::default()
 }
 
 fn cleaning_up_in(cx: &Context<'_>, view: &View<'_>, body: &[Stmt]) -> Passed {
