@@ -1,7 +1,9 @@
 //! `asyncio.Event` becomes `anyio.Event`.
 //!
 //! `AnyIO`'s is set once: `clear()` becomes a new event, which is right where the event lives in one place that is
-//! read afresh at each use.
+//! read afresh at each use. Elsewhere a class of the module stands in for it.
+
+mod clearable;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::objects::Member;
@@ -23,12 +25,13 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let family = Family::new(cx, "asyncio.Event");
     let order = (!family.clusters.is_empty()).then(|| Order::new(cx));
     plan_family(cx, changes, RULE, &family, |moving, change| {
-        event(cx, moving, order.as_ref(), change)
+        event(cx, &family, moving, order.as_ref(), change)
     });
 }
 
 fn event(
     cx: &Context<'_>,
+    family: &Family,
     moving: &Moving<'_>,
     order: Option<&Order<'_>>,
     change: &mut Change,
@@ -61,13 +64,17 @@ fn event(
         .filter(|member| method(member) == "clear")
         .collect();
     let slot = match cleared.first() {
-        Some(first) => Some(the_slot(cx, moving.cluster).map_err(|obstacle| Obstacle {
-            reason: format!(
-                "it is cleared, and AnyIO's can't be; {}, so that a new one can't take its place",
-                obstacle.reason
-            ),
-            at: obstacle.at.or(Some(first.place)),
-        })?),
+        Some(first) => match the_slot(cx, moving.cluster) {
+            Ok(slot) => Some(slot),
+            Err(obstacle) => {
+                let reason = format!(
+                    "it is cleared, and AnyIO's can't be; {}, so that a new one can't take its place",
+                    obstacle.reason
+                );
+                let at = obstacle.at.or(Some(first.place));
+                return clearable::form(cx, family, moving, Obstacle { at, reason });
+            }
+        },
         None => None,
     };
     for member in &moving.cluster.members {
