@@ -13,7 +13,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtFor};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
-use super::awaited::{Awaited, coroutines, elements};
+use super::awaited::{Awaited, coroutines, elements, offloaded};
 use super::cancellation::handlers_by_function;
 use super::code::{Reach, has_comment, is_yield, own};
 use super::raising::Raising;
@@ -193,6 +193,7 @@ fn moved<'c>(
             change.requires.extend(places.iter().copied());
         }
     }
+    change.requires.extend(offloaded(cx, view, call));
     let may_raise = facts.raising.awaiting(view, what);
     let is_left = leaves(&stmt.body);
     let alike = if is_left {

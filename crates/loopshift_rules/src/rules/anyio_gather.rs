@@ -13,7 +13,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Keyword, Stmt};
 use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
-use super::awaited::{Awaited, awaited, coroutines, of_all, statement_around};
+use super::awaited::{Awaited, awaited, coroutines, of_all, offloaded, statement_around};
 use super::cancellation::{ends_as_cancelled, handlers_by_function};
 use super::code::{Reach, has_comment};
 use super::exits::may_exit;
@@ -128,14 +128,7 @@ fn moved<'c>(
         });
     }
     // A thread's future is nothing that AnyIO takes; the coroutine it becomes is.
-    for other in cx.uses {
-        if other.api == "asyncio.AbstractEventLoop.run_in_executor"
-            && other.place.file == view.file
-            && call.range().contains_range(other.place.range)
-        {
-            change.requires.push(other.place);
-        }
-    }
+    change.requires.extend(offloaded(cx, view, call));
     let may_raise = !returns_errors && may_raise(facts, view, call);
     let value = value_of(cx, view, call)?;
     if may_raise

@@ -18,6 +18,7 @@ use rustc_hash::FxHashSet;
 use super::arguments::{with_brackets, written};
 use super::cancel::can_be_cancelled;
 use super::code::{definition, own};
+use super::collected::{Collected, collected, is_quiet, read_of};
 use super::executors;
 use super::order::Order;
 use crate::catalog::Api;
@@ -297,6 +298,15 @@ pub(super) fn is_awaited_at_once(cx: &Context<'_>, view: &View<'_>, call: &ExprC
             | AnyNodeRef::ExprTuple(_)
             | AnyNodeRef::Arguments(_) => expr = node.range(),
             AnyNodeRef::ExprCall(outer) => {
+                if let Some(read) = read_of(view, outer) {
+                    return is_waited_for(cx, view, read)
+                        && match collected(view, read) {
+                            Some(Collected::Appended { items, between }) => {
+                                is_quiet(cx, view, between, &items)
+                            }
+                            _ => false,
+                        };
+                }
                 return cx
                     .api_of(view, &outer.func)
                     .is_some_and(|api| AWAITING.contains(&api));
@@ -328,40 +338,30 @@ fn is_gathered_next(
     let Some(next) = suite.get(index + 1) else {
         return false;
     };
-    let scope = view.scopes.at(assign.start());
-    let Some(scope) = view.scopes.resolve(target.id.as_str(), scope) else {
-        return false;
-    };
-    let references: Vec<TextRange> = view
-        .scopes
-        .references
-        .iter()
-        .filter(|reference| {
-            reference.name == target.id.as_str()
-                && view.scopes.resolve(reference.name, reference.scope) == Some(scope)
-        })
-        .map(|reference| reference.range)
-        .collect();
-    let [reference] = references.as_slice() else {
-        return false;
-    };
-    if !next.range().contains_range(*reference) {
-        return false;
-    }
-    let Some(name) = view.tree.expr_at(*reference) else {
-        return false;
-    };
-    view.tree
-        .ancestors(name)
-        .find_map(|node| match node {
-            AnyNodeRef::ExprStarred(_) | AnyNodeRef::Arguments(_) => None,
-            AnyNodeRef::ExprCall(outer) => Some(
-                cx.api_of(view, &outer.func)
-                    .is_some_and(|api| AWAITING.contains(&api)),
-            ),
-            _ => Some(false),
-        })
-        .unwrap_or(false)
+    let mut reads = next_reads(view, next, target.id.as_str());
+    reads.any(|read| {
+        is_waited_for(cx, view, read)
+            && matches!(collected(view, read), Some(Collected::Comprehension(it))
+                if it.range() == assign.value.range())
+    })
+}
+
+/// The names in a statement.
+fn next_reads<'v>(view: &View<'v>, stmt: &Stmt, name: &str) -> impl Iterator<Item = &'v Expr> {
+    let exprs = view.tree.exprs();
+    exprs.filter(move |expr| {
+        matches!(expr, Expr::Name(it) if it.id == name) && stmt.range().contains_range(expr.range())
+    })
+}
+
+/// Whether asyncio is given these to wait for, as they are.
+fn is_waited_for(cx: &Context<'_>, view: &View<'_>, read: &Expr) -> bool {
+    let outer = view.tree.ancestors(read).find_map(|node| match node {
+        AnyNodeRef::ExprStarred(_) | AnyNodeRef::Arguments(_) => None,
+        AnyNodeRef::ExprCall(outer) => Some(cx.api_of(view, &outer.func)),
+        _ => Some(None),
+    });
+    outer.flatten().is_some_and(|api| AWAITING.contains(&api))
 }
 
 /// Whether the function may read a context variable: asyncio does not hand them to the executor, and `AnyIO` does.

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Comprehension, Expr, ExprCall, Stmt};
 
 use super::code::{is_switch, is_yield, own};
+use super::collected::{Collected, collected};
 use crate::context::{Context, View};
 
 /// What is waited for.
@@ -100,8 +103,13 @@ pub(crate) fn elements(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Awaite
             Awaited::Coroutine
         }
         _ => {
-            if let Some(only) = only_read_here(view, expr) {
-                return elements(cx, view, only);
+            match collected(view, expr) {
+                Some(Collected::Comprehension(it)) => return elements(cx, view, it),
+                Some(Collected::Appended { items, .. }) if !items.is_empty() => {
+                    let items = items.into_iter().map(|item| awaited(cx, view, item));
+                    return items.fold(Awaited::Coroutine, Awaited::max);
+                }
+                _ => {}
             }
             let mut found: Option<Awaited> = None;
             for value in cx.program.values_at(view.place(expr)) {
@@ -110,34 +118,6 @@ pub(crate) fn elements(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Awaite
             }
             found.unwrap_or(Awaited::Unknown)
         }
-    }
-}
-
-/// The comprehension that a variable is bound to, where it is used for nothing else than at this place.
-fn only_read_here<'v>(view: &View<'v>, expr: &Expr) -> Option<&'v Expr> {
-    let Expr::Name(name) = expr else { return None };
-    let id = name.id.as_str();
-    let scopes = &view.scopes;
-    let scope = scopes.resolve(id, scopes.at(name.start()))?;
-    let mut reads = (scopes.references.iter())
-        .filter(|it| it.name == id && scopes.resolve(id, it.scope) == Some(scope));
-    let read_elsewhere = reads.any(|it| it.range != name.range());
-    let [bound] = scopes.scopes[scope].bindings.get(id)?.as_slice() else {
-        return None;
-    };
-    if read_elsewhere {
-        return None;
-    }
-    match view.tree.enclosing_statement(bound.range)? {
-        Stmt::Assign(it) => match (&it.targets[..], &*it.value) {
-            ([Expr::Name(target)], Expr::ListComp(_) | Expr::SetComp(_) | Expr::Generator(_))
-                if target.range() == bound.range =>
-            {
-                view.tree.expr_at(it.value.range())
-            }
-            _ => None,
-        },
-        _ => None,
     }
 }
 
@@ -222,6 +202,33 @@ fn of_values(cx: &Context<'_>, values: impl Iterator<Item = Value>, depth: u8) -
         found = Some(found.map_or(kind, |found| found.max(kind)));
     }
     found.unwrap_or(Awaited::Unknown)
+}
+
+/// The calls that run something in an executor and whose futures are among what a call waits for: they are taken for
+/// coroutines, which they are once they have moved.
+pub(crate) fn offloaded(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Vec<Place> {
+    let mut written = vec![call.range()];
+    for argument in &call.arguments.args {
+        let argument = match argument {
+            Expr::Starred(starred) => &starred.value,
+            plain => plain,
+        };
+        match collected(view, argument) {
+            Some(Collected::Comprehension(it)) => written.push(it.range()),
+            Some(Collected::Appended { items, .. }) => {
+                written.extend(items.into_iter().map(Ranged::range));
+            }
+            None => {}
+        }
+    }
+    let is_among = |use_: &&Use| {
+        use_.api == "asyncio.AbstractEventLoop.run_in_executor"
+            && use_.place.file == view.file
+            && (written.iter()).any(|range| range.contains_range(use_.place.range))
+    };
+    (cx.uses.iter().filter(is_among))
+        .map(|use_| use_.place)
+        .collect()
 }
 
 /// The functions whose coroutines an expression may be, or may hold.

@@ -37,6 +37,7 @@ pub(crate) mod cancel;
 pub(crate) mod cancellation;
 pub(crate) mod caught;
 pub(crate) mod code;
+pub(crate) mod collected;
 pub(crate) mod executors;
 pub(crate) mod exits;
 pub(crate) mod gather_helpers;

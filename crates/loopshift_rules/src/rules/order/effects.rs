@@ -47,7 +47,7 @@ pub(crate) enum Effect {
 
 impl Effect {
     /// Whether the effect outlives the task: not what only moves items along.
-    pub(super) fn is_visible(&self) -> bool {
+    pub(crate) fn is_visible(&self) -> bool {
         match self {
             Effect::Output => true,
             Effect::Write(shared) => {

@@ -1,0 +1,156 @@
+//! Variables that only collect what is waited for: `calls = [f(x) for x in xs]`, or an empty list and `calls.append(…)`, and
+//! then one place that reads it, `await asyncio.gather(*calls)`.
+
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprName, Stmt};
+use loopshift_python::scope::ScopeId;
+use loopshift_python::{Ranged, TextRange};
+
+use super::code::{Reach, called_within, is_switch, is_yield, own};
+use super::order::{Effect, effects};
+use crate::context::{Context, View};
+
+/// What a variable collects.
+pub(crate) enum Collected<'v> {
+    /// What a comprehension gives.
+    Comprehension(&'v Expr),
+    /// What a list is filled with between where it is made and where it is read, in the same block.
+    Appended {
+        /// What is put into it.
+        items: Vec<&'v Expr>,
+        /// From making the list to the statement that reads it.
+        between: &'v [Stmt],
+    },
+}
+
+/// What a variable collects that is read here, and nowhere else.
+pub(crate) fn collected<'v>(view: &View<'v>, read: &Expr) -> Option<Collected<'v>> {
+    let Expr::Name(name) = read else { return None };
+    let id = name.id.as_str();
+    let (scope, references) = references(view, name)?;
+    let others: Vec<TextRange> = references
+        .into_iter()
+        .filter(|range| *range != name.range())
+        .collect();
+    let [bound] = view.scopes.scopes[scope].bindings.get(id)?.as_slice() else {
+        return None;
+    };
+    let made = view.tree.enclosing_statement(bound.range)?;
+    let (target, value) = match made {
+        Stmt::Assign(it) => match &it.targets[..] {
+            [target] => (target, &*it.value),
+            _ => return None,
+        },
+        Stmt::AnnAssign(it) => (&*it.target, it.value.as_deref()?),
+        _ => return None,
+    };
+    if target.range() != bound.range {
+        return None;
+    }
+    match value {
+        Expr::ListComp(_) | Expr::SetComp(_) | Expr::Generator(_) if others.is_empty() => view
+            .tree
+            .expr_at(value.range())
+            .map(Collected::Comprehension),
+        Expr::List(it) if it.elts.is_empty() => {
+            let (block, first) = view.tree.suite_of(made)?;
+            let reads = |stmt: &Stmt| stmt.range().contains_range(name.range());
+            let length = block[first..].iter().position(reads)?;
+            let between = &block[first..first + length];
+            let function = |range| view.tree.enclosing_function(range).map(|it| it.range());
+            let within = TextRange::new(made.start(), between.last()?.end());
+            let mut items = Vec::new();
+            for other in others {
+                let (call, item) = append(view, other)?;
+                let here = within.contains_range(call.range())
+                    && function(other) == function(name.range());
+                items.push(here.then_some(item)?);
+            }
+            Some(Collected::Appended { items, between })
+        }
+        _ => None,
+    }
+}
+
+/// Where the variable that a list is kept in is read, where this call puts something into it; none where it is read more
+/// than once.
+pub(crate) fn read_of<'v>(view: &View<'v>, append: &ExprCall) -> Option<&'v Expr> {
+    let Expr::Attribute(method) = &*append.func else {
+        return None;
+    };
+    let name = method.value.as_name_expr()?;
+    let (_, references) = references(view, name)?;
+    let mut reads = (references.into_iter()).filter(|range| self::append(view, *range).is_none());
+    let read = reads.next()?;
+    if reads.next().is_some() {
+        return None;
+    }
+    view.tree.expr_at(read)
+}
+
+/// Whether nothing can be seen to happen between these statements and what they start: nothing waits in them, and they do
+/// nothing but fill the list.
+pub(crate) fn is_quiet(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    between: &[Stmt],
+    items: &[&Expr],
+) -> bool {
+    let waits = |node: AnyNodeRef<'_>| is_switch(node) || is_yield(node);
+    if own(between).into_iter().any(waits) {
+        return false;
+    }
+    let (Some(first), Some(last)) = (between.first(), between.last()) else {
+        return true;
+    };
+    let range = TextRange::new(first.start(), last.end());
+    let place = loopshift_engine::program::place(view.file, range);
+    // Putting something into the list, or the very call that starts it.
+    let is_filling = |at: TextRange| {
+        items.iter().any(|item| {
+            let callee = item.as_call_expr().map(|it| it.func.range());
+            at == item.range()
+                || Some(at) == callee
+                || view.tree.around(item.range()).any(|node| {
+                    matches!(node, AnyNodeRef::ExprCall(call) if call.range() == at && call.range() != item.range())
+                })
+        })
+    };
+    let here = effects(cx, cx.program.function_at(place));
+    let mut here = here.into_iter().filter(|(at, _)| range.contains_range(*at));
+    let is_seen = |effect: &Effect| effect.is_visible() || *effect == Effect::Cancel;
+    let called = cx.once(Reach::new).from(called_within(cx, place));
+    !here.any(|(at, effect)| is_seen(&effect) && !is_filling(at))
+        && !(called.into_iter()).any(|func| effects(cx, func).iter().any(|(_, it)| is_seen(it)))
+}
+
+/// The call of `append` whose list is at the place, and what it appends, as a statement of its own.
+fn append<'v>(view: &View<'v>, list: TextRange) -> Option<(&'v ExprCall, &'v Expr)> {
+    let expr = view.tree.expr_at(list)?;
+    let AnyNodeRef::ExprAttribute(method) = view.tree.parent(expr)? else {
+        return None;
+    };
+    let call = view.call_of(method.range())?;
+    let stmt = view.tree.enclosing_statement(call.range())?;
+    match &call.arguments.args[..] {
+        [item]
+            if method.attr.as_str() == "append"
+                && call.arguments.keywords.is_empty()
+                && stmt.range() == call.range() =>
+        {
+            Some((call, item))
+        }
+        _ => None,
+    }
+}
+
+/// The scope of a variable, and where it is read.
+fn references(view: &View<'_>, name: &ExprName) -> Option<(ScopeId, Vec<TextRange>)> {
+    let id = name.id.as_str();
+    let scopes = &view.scopes;
+    let scope = scopes.resolve(id, scopes.at(name.start()))?;
+    let found = (scopes.references.iter())
+        .filter(|it| it.name == id && scopes.resolve(id, it.scope) == Some(scope))
+        .map(|it| it.range)
+        .collect();
+    Some((scope, found))
+}
