@@ -2,7 +2,8 @@
 //!
 //! They become a small class beside the code, with the methods and the behaviour of asyncio's, on any backend.
 
-use loopshift_engine::change::Change;
+use loopshift_engine::change::{Change, Place};
+use loopshift_engine::ir::Node;
 use loopshift_engine::objects::Cluster;
 use loopshift_python::edit::{Edit, Helper, Piece};
 
@@ -193,13 +194,23 @@ pub(super) fn whole(cx: &Context<'_>, cluster: &Cluster, references: &References
     change
 }
 
-/// Queues with another order: their families, with the numbers of the changes of their clusters.
-pub(super) fn ordered(cx: &Context<'_>, changes: &mut Vec<Change>) -> Vec<(Family, Vec<usize>)> {
-    let mut out = Vec::new();
-    for (ty, plain, counted) in [
+/// Queues with another order: their families, with the numbers of the changes of their clusters. `annotated`: where the class
+/// from which theirs derive is named, and for what.
+pub(super) fn ordered(
+    cx: &Context<'_>,
+    annotated: &[(Place, Node)],
+    changes: &mut Vec<Change>,
+) -> Vec<(Family, Vec<usize>)> {
+    let kinds = [
         ("asyncio.PriorityQueue", &PRIORITY, &COUNTED_PRIORITY),
         ("asyncio.LifoQueue", &LIFO, &COUNTED_LIFO),
-    ] {
+    ];
+    let class = |kind: usize, cluster: &Cluster| {
+        let (_, plain, counted) = kinds[kind];
+        Piece::Helper(if is_joined(cluster) { counted } else { plain })
+    };
+    let mut out = Vec::new();
+    for (kind, (ty, _, _)) in kinds.iter().enumerate() {
         let family = Family::new(cx, ty);
         let numbers =
             plan_family(
@@ -210,16 +221,35 @@ pub(super) fn ordered(cx: &Context<'_>, changes: &mut Vec<Change>) -> Vec<(Famil
                 |moving, _| match unknown_member(moving.cluster) {
                     Some(obstacle) => Err(obstacle),
                     None => Ok(Form {
-                        class: vec![Piece::Helper(if is_joined(moving.cluster) {
-                            counted
-                        } else {
-                            plain
-                        })],
+                        class: vec![class(kind, moving.cluster)],
                         factory: None,
                     }),
                 },
             );
         out.push((family, numbers));
+    }
+    for (place, node) in annotated {
+        let mut meant = Vec::new();
+        for (kind, (family, numbers)) in out.iter().enumerate() {
+            let clusters = family.of(cx, *node).into_iter();
+            meant.extend(clusters.map(|it| (class(kind, &family.clusters[it]), numbers[it])));
+        }
+        let [(class, number)] = &meant[..] else {
+            changes.push(Change::declined(
+                super::RULE,
+                *place,
+                "asyncio.Queue",
+                "it is not known which queues this annotation speaks of",
+            ));
+            continue;
+        };
+        let change = &mut changes[*number];
+        change.covers.push(*place);
+        if change.declined.is_none() {
+            let range = place.range;
+            let pieces = vec![class.clone()];
+            (change.edits).push((place.file, Edit::Replace { range, pieces }));
+        }
     }
     out
 }

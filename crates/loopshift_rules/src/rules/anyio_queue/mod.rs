@@ -40,7 +40,8 @@ pub(crate) const RULE: &str = "anyio-queue";
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut planned: Vec<Change> = Vec::new();
     let family = Family::new(cx, "asyncio.Queue");
-    let references = references(cx, &family, &mut planned);
+    let mut of_others = Vec::new();
+    let references = references(cx, &family, &mut of_others, &mut planned);
     let order = (!family.clusters.is_empty()).then(|| Order::new(cx));
     let texts = Texts::new(cx);
     let mut raisers: Vec<Raiser<'_>> = Vec::new();
@@ -67,7 +68,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         });
         planned.push(change);
     }
-    let families = helper::ordered(cx, &mut planned);
+    let families = helper::ordered(cx, &of_others, &mut planned);
     for (family, changes) in &families {
         for (cluster, change) in family.clusters.iter().zip(changes) {
             raisers.push(Raiser {
@@ -110,10 +111,12 @@ pub(crate) struct References<'v> {
     obstacle: Option<Obstacle>,
 }
 
-/// All references to the class, by cluster. Those that belong to none are declined on their own.
+/// All references to the class, by cluster. Those that belong to none are declined on their own; annotations that do go to
+/// `of_others`: they may speak of queues of a class that derives from it.
 fn references<'v>(
     cx: &'v Context<'v>,
     family: &Family,
+    of_others: &mut Vec<(Place, Node)>,
     changes: &mut Vec<Change>,
 ) -> Vec<References<'v>> {
     let mut out: Vec<References<'v>> = family
@@ -156,9 +159,7 @@ fn references<'v>(
                 let clusters = family.of(cx, node);
                 match clusters.first() {
                     Some(index) => out[*index].annotated.push((use_.place, node)),
-                    None => changes.push(declined(
-                        "it is not known which queues this annotation speaks of",
-                    )),
+                    None => of_others.push((use_.place, node)),
                 }
             }
             Mention::Other if is_base(view, use_.place.range) => changes.push(declined(
