@@ -112,17 +112,20 @@ impl Values {
 
     /// Whether the value only matters in small numbers: a constant, a container, a chain of external names.
     pub fn is_plain(&self, id: ValueId) -> bool {
-        matches!(
-            self.get(id),
+        match self.get(id) {
             Value::Str(_)
-                | Value::Start(_)
-                | Value::Int(_)
-                | Value::Container(_)
-                | Value::External(_)
-                | Value::ExternalBound(..)
-                | Value::Iterator(_)
-                | Value::Object(_, CallId::NONE)
-        )
+            | Value::Start(_)
+            | Value::Int(_)
+            | Value::Container(_)
+            | Value::External(_)
+            | Value::Iterator(_)
+            | Value::Object(_, CallId::NONE) => true,
+            // It is told apart by its object.
+            Value::ExternalBound(_, object) => {
+                !matches!(self.get(object), Value::Object(_, site) if site != CallId::NONE)
+            }
+            _ => false,
+        }
     }
 
     /// The value of a number.
