@@ -16,6 +16,7 @@ pub mod migrate;
 mod moved;
 pub mod part;
 mod patched;
+mod processes;
 pub mod project;
 pub mod recipe;
 pub mod registry;

@@ -14,7 +14,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, Operator};
 
 use crate::context::{Context, View};
-use crate::whole::parts;
+use crate::processes::Processes;
 
 /// Classes whose text holds an address, another in each run: `<asyncio.locks.Event object at 0x7f… [set]>`. Nobody relies on
 /// it. See `__repr__` in `Lib/asyncio/locks.py` and `Lib/asyncio/queues.py` of Python.
@@ -79,11 +79,13 @@ const MAKES_TASKS: &[&str] = &[
 /// Says what differs where the program shows an object that a change makes.
 pub(crate) fn caveats(cx: &Context<'_>, changes: &mut [Change]) {
     let shown = Shown::find(cx, changes);
-    // A task is of an event loop that code which can see it runs.
-    let parts = if shown.tasks.is_empty() {
+    // Where a task may be shown, only those of the same process can be.
+    let shown_tasks: Vec<(Place, Vec<bool>)> = if shown.tasks.is_empty() {
         Vec::new()
     } else {
-        parts(cx.program, cx.catalog, cx.part)
+        let processes = cx.once(Processes::new);
+        let tasks = shown.tasks.iter();
+        tasks.map(|it| (*it, processes.meeting(it.file))).collect()
     };
     for change in changes.iter_mut().filter(|it| it.declined.is_none()) {
         let of_object = {
@@ -91,9 +93,10 @@ pub(crate) fn caveats(cx: &Context<'_>, changes: &mut [Change]) {
             places.find_map(|place| shown.objects.get(place))
         };
         let makes_tasks = MAKES_TASKS.contains(&&*change.api);
-        let of_tasks = (shown.tasks.iter())
+        let of_tasks = (shown_tasks.iter())
             .filter(|_| makes_tasks)
-            .find(|it| parts[it.file.0 as usize] == parts[change.place.file.0 as usize]);
+            .find(|(_, meeting)| meeting[change.place.file.0 as usize])
+            .map(|(place, _)| place);
         if let Some(at) = of_object.or(of_tasks) {
             let line = cx.program.line(*at);
             let path = if at.file == change.place.file {

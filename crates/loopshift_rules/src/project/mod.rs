@@ -19,6 +19,7 @@ use loopshift_python::PythonVersion;
 
 use crate::catalog::Version;
 use list::{List, Role};
+pub(crate) use need::is_test;
 pub use version::newest_anyio;
 
 /// A file of the project, among the files of a run.

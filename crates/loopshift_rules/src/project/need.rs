@@ -109,7 +109,7 @@ fn called_since(program: &Program<'_>, call: &Call) -> Option<Version> {
 }
 
 /// Whether a path is that of a test.
-fn is_test(path: &str) -> bool {
+pub(crate) fn is_test(path: &str) -> bool {
     let mut parts = path.rsplit('/');
     let name = parts.next().unwrap_or_default();
     name.starts_with("test_")

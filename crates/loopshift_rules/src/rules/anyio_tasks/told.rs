@@ -2,9 +2,9 @@
 //! of `AnyIO` does not learn of that: whoever waits for it gets another error, and it keeps the name that it was given.
 //! And tasks that are asked for what only the handle knows: asyncio's own task behind it has no result.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use loopshift_engine::change::Place;
+use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::flow::value::{CallId, Value};
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr};
@@ -12,6 +12,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use super::cancelled::functions;
 use super::family::{Model, TASK};
 use crate::context::Context;
+use crate::processes::Processes;
 use crate::rules::code::{definition, own};
 
 /// What a task is told.
@@ -29,6 +30,11 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
     if told.is_empty() {
         return;
     }
+    let processes = cx.once(Processes::new);
+    let files: BTreeSet<FileId> = told.iter().map(|it| it.place.file).collect();
+    let meeting: BTreeMap<FileId, Vec<bool>> = (files.into_iter())
+        .map(|file| (file, processes.meeting(file)))
+        .collect();
     for index in 0..model.families.len() {
         let family = &model.families[index];
         if family.refusal.is_some() || family.is_of_timers() {
@@ -46,7 +52,14 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
             // Who stops all tasks may stop one before it starts, which `AnyIO` runs all the same.
             _ => it.function.is_none() || is_waited_for || !family.members.is_empty(),
         };
-        let of_it = |it: &&Told| it.function.is_none_or(|func| reached.contains(&func));
+        let meets = |it: &Told| {
+            let meeting = &meeting[&it.place.file];
+            coros.iter().any(|coro| meeting[coro.file.0 as usize])
+        };
+        let of_it = |it: &&Told| {
+            it.function
+                .map_or_else(|| meets(it), |func| reached.contains(&func))
+        };
         if let Some(it) = told.iter().filter(matters).find(of_it) {
             let line = cx.program.line(it.place);
             let does = match it.name.as_str() {
