@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{FileId, Place};
-use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
+use loopshift_engine::objects::site_place;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 
 use super::cancelled::functions;
@@ -118,7 +119,12 @@ fn told(cx: &Context<'_>, model: &Model<'_>) -> Vec<Told> {
                 continue;
             };
             let of_any = |value| match value {
-                Value::Object(ty, CallId::NONE) => cx.program.flow.text(ty) == TASK,
+                Value::Object(ty, site) if cx.program.flow.text(ty) == TASK => {
+                    site_place(cx.program, site)
+                        .is_none_or(|site| is_call_of(cx, site, "asyncio.all_tasks"))
+                }
+                // The method of the class, for whatever it is called with.
+                Value::External(sym) => cx.program.flow.text(sym) == TASK,
                 _ => false,
             };
             let mut values = cx.program.values_at(view.place(&*member.value));
