@@ -169,7 +169,16 @@ fn change(
             way.roots.entry(*root).or_default().extend(places);
         }
     }
-    let parameter = thread::parameter_name(cx, &way);
+    let named = |region: &Region<'_>| {
+        let scope = region.view.scopes.at(super::body_range(region.def).start());
+        region.view.scopes.fresh_name(scope, "tg")
+    };
+    // A function that is handed a group may have one of its own for other tasks.
+    let others = (0..regions.len()).filter(|at| !component.regions.contains(at));
+    let grouped = others
+        .map(|at| (regions[at].function, named(&regions[at])))
+        .collect();
+    let parameter = thread::parameter_name(cx, &way, &grouped);
     let mut groups: BTreeMap<FuncId, String> = BTreeMap::new();
     for function in &way.functions {
         groups.insert(*function, parameter.clone());
@@ -184,8 +193,7 @@ fn change(
     let mut last: BTreeMap<usize, Vec<Vec<Piece>>> = BTreeMap::new();
     for at in &component.regions {
         let region = &regions[*at];
-        let scope = region.view.scopes.at(super::body_range(region.def).start());
-        groups.insert(region.function, region.view.scopes.fresh_name(scope, "tg"));
+        groups.insert(region.function, named(region));
         last.insert(*at, Vec::new());
     }
     let errors = all

@@ -273,14 +273,18 @@ fn by_name(def: &StmtFunctionDef) -> bool {
             .any(|it| it.default.is_some())
 }
 
-/// A name for the parameter that is free in all the functions.
-pub(super) fn parameter_name(cx: &Context<'_>, thread: &Thread) -> String {
+/// A name for the parameter that is free in all the functions, and is not that of a group of their own.
+pub(super) fn parameter_name(
+    cx: &Context<'_>,
+    thread: &Thread,
+    grouped: &BTreeMap<FuncId, String>,
+) -> String {
     let free = |name: &str| {
         thread.functions.iter().all(|function| {
             definition(cx, *function).is_some_and(|(view, def)| {
                 let scope = view.scopes.at(super::body_range(def).start());
                 view.scopes.is_free(scope, name)
-            })
+            }) && grouped.get(function).is_none_or(|own| own != name)
         })
     };
     loopshift_python::scope::fresh("tg", free)
