@@ -92,12 +92,11 @@ fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Cha
     }
     let owner = cx.program.function_at(view.place(call));
     cx.once(Needs::new).entries(cx, owner)?;
-    if !is_alone(cx, view, call) {
-        change.caveat("a second handler for the same signal takes the place of the first");
-    }
     let waits = becomes_async(cx, view, handler)?;
     change.covers.push(view.place(handler));
     let plain = !waits && is_statement(view, call) && call.arguments.keywords.is_empty();
+    // A loop has one handler for each signal: the class lets all be called that were given to it.
+    let plain = plain && cx.once(Alone::new).0;
     let mut text = if plain {
         pieces("{@asyncio}.get_running_loop().add_signal_handler", &[])
     } else {
@@ -120,6 +119,20 @@ fn serves(cx: &Context<'_>) -> bool {
         let row = cx.catalog.get(&use_.api);
         row.is_some_and(|row| row.rule.as_deref() == Some("green-wsgi"))
     })
+}
+
+/// Whether no signal of the program gets a second handler.
+struct Alone(bool);
+
+impl Alone {
+    fn new(cx: &Context<'_>) -> Alone {
+        let mut handlers = cx.uses_for(RULE).filter_map(|(use_, api, view)| {
+            let is_object = use_.member || api.kind == Kind::Method;
+            let call = view.call_of(use_.place.range).filter(|_| !is_object)?;
+            Some((view, call))
+        });
+        Alone(handlers.all(|(view, call)| is_alone(cx, view, call)))
+    }
 }
 
 /// Whether the signal gets no other handler.

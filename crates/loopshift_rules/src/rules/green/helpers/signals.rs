@@ -7,14 +7,22 @@ pub(super) const HELPERS: &[Helper] = &[
         name: "_Signal",
         source: "\
 class {name}:
-    \"\"\"Calls a function on each signal, in a task of its own where it waits.\"\"\"
+    \"\"\"Calls a function on each signal, after those that were there before, in a task of its own where it waits.\"\"\"
+
+    _all = {{}}
 
     def __init__(self, number, function, /, *args, **kwargs):
         self._number = number
         self._call = {@functools}.partial(function, *args, **kwargs)
         self._running = set()
         self._loop = {@asyncio}.get_running_loop()
-        self._loop.add_signal_handler(number, self._handle)
+        self._same = self._all.setdefault((self._loop, number), [])
+        self._same.append(self)
+        self._loop.add_signal_handler(number, self._arrived)
+
+    def _arrived(self):
+        for one in self._same:
+            self._loop.call_soon(one._handle)
 
     def _handle(self):
         result = self._call()
@@ -24,7 +32,10 @@ class {name}:
             task.add_done_callback(self._running.discard)
 
     def cancel(self):
-        self._loop.remove_signal_handler(self._number)
+        if self in self._same:
+            self._same.remove(self)
+        if not self._same:
+            self._loop.remove_signal_handler(self._number)
 ",
     },
     Helper {
