@@ -354,8 +354,14 @@ impl Asked<'_, '_> {
 
     /// `get`: where nothing is ever cut short it is the task itself that is awaited.
     fn get(&self, object: &Expr, bound: &Bound<'_>) -> Result<Vec<Piece>, String> {
-        if !bound.only(&["timeout"]) {
-            return Err("it is asked not to wait".to_owned());
+        match bound.get("block") {
+            None => {}
+            Some(Expr::BooleanLiteral(it)) if it.value => {}
+            Some(Expr::BooleanLiteral(_)) => {
+                let helper = helper("result").ok_or("a helper is missing")?;
+                return Ok(called(helper, object));
+            }
+            Some(_) => return Err("it may be asked not to wait".to_owned()),
         }
         let timeout = bound.get("timeout");
         if timeout.is_none() && !are_interrupted(self.cx) {

@@ -148,7 +148,20 @@ fn kill<'c>(
     let call = view
         .call_of(use_.place.range)
         .ok_or("it is passed on as a function")?;
-    if !use_.only {
+    let method = use_.api.rsplit('.').next().unwrap_or_default();
+    let is_it = |value| match value {
+        Value::External(sym) | Value::ExternalBound(sym, _) => {
+            let (class, name) = cx
+                .program
+                .flow
+                .text(sym)
+                .rsplit_once('.')
+                .unwrap_or_default();
+            name == method && matches!(class, "gevent.pool.Pool" | "gevent.pool.Group")
+        }
+        _ => false,
+    };
+    if !use_.only && !cx.program.values_at(use_.place).all(is_it) {
         return Err("it may be asked of something else than a pool".to_owned());
     }
     let bound = cx.bind(api, call).map_err(|error| error.to_string())?;

@@ -57,8 +57,12 @@ pub(crate) fn replace(
         Expr::Attribute(it) if use_.member => Some(it.value.range()),
         _ => None,
     };
-    let only = use_.only || are_alike(cx, view, expr, &form.template);
-    if !only || (receiver.is_none() && !view.is_direct(expr)) {
+    let alike = if use_.only {
+        Alike::Same
+    } else {
+        are_alike(cx, view, expr, &form.template)
+    };
+    if alike == Alike::No || (receiver.is_none() && !view.is_direct(expr)) {
         return Err(something_else(cx, view, expr, use_));
     }
     let written = |arguments: Option<TextRange>, parameters, argument: &dyn Fn(usize) -> _| {
@@ -95,10 +99,20 @@ pub(crate) fn replace(
         let argument = |index: usize| -> Option<TextRange> {
             bound.get(&parameters[index].name).map(Ranged::range)
         };
+        let mut pieces = written(Some(inside(call)), parameters, &argument)?;
+        if alike == Alike::ButForWaiting {
+            let helper = helper_for(cx.settings, "awaited").ok_or("a helper is missing")?;
+            let waits = matches!(&pieces[0], Piece::Text(text) if text == "await ");
+            pieces.drain(..usize::from(waits));
+            pieces.splice(..0, ["await ".into(), Piece::Helper(helper), "(".into()]);
+            pieces.push(")".into());
+        }
         change.edit(Edit::Replace {
             range: call.range(),
-            pieces: written(Some(inside(call)), parameters, &argument)?,
+            pieces,
         });
+    } else if alike == Alike::ButForWaiting {
+        return Err(something_else(cx, view, expr, use_));
     } else if let Some(name) = plain_name(
         &form.template,
         receiver,
@@ -116,17 +130,41 @@ pub(crate) fn replace(
     Ok(change)
 }
 
-/// Whether all that the expression may be has the same replacement: a method of one class or of another.
-fn are_alike(cx: &Context<'_>, view: &View<'_>, expr: &Expr, template: &Template) -> bool {
-    let mut values = cx.program.values_at(view.place(expr));
-    values.all(|value| match value {
-        Value::External(sym) | Value::ExternalBound(sym, _) => {
-            let row = cx.catalog.get(cx.program.flow.text(sym));
-            let form = row.and_then(|api| api.replacement(cx.recipe.target, cx.oldest_target()));
-            form.is_some_and(|form| form.template == *template)
+/// Whether all that an expression may be has the same replacement: a method of one class or of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alike {
+    No,
+    Same,
+    /// What one gives is awaited, and what another gives is not.
+    ButForWaiting,
+}
+
+fn are_alike(cx: &Context<'_>, view: &View<'_>, expr: &Expr, template: &Template) -> Alike {
+    let target = cx.recipe.target;
+    let mut alike = Alike::Same;
+    for value in cx.program.values_at(view.place(expr)) {
+        let (Value::External(sym) | Value::ExternalBound(sym, _)) = value else {
+            return Alike::No;
+        };
+        let row = cx.catalog.get(cx.program.flow.text(sym));
+        let form = row.and_then(|api| api.replacement(target, cx.oldest_target()));
+        match form.map(|form| &form.template) {
+            Some(other) if other == template => {}
+            Some(other) if called(other) == called(template) && target == Target::Asyncio => {
+                alike = Alike::ButForWaiting;
+            }
+            _ => return Alike::No,
         }
-        _ => false,
-    })
+    }
+    alike
+}
+
+/// A template without the `await` that it begins with.
+fn called(template: &Template) -> &[Part] {
+    match &*template.parts {
+        [Part::Text(text), rest @ ..] if **text == *"await " => rest,
+        parts => parts,
+    }
 }
 
 /// That an expression may be something else than the API, with what is known of that.

@@ -72,7 +72,8 @@ class {name}:
             await self.wait(timeout)
         if not self.ready():
             plural = \"\" if timeout == 1 else \"s\"
-            raise {@asyncio}.TimeoutError(*[] if timeout is None else [f\"{{timeout}} second{{plural}}\"])
+            told = block and timeout is not None
+            raise {@asyncio}.TimeoutError(*[f\"{{timeout}} second{{plural}}\"] if told else [])
         return self.get_nowait()
 
     def get_nowait(self):

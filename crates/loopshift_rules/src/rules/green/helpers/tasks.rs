@@ -32,6 +32,14 @@ async def {name}(function, /, *args, **kwargs):
 ",
     },
     Helper {
+        name: "_awaited",
+        source: "\
+async def {name}(result):
+    \"\"\"What a call gives, which one object has at once and another has to wait for.\"\"\"
+    return await result if {@inspect}.iscoroutine(result) else result
+",
+    },
+    Helper {
         name: "_later",
         source: "\
 def {name}(seconds, function, /, *args, **kwargs):
@@ -91,6 +99,18 @@ async def {name}(task):
     if not task.done():
         await {@asyncio}.wait([task])
     return None if task.cancelled() else task.result()
+",
+    },
+    Helper {
+        name: "_result",
+        source: "\
+def {name}(task):
+    \"\"\"The result of a task that has ended; how it ended, where it was cancelled.\"\"\"
+    if not task.done():
+        raise {@asyncio}.TimeoutError
+    if task.cancelled():
+        return type(\"GreenletExit\", ({@asyncio}.CancelledError,), {{}})()
+    return task.result()
 ",
     },
     Helper {
@@ -299,7 +319,7 @@ async def {name}(tasks, block=True, timeout=None):
     if block and tasks:
         _, left = await {@asyncio}.wait(tasks, timeout=timeout)
         if left:
-            raise {@asyncio}.TimeoutError
+            raise {@asyncio}.TimeoutError(f\"{{timeout}} second\" + \"s\" * (timeout != 1))
 ",
     },
 ];
@@ -342,7 +362,7 @@ async def {name}(tasks, block=True, timeout=None):
     if block and tasks:
         _, left = await {@asyncio}.wait(tasks, timeout=timeout)
         if left:
-            raise {@asyncio}.TimeoutError
+            raise {@asyncio}.TimeoutError(f\"{{timeout}} second\" + \"s\" * (timeout != 1))
 ",
 };
 
