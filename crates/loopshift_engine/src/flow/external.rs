@@ -54,7 +54,8 @@ impl Flow<'_> {
                 }
                 let callee = self.new_node();
                 self.constrain(node, Constraint::Bind(instance, callee, FuncId::NONE));
-                self.make_call(index, callee, args.into(), Node::NONE, FuncId::NONE);
+                let gives = self.hooked_node(instance);
+                self.make_call(index, callee, args.into(), gives, FuncId::NONE);
             }
         }
     }
@@ -147,6 +148,16 @@ impl Flow<'_> {
                 }
             }
         }
+    }
+
+    /// The node of what the methods of an instance give that its external bases call.
+    fn hooked_node(&mut self, instance: ValueId) -> Node {
+        if let Some(node) = self.hooked.get(&instance) {
+            return *node;
+        }
+        let node = self.new_node();
+        self.hooked.insert(instance, node);
+        node
     }
 
     /// The node of what was put into an object.
@@ -275,6 +286,13 @@ impl Flow<'_> {
             match derived {
                 ApiDerived::Itself => self.edge(source, to),
                 ApiDerived::Result => {
+                    // What its base calls gives what an object of that base would result in.
+                    if let (ApiOperand::Receiver, Some(receiver)) = (operand, made.receiver)
+                        && let Value::Instance(_) = self.values.get(receiver)
+                    {
+                        let gives = self.hooked_node(receiver);
+                        self.edge(gives, to);
+                    }
                     self.add_protocol(ProtocolKind::Await, source, to, FuncId::NONE);
                 }
                 ApiDerived::Item => {

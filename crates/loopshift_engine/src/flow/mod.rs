@@ -150,6 +150,8 @@ pub struct Flow<'a> {
     holds: FxHashMap<ValueId, Vec<Node>>,
     /// What was put into an object of an external class: the items of a queue.
     kept: FxHashMap<ValueId, Node>,
+    /// What the methods give that the external bases of an instance call.
+    hooked: FxHashMap<ValueId, Node>,
     /// Values that some crowded node does not show.
     pub left_out: FxHashSet<ValueId>,
     /// Descriptors that writes have gone through.

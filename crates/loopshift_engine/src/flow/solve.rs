@@ -63,6 +63,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         done: FxHashSet::default(),
         holds: FxHashMap::default(),
         kept: FxHashMap::default(),
+        hooked: FxHashMap::default(),
         left_out: FxHashSet::default(),
         described: FxHashSet::default(),
         pending: std::collections::VecDeque::new(),

@@ -1,7 +1,6 @@
 //! Pools of anything: a small class that lends items, where who asks for one waits.
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -65,29 +64,22 @@ fn moved<'c>(
                 "a class derives from it, which may connect in a way of its own".to_owned(),
             );
         }
-        lends_what_waits(cx, view.place(class))?;
+        makes_at_once(cx, view.place(class))?;
     }
     named(cx, owners, use_, api, view, RULE)
 }
 
-/// Items of a class of the program that derives from a pool are not followed: their methods must not have to be awaited.
-fn lends_what_waits(cx: &Context<'_>, class: Place) -> Result<(), String> {
-    let made = cx.program.functions().filter(|func| {
+/// A pool makes its items while it is asked for one: what a class that derives from one makes them by must not have to be
+/// waited for.
+fn makes_at_once(cx: &Context<'_>, class: Place) -> Result<(), String> {
+    let mut made = cx.program.functions().filter(|func| {
         let function = cx.program.function(*func);
         cx.program.function_file(*func) == class.file
             && class.range.contains_range(function.range)
             && function.qualname.ends_with(".create")
     });
-    let waits = |func: FuncId| is_coloured(cx, func);
-    for value in made.flat_map(|func| cx.program.flow.values_of(cx.program.function(func).ret)) {
-        let known = match value {
-            Value::Instance(item) => !cx.program.methods(item).iter().copied().any(waits),
-            Value::Unknown(_) => false,
-            _ => true,
-        };
-        if !known {
-            return Err("a class derives from it whose items may have to be waited for".to_owned());
-        }
+    if made.any(|func| is_coloured(cx, func)) {
+        return Err("what makes its items would have to be async".to_owned());
     }
     Ok(())
 }
