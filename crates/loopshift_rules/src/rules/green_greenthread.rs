@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 use super::code::{Reach, definition, own};
 use super::green::{
     anchor, are_cut_short, are_followed, awaited_there, each, helper, is_only, named, owners,
+    run_by,
 };
 use super::objects::{Mention, mention};
 use crate::catalog::Api;
@@ -82,7 +83,11 @@ fn moved<'c>(
         }
         "kill" => {
             let mut change = named(cx, owners, use_, api, view, RULE)?;
-            if handlers_wait(cx) {
+            let killed = match view.tree.expr_at(use_.place.range) {
+                Some(Expr::Attribute(method)) => run_by(cx, view, &method.value),
+                _ => None,
+            };
+            if handlers_wait(cx, killed) {
                 change.caveat("a green thread whose handlers wait goes on in the background, a task is waited for");
             }
             Ok(change)
@@ -139,9 +144,13 @@ fn replaced(
     Ok(change)
 }
 
-/// Whether some handler that runs when a green thread is killed waits, or the function goes on behind it.
-fn handlers_wait(cx: &Context<'_>) -> bool {
-    let beside = started(cx);
+/// Whether some handler that runs when a green thread is killed waits, or the function goes on behind it. Where it is known
+/// what such green threads run, only that counts.
+fn handlers_wait(cx: &Context<'_>, killed: Option<BTreeSet<FuncId>>) -> bool {
+    let beside = match killed {
+        Some(killed) => cx.once(Reach::new).from(killed),
+        None => started(cx),
+    };
     cx.program.functions().any(|func| {
         // What only the main green thread runs is not killed.
         if !beside.contains(&func) {

@@ -185,30 +185,40 @@ fn is_exact(cx: &Context<'_>) -> bool {
 
 /// The functions of the green threads that are ended; none where it is not seen which these are.
 fn ended(cx: &Context<'_>) -> Option<BTreeSet<FuncId>> {
-    let flow = &cx.program.flow;
     let mut out = BTreeSet::new();
     for (use_, view, call) in calls(cx) {
-        let Expr::Attribute(method) = &*call.func else {
+        let one_by_one = use_.api == "gevent.Greenlet.kill" && use_.member;
+        let method = call.func.as_attribute_expr().filter(|_| one_by_one)?;
+        out.extend(run_by(cx, view, &method.value)?);
+    }
+    Some(out)
+}
+
+/// The functions that the green threads run which an expression may be; none where it is not seen which these are.
+pub(crate) fn run_by(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    greenlet: &Expr,
+) -> Option<BTreeSet<FuncId>> {
+    let flow = &cx.program.flow;
+    let mut out = BTreeSet::new();
+    let mut values = cx.program.values_at(view.place(greenlet)).peekable();
+    values.peek()?;
+    for value in values {
+        let Value::Object(_, made) = value else {
             return None;
         };
-        let one_by_one = use_.api == "gevent.Greenlet.kill" && use_.member;
-        let mut values = cx.program.values_at(view.place(&*method.value)).peekable();
-        values.peek()?;
-        for value in values {
-            let Value::Object(_, made) = value else {
-                return None;
-            };
-            let made = flow
-                .linked
-                .calls
-                .get(made.0 as usize)
-                .filter(|_| one_by_one)?;
-            let given = || made.args.iter().flat_map(|arg| flow.values_of(arg.node));
-            if given().any(|value| matches!(value, Value::Unknown(_))) {
-                return None;
-            }
-            out.extend(functions(flow, given()));
+        let made = flow.linked.calls.get(made.0 as usize)?;
+        let given = || made.args.iter().flat_map(|arg| flow.values_of(arg.node));
+        let is_unseen = |value| match value {
+            Value::Unknown(_) => true,
+            Value::Instance(_) => cx.mentions("__call__"),
+            _ => false,
+        };
+        if given().any(is_unseen) {
+            return None;
         }
+        out.extend(functions(flow, given()));
     }
     Some(out)
 }
