@@ -182,6 +182,10 @@ impl Inference<'_, '_> {
                 if other == func || self.program.function(other).is_async {
                     continue;
                 }
+                // Where an override was async all along, the program knows how to tell the others from it.
+                if call.is_none() && self.program.function(func).is_async {
+                    continue;
+                }
                 // What can't be async stays, and so does what others call alone; a call that reaches both asks.
                 if (self.question.outside)(other) {
                     continue;

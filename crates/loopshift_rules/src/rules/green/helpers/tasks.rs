@@ -292,6 +292,9 @@ async def {name}(task):
     \"\"\"Cancel a task and wait until it has ended.\"\"\"
     if not task.done():
         task.cancel()
+        # What ends at once has ended then, before those learn of it who wait for it.
+        await {@asyncio}.sleep(0)
+    if not task.done():
         await {@asyncio}.wait([task])
 ",
     },
@@ -316,6 +319,10 @@ async def {name}(tasks, block=True, timeout=None):
     tasks = [task for task in tasks if not task.done()]
     for task in tasks:
         task.cancel()
+    # What ends at once has ended then, before those learn of it who wait for it.
+    if block and tasks:
+        await {@asyncio}.sleep(0)
+    tasks = [task for task in tasks if not task.done()]
     if block and tasks:
         _, left = await {@asyncio}.wait(tasks, timeout=timeout)
         if left:
@@ -345,8 +352,12 @@ async def {name}(task, block=True, timeout=None):
     \"\"\"Cancel a task where it waits next, and wait until it has ended.\"\"\"
     if not task.done():
         {#end}(task)
-        if block:
-            await {@asyncio}.wait([task], timeout=timeout)
+    for _ in range(2):
+        # What ends at once has ended then, before those learn of it who wait for it.
+        if block and not task.done():
+            await {@asyncio}.sleep(0)
+    if block and not task.done():
+        await {@asyncio}.wait([task], timeout=timeout)
 ",
 };
 
@@ -359,6 +370,11 @@ async def {name}(tasks, block=True, timeout=None):
     tasks = [task for task in tasks if not task.done()]
     for task in tasks:
         {#end}(task)
+    for _ in range(2):
+        # What ends at once has ended then, before those learn of it who wait for it.
+        if block and not all(task.done() for task in tasks):
+            await {@asyncio}.sleep(0)
+    tasks = [task for task in tasks if not task.done()]
     if block and tasks:
         _, left = await {@asyncio}.wait(tasks, timeout=timeout)
         if left:
@@ -374,8 +390,11 @@ async def {name}(task, block=True, timeout=None):
     \"\"\"Cancel a task and wait until it has ended.\"\"\"
     if not task.done():
         task.cancel()
+        # What ends at once has ended then, before those learn of it who wait for it.
         if block:
-            await {@asyncio}.wait([task], timeout=timeout)
+            await {@asyncio}.sleep(0)
+    if block and not task.done():
+        await {@asyncio}.wait([task], timeout=timeout)
 ",
 };
 
