@@ -64,8 +64,11 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 fn taken_out(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String> {
     let no_statement = "it is no statement of its own";
     let call = view.call_of(use_.place.range).ok_or(no_statement)?;
-    let left = left_out(use_, call).ok_or("it is not known which modules it patches")?;
-    if let Some(reason) = waits_plainly(cx, &left).or_else(|| named(cx)) {
+    let left = cx.once(left_out);
+    let left = left
+        .as_deref()
+        .ok_or("it is not known which modules the program patches")?;
+    if let Some(reason) = waits_plainly(cx, left).or_else(|| named(cx)) {
         return Err(reason);
     }
     let statement = match view.tree.parent(call) {
@@ -134,8 +137,19 @@ fn named(cx: &Context<'_>) -> Option<String> {
     ))
 }
 
-/// The modules that the call leaves as they are. None where that can't be told.
-fn left_out(use_: &Use, call: &ExprCall) -> Option<Vec<&'static str>> {
+/// The modules that all calls which patch leave as they are. None where that can't be told.
+fn left_out(cx: &Context<'_>) -> Option<Vec<&'static str>> {
+    let mut left: Vec<&'static str> = PATCHED.iter().flat_map(|it| it.1).copied().collect();
+    for (use_, _, view) in cx.uses_for(RULE) {
+        let call = view.call_of(use_.place.range)?;
+        let patched = patched(use_, call)?;
+        left.retain(|module| !patched.contains(module));
+    }
+    Some(left)
+}
+
+/// The modules that a call patches. None where that can't be told.
+fn patched(use_: &Use, call: &ExprCall) -> Option<Vec<&'static str>> {
     if !call.arguments.args.is_empty() {
         return None;
     }
@@ -145,6 +159,12 @@ fn left_out(use_: &Use, call: &ExprCall) -> Option<Vec<&'static str>> {
             return None;
         };
         given.push((keyword.arg.as_ref()?.as_str(), value.value));
+    }
+    let name = use_.api.strip_prefix("gevent.monkey.patch_");
+    if let Some(name) = name.filter(|name| *name != "all") {
+        // What its arguments leave out is not looked at.
+        let is_whole = given.is_empty();
+        return is_whole.then(|| modules(name).unwrap_or_default().to_vec());
     }
     let all = given.iter().find(|(name, _)| *name == "all");
     let known = |name: &str| name == "all" || OTHERS.contains(&name) || modules(name).is_some();
@@ -156,14 +176,37 @@ fn left_out(use_: &Use, call: &ExprCall) -> Option<Vec<&'static str>> {
         Some((_, all)) => *all,
         None => root(&use_.api) != "eventlet" || !given.iter().any(|(_, on)| *on),
     };
-    let is_on = |name: &str| {
+    // Eventlet's sockets come with all that goes over them, its threads with their queues.
+    let of_eventlet = |name| match name {
+        "dns" | "ssl" => "socket",
+        "queue" => "thread",
+        name => name,
+    };
+    let is_on = |name: &'static str| {
+        let keyword = match root(&use_.api) {
+            "eventlet" => of_eventlet(name),
+            _ => name,
+        };
         given
             .iter()
-            .find(|it| it.0 == name)
+            .find(|it| it.0 == keyword)
             .map_or(others, |it| it.1)
     };
+    let on = PATCHED.iter().filter(|(name, _)| is_on(name));
     let off = PATCHED.iter().filter(|(name, _)| !is_on(name));
-    Some(off.flat_map(|(_, modules)| *modules).copied().collect())
+    let off: Vec<&str> = off.flat_map(|(_, modules)| *modules).copied().collect();
+    let on = on.flat_map(|(_, modules)| *modules).copied();
+    // What two keywords stand for counts as left where one of them is off.
+    Some(on.filter(|module| !off.contains(module)).collect())
+}
+
+/// Whether the program uses something of a module.
+fn is_used(cx: &Context<'_>, module: &str) -> bool {
+    let mut names = cx.program.flow.linked.symbols.texts().iter();
+    names.any(|name| {
+        let rest = name.strip_prefix(module);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    })
 }
 
 fn modules(keyword: &str) -> Option<&'static [&'static str]> {
@@ -177,7 +220,7 @@ fn waits_plainly(cx: &Context<'_>, left: &[&str]) -> Option<String> {
     // What stands for a module of threads goes by the library's own name.
     let threads = modules("thread").unwrap_or_default();
     let threads = threads.iter().filter(|it| left.contains(it));
-    if let Some(module) = threads.into_iter().find(|module| cx.mentions(module)) {
+    if let Some(module) = threads.into_iter().find(|module| is_used(cx, module)) {
         return Some(format!(
             "it leaves `{module}` as it is, which the program uses"
         ));
