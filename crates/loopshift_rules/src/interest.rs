@@ -229,6 +229,7 @@ impl<'i> Interest<'i> {
             | Value::Str(_)
             | Value::Int(_)
             | Value::Identity
+            | Value::AnyAttribute(_)
             | Value::Start(_)
             | Value::Unknown(_) => false,
         }

@@ -151,6 +151,12 @@ fn builtin_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
             }
         }
         "round" | "dir" | "complex" => {
+            if name == "dir" {
+                let text = flow.sym("<builtin>.str");
+                let item = flow.new_node();
+                flow.add(item, Value::Object(text, CallId::NONE));
+                flow.add(a.result, Value::Iterator(item));
+            }
             let method = flow.sym(&format!("__{name}__"));
             flow.add_protocol(ProtocolKind::Method(method), a.first(), Node::NONE, a.owner);
         }

@@ -44,6 +44,7 @@ impl Flow<'_> {
             }
             Value::Partial(call) if self.may_nest(index, id) => self.call_partial(index, call),
             Value::Identity => self.pass_first(index),
+            Value::AnyAttribute(of) => self.any_attribute(of.0),
             Value::ManagerFactory(func) => self.call_manager(index, func, NO_RECEIVER),
             Value::BoundManager(func, receiver) => self.call_manager(index, func, receiver),
             Value::PropertySetter(getter) => {

@@ -1,8 +1,6 @@
 //! Builtins that look at what they are given: each value is dealt with when it comes up.
 
-use rustc_hash::FxHashSet;
-
-use super::value::{Value, ValueId};
+use super::value::{CallId, Value, ValueId};
 use super::{Constraint, Flow, MroEntry};
 use crate::ir::{ArgKind, ClassId, FuncId, Node, Reason, Store, Sym};
 
@@ -91,26 +89,10 @@ impl Flow<'_> {
         names
     }
 
-    /// Whether the text calls what the node has, by itself or by a variable.
-    fn has_callee(&self, node: Node) -> bool {
-        let mut seen = FxHashSet::default();
-        let mut next = vec![node];
-        while let Some(node) = next.pop() {
-            if !seen.insert(node) {
-                continue;
-            }
-            for place in self.constraints.range(node) {
-                match self.constraints.get(place) {
-                    Constraint::Callee(_) => return true,
-                    Constraint::Copy(to) => next.push(to),
-                    Constraint::Narrow(index) => {
-                        next.push(self.linked.narrows[index as usize].to);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        false
+    /// What `getattr` gives for a name that is not known is called: it may be any attribute.
+    pub(super) fn any_attribute(&mut self, index: u32) {
+        let any = self.sym("");
+        self.wait(Given::GetSome(any), index, self.argument_at(index, 0));
     }
 
     /// The node of the positional argument at a place.
@@ -150,11 +132,7 @@ impl Flow<'_> {
                     Value::Str(attr) => self.read_attribute(base, attr, result, owner),
                     Value::Start(start) => self.wait(Given::GetSome(start), index, base),
                     // Any attribute may be meant. That matters where it is called, and would blur all else.
-                    _ if self.has_callee(result) => {
-                        let any = self.sym("");
-                        self.wait(Given::GetSome(any), index, base);
-                    }
-                    _ => {}
+                    _ => self.add(result, Value::AnyAttribute(CallId(index))),
                 }
             }
             Given::GetSome(start) => {

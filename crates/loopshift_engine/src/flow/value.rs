@@ -72,6 +72,8 @@ pub enum Value {
     ClassMethod(FuncId),
     /// A decorator that hands back what it gets.
     Identity,
+    /// What `getattr` gives for a name that is not known: any attribute, which matters only where it is called.
+    AnyAttribute(CallId),
     /// Nothing is known.
     Unknown(Reason),
 }

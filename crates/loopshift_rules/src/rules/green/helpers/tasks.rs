@@ -32,14 +32,6 @@ async def {name}(function, /, *args, **kwargs):
 ",
     },
     Helper {
-        name: "_awaited",
-        source: "\
-async def {name}(result):
-    \"\"\"What a call gives, which one object has at once and another has to wait for.\"\"\"
-    return await result if {@inspect}.iscoroutine(result) else result
-",
-    },
-    Helper {
         name: "_later",
         source: "\
 def {name}(seconds, function, /, *args, **kwargs):
