@@ -18,6 +18,7 @@ use super::super::code::is_plain;
 use super::super::green::{helper, is_behind, is_coloured};
 use super::super::shared::is_statement;
 use super::consumers::{Consumer, consumer};
+use super::methods::method;
 use super::sentinel::{is_head, items};
 use super::{Operation, fresh};
 use crate::context::{Context, View};
@@ -83,8 +84,12 @@ pub(super) fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet
     let mut plain = false;
     let values = cx.program.values_at(view.place(expr));
     for value in unwrapped(&cx.program.flow, values) {
-        let targets = callees(&cx.program.flow, value);
-        plain |= targets.is_empty();
+        let mut targets = callees(&cx.program.flow, value);
+        if let Value::Instance(class) = value {
+            targets.extend(method(cx, class, "__call__").map(Target::Func));
+        }
+        // What makes objects goes by another name then.
+        plain |= targets.is_empty() || matches!(value, Value::Class(_));
         for target in targets {
             match target {
                 Target::Func(func) if is_coloured(cx, func) && !is_behind(cx, func) => {

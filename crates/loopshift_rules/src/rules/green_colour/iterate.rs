@@ -180,7 +180,13 @@ fn form<'v>(view: &View<'v>, expr: &'v Expr, generator: bool, searched: bool) ->
         AnyNodeRef::ExprYieldFrom(_) => Some(Form::From),
         AnyNodeRef::ExprAttribute(it) if generator => Some(Form::Method(it)),
         AnyNodeRef::StmtAssign(it) => {
-            let unpacks = |target: &Expr| target.is_tuple_expr() || target.is_list_expr();
+            // A slice is assigned the items, too.
+            let is_slice = |target: &Expr| match target {
+                Expr::Subscript(it) => it.slice.is_slice_expr(),
+                _ => false,
+            };
+            let unpacks =
+                |target: &Expr| target.is_tuple_expr() || target.is_list_expr() || is_slice(target);
             let unpacks = it.value.range() == range && it.targets.iter().any(unpacks);
             unpacks.then_some(Form::Unpacked)
         }
@@ -199,7 +205,18 @@ fn form<'v>(view: &View<'v>, expr: &'v Expr, generator: bool, searched: bool) ->
             let right = it.left.range() != range;
             (tested && right && searched).then_some(Form::Other)
         }
+        // `items += …`: an object may say itself what that is.
+        AnyNodeRef::StmtAugAssign(it) if it.value.range() == range => match generator {
+            true => Some(Form::Unpacked),
+            false => Some(Form::Other),
+        },
         AnyNodeRef::ExprAwait(_) => other,
+        // `for x in items or []`: what it is one of is gone through.
+        parent @ (AnyNodeRef::ExprBoolOp(_) | AnyNodeRef::ExprIf(_) | AnyNodeRef::ExprNamed(_)) => {
+            let is_test = matches!(parent, AnyNodeRef::ExprIf(it) if it.test.range() == range);
+            let whole = view.tree.expr_at(parent.range()).filter(|_| !is_test)?;
+            form(view, whole, generator, searched).map(|_| Form::Other)
+        }
         _ => None,
     }
 }
