@@ -206,10 +206,11 @@ fn form<'v>(view: &View<'v>, expr: &'v Expr, generator: bool, searched: bool) ->
             (tested && right && searched).then_some(Form::Other)
         }
         // `items += …`: an object may say itself what that is.
-        AnyNodeRef::StmtAugAssign(it) if it.value.range() == range => match generator {
-            true => Some(Form::Unpacked),
-            false => Some(Form::Other),
-        },
+        AnyNodeRef::StmtAugAssign(it) if it.value.range() == range => Some(if generator {
+            Form::Unpacked
+        } else {
+            Form::Other
+        }),
         AnyNodeRef::ExprAwait(_) => other,
         // `for x in items or []`: what it is one of is gone through.
         parent @ (AnyNodeRef::ExprBoolOp(_) | AnyNodeRef::ExprIf(_) | AnyNodeRef::ExprNamed(_)) => {
