@@ -2,12 +2,11 @@
 //!
 //! They become a small class beside the code, with the methods and the behaviour of asyncio's, on any backend.
 
-use loopshift_engine::change::{Change, Place};
-use loopshift_engine::ir::Node;
+use loopshift_engine::change::Change;
 use loopshift_engine::objects::Cluster;
 use loopshift_python::edit::{Edit, Helper, Piece};
 
-use super::{References, places};
+use super::{Named, References, places};
 use crate::context::Context;
 use crate::rules::objects::moving::{Form, plan_family};
 use crate::rules::objects::{Family, Obstacle, decline, method};
@@ -194,11 +193,11 @@ pub(super) fn whole(cx: &Context<'_>, cluster: &Cluster, references: &References
     change
 }
 
-/// Queues with another order: their families, with the numbers of the changes of their clusters. `annotated`: where the class
-/// from which theirs derive is named, and for what.
+/// Queues with another order: their families, with the numbers of the changes of their clusters. `named`: where the class is
+/// named from which theirs derive.
 pub(super) fn ordered(
     cx: &Context<'_>,
-    annotated: &[(Place, Node)],
+    named: &Named,
     changes: &mut Vec<Change>,
 ) -> Vec<(Family, Vec<usize>)> {
     let kinds = [
@@ -218,7 +217,7 @@ pub(super) fn ordered(
                 changes,
                 super::RULE,
                 &family,
-                |moving, _| match unknown_member(moving.cluster) {
+                |moving, _| match unknown_member(moving.cluster).or(named.as_value.clone()) {
                     Some(obstacle) => Err(obstacle),
                     None => Ok(Form {
                         class: vec![class(kind, moving.cluster)],
@@ -228,7 +227,7 @@ pub(super) fn ordered(
             );
         out.push((family, numbers));
     }
-    for (place, node) in annotated {
+    for (place, node) in &named.annotations {
         let mut meant = Vec::new();
         for (kind, (family, numbers)) in out.iter().enumerate() {
             let clusters = family.of(cx, *node).into_iter();

@@ -40,8 +40,8 @@ pub(crate) const RULE: &str = "anyio-queue";
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut planned: Vec<Change> = Vec::new();
     let family = Family::new(cx, "asyncio.Queue");
-    let mut of_others = Vec::new();
-    let references = references(cx, &family, &mut of_others, &mut planned);
+    let mut named = Named::default();
+    let references = references(cx, &family, &mut named, &mut planned);
     let order = (!family.clusters.is_empty()).then(|| Order::new(cx));
     let texts = Texts::new(cx);
     let mut raisers: Vec<Raiser<'_>> = Vec::new();
@@ -68,7 +68,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         });
         planned.push(change);
     }
-    let families = helper::ordered(cx, &of_others, &mut planned);
+    let families = helper::ordered(cx, &named, &mut planned);
     for (family, changes) in &families {
         for (cluster, change) in family.clusters.iter().zip(changes) {
             raisers.push(Raiser {
@@ -111,12 +111,21 @@ pub(crate) struct References<'v> {
     obstacle: Option<Obstacle>,
 }
 
-/// All references to the class, by cluster. Those that belong to none are declined on their own; annotations that do go to
-/// `of_others`: they may speak of queues of a class that derives from it.
+/// How the program names the class where it may speak of queues of a class that derives from it.
+#[derive(Default)]
+struct Named {
+    /// In annotations that speak of no plain queue, with what they annotate.
+    annotations: Vec<(Place, Node)>,
+    /// As a value: what it is compared with is not known.
+    as_value: Option<Obstacle>,
+}
+
+/// All references to the class, by cluster. Those that belong to none are declined on their own, but for those that `named`
+/// has.
 fn references<'v>(
     cx: &'v Context<'v>,
     family: &Family,
-    of_others: &mut Vec<(Place, Node)>,
+    named: &mut Named,
     changes: &mut Vec<Change>,
 ) -> Vec<References<'v>> {
     let mut out: Vec<References<'v>> = family
@@ -159,7 +168,7 @@ fn references<'v>(
                 let clusters = family.of(cx, node);
                 match clusters.first() {
                     Some(index) => out[*index].annotated.push((use_.place, node)),
-                    None => of_others.push((use_.place, node)),
+                    None => named.annotations.push((use_.place, node)),
                 }
             }
             Mention::Other if is_base(view, use_.place.range) => changes.push(declined(
@@ -175,6 +184,7 @@ fn references<'v>(
             }
         }
     }
+    named.as_value.clone_from(&blocked);
     for (references, cluster) in out.iter_mut().zip(&family.clusters) {
         references.obstacle = blocked
             .clone()
