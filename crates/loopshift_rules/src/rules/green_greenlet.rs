@@ -9,9 +9,9 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::{callees, unwrapped};
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
-use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall, StmtAssign};
 use loopshift_python::edit::{Edit, Helper, Piece, pieces};
+use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
 use super::green::{
@@ -86,6 +86,35 @@ fn names(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
 }
 
+/// `greenlet.name = …`, which is a call of a task.
+fn name_given(cx: &Context<'_>, view: &View<'_>, expr: &Expr, target: &ExprAttribute) -> Change {
+    const API: &str = "gevent.Greenlet.name";
+    let mut values = cx.program.values_at(view.place(&*target.value));
+    let only = values.all(|value| is_greenlet(cx, value));
+    let alone = match view.tree.parent(expr) {
+        Some(AnyNodeRef::StmtAssign(it)) if it.targets.len() == 1 => Some(it),
+        _ => None,
+    };
+    let between = |it: &StmtAssign| {
+        let text = view.text(TextRange::new(target.attr.end(), it.value.start()));
+        let sign = text.find('=')?;
+        let behind = text[sign + 1..].trim_start_matches([' ', '\t']);
+        TextSize::try_from(text.len() - behind.len()).ok()
+    };
+    let found = alone
+        .filter(|_| only)
+        .and_then(|it| Some((it, between(it)?)));
+    let Some((statement, length)) = found else {
+        let reason = "tasks are named by a method, and this is no plain assignment to one";
+        return Change::declined(RULE, view.place(expr), API, reason);
+    };
+    let mut change = Change::new(RULE, view.place(expr), API, "a task is named by a method");
+    let head = TextRange::new(target.attr.start(), target.attr.end() + length);
+    change.edit(Edit::replace(head, "set_name(", &[]));
+    change.edit(Edit::insert(statement.end(), ")", &[]));
+    change
+}
+
 /// What the program keeps on a green thread by itself stays there.
 fn attributes(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for view in cx.views() {
@@ -96,13 +125,7 @@ fn attributes(cx: &Context<'_>, changes: &mut Vec<Change>) {
             }
             let mut values = cx.program.values_at(view.place(&*it.value));
             if values.any(|value| matches!(value, Value::Object(..)) && is_greenlet(cx, value)) {
-                let reason = "tasks are named by a method";
-                changes.push(Change::declined(
-                    RULE,
-                    view.place(expr),
-                    "gevent.Greenlet.name",
-                    reason,
-                ));
+                changes.push(name_given(cx, view, expr, it));
             }
         }
     }
