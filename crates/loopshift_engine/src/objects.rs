@@ -19,7 +19,7 @@ use crate::ir::{ContainerId, Node, Sym};
 use crate::program::Program;
 
 pub(crate) use index::Index;
-use index::{Places, places_of};
+use index::{Places, gone_through, places_of};
 
 /// Objects that can only be changed together.
 #[derive(Clone, Debug, Default)]
@@ -312,6 +312,11 @@ fn escapes(
     let reaches = |node: Node| -> Vec<ValueId> {
         let mut objects = Vec::new();
         inside(node, &mut objects);
+        for value in flow.values_of(node) {
+            if let Some(item) = gone_through(flow, value) {
+                inside(item, &mut objects);
+            }
+        }
         // A queue takes along what was put into it.
         for queue in flow.set(node) {
             if let Some(kept) = flow.kept_in(*queue) {
@@ -415,10 +420,16 @@ fn outside(flow: &Flow<'_>, base: Node) -> Option<String> {
 /// Standard functions that the engine follows: what they are given does not leave the program.
 fn moves_values(name: &str) -> bool {
     name.starts_with("functools.")
-        || name.starts_with("itertools.")
         || matches!(
             name,
-            "typing.cast"
+            "itertools.chain"
+                | "itertools.chain.from_iterable"
+                | "itertools.count"
+                | "itertools.cycle"
+                | "itertools.islice"
+                | "itertools.repeat"
+                | "itertools.takewhile"
+                | "typing.cast"
                 | "copy.copy"
                 | "collections.deque"
                 | "collections.defaultdict"

@@ -334,6 +334,16 @@ fn iteration(flow: &mut Flow<'_>, index: u32, name: &str, a: &Args) {
                 let slot = flow.item(row, key);
                 flow.add_protocol(ProtocolKind::Iter, *node, slot, a.owner);
             }
+            let starred: Vec<Node> = (flow.linked.calls[index as usize].args.iter())
+                .filter(|arg| arg.kind == ArgKind::Star)
+                .map(|arg| arg.node)
+                .collect();
+            let elements = flow.linked.containers[row.0 as usize].elements;
+            for list in starred {
+                let each = flow.new_node();
+                flow.add_protocol(ProtocolKind::Iter, list, each, a.owner);
+                flow.add_protocol(ProtocolKind::Iter, each, elements, a.owner);
+            }
             let node = flow.new_node();
             flow.add(node, Value::Container(row));
             flow.add(a.result, Value::Iterator(node));

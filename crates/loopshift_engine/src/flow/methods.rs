@@ -97,6 +97,20 @@ fn container_method(
         let known = &flow.linked.containers[container.0 as usize];
         (known.elements, known.keys, known.kind)
     };
+    if matches!(
+        name,
+        "appendleft"
+            | "extendleft"
+            | "insert"
+            | "pop"
+            | "popleft"
+            | "remove"
+            | "reverse"
+            | "rotate"
+            | "sort"
+    ) {
+        flow.shift(container);
+    }
     match name {
         "append" | "add" | "appendleft" => flow.edge(a.first(), elements),
         "insert" => flow.edge(a.get(1), elements),
@@ -116,7 +130,14 @@ fn container_method(
                 flow.add_id(a.result, receiver);
             }
         }
-        "get" | "setdefault" | "pop" | "popleft" | "popitem" => {
+        "popitem" => {
+            let pair = flow.new_container(ContainerKind::Tuple);
+            let (first, second) = (flow.item(pair, Key::Int(0)), flow.item(pair, Key::Int(1)));
+            flow.iterate(receiver, first, a.owner);
+            flow.contents(container, second);
+            flow.add(a.result, Value::Container(pair));
+        }
+        "get" | "setdefault" | "pop" | "popleft" => {
             if kind == ContainerKind::Dict {
                 access_key(flow, container, a.first(), a.result, false, a.owner);
                 flow.edge(a.get(1), a.result);

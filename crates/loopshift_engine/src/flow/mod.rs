@@ -138,6 +138,10 @@ pub struct Flow<'a> {
     /// Where all that a container holds goes.
     open_reads: FxHashMap<ContainerId, Vec<Node>>,
     opened: FxHashSet<(ContainerId, Node)>,
+    /// Where what stands at a constant place of a container goes.
+    places: FxHashMap<ContainerId, Vec<Node>>,
+    /// Containers whose contents may stand at other places than they were put.
+    shifted: FxHashSet<ContainerId>,
     /// Calls that stand in no text: protocols, properties, callbacks of builtins.
     pub hidden: FxHashSet<(FuncId, Target)>,
     /// How many calls stand in the text; the rest were made on the way.

@@ -117,7 +117,12 @@ impl Flow<'_> {
         match self.values.get(id) {
             Value::Container(container) => match self.part(container, lower, upper) {
                 Some(part) => self.add(to, Value::Container(part)),
-                None => self.add_id(to, id),
+                None => {
+                    if lower != 0 {
+                        self.shift(container);
+                    }
+                    self.add_id(to, id);
+                }
             },
             Value::Str(_) | Value::Start(_) => {
                 let sym = self.sym("<builtin>.str");

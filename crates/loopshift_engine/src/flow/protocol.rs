@@ -7,7 +7,7 @@ use super::value::{CallId, Value, ValueId};
 use super::{Constraint, Flow, Target};
 use crate::externals::ApiType;
 use crate::ir::{
-    ContainerId, ContainerKind, FuncId, Key, Node, Protocol, ProtocolKind, Reason, Sym,
+    ClassId, ContainerId, ContainerKind, FuncId, Key, Node, Protocol, ProtocolKind, Reason, Sym,
 };
 
 impl Flow<'_> {
@@ -36,9 +36,18 @@ impl Flow<'_> {
             ProtocolKind::Slice(lower, upper) => self.slice(id, lower, upper, to, owner),
             ProtocolKind::Match(place) => self.match_place(id, place, to, owner),
             ProtocolKind::Concat | ProtocolKind::Append => match self.values.get(id) {
-                Value::Container(_) => self.add_id(to, id),
+                Value::Container(container) => {
+                    self.shift(container);
+                    self.add_id(to, id);
+                }
                 Value::Str(text) | Value::Start(text) if kind == ProtocolKind::Concat => {
                     self.add(to, Value::Start(text));
+                }
+                Value::Iterator(_) | Value::Generator(_) if kind == ProtocolKind::Append => {
+                    let container = self.new_container(ContainerKind::List);
+                    let elements = self.linked.containers[container.0 as usize].elements;
+                    self.iterate(id, elements, owner);
+                    self.add(to, Value::Container(container));
                 }
                 _ => {}
             },
@@ -50,6 +59,15 @@ impl Flow<'_> {
                 }
             }
             ProtocolKind::Delegate => self.delegate(id, to, owner),
+        }
+    }
+
+    /// What going through an instance gives, where its class says so.
+    fn iterate_own(&mut self, class: ClassId, to: Node, owner: FuncId) {
+        let iter = self.defined_name("__iter__");
+        if iter.is_some_and(|iter| self.class_attr(class, iter).is_ok()) {
+            let id = self.values.id(Value::Instance(class));
+            self.iterate(id, to, owner);
         }
     }
 
@@ -335,6 +353,18 @@ impl Flow<'_> {
                     return;
                 }
                 self.access(container, subscript.key, subscript.value, subscript.store);
+                let whole = &self.linked.containers[container.0 as usize];
+                if whole.kind == ContainerKind::Dict && !subscript.store {
+                    // Taken apart, it gives its keys.
+                    let keys = whole.keys;
+                    self.edge(keys, subscript.value);
+                }
+            }
+            // Taken apart: `a, b = values.values()`.
+            Value::Iterator(item) if !subscript.store => self.edge(item, subscript.value),
+            Value::Generator(func) if !subscript.store => {
+                let yields = self.linked.functions[func.0 as usize].yields;
+                self.edge(yields, subscript.value);
             }
             Value::Instance(class) => {
                 let id = self.values.id(value);
@@ -343,6 +373,10 @@ impl Flow<'_> {
                 } else {
                     "__getitem__"
                 };
+                if !subscript.store && !subscript.key_node.is_some() {
+                    // Taken apart, or read at a constant place.
+                    self.iterate_own(class, subscript.value, subscript.owner);
+                }
                 if subscript.store {
                     let scratch = Node::NONE;
                     let args = [Node::NONE, subscript.value];
@@ -461,9 +495,24 @@ impl Flow<'_> {
                     _ => self.contents(container, value),
                 }
             }
+            Key::Int(_) if self.shifted.contains(&container) => self.contents(container, value),
             key => {
+                if matches!(key, Key::Int(_)) {
+                    self.places.entry(container).or_default().push(value);
+                }
                 let item = self.item(container, key);
                 self.edge(item, value);
+            }
+        }
+    }
+
+    /// What a list holds may stand at other places than it was put: whoever reads one place may get any of it.
+    pub(super) fn shift(&mut self, container: ContainerId) {
+        if self.linked.containers[container.0 as usize].kind != ContainerKind::Dict
+            && self.shifted.insert(container)
+        {
+            for to in self.places.remove(&container).unwrap_or_default() {
+                self.contents(container, to);
             }
         }
     }

@@ -57,6 +57,8 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         items: FxHashMap::default(),
         open_reads: FxHashMap::default(),
         opened: FxHashSet::default(),
+        places: FxHashMap::default(),
+        shifted: FxHashSet::default(),
         hidden: FxHashSet::default(),
         written_calls,
         made_from: FxHashMap::default(),
@@ -146,6 +148,9 @@ impl Flow<'_> {
         // Then what only stands in for values that nothing gave: first where nobody calls, as it may reach the rest.
         self.annotate(Annotated::Uncalled);
         self.drain();
+        // What an item is read as says nothing where it is known what the container holds, whatever the key may be.
+        self.open_keys();
+        self.drain();
         self.annotate(Annotated::Empty);
         self.seed_narrows();
         self.drain();
@@ -172,6 +177,8 @@ impl Flow<'_> {
         self.items = FxHashMap::default();
         self.open_reads = FxHashMap::default();
         self.opened = FxHashSet::default();
+        self.places = FxHashMap::default();
+        self.shifted = FxHashSet::default();
         self.readers = FxHashMap::default();
         self.done = FxHashSet::default();
         self.holds = FxHashMap::default();

@@ -94,10 +94,15 @@ impl<'a> Lowerer<'a> {
             }
             _ => return Operand::None,
         };
-        // Lists joined by `+` keep their elements.
+        // Lists joined by `+` keep their elements, and so do sets.
         if matches!(
             op,
-            ast::Operator::Add | ast::Operator::BitOr | ast::Operator::Mult
+            ast::Operator::Add
+                | ast::Operator::BitOr
+                | ast::Operator::Mult
+                | ast::Operator::Sub
+                | ast::Operator::BitAnd
+                | ast::Operator::BitXor
         ) {
             let sides = [(left, ProtocolKind::Concat), (right, ProtocolKind::Append)];
             for (side, kind) in sides {

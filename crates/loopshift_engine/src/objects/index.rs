@@ -204,6 +204,15 @@ impl Index {
     }
 }
 
+/// What going through an iterator gives.
+pub(super) fn gone_through(flow: &Flow<'_>, value: Value) -> Option<Node> {
+    match value {
+        Value::Iterator(item) => Some(item),
+        Value::Generator(func) => Some(flow.linked.functions[func.0 as usize].yields),
+        _ => None,
+    }
+}
+
 /// Adds a place to the lists of the objects and containers at a node. A queue takes along what was put into it.
 fn reached(
     flow: &Flow<'_>,
@@ -213,7 +222,10 @@ fn reached(
     place: u32,
 ) {
     let kept = flow.set(node).iter().filter_map(|id| flow.kept_in(*id));
-    for node in std::iter::once(node).chain(kept) {
+    let iterated = flow
+        .values_of(node)
+        .filter_map(|value| gone_through(flow, value));
+    for node in std::iter::once(node).chain(kept).chain(iterated) {
         for value in flow.values_of(node) {
             match value {
                 Value::Object(class, _) => add(classes, class, place),

@@ -497,7 +497,8 @@ fn check_places(cx: &Context<'_>, model: &mut Model<'_>) {
             continue;
         }
         let escape = family.cluster.escapes.iter().find(|(place, reason)| {
-            !known.contains(place) && !(reason.starts_with("it is passed to `<builtin>"))
+            !known.contains(place)
+                && !(reason.starts_with("it is passed to `<builtin>") && is_named(cx, *place))
         });
         if let Some((_, reason)) = escape {
             family.refusal = Some(format!("the task leaves what is seen: {reason}"));
@@ -513,4 +514,13 @@ fn check_places(cx: &Context<'_>, model: &mut Model<'_>) {
             }
         }
     }
+}
+
+/// Whether the name of the attribute that a `setattr` sets is written there: then it is followed.
+fn is_named(cx: &Context<'_>, place: Place) -> bool {
+    let call = cx.view(place.file).and_then(|view| {
+        let expr = view.tree.expr_at(place.range)?;
+        expr.as_call_expr()
+    });
+    call.is_some_and(|call| (call.arguments.args.get(1)).is_some_and(Expr::is_string_literal_expr))
 }
