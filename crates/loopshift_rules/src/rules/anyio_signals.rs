@@ -9,6 +9,7 @@ use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::arguments::inside;
+use super::cancellation::end_a_cancellation;
 use super::gather_helpers::{FIRST_ERROR, FIRST_ERROR_310};
 use super::lasting::lasts;
 use super::leaving::first_exit;
@@ -152,6 +153,12 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
     if first_exit(checked).is_some() {
         return Err(
             "the function is left before its end, and the task that receives signals would hold it"
+                .to_owned(),
+        );
+    }
+    if end_a_cancellation(cx, view, rest) {
+        return Err(
+            "the function ends its own cancellation, and AnyIO would cancel the wait for the task that receives signals, too: raise it again"
                 .to_owned(),
         );
     }

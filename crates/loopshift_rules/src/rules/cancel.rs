@@ -50,6 +50,39 @@ const CANCELLERS: &[&str] = &[
 
 /// Whether a timeout or a cancellation can reach the expression, as far as the program shows.
 pub(crate) fn can_be_cancelled(cx: &Context<'_>, place: Place) -> bool {
+    reaches(cx, place, false)
+}
+
+/// The same, where a coroutine that is kept or passed on counts as a task that is cancelled if some are.
+pub(crate) fn may_be_cancelled(cx: &Context<'_>, place: Place) -> bool {
+    reaches(cx, place, true)
+}
+
+/// Calls that run a coroutine in the place of the caller, or as the whole program.
+const RUNNING_CALLS: &[&str] = &[
+    "anyio.gather",
+    "asyncio.AbstractEventLoop.run_until_complete",
+    "asyncio.Runner.run",
+    "asyncio.gather",
+    "asyncio.run",
+];
+
+/// Whether the coroutine that a call makes is not waited for where it is made.
+fn is_passed_on(cx: &Context<'_>, place: Place) -> bool {
+    let Some(view) = cx.view(place.file) else {
+        return true;
+    };
+    let runs = |expr: &Expr| {
+        let outer = (view.tree.ancestors(expr).take(2)).find_map(|node| match node {
+            AnyNodeRef::ExprCall(call) => cx.api_of(view, &call.func),
+            _ => None,
+        });
+        outer.is_some_and(|api| RUNNING_CALLS.contains(&api))
+    };
+    view.await_of(place.range).is_none() && !view.tree.expr_at(place.range).is_some_and(runs)
+}
+
+fn reaches(cx: &Context<'_>, place: Place, strict: bool) -> bool {
     let something_cancels = cx
         .uses
         .iter()
@@ -65,7 +98,12 @@ pub(crate) fn can_be_cancelled(cx: &Context<'_>, place: Place) -> bool {
         }
         let function = cx.program.function_at(place);
         if seen.insert(function) {
-            todo.extend(cx.callers.of(function).iter().map(|site| site.place));
+            let sites = cx.callers.of(function);
+            let passed_on = strict && something_cancels && cx.program.function(function).is_async;
+            if passed_on && sites.iter().any(|site| is_passed_on(cx, site.place)) {
+                return true;
+            }
+            todo.extend(sites.iter().map(|site| site.place));
         }
     }
     false

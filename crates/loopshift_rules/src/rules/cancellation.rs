@@ -15,6 +15,7 @@ use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::awaited::{Awaited, awaited};
+use super::cancel::may_be_cancelled;
 use super::code::{definition, is_switch, is_yield, own, switches};
 use super::per_function::PerFunction;
 use crate::context::{Context, View};
@@ -244,6 +245,97 @@ fn in_a_loop(view: &View<'_>, expr: &Expr) -> bool {
         .ancestors(expr)
         .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
         .any(|node| matches!(node, AnyNodeRef::StmtWhile(_) | AnyNodeRef::StmtFor(_)))
+}
+
+/// Whether these statements of a function end a cancellation of the function, as far as the program shows that there may be
+/// one, or wait for a function that does: a scope or a task group around them would be cancelled still.
+pub(crate) fn end_a_cancellation(cx: &Context<'_>, view: &View<'_>, body: &[Stmt]) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut todo = vec![(view, body)];
+    while let Some((view, body)) = todo.pop() {
+        if end_one_here(cx, view, body) {
+            return true;
+        }
+        for node in own(body) {
+            let AnyNodeRef::ExprAwait(it) = node else {
+                continue;
+            };
+            let awaited = cx.program.values_at(view.place(&*it.value));
+            let awaited = awaited.filter_map(|value| match value {
+                Value::Coroutine(func) => Some(func),
+                _ => None,
+            });
+            todo.extend(
+                awaited
+                    .filter(|func| seen.insert(*func))
+                    .filter_map(|func| definition(cx, func))
+                    .map(|(view, def)| (view, &*def.body)),
+            );
+        }
+    }
+    false
+}
+
+/// Whether one of the statements itself ends a cancellation.
+fn end_one_here(cx: &Context<'_>, view: &View<'_>, body: &[Stmt]) -> bool {
+    let may_reach = |body: &[Stmt]| {
+        let (Some(first), Some(last)) = (body.first(), body.last()) else {
+            return false;
+        };
+        let range = TextRange::new(first.start(), last.end());
+        switches(body)
+            && !waits_for_futures(cx, view, body)
+            && may_be_cancelled(cx, loopshift_engine::program::place(view.file, range))
+    };
+    let ends = |ExceptHandler::ExceptHandler(handler): &ExceptHandler| {
+        let name = handler
+            .name
+            .as_ref()
+            .map(loopshift_python::ast::Identifier::as_str);
+        let left = exits(&handler.body, name);
+        handler
+            .type_
+            .as_deref()
+            .is_none_or(|it| is_for_cancellation(cx, view, it))
+            && (left.falls || left.returns || left.breaks || left.continues)
+    };
+    own(body).into_iter().any(|node| match node {
+        AnyNodeRef::StmtTry(it) => {
+            // The first handler that catches it has the word.
+            let first = (it.handlers.iter()).find(|handler| {
+                let ExceptHandler::ExceptHandler(handler) = handler;
+                handler
+                    .type_
+                    .as_deref()
+                    .is_none_or(|it| is_for_cancellation(cx, view, it))
+            });
+            first.is_some_and(ends) && may_reach(&it.body)
+        }
+        AnyNodeRef::StmtWith(it) => {
+            let suppresses = it.items.iter().any(|item| {
+                let Expr::Call(call) = &item.context_expr else {
+                    return false;
+                };
+                cx.api_of(view, &call.func) == Some("contextlib.suppress")
+                    && (call.arguments.args.iter())
+                        .any(|class| is_for_cancellation(cx, view, class))
+            });
+            suppresses && may_reach(&it.body)
+        }
+        _ => false,
+    })
+}
+
+/// Whether a class that is caught is known to be that of a cancellation, or of everything.
+fn is_for_cancellation(cx: &Context<'_>, view: &View<'_>, class: &Expr) -> bool {
+    match class {
+        Expr::Tuple(classes) => (classes.elts.iter()).any(|it| is_for_cancellation(cx, view, it)),
+        Expr::Call(call) => cx.api_of(view, &call.func) == Some("anyio.get_cancelled_exc_class"),
+        class => {
+            is_cancelled_error(cx, view, class)
+                || cx.api_of(view, class) == Some("<builtin>.BaseException")
+        }
+    }
 }
 
 /// Blocks that shield what these statements wait for.

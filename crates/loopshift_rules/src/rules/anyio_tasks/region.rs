@@ -12,6 +12,7 @@ use super::life::exits;
 use super::state::{Exit, ExitKind, Stage};
 use super::suites::{Run, each, hull};
 use crate::context::{Context, View};
+use crate::rules::cancellation::end_a_cancellation;
 use crate::rules::code::is_in_loop;
 use crate::rules::raising::Raising;
 
@@ -339,6 +340,12 @@ fn finish<'c>(
                 .to_owned(),
         );
     }
+    if end_a_cancellation(cx, region.view, region.run.stmts()) {
+        return Err(
+            "the function ends its own cancellation while the task may run, and AnyIO would cancel the wait for the task, too: raise it again"
+                .to_owned(),
+        );
+    }
     let out = leave(cx, wanted, region);
     for exit in &out {
         if exit.kind == ExitKind::Jump && !exit.state.tasks.is_empty() {
@@ -396,7 +403,7 @@ fn holds_yield(view: &View<'_>, range: TextRange, def: &StmtFunctionDef) -> bool
 }
 
 /// Whether the function is what `with` enters and leaves in one place: its tasks may be in a group over its `yield`.
-pub(super) fn is_context_manager(cx: &Context<'_>, view: &View<'_>, def: &StmtFunctionDef) -> bool {
+pub(crate) fn is_context_manager(cx: &Context<'_>, view: &View<'_>, def: &StmtFunctionDef) -> bool {
     def.decorator_list.iter().any(|decorator| {
         cx.api_of(view, &decorator.expression) == Some("contextlib.asynccontextmanager")
     })
