@@ -10,7 +10,10 @@ use loopshift_python::edit::{Edit, Helper, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::Obstacle;
+use super::left::{CANCELS, cleanup_is_seen};
 use crate::context::{Context, View};
+use crate::rules::cancellation::goes_on;
+use crate::rules::lasting::lasts;
 
 /// What a server does until it is closed.
 static SERVE: Helper = Helper {
@@ -33,7 +36,7 @@ async def {name}(listener, handler):
 pub(super) fn serve(
     cx: &Context<'_>,
     view: &View<'_>,
-    stmt: &Stmt,
+    (stmt, handler): (&Stmt, &Expr),
     cluster: &Cluster,
     serving: &[Piece],
     change: &mut Change,
@@ -63,6 +66,7 @@ pub(super) fn serve(
         .find(|name| cx.views_naming([name]).next().is_none())
         .ok_or(None)?;
     let mut served = Vec::new();
+    let mut is_end = true;
     for member in &cluster.members {
         let name = member.api.rsplit('.').next().unwrap_or(&member.api);
         if !matches!(name, "close" | "wait_closed") {
@@ -72,6 +76,7 @@ pub(super) fn serve(
         let edit = closing(other, member.place, target, task, name == "close").map_err(Some)?;
         change.edits.push((member.place.file, edit));
         served.push(member.place);
+        is_end &= is_last(cx, other, cluster, member.place);
     }
     let mut text: Vec<Piece> = vec![
         "\n".into(),
@@ -91,8 +96,23 @@ pub(super) fn serve(
             pieces: text,
         },
     ));
-    change.caveat("closing the server cancels the handlers of connections that are still open");
+    if !is_end || cleanup_is_seen(cx, view, handler) {
+        change.caveat(CANCELS);
+    }
     Ok(served)
+}
+
+/// Whether nothing waits any more in the program when the server is closed, but for the end of what serves.
+fn is_last(cx: &Context<'_>, view: &View<'_>, cluster: &Cluster, closing: Place) -> bool {
+    let function = cx.program.function_at(closing);
+    let of_function = cluster.members.iter().filter(|member| {
+        member.place.file == closing.file && cx.program.function_at(member.place) == function
+    });
+    let last = of_function
+        .map(|member| member.place.range)
+        .max_by_key(Ranged::end);
+    let stmt = last.and_then(|last| view.tree.enclosing_statement(last));
+    stmt.is_some_and(|stmt| !goes_on(cx, view, stmt)) && lasts(cx, function)
 }
 
 /// `self._server.close()` as `self._serving.cancel()`, `await self._server.wait_closed()` as a wait for the task.

@@ -18,6 +18,10 @@ use crate::rules::order::{Effect, effects};
 use crate::rules::raising::is_still;
 use crate::rules::siblings::{catches_cancellation, ended_group, rest_of_entry};
 
+/// What differs where the handlers do not go on.
+pub(super) const CANCELS: &str =
+    "closing the server cancels the handlers of connections that are still open";
+
 /// What becomes of the handlers that still run when a server is closed.
 pub(super) enum Left {
     /// The program ends, and nobody sees what they do then.
@@ -63,16 +67,15 @@ pub(super) fn closes<'v>(
 }
 
 /// What is served, with the group that the handlers go on in, which is put around the rest of the function.
-pub(super) fn keep(left: Left, serving: &[Piece], change: &mut Change) -> Vec<Piece> {
+pub(super) fn keep(left: Left, file: FileId, serving: &[Piece], change: &mut Change) -> Vec<Piece> {
     let mut serving = serving.to_vec();
     match left {
         Left::Unseen => {}
         Left::In(rest, name) => {
             serving.push(format!(", {name}").into());
-            change.edit(ended_group(rest, &name));
+            change.edits.push((file, ended_group(rest, &name)));
         }
-        Left::Cancelled => change
-            .caveat("closing the server cancels the handlers of connections that are still open"),
+        Left::Cancelled => change.caveat(CANCELS),
     }
     serving
 }
@@ -96,7 +99,7 @@ fn name(cx: &Context<'_>, view: &View<'_>, call: &ExprCall, function: FuncId) ->
 }
 
 /// Whether somebody can see what the handler does where it is cancelled, beside closing its streams.
-fn cleanup_is_seen(cx: &Context<'_>, view: &View<'_>, handler: &Expr) -> bool {
+pub(super) fn cleanup_is_seen(cx: &Context<'_>, view: &View<'_>, handler: &Expr) -> bool {
     let mut roots: BTreeSet<FuncId> = BTreeSet::new();
     for value in cx.program.values_at(view.place(handler)) {
         match value {

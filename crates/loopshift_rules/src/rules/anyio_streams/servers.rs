@@ -331,7 +331,7 @@ impl<'c> Server<'c> {
             member.place.file != here.file || self.cx.program.function_at(member.place) != function
         });
         if let Some(member) = apart {
-            return kept::serve(self.cx, self.view, self.stmt, cluster, serving, change).map_err(|why| {
+            return kept::serve(self.cx, self.view, (self.stmt, self.handler), cluster, serving, change).map_err(|why| {
                 let reason = "the server lives on outside of the function that starts it, so that a task group \
                               has to live as long: ";
                 match why {
@@ -434,7 +434,7 @@ impl<'c> Server<'c> {
         let found = closed_by.map_or(Left::Cancelled, |stmt| {
             left(self.cx, self.view, self.call, self.handler, stmt)
         });
-        keep(found, serving, change)
+        keep(found, self.view.file, serving, change)
     }
 
     fn awaits(&self, range: TextRange) -> bool {

@@ -12,7 +12,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 
 use super::cancelled::end_is_seen;
 use super::entered::entered;
-use super::family::{Family, Model, WaitKind, held};
+use super::family::{Family, Model, Spawn, WaitKind, held};
 use super::offered;
 use crate::context::{Context, View};
 use crate::rules::cancel::can_be_cancelled;
@@ -171,7 +171,9 @@ impl Facts<'_, '_> {
                 self.waits(family, view, &it.body, depth, over)
             }
             // There is none of its tasks where the test fails.
-            Stmt::If(it) if self.asks(view, &it.test) && it.elif_else_clauses.is_empty() => {
+            Stmt::If(it)
+                if self.asks(family, view, &it.test) && it.elif_else_clauses.is_empty() =>
+            {
                 match it.body.last() {
                     Some(Stmt::Return(_) | Stmt::Continue(_)) => !switches(&it.body),
                     _ => self.waits(family, view, &it.body, depth, over),
@@ -258,18 +260,62 @@ impl Facts<'_, '_> {
     }
 
     /// Whether a test only asks whether there is a task, or whether it still runs.
-    fn asks(&self, view: &View<'_>, test: &Expr) -> bool {
+    fn asks(&self, family: &Family<'_>, view: &View<'_>, test: &Expr) -> bool {
         match test {
-            Expr::UnaryOp(it) => self.asks(view, &it.operand),
+            Expr::UnaryOp(it) => self.asks(family, view, &it.operand),
             Expr::Compare(it) => {
-                it.comparators.iter().all(Expr::is_none_literal_expr) && self.asks(view, &it.left)
+                it.comparators.iter().all(Expr::is_none_literal_expr)
+                    && self.asks(family, view, &it.left)
             }
-            Expr::BoolOp(it) => it.values.iter().all(|it| self.asks(view, it)),
+            Expr::BoolOp(it) => it.values.iter().all(|it| self.asks(family, view, it)),
             Expr::Call(call) => matches!(&*call.func, Expr::Attribute(it)
-                if it.attr.as_str() == "done" && self.asks(view, &it.value)),
-            Expr::Name(_) | Expr::Attribute(_) => !held(self.cx, view.place(test)).sites.is_empty(),
+                if it.attr.as_str() == "done" && self.asks(family, view, &it.value)),
+            Expr::Name(_) | Expr::Attribute(_) => {
+                !held(self.cx, view.place(test)).sites.is_empty()
+                    || self.is_set_beside(family, test)
+            }
             _ => false,
         }
+    }
+
+    /// Whether an attribute is set right before the tasks are made, and only there: it is none where there are none.
+    fn is_set_beside(&self, family: &Family<'_>, test: &Expr) -> bool {
+        let Expr::Attribute(asked) = test else {
+            return false;
+        };
+        let is_it =
+            |target: &Expr| matches!(target, Expr::Attribute(it) if it.attr.id == asked.attr.id);
+        let sets = |stmt: &Stmt| matches!(stmt, Stmt::Assign(it) if it.targets.iter().any(is_it));
+        let before = |spawn: &Spawn<'_>| {
+            let stmt = spawn.view.tree.enclosing_statement(spawn.call.range())?;
+            let (suite, index) = spawn.view.tree.suite_of(stmt)?;
+            let stmt = suite.get(index.checked_sub(1)?)?;
+            sets(stmt).then(|| spawn.view.place(stmt))
+        };
+        let beside: Option<Vec<Place>> = family.spawns.iter().map(before).collect();
+        beside.is_some_and(|beside| {
+            let mut views = self.cx.views_naming([asked.attr.as_str()]);
+            views.all(|view| {
+                view.tree.nodes().all(|node| match node {
+                    AnyNodeRef::ExprAttribute(it)
+                        if it.attr.id == asked.attr.id && it.ctx.is_store() =>
+                    {
+                        match view.tree.enclosing_statement(it.range()) {
+                            Some(Stmt::Assign(assign)) if assign.value.is_none_literal_expr() => {
+                                true
+                            }
+                            Some(Stmt::AnnAssign(assign)) => {
+                                let value = assign.value.as_deref();
+                                value.is_none_or(Expr::is_none_literal_expr)
+                            }
+                            Some(stmt) => beside.contains(&view.place(stmt)),
+                            None => false,
+                        }
+                    }
+                    _ => true,
+                })
+            })
+        })
     }
 }
 

@@ -8,7 +8,12 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::super::Obstacle;
 use super::Server;
-use crate::rules::leaving::first_exit;
+use crate::rules::anyio_tasks::is_context_manager;
+use crate::rules::cancellation::end_a_cancellation;
+use crate::rules::code::definition;
+use crate::rules::gather_helpers::{FIRST_ERROR, FIRST_ERROR_310};
+use crate::rules::leaving::{first_exit, first_jump};
+use crate::rules::raising::may_be_caught;
 
 /// What a server is called in the block.
 pub(super) struct Named {
@@ -99,10 +104,23 @@ impl<'c> Server<'c> {
         } else {
             statements
         };
-        if let Some(range) = first_exit(checked) {
+        let is_manager = self.is_in_manager()?;
+        let exit = if is_manager {
+            first_jump(checked)
+        } else {
+            first_exit(checked)
+        };
+        if let Some(range) = exit {
             return Err((
                 self.view.place(range),
                 "the block that the server serves in is left".to_owned(),
+            ));
+        }
+        if end_a_cancellation(self.cx, self.view, statements) {
+            return Err((
+                self.view.place(self.call),
+                "the function ends its own cancellation while the server serves, and AnyIO would cancel the end of that, too: raise it again"
+                    .to_owned(),
             ));
         }
         let mut start: Vec<Piece> = vec![format!("{group}.start_soon({server}.serve, ").into()];
@@ -135,6 +153,21 @@ impl<'c> Server<'c> {
                 },
             ));
         }
+        if is_manager || self.shows_errors(body) {
+            let helper = if self.cx.settings.python_has(3, 11) {
+                &FIRST_ERROR
+            } else {
+                &FIRST_ERROR_310
+            };
+            let wrap = Edit::Wrap(Wrap {
+                range: body,
+                before: Vec::new(),
+                header: vec!["with ".into(), Piece::Helper(helper), "():".into()],
+                last: Vec::new(),
+                after: Vec::new(),
+            });
+            change.edits.push((file, wrap));
+        }
         change.edits.push((
             file,
             Edit::Wrap(Wrap {
@@ -146,5 +179,35 @@ impl<'c> Server<'c> {
             }),
         ));
         Ok(())
+    }
+
+    /// Whether the function that starts the server is what `async with` enters, and leaves in the same task.
+    fn is_in_manager(&self) -> Result<bool, Obstacle> {
+        let func = self.cx.program.function_at(self.view.place(self.call));
+        let is_manager = definition(self.cx, func)
+            .is_some_and(|(view, def)| is_context_manager(self.cx, view, def));
+        let other = self.cx.callers.of(func).iter().find(|site| {
+            let entered = self.cx.view(site.place.file).is_some_and(|view| {
+                let call = view.tree.expr_at(site.place.range);
+                let item = call.and_then(|call| view.tree.parent(call));
+                matches!(item, Some(AnyNodeRef::WithItem(_)))
+            });
+            !entered
+        });
+        match other.filter(|_| is_manager) {
+            Some(site) => Err((
+                site.place,
+                "what serves while it is entered is not entered by an `async with` here".to_owned(),
+            )),
+            None => Ok(is_manager),
+        }
+    }
+
+    /// Whether somebody sees an error of what is done while the server serves, which a task group puts into a group.
+    fn shows_errors(&self, body: TextRange) -> bool {
+        let place = self.view.place(self.call);
+        let ends = ["sys.exit", " exit(", "SystemExit", "KeyboardInterrupt"];
+        may_be_caught(self.cx, loopshift_engine::program::place(place.file, body))
+            || self.cx.views_with(&ends).next().is_some()
     }
 }
