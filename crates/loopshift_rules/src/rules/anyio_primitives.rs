@@ -21,6 +21,7 @@ use super::relocked;
 use crate::context::{Context, View};
 
 mod condition;
+mod shares;
 
 use condition::condition;
 
@@ -59,6 +60,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut plain_locks = vec![true; locks.clusters.len()];
     plan_family(cx, changes, RULE, &locks, |moving, change| {
         slow(moving)?;
+        change.requires.extend(sharing(cx, &locks, moving.index));
         let (form, plain) = lock(cx, moving, change)?;
         plain_locks[moving.index] = plain;
         Ok(form)
@@ -71,8 +73,39 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
     plan_family(cx, changes, RULE, &conditions, |moving, change| {
         slow(moving)?;
-        condition(cx, moving, change, &locks, &plain_locks, is_seen(moving))
+        condition(
+            cx,
+            moving,
+            change,
+            &locks,
+            &plain_locks,
+            &conditions,
+            is_seen(moving),
+        )
     });
+}
+
+/// The conditions that are given a lock of the cluster: they move with it.
+fn sharing<'c>(
+    cx: &'c Context<'c>,
+    locks: &'c Family,
+    index: usize,
+) -> impl Iterator<Item = Place> + 'c {
+    let uses = cx
+        .uses
+        .iter()
+        .filter(|use_| use_.api == "asyncio.Condition");
+    uses.filter(move |use_| {
+        let view = cx.view(use_.place.file);
+        let call = view.and_then(|view| Some((view, view.call_of(use_.place.range)?)));
+        call.is_some_and(|(view, call)| {
+            let named = call.arguments.keywords.iter().map(|keyword| &keyword.value);
+            (call.arguments.args.iter().chain(named))
+                .map(|given| cx.program.node_at(view.place(given)))
+                .any(|node| locks.of(cx, node).contains(&index))
+        })
+    })
+    .map(|use_| use_.place)
 }
 
 /// The arguments of a call, by the catalog's signature.

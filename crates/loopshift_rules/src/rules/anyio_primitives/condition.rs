@@ -6,6 +6,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece};
 
+use super::shares::{is_one_lock, made_of};
 use super::{
     MISUSED, acquired_in_same_function, acquires, argument, in_loop, of_another_task, runs_here,
     unknown_member,
@@ -19,16 +20,23 @@ use crate::rules::objects::values::shares_its_line;
 use crate::rules::objects::{Family, Obstacle, method, receiver};
 
 /// What becomes of conditions that move together. `plain_locks` tells of each of the `locks` whether only who took it
-/// releases it, `seen` whether others see that acquiring lets them run.
+/// releases it, `conditions` which others there are, `seen` whether others see that acquiring lets them run.
 pub(super) fn condition<'v>(
     cx: &'v Context<'v>,
     moving: &Moving<'v>,
     change: &mut Change,
     locks: &Family,
     plain_locks: &[bool],
+    conditions: &Family,
     seen: bool,
 ) -> Result<Form, Obstacle> {
     let fast = cx.anyio_has(4, 5);
+    let made = made_of(cx, moving);
+    // Whether who holds what stands in an `async with` holds the condition, too.
+    let holds = |view: &View<'_>, condition: &Expr, other: &Expr| {
+        view.text(condition.range()) == view.text(other.range())
+            || made.is_some_and(|made| is_one_lock(cx, view, conditions, made, condition, other))
+    };
     for site in &moving.sites {
         let Some(call) = site.call else { continue };
         let place = site.use_.place;
@@ -84,7 +92,7 @@ pub(super) fn condition<'v>(
             "locked" => {}
             "notify" | "notify_all" => {
                 caught::caveat_around(cx, change, view, member.place.range, MISUSED);
-                held(view, member, members, change);
+                held(view, member, members, &holds, change);
             }
             "acquire" => acquires(cx, view, member, change)?,
             "wait" | "wait_for" if !runs_here(cx, view, member, change) => {
@@ -92,12 +100,12 @@ pub(super) fn condition<'v>(
             }
             "wait" => {
                 caught::caveat_around(cx, change, view, member.place.range, MISUSED);
-                held(view, member, members, change);
+                held(view, member, members, &holds, change);
                 acquires(cx, view, member, change)?;
             }
             "wait_for" => {
                 caught::caveat_around(cx, change, view, member.place.range, MISUSED);
-                held(view, member, members, change);
+                held(view, member, members, &holds, change);
                 wait_for(cx, view, member, change)?;
             }
             name => return Err(unknown_member(member, name, "condition")),
@@ -123,23 +131,28 @@ fn fast_lock() -> Vec<Piece> {
 }
 
 /// Waiting and notifying needs the current task to hold the condition itself: seen where `async with` is around.
-fn held(view: &View<'_>, member: &Member, members: &[Member], change: &mut Change) {
-    let object = receiver(view, member.place.range).map(|expr| view.text(expr.range()));
+fn held(
+    view: &View<'_>,
+    member: &Member,
+    members: &[Member],
+    holds: &impl Fn(&View<'_>, &Expr, &Expr) -> bool,
+    change: &mut Change,
+) {
+    let object = receiver(view, member.place.range);
     let function = view
         .tree
         .enclosing_function(member.place.range)
         .map(|function| function.range());
-    let around = view
-        .tree
-        .around(member.place.range)
-        .take_while(|node| Some(node.range()) != function)
-        .any(|node| match node {
-            AnyNodeRef::StmtWith(with) => with
-                .items
-                .iter()
-                .any(|item| Some(view.text(item.context_expr.range())) == object),
-            _ => false,
-        });
+    let around =
+        view.tree
+            .around(member.place.range)
+            .take_while(|node| Some(node.range()) != function)
+            .any(|node| match node {
+                AnyNodeRef::StmtWith(with) => with.items.iter().any(|item| {
+                    object.is_some_and(|object| holds(view, object, &item.context_expr))
+                }),
+                _ => false,
+            });
     if !around && !acquired_in_same_function(view, member, members) {
         change.caveat(format!(
             "`{}` needs the task that calls it to hold the condition; asyncio lets any task do it while the lock is taken",
