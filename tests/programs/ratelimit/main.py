@@ -1,4 +1,4 @@
-# moves: partly
+# moves: fully
 from __future__ import annotations
 
 import asyncio

@@ -3,6 +3,8 @@
 //! The members are the business of several rules (`create_task`, `run_in_executor`, `call_later`); the statement that
 //! holds the loop goes with the last of them.
 
+mod kept;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
@@ -224,7 +226,10 @@ fn is_difference(
                 Some("<builtin>.min" | "<builtin>.max") => {
                     is_difference(cx, view, call.range(), seen)
                 }
-                _ => false,
+                _ => {
+                    call.arguments.len() == 1
+                        && kept::is_kept_among_times(cx, view, &call.func, seen)
+                }
             }
         }
         Some(AnyNodeRef::StmtReturn(_)) => {
