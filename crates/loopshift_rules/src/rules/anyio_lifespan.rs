@@ -32,6 +32,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let all: Vec<(&View<'_>, Handler<'_>)> = cx
         .views_naming(["on_event"])
         .flat_map(|view| handlers(view).into_iter().map(move |it| (view, it)))
+        .filter(|(view, handler)| !has_events_of_its_own(cx, view, handler))
         .collect();
     let mut at = 0;
     while let Some((view, first)) = all.get(at) {
@@ -50,6 +51,16 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             })),
         }
     }
+}
+
+/// Whether what has the event is an object of a class of the program, which defines what `on_event` is.
+fn has_events_of_its_own(cx: &Context<'_>, view: &View<'_>, handler: &Handler<'_>) -> bool {
+    let mut values = cx
+        .program
+        .values_at(view.place(&*handler.call.func))
+        .peekable();
+    values.peek().is_some()
+        && values.all(|value| matches!(value, Value::Func(_) | Value::Bound(..)))
 }
 
 fn api(handler: &Handler<'_>) -> String {

@@ -3,6 +3,8 @@
 use loopshift_engine::change::{Change, Safety};
 use loopshift_engine::flow::value::Value;
 use loopshift_python::ast::ExprCall;
+use loopshift_python::edit::Edit;
+use loopshift_python::{Ranged, TextRange};
 
 use super::rows;
 use crate::catalog::Target;
@@ -25,15 +27,39 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason));
         if use_.api == "asyncio.iscoroutine"
             && change.declined.is_none()
-            && view
-                .call_of(use_.place.range)
-                .is_some_and(|call| asks_of_plain(cx, view, call))
+            && let Some(call) = view.call_of(use_.place.range)
         {
-            change.safety = Safety::Safe;
-            change.caveats.clear();
+            let exact = exact(cx, view, call);
+            if exact.is_some() || asks_of_plain(cx, view, call) {
+                change.safety = Safety::Safe;
+                change.caveats.clear();
+            }
+            if let Some(edits) = exact.filter(|_| !asks_of_plain(cx, view, call)) {
+                change.edits = edits.map(|edit| (view.file, edit)).into();
+            }
         }
         changes.push(change);
     }
+}
+
+/// The test that `asyncio.iscoroutine` is: until Python 3.12 it also takes generators for coroutines.
+fn exact(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Option<[Edit; 2]> {
+    let [asked] = &*call.arguments.args else {
+        return None;
+    };
+    let end = TextRange::new(asked.end(), call.end());
+    if asked.is_starred_expr() || asked.is_generator_expr() || view.text(end) != ")" {
+        return None;
+    }
+    let classes = if cx.settings.python_has(3, 12) {
+        ", {@collections.abc:Coroutine}"
+    } else {
+        ", ({@collections.abc:Coroutine}, {@types:GeneratorType})"
+    };
+    Some([
+        Edit::replace(call.func.range(), "isinstance", &[]),
+        Edit::insert(asked.end(), classes, &[]),
+    ])
 }
 
 /// Whether `asyncio.iscoroutine` is asked of nothing but coroutines of the program and what is none at all: it also knows
