@@ -146,7 +146,14 @@ pub(crate) fn mention<'v>(cx: &Context<'_>, view: &View<'v>, range: TextRange) -
                         function.name_range == def.name.range()
                             && cx.program.function_file(*func) == view.file
                     })
-                    .map_or(Node::NONE, |func| cx.program.function(func).ret);
+                    .map_or(Node::NONE, |func| {
+                        let function = cx.program.function(func);
+                        if function.is_generator {
+                            function.yields
+                        } else {
+                            function.ret
+                        }
+                    });
                 return Mention::Annotation(node);
             }
             AnyNodeRef::Arguments(_) | AnyNodeRef::Keyword(_) => outer = parent,

@@ -47,6 +47,7 @@ pub(crate) fn the_slot(cx: &Context<'_>, cluster: &Cluster) -> Result<Slot, Obst
             elsewhere("it is an argument, so that there is another variable for it")
         })?;
         let slot = slot_of(cx, view, expr)
+            .or_else(|| field_of(cx, view, cluster, expr))
             .ok_or_else(|| elsewhere("it is held by an expression that is no plain variable"))?;
         match &found {
             Some(known) if *known != slot => {
@@ -100,6 +101,30 @@ fn slot_of(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Slot> {
             }
             Some(Slot::Attribute(class?, attribute.attr.to_string()))
         }
+        _ => None,
+    }
+}
+
+/// The attribute that a field of a data class is in each of its instances, where a factory makes a new object for each.
+fn field_of(cx: &Context<'_>, view: &View<'_>, cluster: &Cluster, expr: &Expr) -> Option<Slot> {
+    let Some(AnyNodeRef::StmtAnnAssign(assign)) = view.tree.parent(expr) else {
+        return None;
+    };
+    let call = assign.value.as_deref()?.as_call_expr()?;
+    let is_made = cluster.sites.contains(&view.place(call))
+        && cx.api_of(view, &call.func) == Some("dataclasses.field");
+    let def = view.tree.ancestors(expr).find_map(|node| match node {
+        AnyNodeRef::StmtClassDef(def) => Some(def),
+        _ => None,
+    })?;
+    let is_frozen = def.decorator_list.iter().any(|decorator| {
+        let call = decorator.expression.as_call_expr();
+        call.is_some_and(|call| call.arguments.find_keyword("frozen").is_some())
+    });
+    let name = (assign.target.as_name_expr()).filter(|_| is_made && !is_frozen)?;
+    let mut classes = cx.program.values_at(view.place(&def.name));
+    match (classes.next(), classes.next()) {
+        (Some(Value::Class(class)), None) => Some(Slot::Attribute(class, name.id.to_string())),
         _ => None,
     }
 }
