@@ -19,7 +19,7 @@ use super::code::{Reach, has_comment};
 use super::exits::may_exit;
 use super::gather_helpers::{
     FIRST_ERROR, FIRST_ERROR_310, GATHER, GATHER_40, GATHER_40_310, GATHER_40_QUIET, GATHER_310,
-    GATHER_IN, GATHER_QUIET, OUTCOME,
+    GATHER_EITHER, GATHER_IN, GATHER_QUIET, OUTCOME,
 };
 use super::raising::{Raising, is_builtin_call, is_told, may_be_caught};
 use super::siblings::{ended_group, ends_alike, is_seen, rest_of_entry};
@@ -87,8 +87,12 @@ fn moved<'c>(
     let returns_errors = match keyword.map(|keyword| &keyword.value) {
         None => false,
         Some(Expr::BooleanLiteral(literal)) => literal.value,
-        Some(_) => return Err("whether it returns exceptions is computed".to_owned()),
+        Some(_) if !cx.anyio_has(4, 15) || !cx.settings.python_has(3, 11) => {
+            return Err("whether it returns exceptions is computed".to_owned());
+        }
+        Some(_) => false,
     };
+    let is_computed = keyword.is_some_and(|keyword| !keyword.value.is_boolean_literal_expr());
     match of_all(cx, view, call) {
         Awaited::Coroutine => {}
         Awaited::Future => {
@@ -132,6 +136,7 @@ fn moved<'c>(
     let may_raise = !returns_errors && may_raise(facts, view, call);
     let value = value_of(cx, view, call)?;
     if may_raise
+        && !is_computed
         && let Waiter::Await(await_) = value
         && view.await_of(call.range()).map(Ranged::range) == Some(await_.range())
         && may_be_caught(cx, view.place(call))
@@ -145,11 +150,20 @@ fn moved<'c>(
         arguments(&mut change, view, call, keyword, returns_errors)?;
         return Ok(change);
     }
-    edit(cx, facts, &mut change, view, call, &value, may_raise);
+    if is_computed {
+        change.edit(Edit::Replace {
+            range: call.func.range(),
+            pieces: vec![Piece::Helper(&GATHER_EITHER)],
+        });
+    } else {
+        edit(cx, facts, &mut change, view, call, &value, may_raise);
+    }
     if may_raise && !ends_alike(cx, &facts.reach, view, call, view.place(call)) {
         change.caveat("when one fails the others are cancelled, where asyncio lets them run on");
     }
-    arguments(&mut change, view, call, keyword, returns_errors)?;
+    if !is_computed {
+        arguments(&mut change, view, call, keyword, returns_errors)?;
+    }
     Ok(change)
 }
 

@@ -150,6 +150,27 @@ async def {name}(coro):
 ",
 };
 
+/// `asyncio.gather` where it is computed whether errors are results.
+pub(crate) static GATHER_EITHER: Helper = Helper {
+    name: "_gather_outcomes",
+    source: "\
+async def {name}(*coros, return_exceptions):
+    async def outcome(coro):
+        try:
+            return await coro
+        except Exception as exc:
+            if return_exceptions:
+                return exc
+            raise
+
+    try:
+        return list(await {@anyio}.gather(*map(outcome, coros)))
+    except BaseExceptionGroup as group:
+        exc = group.exceptions[0]
+        raise exc from exc.__cause__
+",
+};
+
 /// `asyncio.gather` in a task group that lives on: the siblings of what failed run on in it.
 pub(crate) static GATHER_IN: Helper = Helper {
     name: "_gather_in",
