@@ -2,6 +2,7 @@
 
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::ContainerKind;
+use loopshift_engine::objects::site_place;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{
     AnyNodeRef, CmpOp, Comprehension, Expr, ExprCall, InterpolatedStringElement, Operator, UnaryOp,
@@ -202,7 +203,8 @@ impl Raising<'_, '_> {
             return given;
         }
         if let Some(raised) = api.and_then(apis::raised_by) {
-            let settled = raised == ["asyncio.InvalidStateError"] && is_asked_before(view, call);
+            let settled = raised == ["asyncio.InvalidStateError"] && is_asked_before(view, call)
+                || api == Some("contextvars.ContextVar.get") && self.has_default(view, call);
             return given.and(if settled {
                 Errors::NONE
             } else {
@@ -274,6 +276,27 @@ impl Raising<'_, '_> {
             }
             _ => return None,
         })
+    }
+
+    /// Whether a context variable has a value wherever it is read: every one that it may be was made with a default.
+    fn has_default(&self, view: &View<'_>, get: &ExprCall) -> bool {
+        let Expr::Attribute(method) = &*get.func else {
+            return false;
+        };
+        let made_with_default = |value: Value| {
+            let Value::Object(_, site) = value else {
+                return false;
+            };
+            let made = site_place(self.cx.program, site).and_then(|place| {
+                let view = self.cx.view(place.file)?;
+                view.tree.expr_at(place.range)?.as_call_expr()
+            });
+            made.is_some_and(|call| call.arguments.find_keyword("default").is_some())
+        };
+        let mut values = (self.cx.program)
+            .values_at(view.place(&*method.value))
+            .peekable();
+        !get.arguments.is_empty() || values.peek().is_some() && values.all(made_with_default)
     }
 
     /// What awaiting the value of an expression raises, or the elements of its value.
