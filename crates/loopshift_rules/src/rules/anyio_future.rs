@@ -136,11 +136,29 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
         let view = view(cx, held.place)?;
         waits(cx, view, held.place.range, fails, &mut wrapped, change)?;
     }
+    let read = |member: &&Member| matches!(method(member), "result" | "exception");
+    if members.iter().any(|it| read(&it)) && is_timed(cx, moving.cluster) {
+        change.caveat("the result of a future whose time is over is asked for with another error");
+    }
     Ok(Form::anyio("Future"))
 }
 
+/// Whether somebody waits for the futures with a timeout, which cancels them.
+fn is_timed(cx: &Context<'_>, cluster: &Cluster) -> bool {
+    cluster.places.iter().any(|held| {
+        let timed = cx.view(held.place.file).and_then(|view| {
+            let expr = view.tree.expr_at(held.place.range)?;
+            (view.tree.ancestors(expr).take(3)).find_map(|node| match node {
+                AnyNodeRef::ExprCall(call) => cx.api_of(view, &call.func),
+                _ => None,
+            })
+        });
+        timed == Some("asyncio.wait_for")
+    })
+}
+
 /// Whether the oldest `AnyIO` has futures.
-fn are_there(cx: &Context<'_>) -> bool {
+pub(crate) fn are_there(cx: &Context<'_>) -> bool {
     cx.anyio_has(4, 15)
 }
 
@@ -380,6 +398,11 @@ fn waits(
             };
             let awaited = view.await_of(call.range());
             match (api, awaited) {
+                ("asyncio.wait_for", _) if are_there(cx) => {
+                    // It cancels the future, and takes the error out.
+                    change.requires.push(view.place(&*call.func));
+                    return Ok(());
+                }
                 ("asyncio.wait_for", Some(await_)) => {
                     change.caveat(
                         "when the time is over, the future stays pending, where asyncio cancels it",
@@ -477,6 +500,7 @@ fn invalid_state(cx: &Context<'_>, raisers: &[(usize, &Cluster)], planned: &mut 
         let mut sets = false;
         let mut reads = false;
         let mut moving: Vec<usize> = Vec::new();
+        let mut timed = false;
         for (number, cluster) in raisers {
             for member in &cluster.members {
                 let inside = body.is_some_and(|body| {
@@ -490,6 +514,7 @@ fn invalid_state(cx: &Context<'_>, raisers: &[(usize, &Cluster)], planned: &mut 
                     "result" | "exception" => reads = true,
                     _ => continue,
                 }
+                timed |= is_timed(cx, cluster);
                 moving.push(*number);
             }
         }
@@ -517,6 +542,9 @@ fn invalid_state(cx: &Context<'_>, raisers: &[(usize, &Cluster)], planned: &mut 
         }
         let text = match (are_there(cx), sets, reads) {
             (false, _, _) => "{0}.InvalidStateError",
+            (true, true, false) if timed => {
+                "({@anyio}.FutureAlreadyFinished, {@anyio}.FutureCancelled)"
+            }
             (true, true, false) => "{@anyio}.FutureAlreadyFinished",
             (true, false, _) => "{@anyio}.FutureNotFinished",
             (true, true, true) => "({@anyio}.FutureAlreadyFinished, {@anyio}.FutureNotFinished)",

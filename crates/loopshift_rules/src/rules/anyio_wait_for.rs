@@ -29,6 +29,22 @@ use crate::context::{Context, View};
 
 const RULE: &str = "anyio-wait-for";
 
+/// Waits for a future of `AnyIO`, and cancels it where asyncio does.
+static WAIT_FOR_FUTURE: Helper = Helper {
+    name: "_wait_for_future",
+    source: "\
+async def {name}(future, timeout):
+    \"\"\"The value of a future, which is cancelled when the time is over.\"\"\"
+    try:
+        with {@anyio}.fail_after(timeout):
+            return await future
+    except {@anyio}.FutureFailed as failed:
+        raise failed.__cause__ from failed.__cause__.__cause__
+    finally:
+        future.cancel()
+",
+};
+
 static WAIT_FOR: Helper = Helper {
     name: "_wait_for",
     source: "\
@@ -119,6 +135,13 @@ fn moved<'c>(
                 .ok_or("it waits for a task or future, which the timeout of AnyIO does not cancel")?;
             // What that changes is told where the future is made.
             change.requires.extend(made);
+            if anyio_future::are_there(cx) {
+                change.edit(Edit::Replace {
+                    range: call.func.range(),
+                    pieces: vec![Piece::Helper(&WAIT_FOR_FUTURE)],
+                });
+                return Ok(change);
+            }
         }
         Awaited::Shield => {
             return Err(
