@@ -464,7 +464,11 @@ fn errors_of(
 /// Whether each wait for the tasks has a form that gives the awaiter the error that the task kept.
 fn can_keep(model: &Model<'_>, index: usize) -> bool {
     waits_of(model, index).all(|wait| match wait.kind {
-        WaitKind::Await | WaitKind::Next => true,
+        WaitKind::Await
+        | WaitKind::Next
+        | WaitKind::For
+        | WaitKind::Shield
+        | WaitKind::ShieldedFor => true,
         WaitKind::Gather { exceptions: false } => {
             wait.operands.iter().all(|operand| match operand {
                 Expr::Call(call) => wait.sites.contains(&wait.view.place(call)),

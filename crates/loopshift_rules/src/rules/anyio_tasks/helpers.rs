@@ -30,6 +30,31 @@ pub(super) static VALUE: Helper = Helper {
 ",
 };
 
+/// `wait_for` of a task, which is told to stop when the time is over.
+pub(super) static WAIT_FOR: Helper = Helper {
+    name: "_wait_for_task",
+    source: "async def {name}(task, timeout):
+    \"\"\"The value of a task, which is told to stop when the time is over.\"\"\"
+    try:
+        with {@anyio}.fail_after(timeout):
+            return await task
+    except TimeoutError:
+        task.cancel()
+        await task.wait()
+        raise
+",
+};
+
+/// `wait_for` of a task in a shield.
+pub(super) static WAIT_FOR_SHIELDED: Helper = Helper {
+    name: "_wait_for_shielded",
+    source: "async def {name}(task, timeout):
+    \"\"\"The value of a task, which goes on when the time is over.\"\"\"
+    with {@anyio}.fail_after(timeout):
+        return await task
+",
+};
+
 /// What `gather(return_exceptions=True)` has for a task.
 macro_rules! value_or_error {
     ($cancelled:literal) => {

@@ -77,7 +77,6 @@ fn timeout(
     kind: WaitKind,
     guarded: bool,
 ) -> Result<(), String> {
-    let stmt = statement(wait)?;
     let file = wait.view.file;
     let task = wait.operands.first().ok_or("it waits for nothing")?;
     let call = wait.call.ok_or("it waits for nothing")?;
@@ -85,13 +84,12 @@ fn timeout(
         .arguments
         .find_argument_value("timeout", 1)
         .ok_or("the timeout is not known")?;
-    if !task.is_name_expr() && !task.is_attribute_expr() {
-        return Err("the task that is waited for with a timeout has no name".to_owned());
-    }
+    let has_name = task.is_name_expr() || task.is_attribute_expr();
     let plain_limit = limit.is_literal_expr() || limit.is_name_expr() || limit.is_attribute_expr();
-    if !plain_limit {
-        return Err("the timeout is computed before the wait: give it a name first".to_owned());
-    }
+    let Some(stmt) = statement(wait).ok().filter(|_| has_name && plain_limit) else {
+        timeout_by_helper(change, wait, (task, limit), kind, guarded);
+        return Ok(());
+    };
     let value = if guarded {
         pieces(
             "{0}(await {1})",
@@ -129,6 +127,36 @@ fn timeout(
     let header = pieces("with {@anyio}.fail_after({0}):", &[limit.range().into()]);
     change.edits.push((file, wrap(header, Vec::new())));
     Ok(())
+}
+
+/// The same by a function, where no block can stand.
+fn timeout_by_helper(
+    change: &mut Change,
+    wait: &Wait<'_>,
+    (task, limit): (&Expr, &Expr),
+    kind: WaitKind,
+    guarded: bool,
+) {
+    let helper = if kind == WaitKind::For {
+        &helpers::WAIT_FOR
+    } else {
+        &helpers::WAIT_FOR_SHIELDED
+    };
+    let arguments = [
+        Piece::Helper(helper),
+        task.range().into(),
+        limit.range().into(),
+        Piece::Helper(&helpers::VALUE),
+    ];
+    let text = if guarded {
+        "{3}(await {0}({1}, {2}))"
+    } else {
+        "await {0}({1}, {2})"
+    };
+    change.edits.push((
+        wait.view.file,
+        Edit::replace(wait.await_.range(), text, &arguments),
+    ));
 }
 
 /// `await asyncio.shield(t)`: awaiting a handle never cancels its task.
