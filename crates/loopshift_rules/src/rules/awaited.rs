@@ -35,6 +35,7 @@ pub(crate) fn awaited(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Awaited
             Some("asyncio.wait_for" | "asyncio.wait") => return Awaited::Coroutine,
             // The thread is left behind, as a coroutine would be.
             Some("asyncio.AbstractEventLoop.run_in_executor") => return Awaited::Coroutine,
+            None if is_tested(cx, view, call) => return Awaited::Coroutine,
             _ => {}
         },
         Expr::If(it) => return awaited(cx, view, &it.body).max(awaited(cx, view, &it.orelse)),
@@ -42,6 +43,37 @@ pub(crate) fn awaited(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Awaited
         _ => {}
     }
     of_values(cx, cx.program.values_at(view.place(expr)), 3)
+}
+
+/// Whether the call stands where it was tested that what it calls is the function of a coroutine.
+fn is_tested(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    const TESTS: &[&str] = &["asyncio.iscoroutinefunction", "inspect.iscoroutinefunction"];
+    let callee = view.text(call.func.range());
+    let is_test = |test: &Expr| {
+        let Expr::Call(test) = test else { return false };
+        let asked = test.arguments.args.first();
+        cx.api_of(view, &test.func)
+            .is_some_and(|api| TESTS.contains(&api))
+            && asked.is_some_and(|asked| view.text(asked.range()) == callee)
+    };
+    (view.tree.ancestors(call))
+        .take_while(|node| {
+            !matches!(
+                node,
+                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_)
+            )
+        })
+        .any(|node| match node {
+            AnyNodeRef::StmtIf(it) => {
+                let first = it.body.first().map_or(it.end(), Ranged::start);
+                let last = it.body.last().map_or(it.start(), Ranged::end);
+                is_test(&it.test) && (first..=last).contains(&call.start())
+            }
+            AnyNodeRef::ExprIf(it) => {
+                is_test(&it.test) && it.body.range().contains_range(call.range())
+            }
+            _ => false,
+        })
 }
 
 impl Awaited {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::objects::Cluster;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::ExprCall;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
@@ -312,9 +312,43 @@ fn covers(it: &Moving<'_>) -> Vec<Place> {
     sites.chain(members).chain(made).collect()
 }
 
+/// Whether the call enters the object into an exit stack of the same function, which leaves it like an `async with`, and nobody
+/// looks at what that gives.
+fn is_entered(cx: &Context<'_>, place: Place) -> bool {
+    let Some(view) = cx.view(place.file) else {
+        return false;
+    };
+    let Some(Expr::Call(call)) = view.tree.expr_at(place.range) else {
+        return false;
+    };
+    let Expr::Attribute(method) = &*call.func else {
+        return false;
+    };
+    let alone = view
+        .await_of(call.range())
+        .is_some_and(|await_| matches!(view.tree.parent(await_), Some(AnyNodeRef::StmtExpr(_))));
+    let function = view
+        .tree
+        .enclosing_function(place.range)
+        .map(|it| it.range());
+    let stack = view.text(method.value.range());
+    alone
+        && cx.api_of(view, &call.func) == Some("contextlib.AsyncExitStack.enter_async_context")
+        && (view.tree.around(place.range))
+            .take_while(|node| Some(node.range()) != function)
+            .any(|node| match node {
+                AnyNodeRef::StmtWith(with) => with.items.iter().any(|item| {
+                    let name = item.optional_vars.as_deref();
+                    with.is_async && name.is_some_and(|it| view.text(it.range()) == stack)
+                }),
+                _ => false,
+            })
+}
+
 /// Whether all of the cluster is known.
 fn known(cx: &Context<'_>, it: &Moving<'_>) -> Result<(), Obstacle> {
-    if let Some((place, reason)) = it.cluster.escapes.first() {
+    let mut escapes = it.cluster.escapes.iter();
+    if let Some((place, reason)) = escapes.find(|(place, _)| !is_entered(cx, *place)) {
         let at = (!place.range.is_empty()).then_some(*place);
         return Err(Obstacle {
             at,
@@ -342,7 +376,6 @@ fn known(cx: &Context<'_>, it: &Moving<'_>) -> Result<(), Obstacle> {
 }
 
 fn is_base(view: &View<'_>, range: TextRange) -> bool {
-    use loopshift_python::ast::AnyNodeRef;
     let Some(expr) = view.tree.expr_at(range) else {
         return false;
     };
