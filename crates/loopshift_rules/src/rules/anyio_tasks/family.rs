@@ -497,8 +497,8 @@ fn check_places(cx: &Context<'_>, model: &mut Model<'_>) {
             continue;
         }
         let escape = family.cluster.escapes.iter().find(|(place, reason)| {
-            !known.contains(place)
-                && !(reason.starts_with("it is passed to `<builtin>") && is_named(cx, *place))
+            let followed = reason.starts_with("it is passed to `<builtin>") && is_named(cx, *place);
+            !followed && !known.contains(place)
         });
         if let Some((_, reason)) = escape {
             family.refusal = Some(format!("the task leaves what is seen: {reason}"));
