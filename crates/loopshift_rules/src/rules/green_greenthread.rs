@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use super::code::{Reach, definition, own};
 use super::green::{
     anchor, are_cut_short, are_followed, awaited_there, each, helper, is_only, named, owners,
-    run_by,
+    run_by, shown,
 };
 use super::objects::{Mention, mention};
 use crate::catalog::Api;
@@ -90,6 +90,7 @@ fn moved<'c>(
             if handlers_wait(cx, killed) {
                 change.caveat("a green thread whose handlers wait goes on in the background, a task is waited for");
             }
+            shown(cx, &mut change);
             Ok(change)
         }
         _ => named(cx, owners, use_, api, view, RULE),

@@ -95,9 +95,14 @@ impl Ending {
         if *cx.once(looks_anywhere) {
             change.caveat(LEFT);
         }
-        if *cx.once(shown_anywhere) {
-            change.caveat(SHOWN);
-        }
+        shown(cx, change);
+    }
+}
+
+/// Says what may differ where a handler for every error looks at it.
+pub(crate) fn shown(cx: &Context<'_>, change: &mut Change) {
+    if *cx.once(shown_anywhere) {
+        change.caveat(SHOWN);
     }
 }
 

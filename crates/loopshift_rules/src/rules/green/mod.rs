@@ -37,7 +37,7 @@ pub(crate) use coroutine::{
     becomes_async, called, coroutine, coroutine_from, handed, runs_no_library,
 };
 pub(crate) use each::each;
-pub(crate) use ending::{Ending, run_by, started};
+pub(crate) use ending::{Ending, run_by, shown, started};
 pub(crate) use entry::{entry, is_guard, main_name, run};
 pub(crate) use escaped::Escaped;
 pub(crate) use greenlets::{
