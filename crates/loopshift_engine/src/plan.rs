@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::parse::parse_module;
-use loopshift_python::render::render;
+use loopshift_python::render::{render, render_in};
 use loopshift_python::{ParsedModule, PythonVersion};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -290,6 +290,10 @@ fn render_all(
         .flat_map(|(file, edits)| edits.iter().map(|(_, edit)| (*file, *edit)));
     let shared = share::shared(planning, all);
     let none = Shared::new();
+    let modules = planning.files.iter().filter(|it| it.is_python());
+    let own: FxHashSet<&str> = modules
+        .filter_map(|it| it.module.split('.').next())
+        .collect();
     let of_others = |file: &FileId| shared.get(file).unwrap_or(&none);
     let new: Vec<_> = by_file
         .iter()
@@ -302,7 +306,13 @@ fn render_all(
     let results: Vec<(FileId, Vec<usize>, Result<String, Losers>)> = new
         .into_par_iter()
         .map(|(file, edits)| {
-            let text = render_one((planning, lines), changes, *file, edits, of_others(file));
+            let text = render_one(
+                (planning, lines, &own),
+                changes,
+                *file,
+                edits,
+                of_others(file),
+            );
             (*file, behind(edits), text)
         })
         .collect();
@@ -331,7 +341,7 @@ fn render_all(
 }
 
 fn render_one(
-    (planning, lines): (&Planning<'_>, &Lines<'_>),
+    (planning, lines, own): (&Planning<'_>, &Lines<'_>, &FxHashSet<&str>),
     changes: &[Change],
     file: FileId,
     edits: &[(usize, &Edit)],
@@ -360,7 +370,8 @@ fn render_one(
         .iter()
         .map(|(_, edit)| share::imported(edit, shared))
         .collect();
-    let text = render(&input.text, &before, &list).map_err(|conflict| {
+    let is_own = |module: &str| own.contains(module);
+    let text = render_in(&input.text, &before, &list, &is_own).map_err(|conflict| {
         let (first, second) = (edits[conflict.first].0, edits[conflict.second].0);
         if first == second {
             let range = edits[conflict.first].1.range();

@@ -25,6 +25,7 @@ use crate::layout::Layout;
 use crate::render::{Out, Writer};
 use crate::scope::{Scopes, fresh};
 use existing::Existing;
+pub(crate) use place::Own;
 use place::Places;
 
 /// Something that must have a name in the module.
@@ -86,12 +87,14 @@ impl Names {
         &self.lines
     }
 
-    /// Finds names for all that was asked for, and the lines that must be added; false if nothing was.
+    /// Finds names for all that was asked for, and the lines that must be added; false if nothing was. `own`: which modules
+    /// are the program's own.
     pub(crate) fn resolve(
         &mut self,
         parsed: &ParsedModule,
         layout: &Layout,
         edits: &[Edit],
+        own: &Own<'_>,
     ) -> bool {
         let asked = self.asked.take();
         if asked.is_empty() {
@@ -104,7 +107,7 @@ impl Names {
             .map(|it| it.0)
             .filter(|&it| scopes.runs_at_import(scopes.at(it)))
             .min();
-        let places = Places::new(layout, body, limit, edits);
+        let places = Places::new(layout, body, limit, edits, own);
         let mut resolver = Resolver {
             scopes: &scopes,
             existing: &existing,

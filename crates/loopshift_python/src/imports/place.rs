@@ -11,24 +11,30 @@ use crate::layout::Layout;
 use crate::render::has_blocks;
 use crate::stdlib::is_stdlib;
 
-/// The order of groups: `from __future__`, standard library, other absolute imports, relative ones.
+/// Whether the program itself has a module of this name, which is the first part of a dotted one.
+pub(crate) type Own<'o> = dyn Fn(&str) -> bool + 'o;
+
+/// The order of groups: `from __future__`, standard library, libraries, the program's own modules, relative imports.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
     Future,
     Stdlib,
-    Absolute,
+    Library,
+    Own,
     Relative,
 }
 
-fn group_of(module: &str) -> Group {
+fn group_of(module: &str, own: &Own<'_>) -> Group {
     if module.starts_with('.') {
         Group::Relative
     } else if module == "__future__" {
         Group::Future
     } else if is_stdlib(module) {
         Group::Stdlib
+    } else if own(module.split('.').next().unwrap_or(module)) {
+        Group::Own
     } else {
-        Group::Absolute
+        Group::Library
     }
 }
 
@@ -71,6 +77,7 @@ fn patches(stmt: &Stmt) -> bool {
 /// The places for new lines in one module.
 pub(super) struct Places<'l> {
     layout: &'l Layout<'l>,
+    own: &'l Own<'l>,
     heads: Vec<Head>,
     /// Whether the file imports each name of a module on a line of its own.
     one_name_a_line: bool,
@@ -90,6 +97,7 @@ impl<'l> Places<'l> {
         body: &[Stmt],
         limit: Option<TextSize>,
         edits: &[Edit],
+        own: &'l Own<'l>,
     ) -> Self {
         let mut heads = Vec::new();
         // The imports above a statement that patches others, which nothing may come before; and those above a statement that
@@ -132,7 +140,7 @@ impl<'l> Places<'l> {
             };
             helpers = below(stmt);
             heads.push(Head {
-                group: group_of(&module),
+                group: group_of(&module, own),
                 is_from,
                 module: module.to_lowercase(),
                 line: layout.line_start(stmt.start()),
@@ -152,6 +160,7 @@ impl<'l> Places<'l> {
             .any(|it| it[0].is_from && it[1].is_from && it[0].module == it[1].module);
         let mut places = Places {
             layout,
+            own,
             heads,
             one_name_a_line,
             start,
@@ -173,7 +182,7 @@ impl<'l> Places<'l> {
 
     /// Where to put an import.
     fn place(&self, import: &Import) -> TextSize {
-        let group = group_of(&import.module);
+        let group = group_of(&import.module, self.own);
         let is_from = import.name.is_some();
         let module = import.module.to_lowercase();
         let Some(first) = self.heads.iter().position(|it| it.group == group) else {
@@ -263,7 +272,7 @@ impl<'l> Places<'l> {
         let mut at: BTreeMap<TextSize, Vec<NewImport>> = BTreeMap::new();
         for (import, name) in imports.iter().filter(|it| !joined.contains(it.0)) {
             let new = NewImport {
-                group: group_of(&import.module),
+                group: group_of(&import.module, self.own),
                 is_from: import.name.is_some(),
                 module: import.module.to_lowercase(),
                 text: statement(import, name),

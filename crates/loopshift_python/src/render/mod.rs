@@ -88,6 +88,20 @@ impl<'a> Wrapping<'a> {
 /// # Errors
 /// [`Conflict`] where two edits overlap in part, two different ones replace the same range, or one can't be applied.
 pub fn render(source: &str, parsed: &ParsedModule, edits: &[Edit]) -> Result<String, Conflict> {
+    render_in(source, parsed, edits, &|_| false)
+}
+
+/// The same in a program of several modules: imports of those whose names, up to the first dot, `own` tells are kept apart
+/// from imports of libraries.
+///
+/// # Errors
+/// As for [`render`].
+pub fn render_in(
+    source: &str,
+    parsed: &ParsedModule,
+    edits: &[Edit],
+    own: &dyn Fn(&str) -> bool,
+) -> Result<String, Conflict> {
     if edits.is_empty() {
         return Ok(source.to_owned());
     }
@@ -113,7 +127,7 @@ pub fn render(source: &str, parsed: &ParsedModule, edits: &[Edit]) -> Result<Str
     };
     let mut names = Names::default();
     let mut out = draw(&names);
-    if names.resolve(parsed, &layout, edits) {
+    if names.resolve(parsed, &layout, edits, own) {
         out = draw(&names);
     }
     Ok(out.finish())
