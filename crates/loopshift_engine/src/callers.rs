@@ -12,8 +12,8 @@ mod handed;
 mod named;
 
 use handed::{Handed, Held, is_container, is_of_container};
-pub use named::ByName;
 use named::called_by_name;
+pub use named::{ByName, imports_by_name};
 
 /// Who calls whom, from the side of the callee.
 #[derive(Debug, Default)]

@@ -7,9 +7,8 @@
 use std::collections::BTreeMap;
 
 use loopshift_engine::change::FileId;
-use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::program::{ByName, Program};
+use loopshift_engine::program::{ByName, Program, imports_by_name};
 
 use crate::context::Context;
 use crate::project::is_test;
@@ -66,9 +65,14 @@ impl Processes {
                 found.add(runner, index);
             }
         }
-        for (importer, name) in named(program) {
-            for file in by_end.get(name).into_iter().flatten() {
-                found.add(importer.0 as usize, *file);
+        for (importer, call) in imports_by_name(program) {
+            let given = call.args.iter();
+            for value in given.flat_map(|arg| program.flow.values_of(arg.node)) {
+                let Value::Str(name) = value else { continue };
+                let name = program.flow.text(name).trim_start_matches('.');
+                for file in by_end.get(name).into_iter().flatten() {
+                    found.add(importer.0 as usize, *file);
+                }
             }
         }
         let by_name = ByName::new(program);
@@ -108,32 +112,6 @@ fn reached(edges: &[Vec<usize>], from: impl IntoIterator<Item = usize>) -> Vec<b
         }
     }
     seen
-}
-
-/// What is imported by functions that are given its name.
-fn named<'p>(program: &'p Program<'_>) -> Vec<(FileId, &'p str)> {
-    let flow = &program.flow;
-    let imports = |target: &Target| match target {
-        Target::External(sym) => {
-            matches!(
-                flow.text(*sym),
-                "importlib.import_module" | "<builtin>.__import__"
-            )
-        }
-        Target::Func(_) => false,
-    };
-    let mut found = Vec::new();
-    for (file, call) in program.calls() {
-        if !program.callees(call).iter().any(imports) {
-            continue;
-        }
-        for value in call.args.iter().flat_map(|arg| flow.values_of(arg.node)) {
-            if let Value::Str(name) = value {
-                found.push((file, flow.text(name).trim_start_matches('.')));
-            }
-        }
-    }
-    found
 }
 
 /// The files by the ends of their dotted names.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::change::FileId;
 use crate::flow::Target;
 use crate::flow::value::Value;
-use crate::ir::{ClassId, FuncId, FunctionKind};
+use crate::ir::{Call, ClassId, FuncId, FunctionKind};
 use crate::program::{Input, Program};
 
 /// The methods whose names `operator.methodcaller` and `operator.attrgetter` get.
@@ -114,12 +114,11 @@ fn unnamed(program: &Program<'_>, importing: &BTreeSet<FileId>) -> BTreeSet<File
         .collect()
 }
 
-/// The files that import modules by names that are not known.
-fn importing(program: &Program<'_>) -> BTreeSet<FileId> {
-    let flow = &program.flow;
+/// The calls that import a module, or find something in one, by a name that they are given, each with its file.
+pub fn imports_by_name<'p>(program: &'p Program<'_>) -> impl Iterator<Item = (FileId, &'p Call)> {
     let imports = |target: &Target| match target {
         Target::External(sym) => matches!(
-            flow.text(*sym),
+            program.flow.text(*sym),
             "importlib.import_module"
                 | "<builtin>.__import__"
                 | "pkgutil.resolve_name"
@@ -127,12 +126,17 @@ fn importing(program: &Program<'_>) -> BTreeSet<FileId> {
         ),
         Target::Func(_) => false,
     };
-    let calls = program.calls().filter(|(_, call)| {
-        program.callees(call).iter().any(imports)
-            && call.args.first().is_none_or(|name| {
-                let mut names = flow.values_of(name.node).peekable();
-                names.peek().is_none() || !names.all(|it| matches!(it, Value::Str(_)))
-            })
+    (program.calls()).filter(move |(_, call)| program.callees(call).iter().any(imports))
+}
+
+/// The files that import modules by names that are not known.
+fn importing(program: &Program<'_>) -> BTreeSet<FileId> {
+    let flow = &program.flow;
+    let calls = imports_by_name(program).filter(|(_, call)| {
+        call.args.first().is_none_or(|name| {
+            let mut names = flow.values_of(name.node).peekable();
+            names.peek().is_none() || !names.all(|it| matches!(it, Value::Str(_)))
+        })
     });
     calls.map(|(file, _)| file).collect()
 }

@@ -338,19 +338,15 @@ fn is_gathered_next(
     let Some(next) = suite.get(index + 1) else {
         return false;
     };
-    let mut reads = next_reads(view, next, target.id.as_str());
+    let reads = view.tree.nodes_within(next.range());
+    let mut reads = reads.filter_map(|node| match node {
+        AnyNodeRef::ExprName(it) if it.id == target.id => view.tree.expr_at(it.range()),
+        _ => None,
+    });
     reads.any(|read| {
         is_waited_for(cx, view, read)
             && matches!(collected(view, read), Some(Collected::Comprehension(it))
                 if it.range() == assign.value.range())
-    })
-}
-
-/// The names in a statement.
-fn next_reads<'v>(view: &View<'v>, stmt: &Stmt, name: &str) -> impl Iterator<Item = &'v Expr> {
-    let exprs = view.tree.exprs();
-    exprs.filter(move |expr| {
-        matches!(expr, Expr::Name(it) if it.id == name) && stmt.range().contains_range(expr.range())
     })
 }
 

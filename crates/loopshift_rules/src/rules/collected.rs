@@ -73,13 +73,14 @@ pub(crate) fn collected<'v>(view: &View<'v>, read: &Expr) -> Option<Collected<'v
 
 /// Where the variable that a list is kept in is read, where this call puts something into it; none where it is read more
 /// than once.
-pub(crate) fn read_of<'v>(view: &View<'v>, append: &ExprCall) -> Option<&'v Expr> {
-    let Expr::Attribute(method) = &*append.func else {
+pub(crate) fn read_of<'v>(view: &View<'v>, call: &ExprCall) -> Option<&'v Expr> {
+    let Expr::Attribute(method) = &*call.func else {
         return None;
     };
     let name = method.value.as_name_expr()?;
+    append(view, name.range())?;
     let (_, references) = references(view, name)?;
-    let mut reads = (references.into_iter()).filter(|range| self::append(view, *range).is_none());
+    let mut reads = (references.into_iter()).filter(|range| append(view, *range).is_none());
     let read = reads.next()?;
     if reads.next().is_some() {
         return None;
