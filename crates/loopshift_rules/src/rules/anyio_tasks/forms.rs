@@ -58,7 +58,12 @@ pub(super) fn edit_wait(
         WaitKind::Await => edit_await(change, out, wait, guarded),
         WaitKind::Gather { exceptions } => {
             if !edit_gather(cx, change, out, wait, guarded, exceptions) {
-                return Err("it is gathered with something that has no form as a task".to_owned());
+                return Err(if starts_late(wait) {
+                    "it is made in the call that gathers it, and would start when the one before it has ended: make it before"
+                } else {
+                    "it is gathered with something that has no form as a task"
+                }
+                .to_owned());
             }
         }
         WaitKind::Next => return ordered::edit(change, wait, out.group.as_deref(), guarded),
@@ -147,6 +152,21 @@ pub(super) fn under_timeout(cx: &Context<'_>, wait: &Wait<'_>) -> bool {
     false
 }
 
+/// Whether tasks are made in the call that gathers them, and would be made one after another if each were awaited in turn.
+fn starts_late(wait: &Wait<'_>) -> bool {
+    let made_in = |operand: &Expr| {
+        let mut sites = wait.sites.iter();
+        sites.any(|it| it.file == wait.view.file && operand.range().contains_range(it.range))
+    };
+    match &wait.operands[..] {
+        [Expr::Starred(it)] => {
+            (it.value.is_generator_expr() || it.value.is_call_expr()) && made_in(&it.value)
+        }
+        [_] => false,
+        several => several.iter().any(|it| made_in(it)),
+    }
+}
+
 fn edit_gather(
     cx: &Context<'_>,
     change: &mut Change,
@@ -216,6 +236,9 @@ fn edit_gather(
     if guarded && !exceptions && several && !is_tail {
         gather_kept(change, wait, operands);
         return true;
+    }
+    if starts_late(wait) {
+        return false;
     }
     out.late |= guarded && !exceptions && several;
     let scope = wait.view.scopes.at(whole.start());
