@@ -30,7 +30,8 @@ pub(super) fn barrier(
         ));
     }
     let is_operator = !callers.by_language(func).is_empty();
-    if is_operator && !is_special && !is_property(program, function) {
+    let property = property(program, func, function);
+    if (is_operator && !is_special && property.is_none()) || property == Some(Part::Other) {
         return Some("the language calls it, and does not await it".to_owned());
     }
     if let Some(base) = foreign_base(program, question, function) {
@@ -64,20 +65,29 @@ fn has_plain_constructor(program: &Program<'_>, function: &Function) -> bool {
     !flow.metaclasses.contains_key(&class) && !bases.any(has_new)
 }
 
-/// Whether the name of a method is that of a property in its class.
-fn is_property(program: &Program<'_>, function: &Function) -> bool {
-    let Some(class) = function.class else {
-        return false;
-    };
-    let (_, class) = program.class(class);
-    let name = function.name();
-    class.attrs.iter().any(|(attr, node)| {
-        program.flow.text(*attr) == name
-            && program
-                .flow
-                .values_of(*node)
-                .any(|value| matches!(value, Value::Property(..)))
-    })
+/// What a method is of a property.
+#[derive(PartialEq)]
+enum Part {
+    /// What reads it: that can become a call.
+    Getter,
+    /// What writes or deletes it: that can't.
+    Other,
+}
+
+/// What a method is of the property of its class that has its name.
+fn property(program: &Program<'_>, func: FuncId, function: &Function) -> Option<Part> {
+    let flow = &program.flow;
+    let (_, class) = program.class(function.class?);
+    let attrs = (class.attrs.iter()).filter(|(attr, _)| flow.text(*attr) == function.name());
+    let values = attrs.flat_map(|(_, node)| flow.values_of(*node));
+    let mut getters = values.filter_map(|value| match value {
+        Value::Property(getter, _) => Some(getter),
+        _ => None,
+    });
+    let first = getters.next()?;
+    let mut getters = std::iter::once(first).chain(getters);
+    let is_it = getters.any(|getter| flow.values_of(getter).any(|it| it == Value::Func(func)));
+    Some(if is_it { Part::Getter } else { Part::Other })
 }
 
 /// A class outside of the program from which the class of a method derives, and which may call it.

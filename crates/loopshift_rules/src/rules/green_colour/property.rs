@@ -6,6 +6,7 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{ArgKind, FuncId};
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::edit::Edit;
 
 use rustc_hash::FxHashSet;
 
@@ -93,14 +94,22 @@ pub(super) fn operations(
             if functions.is_empty() {
                 continue;
             }
+            let is_generator = |func: &FuncId| cx.program.function(*func).is_generator;
+            let generators = functions.iter().filter(|it| is_generator(it)).count();
+            let mixed = generators != 0 && generators != functions.len();
             let mut operation = Operation::new(view.place(expr), functions);
-            if other || !read.ctx.is_load() {
+            if other || mixed || !read.ctx.is_load() {
                 operation.reason = Some(
                     "a property that waits is read, or something else of this name".to_owned(),
                 );
             } else if ends_lambda(view, expr) {
                 operation.reason =
                     Some("it is a property that waits, at the end of a lambda".to_owned());
+            } else if generators != 0 {
+                // What it gives is waited for where it is gone through.
+                let name = read.attr.range();
+                operation.edits = vec![Edit::replace(name, "{0}()", &[name.into()])];
+                operation.waits = false;
             } else {
                 let (before, after) = awaiting(view, expr);
                 let after = format!("(){after}");
