@@ -85,6 +85,9 @@ pub struct Question<'q> {
     pub suspends: &'q (dyn Fn(&str) -> bool + Sync),
     /// Whether a call of the external API in this function, which is sync now, is awaited in the target.
     pub converts: &'q (dyn Fn(FuncId, &str) -> bool + Sync),
+    /// Whether the call at a place never waits, though the API that it calls may: a function that can't be async can do
+    /// without the `await`.
+    pub immediate: &'q (dyn Fn(Place) -> bool + Sync),
     /// Whether code outside of the program starts it with this function, while no event loop runs.
     pub enters: &'q (dyn Fn(FuncId) -> bool + Sync),
     /// Whether the function lies outside of what moves: it waits as before.

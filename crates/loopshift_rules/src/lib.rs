@@ -27,6 +27,7 @@ mod shown;
 pub mod steps;
 pub mod through;
 pub mod trio;
+mod unbounded;
 mod unspoken;
 mod views;
 mod whole;

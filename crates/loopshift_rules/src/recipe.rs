@@ -18,6 +18,7 @@ use crate::entries::entries;
 use crate::externals::CatalogExternals;
 use crate::part::Part;
 use crate::served;
+use crate::unbounded;
 
 /// How a program is moved to a target.
 #[derive(Debug)]
@@ -376,7 +377,13 @@ impl Recipe {
         } else {
             BTreeSet::new()
         };
+        let puts = if self.recolours() {
+            unbounded::puts(program, catalog)
+        } else {
+            BTreeSet::new()
+        };
         let question = Question {
+            immediate: &|place| puts.contains(&place),
             bridges: self.recolours() && part.is_none() && bridge != Bridge::None,
             enters: &|func| entries.contains(&func),
             outside: &|func| part.is_some_and(|part| part.is_outside(func)),

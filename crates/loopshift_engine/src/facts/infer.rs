@@ -104,8 +104,20 @@ impl Inference<'_, '_> {
             }
         }
         for (owner, place, name) in starts {
-            self.add(owner, Cause::Api { place, name }, 0);
+            if !((question.immediate)(place) && self.stays_sync(owner)) {
+                self.add(owner, Cause::Api { place, name }, 0);
+            }
         }
+    }
+
+    /// Whether a function can't be async, or only with another way to make objects of its class.
+    fn stays_sync(&mut self, func: FuncId) -> bool {
+        let function = self.program.function(func);
+        if function.is_async || function.kind == FunctionKind::Module {
+            return false;
+        }
+        let is_constructor = function.class.is_some() && function.name() == "__init__";
+        is_constructor || self.barrier(func).is_some()
     }
 
     /// What is tested and starts tasks, itself or by what it calls, while nothing else makes it async.

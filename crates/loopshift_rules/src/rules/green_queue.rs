@@ -1,9 +1,11 @@
 //! Queues of green threads become queues of asyncio, whose size `None` is no size, and whose size 0 is no limit.
 
+mod counted;
 mod exceptions;
 mod iteration;
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
@@ -12,6 +14,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
+use self::counted::Counted;
 use super::code::is_plain;
 use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
 use super::green_colour::{call_until, items_until};
@@ -126,6 +129,13 @@ fn class<'c>(
     }
     let (call, bound) = cx.direct_call(use_, api, view)?;
     made_in_loop(cx, use_.place)?;
+    let name = if cx.once(Counted::new).sites.contains(&view.place(call)) {
+        vec![Piece::Helper(
+            helper("CountedQueue").ok_or("a helper is missing")?,
+        )]
+    } else {
+        name
+    };
     let mut text = match size(cx, view, use_, &bound, &mut change)? {
         Some(size) => [name, vec!["(".into()], size, vec![")".into()]].concat(),
         None => vec![Piece::Helper(channel), "()".into()],
@@ -262,6 +272,12 @@ fn member<'c>(
     if SAME.contains(&method) {
         return Ok(change);
     }
+    if method == counted::COUNT {
+        if !cx.once(Counted::new).asked.contains(&use_.place) {
+            return Err("queues of event loops do not show it".to_owned());
+        }
+        return Ok(change);
+    }
     if method == "get"
         && let Some(call) = call_until(cx, view, use_.place.range)
     {
@@ -289,6 +305,8 @@ fn member<'c>(
         .ok_or("it is passed on as a function")?;
     let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
     let text = match method {
+        // It never waits, and stands where nothing can.
+        "put" if !is_waited_for(cx, view.place(call)) => at_once(queue, &bound),
         "get" | "put" => transfer(cx, method, queue, &bound)?,
         "join" => join(cx, view, call, queue, &bound)?,
         _ => return Err("queues of asyncio have nothing like it".to_owned()),
@@ -318,6 +336,21 @@ fn is_of_queues(cx: &Context<'_>, place: Place, method: &str) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether a call makes its function wait.
+fn is_waited_for(cx: &Context<'_>, call: Place) -> bool {
+    let func = cx.program.function_at(call);
+    let mut causes = cx.facts().causes(func).iter();
+    causes.any(|cause| matches!(cause, Cause::Api { place, .. } if *place == call))
+}
+
+/// `put` into a queue without a limit.
+fn at_once(queue: &Expr, bound: &Bound<'_>) -> Vec<Piece> {
+    let mut text: Vec<Piece> = vec![Piece::Source(queue.range()), ".put_nowait(".into()];
+    text.extend(bound.get("item").map(|item| Piece::Source(item.range())));
+    text.push(")".into());
+    text
 }
 
 /// `get` and `put`: with all their arguments a helper.

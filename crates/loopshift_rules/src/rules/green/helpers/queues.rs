@@ -13,6 +13,23 @@ async def {name}(function, end):
 ",
     },
     Helper {
+        name: "_CountedQueue",
+        source: "\
+class {name}({@asyncio}.Queue):
+    \"\"\"A queue that tells how many of its items are not done yet.\"\"\"
+
+    unfinished_tasks = 0
+
+    def _put(self, item):
+        super()._put(item)
+        self.unfinished_tasks += 1
+
+    def task_done(self):
+        super().task_done()
+        self.unfinished_tasks -= 1
+",
+    },
+    Helper {
         name: "_queue_get",
         source: "\
 async def {name}(queue, block=True, timeout=None):
