@@ -9,6 +9,7 @@ use loopshift_python::edit::Edit;
 use rustc_hash::FxHashMap;
 
 use super::green::{Escaped, anchor, becomes_async, each, is_coloured, is_only, named, owners};
+use super::green_colour::is_ours;
 use super::timeouts::item_of;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -96,7 +97,7 @@ fn entered(
         .filter(|_| is_only(cx, use_))
         .ok_or("it is passed on as a function, or may be something else")?;
     let (with, _) = item_of(view, call).ok_or("it is not entered where it is called")?;
-    if with.items.len() > 1 {
+    if with.items.len() > 1 && is_ours(cx, view, with) {
         return Err("it is entered together with something else".to_owned());
     }
     let owner = owners
@@ -108,7 +109,8 @@ fn entered(
         view.tree.parent(call),
         Some(AnyNodeRef::WithItem(_))
     ));
-    if !with.is_async {
+    // Where there is more, the rule for `with` writes it.
+    if !with.is_async && with.items.len() == 1 {
         change.edit(Edit::insert(with.start(), "async ", &[]));
     }
     Ok(change)

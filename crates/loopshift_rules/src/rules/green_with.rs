@@ -19,7 +19,7 @@ const ENTER: &str = ".__enter__";
 const EXIT: &str = ".__exit__";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for view in cx.views_where(|value| entered_by(cx, value).is_some()) {
+    for view in cx.views_where(|value| entered_by(cx, value).is_some() || lends(cx, value)) {
         for node in view.tree.nodes() {
             let AnyNodeRef::StmtWith(with) = node else {
                 continue;
@@ -35,6 +35,12 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             let Some(api) = entered.iter().flatten().next() else {
                 continue;
             };
+            // The rule for pools of items writes it.
+            if let [item] = &with.items[..]
+                && is_lent(cx, view, &item.context_expr)
+            {
+                continue;
+            }
             let place = view.place(with.items[0].context_expr.range());
             changes.push(
                 moved(cx, view, with, &entered, api)
@@ -47,9 +53,29 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 /// The method that enters the object, where that is of a library that is moved and waits; or the one that leaves it, where
 /// that waits for an answer.
 fn entered(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<String> {
+    if is_lent(cx, view, expr) {
+        return Some(format!("{LENDER}{ENTER}"));
+    }
     cx.program
         .values_at(view.place(expr))
         .find_map(|value| entered_by(cx, value))
+}
+
+/// The method of a pool that lends an item for a block.
+const LENDER: &str = "eventlet.pools.Pool.item";
+
+fn lends(cx: &Context<'_>, value: Value) -> bool {
+    match value {
+        Value::ExternalBound(sym, _) => cx.program.flow.text(sym) == LENDER,
+        _ => false,
+    }
+}
+
+/// Whether an expression is a call that lends an item for a block.
+fn is_lent(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    let Expr::Call(call) = expr else { return false };
+    let mut values = cx.program.values_at(view.place(&*call.func));
+    values.any(|value| lends(cx, value))
 }
 
 fn entered_by(cx: &Context<'_>, value: Value) -> Option<String> {
@@ -84,7 +110,8 @@ fn moved(
     }
     let only = with.items.iter().zip(entered).all(|(item, entered)| {
         let mut values = cx.program.values_at(view.place(&item.context_expr));
-        entered.is_none() || values.all(|value| matches!(value, Value::Object(..)))
+        let is_lent = is_lent(cx, view, &item.context_expr);
+        entered.is_none() || is_lent || values.all(|value| matches!(value, Value::Object(..)))
     });
     if !only {
         return Err("it may be something else that is entered there".to_owned());
