@@ -81,7 +81,7 @@ fn moved<'c>(
             text.push(")".into());
             let mut change = change(use_, view, call, text)?;
             change.requires.push(anchor(cx, owner));
-            change.covers.extend(handed(view, call, false));
+            change.covers.extend(handed(cx, view, call, false));
             if !state.waited_for && is_statement(view, call) && runs_handlers(state, view, call) {
                 change.caveat("if it still runs at the end of the program, its handlers run then; those of a green thread don't");
             }

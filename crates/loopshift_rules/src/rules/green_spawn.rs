@@ -133,7 +133,7 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
     let coroutine = coroutine(cx, view, call, is_later)?;
     let message = format!("`{}` becomes a task", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
-    change.covers.extend(handed(view, call, is_later));
+    change.covers.extend(handed(cx, view, call, is_later));
     let held = is_held(state, call, owner);
     // A green thread starts with no context variables.
     let fresh = cx.mentions("ContextVar");

@@ -226,10 +226,21 @@ fn has_form(cx: &Context<'_>, api: &Api) -> bool {
     !api.forms(catalog::Target::Asyncio).is_empty() && becomes_threaded(cx, api)
 }
 
-/// The place of the function that a call is handed to run, for the change that speaks for it.
-pub(crate) fn handed(view: &View<'_>, call: &ExprCall, is_later: bool) -> Option<Place> {
-    let function = call.arguments.args.get(usize::from(is_later))?;
-    Some(view.place(function))
+/// The place of the function that a call is handed to run, for the change that speaks for it. Of a server the rule speaks
+/// that knows what it can be given.
+pub(crate) fn handed(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    is_later: bool,
+) -> Option<Place> {
+    let place = view.place(call.arguments.args.get(usize::from(is_later))?);
+    let is_server = cx.uses.iter().any(|use_| {
+        let row = cx.catalog.get(&use_.api).filter(|_| use_.place == place);
+        let rule = row.and_then(|row| row.rule.as_deref());
+        matches!(rule, Some("green-wsgi" | "green-server"))
+    });
+    (!is_server).then_some(place)
 }
 
 /// What a task runs.
