@@ -13,7 +13,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
-use super::replace_call;
+use super::{helper, is_coloured, replace_call};
 use crate::context::{Context, View};
 
 /// Why a use stays that is no call.
@@ -33,9 +33,16 @@ pub(crate) fn sleeping(
     followed(cx, &use_.api)?;
     let message = format!("`{}` is awaited where it is called", use_.api);
     let mut change = Change::new(rule, use_.place, &*use_.api, message);
+    let mut calls = calls(cx, &use_.api).into_iter();
+    // Where it may be given nothing, it has to know what that means.
+    let pieces = if calls.any(|(_, call)| call.arguments.args.iter().any(Expr::is_starred_expr)) {
+        vec![Piece::Helper(helper("sleep").ok_or("a helper is missing")?)]
+    } else {
+        pieces("{@asyncio}.sleep", &[])
+    };
     change.edit(Edit::Replace {
         range: expr.range(),
-        pieces: pieces("{@asyncio}.sleep", &[]),
+        pieces,
     });
     Ok(change)
 }
@@ -53,9 +60,22 @@ pub(crate) fn slept(
             let place = view.place(&*call.func);
             let message = format!("`{api}` is awaited");
             let mut change = Change::new(rule, place, *api, message);
+            if is_written_elsewhere(cx, view, call) {
+                continue;
+            }
             let edited = seconds(call).and_then(|seconds| {
                 let callee = Piece::Source(call.func.range());
-                let text = vec!["await ".into(), callee, "(".into(), seconds, ")".into()];
+                let call_text = [callee, "(".into(), seconds, ")".into()];
+                let mut text: Vec<Piece> = vec!["await ".into()];
+                let is_else = !only_sleeps(cx, view, &call.func, api);
+                if is_else {
+                    let helper = helper("awaited").ok_or("a helper is missing")?;
+                    text.extend([Piece::Helper(helper), "(".into()]);
+                }
+                text.extend(call_text);
+                if is_else {
+                    text.push(")".into());
+                }
                 replace_call(cx, owners, view, call, text, &mut change)
             });
             out.push(match edited {
@@ -65,6 +85,21 @@ pub(crate) fn slept(
         }
     }
     out
+}
+
+/// Whether a call may run functions of the program that wait, too: then the rule of colours writes it.
+fn is_written_elsewhere(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    let place = view.place(call);
+    let mut calls = cx.facts().called(cx.program.function_at(place));
+    calls.any(|(at, called)| {
+        at == place && called.functions.iter().any(|func| is_coloured(cx, *func))
+    })
+}
+
+/// Whether a callee can be nothing else than a function that only takes seconds to wait.
+fn only_sleeps(cx: &Context<'_>, view: &View<'_>, callee: &Expr, api: &str) -> bool {
+    let mut values = cx.program.values_at(view.place(callee));
+    values.all(|value| is_api(cx, value, api))
 }
 
 /// The argument of a call that only takes seconds.
@@ -154,31 +189,47 @@ fn stays_in_sight(cx: &Context<'_>, view: &View<'_>, expr: &Expr, api: &str) -> 
             compare.comparators.iter().all(Expr::is_none_literal_expr)
         }
         Some(AnyNodeRef::ExprCall(call)) if call.func.range() == expr.range() => {
+            // Where it is called beside functions that wait, their arguments stay as they are.
+            let is_known = !is_written_elsewhere(cx, view, call) || has_seconds(call);
             let mut values = cx.program.values_at(view.place(expr));
-            values.all(|value| is_api(cx, value, api))
+            values.all(|value| is_api(cx, value, api)) || (api.ends_with(".sleep") && is_known)
         }
         Some(AnyNodeRef::Arguments(_) | AnyNodeRef::Keyword(_)) => {
             let call = view.tree.ancestors(expr).find_map(|node| match node {
                 AnyNodeRef::ExprCall(call) => Some(call),
                 _ => None,
             });
-            call.is_some_and(|call| is_taken(cx, view, call))
+            call.is_some_and(|call| is_taken(cx, view, call, expr))
         }
         _ => false,
     }
 }
 
-/// Whether a call is one of functions of the program, whose parameters are followed.
-fn is_taken(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+/// Whether a call gives one positional argument, which may be the first of several.
+fn has_seconds(call: &ExprCall) -> bool {
+    call.arguments.keywords.is_empty() && call.arguments.args.len() == 1
+}
+
+/// Whether a call is one of functions of the program, and an argument one of the parameters that are followed.
+fn is_taken(cx: &Context<'_>, view: &View<'_>, call: &ExprCall, given: &Expr) -> bool {
     let place = view.place(call);
     let mut calls = cx.program.calls_within(place);
-    let Some(call) = calls.find(|it| it.range == call.range()) else {
+    let Some(found) = calls.find(|it| it.range == call.range()) else {
         return false;
     };
-    let targets = cx.program.callees(call);
+    let args = &call.arguments.args;
+    let index = args.iter().position(|it| it.range() == given.range());
+    let spread = args.iter().any(Expr::is_starred_expr);
+    let targets = cx.program.callees(found);
     let takes = |func: FuncId| {
-        let params = &cx.program.function(func).params;
-        !(params.iter()).any(|it| matches!(it.kind, ParamKind::Star(_) | ParamKind::DoubleStar(_)))
+        let function = cx.program.function(func);
+        let params = &function.params;
+        let is_rest =
+            |kind: &ParamKind| matches!(kind, ParamKind::Star(_) | ParamKind::DoubleStar(_));
+        let named = params.iter().take_while(|it| !is_rest(&it.kind)).count();
+        let own = usize::from(function.class.is_some());
+        let by_place = index.is_some_and(|index| !spread && index + own < named);
+        by_place || !params.iter().any(|it| is_rest(&it.kind))
     };
     !targets.is_empty()
         && targets.iter().all(|target| match target {

@@ -4,6 +4,14 @@ use loopshift_python::edit::Helper;
 
 pub(super) const HELPERS: &[Helper] = &[
     Helper {
+        name: "_sleep",
+        source: "\
+async def {name}(seconds=0):
+    \"\"\"Sleep, for no time where none is given.\"\"\"
+    await {@asyncio}.sleep(seconds)
+",
+    },
+    Helper {
         name: "_awaited",
         source: "\
 async def {name}(value):
