@@ -510,11 +510,15 @@ fn cancels(cx: &Context<'_>) -> bool {
     names.any(|name| cx.recipe.moves(&name) && words.iter().any(|word| name.contains(word)))
 }
 
-/// Whether something else than `spawn` starts tasks: a pool, a server.
+/// Whether something else than `spawn` calls functions in tasks: a pool, a server.
 fn starts_otherwise(cx: &Context<'_>) -> bool {
     cx.uses.iter().any(|use_| {
         let row = cx.catalog.get(&use_.api);
-        row.is_some_and(|api| api.spawns && api.rule.as_deref() != Some("green-spawn"))
+        row.is_some_and(|api| {
+            let rule = api.rule.as_deref().unwrap_or_default();
+            let is_known = matches!(rule, "green-spawn" | "green-timeout");
+            cx.recipe.moves(&api.name) && !api.calls.is_empty() && !is_known
+        })
     })
 }
 

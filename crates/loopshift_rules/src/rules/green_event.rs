@@ -1,18 +1,20 @@
 //! Events of eventlet's, which carry a value or an error: a small class says the same. Where an event only tells that
-//! something has happened, it is an `asyncio.Event`.
+//! something has happened, it is an `asyncio.Event`, as those of gevent are.
 
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::objects::Cluster;
 use loopshift_python::ast::AnyNodeRef;
-use loopshift_python::edit::{Edit, pieces};
+use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::green::{Escaped, awaited, each, named, owners};
+use super::green::{Escaped, awaited, each, helper, made_in_loop, named, owners};
 use super::objects::Family;
 use super::shared::is_statement;
 use crate::context::{Context, View};
+
+mod late;
 
 const RULE: &str = "green-event";
 
@@ -26,13 +28,28 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
     let owners = cx.once(owners);
     let plain = plain(cx);
+    let late = late::sites(cx);
     let escaped = Escaped::new(cx, &[EVENT]);
     each(cx, RULE, changes, |use_, api, view| {
         let place = (view.call_of(use_.place.range))
             .filter(|_| !use_.member)
             .map_or(use_.place, |call| view.place(call));
+        if use_.api == late::EVENT {
+            made_in_loop(cx, use_.place)?;
+        }
         escaped.check(place)?;
         let mut change = named(cx, &owners, use_, api, view, RULE)?;
+        if late.contains(&place) {
+            let class = helper("OrderedEvent").ok_or("a helper is missing")?;
+            let pieces = vec![Piece::Helper(class), "()".into()];
+            change.edits = vec![(
+                view.file,
+                Edit::Replace {
+                    range: place.range,
+                    pieces,
+                },
+            )];
+        }
         if plain.contains(&place)
             && let Some(edit) = without_value(view, use_.place.range, &api.name)
         {

@@ -258,10 +258,7 @@ fn lines(
     change.edit(Edit::insert(pipe.end(), ")", &[]));
     match from {
         Lines::Answer => change.caveat(green_blocking::THREAD),
-        Lines::Pipe if green_subprocess::are_cut_short(cx) => {
-            change.caveat(green_subprocess::GOES_ON);
-        }
-        Lines::Pipe => {}
+        Lines::Pipe => green_subprocess::goes_on(cx, change.place, change),
     }
     Ok(())
 }

@@ -15,8 +15,8 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
 use super::green::{
-    Ending, GET, GREENLET, VALUE, after_test, anchor, are_interrupted, are_killed, ends_later,
-    helper, is_greenlet, owners, replace_call, task_of,
+    CutShort, Ending, GET, GREENLET, VALUE, after_test, anchor, are_killed, ends_later, helper,
+    is_greenlet, owners, replace_call, task_of,
 };
 use super::green_timeout::may_be_timeout;
 use super::green_wait::{plain_exit, receiver};
@@ -387,7 +387,7 @@ impl Asked<'_, '_> {
             Some(_) => return Err("it may be asked not to wait".to_owned()),
         }
         let timeout = bound.get("timeout");
-        if timeout.is_none() && !are_interrupted(self.cx) {
+        if timeout.is_none() && !are_killed(self.cx) && !self.is_cut_short(object) {
             let mut text: Vec<Piece> = vec!["await ".into()];
             text.extend(receiver(object, ""));
             return Ok(text);
@@ -418,6 +418,12 @@ impl Asked<'_, '_> {
         }
         text.push(")".into());
         Ok(text)
+    }
+
+    /// Whether the wait for an object may be cut short.
+    fn is_cut_short(&self, object: &Expr) -> bool {
+        let cut_short = self.cx.once(CutShort::new);
+        cut_short.reaches(self.cx, self.view.place(object))
     }
 
     fn kill(

@@ -14,8 +14,8 @@ use rustc_hash::FxHashMap;
 
 use super::code::{Reach, definition, own};
 use super::green::{
-    anchor, are_cut_short, are_followed, awaited_there, each, helper, is_only, named, owners,
-    run_by, shown,
+    CutShort, anchor, are_followed, awaited_there, each, helper, is_only, named, owners, run_by,
+    shown,
 };
 use super::objects::{Mention, mention};
 use crate::catalog::Api;
@@ -35,7 +35,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         cx,
         owners: cx.once(owners),
         followed: are_followed(cx),
-        cut_short: are_cut_short(cx),
+        cut_short: cx.once(CutShort::new),
     };
     each(cx, RULE, changes, |use_, api, view| {
         moved(&state, use_, api, view)
@@ -47,8 +47,8 @@ struct State<'s> {
     owners: Arc<FxHashMap<Place, FuncId>>,
     /// Whether tasks are of a class of their own.
     followed: bool,
-    /// Whether a wait may be cut short.
-    cut_short: bool,
+    /// Where a wait may be cut short.
+    cut_short: Arc<CutShort>,
 }
 
 fn moved<'c>(
@@ -74,7 +74,7 @@ fn moved<'c>(
                 return Err("it may be something else that is waited for there".to_owned());
             }
             let task = Piece::Source(attribute.value.range());
-            let text = match (state.followed, state.cut_short) {
+            let text = match (state.followed, state.cut_short.reaches(cx, use_.place)) {
                 (true, _) => pieces("await {0}.wait()", &[task]),
                 (false, true) => pieces("await {@asyncio}.shield({0})", &[task]),
                 (false, false) => pieces("await {0}", &[task]),
@@ -180,17 +180,42 @@ fn handlers_wait(cx: &Context<'_>, killed: Option<BTreeSet<FuncId>>) -> bool {
                 return false;
             };
             let inside = |range: TextRange| waits.iter().any(|wait| range.contains_range(*wait));
+            let goes_on = |body: &[Stmt]| match body.last() {
+                Some(Stmt::Raise(_)) => false,
+                Some(Stmt::Return(_)) => called(),
+                last => {
+                    let left = matches!(last, Some(Stmt::Break(_)));
+                    called() || waits_behind(cx, func, it.range(), left, &waits)
+                }
+            };
             it.finalbody.iter().any(|stmt| inside(stmt.range()))
-                || ends(it).any(|body| {
-                    body.iter().any(|stmt| inside(stmt.range()))
-                        || match body.last() {
-                            Some(Stmt::Raise(_)) => false,
-                            Some(Stmt::Return(_)) => called(),
-                            _ => true,
-                        }
-                })
+                || ends(it)
+                    .any(|body| body.iter().any(|stmt| inside(stmt.range())) || goes_on(body))
         })
     })
+}
+
+/// Whether a function waits after the statement at `range`; `left` says whether the loop around it is left there.
+fn waits_behind(
+    cx: &Context<'_>,
+    func: FuncId,
+    range: TextRange,
+    left: bool,
+    waits: &[TextRange],
+) -> bool {
+    let Some((view, def)) = definition(cx, func) else {
+        return true;
+    };
+    let loops = (view.tree.around(range))
+        .filter(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)))
+        .filter(|node| def.range().contains_range(node.range()));
+    let loops: Vec<TextRange> = loops.map(|node| node.range()).collect();
+    let (end, again) = match &loops[..] {
+        [inner, outer @ ..] if left => (inner.end(), outer.last()),
+        all => (range.end(), all.last()),
+    };
+    let again = again.is_some_and(|it| waits.iter().any(|wait| it.contains_range(*wait)));
+    again || waits.iter().any(|wait| wait.start() >= end)
 }
 
 /// The functions that may run in a green thread that the program has started.

@@ -21,6 +21,8 @@ use crate::context::{Context, View};
 
 const RULE: &str = "green-pool";
 
+const THREAD_POOL: &str = "gevent.threadpool.ThreadPool";
+
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let uses: Vec<_> = cx.uses_for(RULE).collect();
     if uses.is_empty() {
@@ -96,6 +98,9 @@ fn class(
         if !bound.only(&["args", "size", "maxsize"]) {
             return Err("it is given more than a size".to_owned());
         }
+        if use_.api == THREAD_POOL && cx.mentions("maxsize") && is_resized(cx) {
+            return Err("its size is changed later".to_owned());
+        }
     }
     let message = format!("`{}` becomes a class of tasks", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
@@ -108,6 +113,22 @@ fn class(
         pieces: vec![Piece::Helper(helper)],
     });
     Ok(change)
+}
+
+/// Whether the program sets how many threads a pool has.
+fn is_resized(cx: &Context<'_>) -> bool {
+    let is_pool = |value| match value {
+        Value::Object(class, _) => cx.program.flow.text(class) == THREAD_POOL,
+        _ => false,
+    };
+    cx.views_where(is_pool).any(|view| {
+        view.tree.exprs().any(|expr| match expr {
+            Expr::Attribute(it) if it.ctx.is_store() && it.attr.as_str() == "maxsize" => {
+                cx.program.values_at(view.place(&*it.value)).any(is_pool)
+            }
+            _ => false,
+        })
+    })
 }
 
 /// Whether a variable is called that only holds classes of pools.

@@ -1,13 +1,13 @@
 //! Child processes: what waits for one, or for its pipes, waits in a thread.
 
-use loopshift_engine::change::Change;
+use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::green::{anchor, each, helper, waits};
+use super::green::{CutShort, anchor, each, helper, waits};
 use super::green_blocking::in_thread;
 use super::green_colour::call_until;
 use crate::catalog::{Api, Kind};
@@ -16,9 +16,6 @@ use crate::context::{Context, View};
 mod timed;
 
 const RULE: &str = "green-subprocess";
-
-/// What differs where a wait may be cut short.
-pub(super) const GOES_ON: &str = "it goes on in its thread where the task is cancelled";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     entered(cx, changes);
@@ -88,9 +85,7 @@ fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Cha
         for what in caveats.caveats {
             change.caveat(what);
         }
-        if are_cut_short(cx) {
-            change.caveat(GOES_ON);
-        }
+        goes_on(cx, use_.place, &mut change);
         return Ok(change);
     }
     let mut change = Change::new(RULE, use_.place, &*use_.api, format!("`{name}` stays"));
@@ -127,29 +122,15 @@ fn lines(cx: &Context<'_>, use_: &Use, view: &View<'_>, call: &ExprCall) -> Resu
             ")".into(),
         ],
     });
-    if are_cut_short(cx) {
-        change.caveat(GOES_ON);
-    }
+    goes_on(cx, use_.place, &mut change);
     Ok(change)
 }
 
-/// Whether a wait may be cut short: by a time limit, or because who waits is killed.
-pub(super) fn are_cut_short(cx: &Context<'_>) -> bool {
-    const ENDS: &[&str] = &[
-        "Timeout",
-        "with_timeout",
-        "start_new",
-        "exc_after",
-        "kill",
-        "killall",
-        "killone",
-        "cancel",
-        "throw",
-    ];
-    cx.uses.iter().any(|use_| {
-        let (owner, name) = use_.api.rsplit_once('.').unwrap_or_default();
-        ENDS.contains(&name) && !owner.ends_with(".Popen")
-    })
+/// Says what differs where the wait at a use may be cut short.
+pub(super) fn goes_on(cx: &Context<'_>, place: Place, change: &mut Change) {
+    if cx.once(CutShort::new).reaches(cx, place) {
+        change.caveat("it goes on in its thread where the task is cancelled");
+    }
 }
 
 /// The class: that of the standard library, which starts a process in the same way.

@@ -143,12 +143,6 @@ pub(crate) fn are_killed(cx: &Context<'_>) -> bool {
     words.iter().any(|word| cx.mentions(word))
 }
 
-/// Whether a wait of the program may be cut short: by a kill, or by a time limit.
-pub(crate) fn are_interrupted(cx: &Context<'_>) -> bool {
-    let words = ["Timeout", "with_timeout", "timeout", "start_new"];
-    are_killed(cx) || words.iter().any(|word| cx.mentions(word))
-}
-
 /// Whether the green thread that makes the call has just waited for a time, so that no other one is about to run: all
 /// that stands between is plain.
 pub(crate) fn has_rested(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
@@ -221,4 +215,14 @@ fn is_plain(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
         Stmt::Assign(it) => !it.value.is_call_expr() && !it.value.is_await_expr(),
         _ => false,
     }
+}
+
+/// Whether a statement only sleeps, for whatever time.
+pub(crate) fn sleeps(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
+    let Stmt::Expr(stmt) = stmt else { return false };
+    let Expr::Call(call) = &*stmt.value else {
+        return false;
+    };
+    let api = cx.api_of(view, &call.func);
+    api.is_some_and(|api| matches!(api, "gevent.sleep" | "eventlet.sleep" | "time.sleep"))
 }

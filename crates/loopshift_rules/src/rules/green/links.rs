@@ -29,12 +29,3 @@ pub(crate) fn is_only(cx: &Context<'_>, use_: &Use) -> bool {
             _ => false,
         })
 }
-
-/// Whether a wait may be cut short: by a timeout, or because who waits is killed.
-pub(crate) fn are_cut_short(cx: &Context<'_>) -> bool {
-    cx.uses.iter().any(|use_| {
-        let last = use_.api.rsplit('.').next().unwrap_or_default();
-        let ends = ["kill", "killall", "cancel", "throw", "exc_after"].contains(&last);
-        ends || use_.api.to_ascii_lowercase().contains("timeout")
-    })
-}

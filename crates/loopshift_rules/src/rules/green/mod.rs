@@ -3,6 +3,7 @@
 mod atomic;
 mod calls;
 mod coroutine;
+mod cut_short;
 mod each;
 mod ending;
 mod entry;
@@ -36,13 +37,14 @@ pub(crate) use calls::replace_call;
 pub(crate) use coroutine::{
     becomes_async, called, coroutine, coroutine_from, handed, runs_no_library,
 };
+pub(crate) use cut_short::CutShort;
 pub(crate) use each::each;
 pub(crate) use ending::{Ending, run_by, shown, started};
 pub(crate) use entry::{entry, is_guard, main_name, run};
 pub(crate) use escaped::Escaped;
 pub(crate) use greenlets::{
-    GREENLET as GREENLET_CLASS, are_interrupted, are_killed, ends_later, has_rested, is_greenlet,
-    items, items_of, starts_later,
+    GREENLET as GREENLET_CLASS, are_killed, ends_later, has_rested, is_greenlet, items, items_of,
+    sleeps, starts_later,
 };
 pub(crate) use helpers::{
     GET, GREENLET, GROUP, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE, assembled,
@@ -50,7 +52,7 @@ pub(crate) use helpers::{
 };
 pub(crate) use kept::{after_test, kept, only_of, task_of, waits, waits_in};
 pub(crate) use leaving::looks_on;
-pub(crate) use links::{are_cut_short, are_followed, is_only};
+pub(crate) use links::{are_followed, is_only};
 pub(crate) use locals::are_loaded;
 pub(crate) use named::{awaited, awaited_there, named};
 pub(crate) use needs::Needs;

@@ -9,11 +9,12 @@ use loopshift_engine::change::Place;
 use loopshift_engine::facts::Cause;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::objects::{Cluster, Member};
-use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
+use loopshift_python::ast::{AnyNodeRef, Stmt};
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
 use crate::rules::code::{Reach, called_within};
+use crate::rules::green::sleeps;
 use crate::rules::objects::method;
 
 /// How many calls a task may be away from where it takes the lock.
@@ -144,13 +145,4 @@ fn loops_sleep(cx: &Context<'_>, view: &View<'_>, range: TextRange) -> bool {
         }
     }
     true
-}
-
-fn sleeps(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
-    let Stmt::Expr(stmt) = stmt else { return false };
-    let Expr::Call(call) = &*stmt.value else {
-        return false;
-    };
-    let api = cx.api_of(view, &call.func);
-    api.is_some_and(|api| matches!(api, "gevent.sleep" | "eventlet.sleep" | "time.sleep"))
 }

@@ -16,6 +16,37 @@ async def {name}(event, timeout=None):
 ",
     },
     Helper {
+        name: "_OrderedEvent",
+        source: "\
+class {name}({@asyncio}.Event):
+    \"\"\"An event where who comes to wait while others are woken goes on after them.\"\"\"
+
+    def __init__(self):
+        super().__init__()
+        self._waiting = self._late = 0
+        self._told = False
+
+    def set(self):
+        self._told = self._told or (self._waiting > 0 and not self.is_set())
+        super().set()
+
+    async def wait(self):
+        if self._told or (self.is_set() and (self._waiting or self._late)):
+            self._late += 1
+            try:
+                await {@asyncio}.sleep(0)
+            finally:
+                self._late -= 1
+            return True
+        self._waiting += 1
+        try:
+            return await super().wait()
+        finally:
+            self._waiting -= 1
+            self._told = False
+",
+    },
+    Helper {
         name: "_AsyncResult",
         source: "\
 class {name}:
