@@ -22,7 +22,8 @@ pub(crate) fn puts(program: &Program<'_>, catalog: &Catalog) -> BTreeSet<Place> 
     let clusters = clusters(program, is_queue);
     let unbounded = clusters.iter().filter(|it| is_unbounded(program, it));
     let members = unbounded.flat_map(|it| &it.members);
-    let members = members.filter(|it| it.only && it.api.ends_with(".put"));
+    let is_put_of = |api: &str| api.rsplit('.').next() == Some("put");
+    let members = members.filter(|it| it.only && is_put_of(&it.api));
     let puts: BTreeMap<(FileId, TextSize), TextRange> = members
         .map(|it| ((it.place.file, it.place.range.start()), it.place.range))
         .collect();

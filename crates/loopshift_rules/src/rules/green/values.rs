@@ -191,8 +191,9 @@ fn stays_in_sight(cx: &Context<'_>, view: &View<'_>, expr: &Expr, api: &str) -> 
         Some(AnyNodeRef::ExprCall(call)) if call.func.range() == expr.range() => {
             // Where it is called beside functions that wait, their arguments stay as they are.
             let is_known = !is_written_elsewhere(cx, view, call) || has_seconds(call);
+            let is_sleep = api.rsplit('.').next() == Some("sleep");
             let mut values = cx.program.values_at(view.place(expr));
-            values.all(|value| is_api(cx, value, api)) || (api.ends_with(".sleep") && is_known)
+            values.all(|value| is_api(cx, value, api)) || (is_sleep && is_known)
         }
         Some(AnyNodeRef::Arguments(_) | AnyNodeRef::Keyword(_)) => {
             let call = view.tree.ancestors(expr).find_map(|node| match node {

@@ -109,10 +109,7 @@ fn stretch(cx: &Context<'_>, view: &View<'_>, place: Place) -> Option<Place> {
     let function = view.tree.enclosing_function(place.range);
     let start = function.map_or(TextSize::new(0), |it| it.start());
     let mut stmt = view.tree.enclosing_statement(place.range)?;
-    loop {
-        let Some((suite, at)) = view.tree.suite_of(stmt) else {
-            break;
-        };
+    while let Some((suite, at)) = view.tree.suite_of(stmt) {
         let mut before = suite[..at].iter().rev();
         if let Some(rested) = before.find(|it| sleeps(cx, view, it) || joins(cx, view, it)) {
             return Some(between(place, rested.end()));
