@@ -34,9 +34,23 @@ async def in_time(jobs, seconds):
     return results
 
 
+async def by_one_name(jobs):
+    tasks = []
+    for job in jobs:
+        task = asyncio.create_task(download(*job))
+        tasks.append(task)
+    for task in asyncio.as_completed(tasks):
+        result = await task
+        print("first:", result)
+    for task in tasks:
+        print(task.done(), end=" ")
+    print()
+
+
 async def main():
     await with_progress([("slow", 0.35), ("fast", 0.05), ("broken", 0.2)])
     print(await in_time([("a", 0.01), ("b", 5)], 0.4))
+    await by_one_name([("late", 0.3), ("early", 0.02)])
     print(await in_time([("c", 0.2), ("d", 0.05)], 5))
 
 

@@ -11,11 +11,12 @@ use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtFor};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap};
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::Ranged;
 
 use super::awaited::{Awaited, coroutines, elements, offloaded};
 use super::cancellation::handlers_by_function;
 use super::code::{Reach, has_comment, is_yield, own};
+use super::each_awaited::awaited_once;
 use super::raising::Raising;
 use super::siblings::{ends_alike, is_left_unseen};
 use crate::catalog::Api;
@@ -178,7 +179,7 @@ fn moved<'c>(
             "there is a `yield` in the loop: a task group must not be open over it".to_owned(),
         );
     }
-    let waits = waits(view, stmt)
+    let waits = waits(cx, view, stmt)
         .ok_or("what it gives is not just awaited, once, in the body of the loop")?;
     let whole = view
         .tree
@@ -260,25 +261,8 @@ fn loop_of<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<&'v StmtFor> {
 
 /// Whether the loop variable is awaited once a round, and nothing else is done with it. None where more is done; false
 /// where a round may leave it alone.
-fn waits(view: &View<'_>, stmt: &StmtFor) -> Option<bool> {
-    let Expr::Name(name) = &*stmt.target else {
-        return None;
-    };
-    let name = name.id.as_str();
-    let scopes = &view.scopes;
-    let scope = scopes.resolve(name, scopes.at(stmt.start()))?;
-    let mut uses: Vec<TextRange> = Vec::new();
-    for reference in &scopes.references {
-        if reference.name != name || scopes.resolve(name, reference.scope) != Some(scope) {
-            continue;
-        }
-        if !stmt.range().contains_range(reference.range) {
-            continue;
-        }
-        uses.push(reference.range);
-    }
-    let [one] = uses.as_slice() else { return None };
-    let await_ = view.await_of(*one)?;
+fn waits(cx: &Context<'_>, view: &View<'_>, stmt: &StmtFor) -> Option<bool> {
+    let await_ = awaited_once(cx, view, stmt)?;
     let first = stmt.body.first()?;
     // In the first statement, or in a `try` there, it is reached in every round.
     let reached = match first {

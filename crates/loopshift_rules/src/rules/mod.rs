@@ -38,6 +38,7 @@ pub(crate) mod cancellation;
 pub(crate) mod caught;
 pub(crate) mod code;
 pub(crate) mod collected;
+pub(crate) mod each_awaited;
 pub(crate) mod executors;
 pub(crate) mod exits;
 pub(crate) mod gather_helpers;

@@ -1,12 +1,13 @@
 //! `asyncio.as_completed` over tasks: each `await` in the loop waits for the task that ends next.
 
 use loopshift_engine::change::Change;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprAwait, ExprCall, StmtFor};
+use loopshift_python::ast::{AnyNodeRef, ExprCall, StmtFor};
 use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::family::{Wait, WaitKind, held};
 use crate::context::{Context, View};
+use crate::rules::each_awaited::awaited_once;
 
 /// The source of `asyncio.as_completed` over tasks, with what the coroutine does that waits for the next one when it has ended.
 macro_rules! as_ended {
@@ -82,7 +83,7 @@ pub(super) fn collect<'c>(cx: &Context<'c>) -> Vec<Wait<'c>> {
             let plain = only_tasks
                 && bound.only(&["fs", "timeout"])
                 && call.arguments.args.first().map(Ranged::range) == Some(tasks.range());
-            let await_ = awaited_once(view, loop_over(view, call)?)?;
+            let await_ = awaited_once(cx, view, loop_over(view, call)?)?;
             plain.then(|| Wait {
                 view,
                 function: cx.program.function_at(use_.place),
@@ -101,32 +102,6 @@ pub(super) fn collect<'c>(cx: &Context<'c>) -> Vec<Wait<'c>> {
 fn loop_over<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<&'v StmtFor> {
     match view.tree.parent(call)? {
         AnyNodeRef::StmtFor(it) if !it.is_async && it.iter.range() == call.range() => Some(it),
-        _ => None,
-    }
-}
-
-/// The `await` of the variable of a loop, where nothing else is done with it.
-fn awaited_once<'v>(view: &View<'v>, it: &'v StmtFor) -> Option<&'v ExprAwait> {
-    let Expr::Name(target) = &*it.target else {
-        return None;
-    };
-    let name = target.id.as_str();
-    let scopes = &view.scopes;
-    let scope = scopes.resolve(name, scopes.at(it.start()))?;
-    let mut uses = scopes
-        .references
-        .iter()
-        .filter(|it| it.name == name && scopes.resolve(name, it.scope) == Some(scope))
-        .map(|it| it.range)
-        .filter(|range| *range != target.range());
-    let used = uses
-        .next()
-        .filter(|range| it.range().contains_range(*range))?;
-    if uses.next().is_some() {
-        return None;
-    }
-    match view.tree.parent(view.tree.expr_at(used)?)? {
-        AnyNodeRef::ExprAwait(await_) => Some(await_),
         _ => None,
     }
 }
