@@ -9,14 +9,15 @@ use std::sync::Arc;
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtFor};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap};
-use loopshift_python::Ranged;
 
 use super::awaited::{Awaited, coroutines, elements, offloaded};
 use super::cancellation::handlers_by_function;
 use super::code::{Reach, has_comment, is_yield, own};
 use super::each_awaited::awaited_once;
+use super::in_place::{declined, give_coroutines, made_in};
 use super::raising::Raising;
 use super::siblings::{ends_alike, is_left_unseen};
 use crate::catalog::Api;
@@ -135,10 +136,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         handlers: handlers_by_function(cx),
     };
     for (use_, api, view) in uses {
-        changes.push(
-            moved(cx, &facts, use_, api, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
+        match moved(cx, &facts, use_, api, view) {
+            Ok(change) => changes.push(change),
+            Err(reason) => changes.extend(declined(cx, RULE, use_, view, &reason)),
+        }
     }
 }
 
@@ -195,6 +196,7 @@ fn moved<'c>(
         }
     }
     change.requires.extend(offloaded(cx, view, call));
+    give_coroutines(cx, &mut change, view, &made_in(cx, view, call))?;
     let may_raise = facts.raising.awaiting(view, what);
     let is_left = leaves(&stmt.body);
     let alike = if is_left {

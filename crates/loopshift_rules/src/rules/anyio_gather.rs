@@ -21,6 +21,7 @@ use super::gather_helpers::{
     FIRST_ERROR, FIRST_ERROR_310, GATHER, GATHER_40, GATHER_40_310, GATHER_40_QUIET, GATHER_310,
     GATHER_EITHER, GATHER_IN, GATHER_QUIET, OUTCOME,
 };
+use super::in_place::{declined, give_coroutines, made_in, unmade};
 use super::raising::{Raising, is_builtin_call, is_told, may_be_caught};
 use super::siblings::{ended_group, ends_alike, is_seen, rest_of_entry};
 use crate::context::{Context, View};
@@ -58,10 +59,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         }
     }
     for (use_, _, view) in uses {
-        changes.push(
-            moved(cx, &facts, use_, view)
-                .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
-        );
+        match moved(cx, &facts, use_, view) {
+            Ok(change) => changes.push(change),
+            Err(reason) => changes.extend(declined(cx, RULE, use_, view, &reason)),
+        }
     }
 }
 
@@ -133,6 +134,7 @@ fn moved<'c>(
     }
     // A thread's future is nothing that AnyIO takes; the coroutine it becomes is.
     change.requires.extend(offloaded(cx, view, call));
+    give_coroutines(cx, &mut change, view, &made_in(cx, view, call))?;
     let may_raise = !returns_errors && may_raise(facts, view, call);
     let value = value_of(cx, view, call)?;
     if may_raise
@@ -147,7 +149,7 @@ fn moved<'c>(
         if may_exit(cx, view.place(call)) {
             change.caveat("what ends the program leaves the entry point in a group");
         }
-        arguments(&mut change, view, call, keyword, returns_errors)?;
+        arguments(cx, &mut change, view, call, keyword, returns_errors)?;
         return Ok(change);
     }
     if is_computed {
@@ -162,7 +164,7 @@ fn moved<'c>(
         change.caveat("when one fails the others are cancelled, where asyncio lets them run on");
     }
     if !is_computed {
-        arguments(&mut change, view, call, keyword, returns_errors)?;
+        arguments(cx, &mut change, view, call, keyword, returns_errors)?;
     }
     Ok(change)
 }
@@ -365,6 +367,7 @@ fn first_error(change: &mut Change, stmt: &Stmt, groups: bool) {
 
 /// Removes the keyword, and has exceptions returned.
 fn arguments(
+    cx: &Context<'_>,
     change: &mut Change,
     view: &View<'_>,
     call: &ExprCall,
@@ -399,12 +402,13 @@ fn arguments(
     if !returns_errors {
         return Ok(());
     }
+    let unmade = |coroutine| unmade(cx, view, coroutine);
     for argument in &call.arguments.args {
         match argument {
             Expr::Starred(starred) => match &*starred.value {
-                Expr::ListComp(it) => outcome(change, &it.elt),
-                Expr::SetComp(it) => outcome(change, &it.elt),
-                Expr::Generator(it) => outcome(change, &it.elt),
+                Expr::ListComp(it) => outcome(change, unmade(&it.elt)),
+                Expr::SetComp(it) => outcome(change, unmade(&it.elt)),
+                Expr::Generator(it) => outcome(change, unmade(&it.elt)),
                 other => {
                     change.edit(Edit::Replace {
                         range: TextRange::empty(other.start()),
@@ -413,7 +417,7 @@ fn arguments(
                     change.edit(Edit::insert(other.end(), ")", &[]));
                 }
             },
-            plain => outcome(change, plain),
+            plain => outcome(change, unmade(plain)),
         }
     }
     Ok(())

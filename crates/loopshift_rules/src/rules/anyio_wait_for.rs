@@ -3,6 +3,7 @@
 //! Where no block can be put around the statement (conditions, comprehensions, arguments of other calls) a small
 //! function of the same shape takes its place.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ use super::awaited::{
 };
 use super::cancellation::handlers_by_function;
 use super::code::{Reach, has_comment};
+use super::in_place::{declined, give_coroutines, made_in, take_over, unmade};
+use super::order::Order;
 use super::seconds::{Seconds, seconds};
 use super::timeouts;
 use crate::catalog::Api;
@@ -69,8 +72,25 @@ async def {name}(fut, timeout):
 ",
 };
 
+/// The same where others would run before what a task of its own runs.
+static WAIT_FOR_TASK: Helper = Helper {
+    name: "_wait_for_task_of",
+    source: "\
+async def {name}(coro, timeout):
+    \"\"\"Wait as asyncio.wait_for does for a coroutine in a task of its own: what is ready runs first.\"\"\"
+    if timeout is not None and timeout <= 0:
+        coro.close()
+        await {@anyio}.sleep(0)
+        raise TimeoutError
+    with {@anyio}.fail_after(timeout):
+        await {@anyio}.sleep(0)
+        return await coro
+",
+};
+
 /// What the rule knows of the whole program.
-struct Facts {
+struct Facts<'c> {
+    order: LazyCell<Order<'c>, Box<dyn FnOnce() -> Order<'c> + 'c>>,
     reach: Arc<Reach>,
     handlers: BTreeMap<FuncId, Vec<Place>>,
     /// Calls that set a context variable, by function.
@@ -84,25 +104,26 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         return;
     }
     let facts = Facts {
+        order: LazyCell::new(Box::new(|| Order::new(cx))),
         reach: cx.once(Reach::new),
         handlers: handlers_by_function(cx),
         sets_context: sets_context(cx),
         futures: clusters(cx.program, |class| class == "asyncio.Future"),
     };
     for (use_, api, view) in uses {
-        changes.push(match moved(cx, &facts, use_, api, view) {
+        match moved(cx, &facts, use_, api, view) {
             Ok(mut change) => {
                 change.requires.extend(timeouts::handlers_to_move(cx));
-                change
+                changes.push(change);
             }
-            Err(reason) => Change::declined(RULE, use_.place, &*use_.api, reason),
-        });
+            Err(reason) => changes.extend(declined(cx, RULE, use_, view, &reason)),
+        }
     }
 }
 
 fn moved<'c>(
     cx: &Context<'c>,
-    facts: &Facts,
+    facts: &Facts<'c>,
     use_: &Use,
     api: &'c Api,
     view: &'c View<'c>,
@@ -128,8 +149,12 @@ fn moved<'c>(
     if !bound.only(&["fut", "timeout"]) {
         return Err("it is given a loop".to_owned());
     }
+    let made = made_in(cx, view, call);
+    let what = unmade(cx, view, what);
     match awaited(cx, view, what) {
         Awaited::Coroutine => {}
+        // It makes a task of it.
+        Awaited::Unknown if !made.is_empty() => {}
         Awaited::Future => {
             let made = futures(cx, &facts.futures, view.place(what))
                 .ok_or("it waits for a task or future, which the timeout of AnyIO does not cancel")?;
@@ -174,12 +199,10 @@ fn moved<'c>(
         _ => {}
     }
     let reached = facts.reach.from(coroutines(cx, view, what));
-    if !cx.settings.python_has(3, 12)
-        && limit != Seconds::NoLimit
-        && facts.sets_context.iter().any(|func| reached.contains(func))
-    {
+    let in_task = !made.is_empty() || !cx.settings.python_has(3, 12) && limit != Seconds::NoLimit;
+    if in_task && facts.sets_context.iter().any(|func| reached.contains(func)) {
         return Err(
-            "the coroutine sets a context variable, and up to Python 3.11 `wait_for` keeps that from the caller"
+            "the coroutine sets a context variable, and its task, which up to Python 3.11 `wait_for` makes, keeps that from the caller"
                 .to_owned(),
         );
     }
@@ -188,22 +211,40 @@ fn moved<'c>(
             change.requires.extend(handlers.iter().copied());
         }
     }
-    if asks_first {
-        change.edit(Edit::Replace {
-            range: call.func.range(),
-            pieces: vec![Piece::Helper(&WAIT_FOR_IN_TIME)],
-        });
-        return Ok(change);
-    }
     let place = outermost_await(cx, view, call);
-    match place.and_then(|await_| block(view, call, what, timeout, await_)) {
-        Some(stmt) => in_block(&mut change, view, call, what, timeout, stmt),
-        None => change.edit(Edit::Replace {
-            range: call.func.range(),
-            pieces: vec![Piece::Helper(&WAIT_FOR)],
-        }),
-    }
+    let helper = if in_task && facts.begins_seen(cx, view, what) {
+        &WAIT_FOR_TASK
+    } else if asks_first {
+        &WAIT_FOR_IN_TIME
+    } else if let Some(stmt) = place.and_then(|await_| block(view, call, what, timeout, await_)) {
+        take_over(cx, &mut change, view, &made);
+        in_block(&mut change, view, call, what, timeout, stmt);
+        return Ok(change);
+    } else {
+        &WAIT_FOR
+    };
+    give_coroutines(cx, &mut change, view, &made)?;
+    change.edit(Edit::Replace {
+        range: call.func.range(),
+        pieces: vec![Piece::Helper(helper)],
+    });
     Ok(change)
+}
+
+impl Facts<'_> {
+    /// Whether somebody can see whether a coroutine of the program begins before or after others that are ready.
+    fn begins_seen(&self, cx: &Context<'_>, view: &View<'_>, what: &Expr) -> bool {
+        let begun = cx
+            .program
+            .values_at(view.place(what))
+            .filter_map(|value| match value {
+                Value::Coroutine(func) => Some(func),
+                _ => None,
+            });
+        begun
+            .into_iter()
+            .any(|func| self.order.begins_seen(view.place(what), func))
+    }
 }
 
 /// Whether a call of asyncio makes the coroutine, which has others in it that nobody would close.

@@ -11,6 +11,7 @@ use loopshift_python::ast::{AnyNodeRef, Comprehension, Expr, ExprCall, Stmt};
 
 use super::code::{is_switch, is_yield, own};
 use super::collected::{Collected, collected};
+use super::in_place::coroutine_of;
 use crate::context::{Context, View};
 
 /// What is waited for.
@@ -36,6 +37,7 @@ pub(crate) fn awaited(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Awaited
             // The thread is left behind, as a coroutine would be.
             Some("asyncio.AbstractEventLoop.run_in_executor") => return Awaited::Coroutine,
             None if is_tested(cx, view, call) => return Awaited::Coroutine,
+            _ if coroutine_of(cx, view, call).is_some() => return Awaited::Coroutine,
             _ => {}
         },
         Expr::If(it) => return awaited(cx, view, &it.body).max(awaited(cx, view, &it.orelse)),

@@ -38,8 +38,8 @@ pub(crate) fn awaited_once<'v>(
         let mut read = values(range).peekable();
         read.peek().is_some() && read.all(|value| !given.contains(&value))
     };
-    let is_its_own = !elsewhere.is_empty() && given.is_empty()
-        || elsewhere.iter().any(|it| !is_other(it.range));
+    let is_its_own =
+        !elsewhere.is_empty() && given.is_empty() || elsewhere.iter().any(|it| !is_other(it.range));
     if is_its_own {
         return None;
     }

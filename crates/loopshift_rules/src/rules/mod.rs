@@ -77,6 +77,7 @@ pub(crate) mod green_websocket;
 pub(crate) mod green_with;
 pub(crate) mod green_wsgi;
 pub(crate) mod held;
+pub(crate) mod in_place;
 pub(crate) mod lasting;
 pub(crate) mod leaving;
 pub(crate) mod loops;

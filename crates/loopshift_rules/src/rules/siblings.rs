@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt, WithItem};
 use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
@@ -12,6 +13,7 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 use super::awaited::coroutines;
 use super::cancellation::is_cancelled_error;
 use super::code::{Reach, definition, is_switch, is_yield, own};
+use super::in_place::Sites;
 use super::order::{Effect, effects};
 use super::per_function::PerFunction;
 use super::raising::{Passed, caught_around, is_still, passed};
@@ -66,7 +68,17 @@ pub(crate) fn is_left_unseen(
 
 /// Whether the program has no tasks but those of `gather`.
 fn runs_alone(cx: &Context<'_>) -> bool {
-    cx.uses.iter().all(|use_| {
+    let in_place = cx.once(Sites::new);
+    let is_in_place = |use_: &Use| {
+        let call = (cx.view(use_.place.file)).and_then(|view| view.call_of(use_.place.range));
+        call.is_some_and(|call| {
+            in_place.has(Place {
+                file: use_.place.file,
+                range: call.range(),
+            })
+        })
+    };
+    cx.uses.iter().filter(|it| !is_in_place(it)).all(|use_| {
         let name = use_.api.rsplit('.').next().unwrap_or_default();
         !matches!(
             name,
@@ -98,7 +110,7 @@ fn roots(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> BTreeSet<FuncId>
 }
 
 /// Where a function waits first, or the loop begins in which it does.
-fn first_wait(body: &[Stmt]) -> Option<TextSize> {
+pub(crate) fn first_wait(body: &[Stmt]) -> Option<TextSize> {
     let nodes = own(body);
     let first = nodes.iter().filter(|node| is_switch(**node));
     let first = first.map(Ranged::start).min()?;

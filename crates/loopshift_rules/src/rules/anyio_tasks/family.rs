@@ -15,6 +15,7 @@ use super::offload;
 use super::timers::{self, Timer};
 use super::waiting;
 use crate::context::{Context, View};
+use crate::rules::in_place::Sites;
 use crate::rules::raising::Raising;
 
 pub(super) const TASK: &str = "asyncio.Task";
@@ -246,7 +247,9 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
                         file: *file,
                         range: call.range,
                     };
-                    if flow.text(ty) != offload::FUTURE || offload::starts_now(cx, place) {
+                    if cx.once(Sites::new).has(place) {
+                        out.coroutine = true;
+                    } else if flow.text(ty) != offload::FUTURE || offload::starts_now(cx, place) {
                         out.sites.insert(place);
                     } else {
                         out.other = true;
@@ -297,7 +300,9 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
         .map(|spawn| (spawn.site(), spawn))
         .collect();
     let foreign = foreign(cx);
+    let in_place = cx.once(Sites::new);
     let mut clusters = made_clusters(cx.program, |ty| ty == TASK);
+    clusters.retain(|it| it.sites.is_empty() || !it.sites.iter().all(|site| in_place.has(*site)));
     clusters.extend(made_clusters(cx.program, |ty| {
         timers::HANDLES.contains(&ty)
     }));

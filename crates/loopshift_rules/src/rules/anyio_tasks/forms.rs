@@ -1,7 +1,7 @@
 //! The forms of `await t` and of `gather` over tasks.
 
 use loopshift_engine::change::Change;
-use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -158,13 +158,15 @@ fn starts_late(wait: &Wait<'_>) -> bool {
         let mut sites = wait.sites.iter();
         sites.any(|it| it.file == wait.view.file && operand.range().contains_range(it.range))
     };
-    match &wait.operands[..] {
-        [Expr::Starred(it)] => {
-            (it.value.is_generator_expr() || it.value.is_call_expr()) && made_in(&it.value)
-        }
-        [_] => false,
-        several => several.iter().any(|it| made_in(it)),
-    }
+    let is_late = |operand: &&Expr| match operand {
+        Expr::Starred(it) => match &*it.value {
+            Expr::Generator(_) | Expr::Call(_) => made_in(&it.value),
+            other => wait.operands.len() > 1 && made_in(other),
+        },
+        Expr::Call(_) => false,
+        other => wait.operands.len() > 1 && made_in(other),
+    };
+    wait.operands.iter().any(is_late)
 }
 
 fn edit_gather(
@@ -179,8 +181,13 @@ fn edit_gather(
     let file = wait.view.file;
     let whole = wait.await_.range();
     let alone = is_statement(wait.view, wait.await_);
+    let several = wait.operands.len() > 1 || wait.operands.iter().any(|it| it.is_starred_expr());
+    let kept = guarded && !exceptions && several && !is_tail;
+    if !kept && starts_late(wait) {
+        return false;
+    }
     let mut operands: Vec<(bool, Vec<Piece>)> = Vec::new();
-    let mut extras = 0;
+    let mut made_before: Vec<Vec<Piece>> = Vec::new();
     for operand in &wait.operands {
         match operand {
             Expr::Starred(starred) if out.leaving => {
@@ -190,40 +197,27 @@ fn edit_gather(
             Expr::Starred(starred) => operands.push((true, vec![starred.value.range().into()])),
             Expr::Call(call) if !wait.sites.contains(&wait.view.place(call)) => {
                 // A coroutine runs beside the tasks only if it is a task as well.
-                let Some(group) = out.group.clone() else {
+                let Some(group) = out.group.clone().filter(|_| !guarded) else {
                     return false;
                 };
-                let name = fresh_task(wait, extras);
-                extras += 1;
-                if guarded {
-                    return false;
-                }
                 let (maker, front) = handles::maker(cx, &group);
-                let mut make = vec![Piece::from(name.clone()), " = ".into()];
-                make.extend(maker);
+                let mut make = maker;
                 make.push("(".into());
                 make.extend(front);
                 make.extend([call.range().into(), ")".into()]);
-                if is_tail {
-                    out.last.push(make);
-                } else {
-                    let Some(stmt) = wait.view.tree.enclosing_statement(whole) else {
-                        return false;
-                    };
-                    let mut line = make;
-                    line.push("\n".into());
-                    change.edits.push((
-                        file,
-                        Edit::Replace {
-                            range: TextRange::empty(stmt.start()),
-                            pieces: line,
-                        },
-                    ));
-                }
-                operands.push((false, vec![Piece::from(name)]));
+                made_before.push(make);
+                operands.push((false, vec![fresh_task(wait, made_before.len() - 1).into()]));
+            }
+            // It would be made when those before it have ended.
+            Expr::Call(call) if several && !kept => {
+                made_before.push(vec![call.range().into()]);
+                operands.push((false, vec![fresh_task(wait, made_before.len() - 1).into()]));
             }
             other => operands.push((false, vec![other.range().into()])),
         }
+    }
+    if !make_before(change, out, wait, made_before) {
+        return false;
     }
     if is_tail && alone && !guarded {
         change
@@ -232,13 +226,9 @@ fn edit_gather(
         out.deleted.push(whole);
         return true;
     }
-    let several = operands.len() > 1 || operands.iter().any(|(starred, _)| *starred);
-    if guarded && !exceptions && several && !is_tail {
+    if kept {
         gather_kept(change, wait, operands);
         return true;
-    }
-    if starts_late(wait) {
-        return false;
     }
     out.late |= guarded && !exceptions && several;
     let scope = wait.view.scopes.at(whole.start());
@@ -349,6 +339,45 @@ fn edit_gather(
             pieces: text,
         },
     ));
+    true
+}
+
+/// Makes tasks in lines of their own before a wait; says whether such lines can stand there.
+fn make_before(
+    change: &mut Change,
+    out: &mut Out,
+    wait: &Wait<'_>,
+    tasks: Vec<Vec<Piece>>,
+) -> bool {
+    if tasks.is_empty() {
+        return true;
+    }
+    let Some(stmt) = wait.view.tree.enclosing_statement(wait.await_.range()) else {
+        return false;
+    };
+    let is_simple = matches!(
+        stmt,
+        Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::AugAssign(_) | Stmt::Return(_)
+    );
+    if !is_simple {
+        return false;
+    }
+    for (at, task) in tasks.into_iter().enumerate() {
+        let mut line = vec![Piece::from(fresh_task(wait, at)), " = ".into()];
+        line.extend(task);
+        if out.is_tail {
+            out.last.push(line);
+            continue;
+        }
+        line.push("\n".into());
+        change.edits.push((
+            wait.view.file,
+            Edit::Replace {
+                range: TextRange::empty(stmt.start()),
+                pieces: line,
+            },
+        ));
+    }
     true
 }
 

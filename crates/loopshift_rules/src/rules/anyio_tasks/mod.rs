@@ -53,6 +53,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, StmtFunctionDef};
 
 use crate::context::{Context, View};
 use crate::rules::code::definition;
+use crate::rules::in_place::Sites;
 use family::{Family, Model, held};
 use region::{Region, Wanted, regions};
 use thread::Thread;
@@ -475,6 +476,7 @@ fn unknown_spawns(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change>
         .iter()
         .flat_map(|family| family.spawns.iter().map(|spawn| spawn.callee))
         .collect();
+    let in_place = cx.once(Sites::new);
     for use_ in cx.uses {
         let spawns = matches!(
             use_.api.as_str(),
@@ -492,6 +494,7 @@ fn unknown_spawns(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change>
             None => {
                 "it is passed on as a function; a task group must be at hand where it is called"
             }
+            Some(call) if in_place.has(view.place(call)) => continue,
             Some(_) if !use_.only => "it is called through a variable that may hold something else",
             Some(call) => {
                 let coroutine = call.arguments.args.first().is_some_and(|arg| {

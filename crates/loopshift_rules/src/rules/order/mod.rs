@@ -20,9 +20,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::effects::meet;
 pub(crate) use self::effects::{Effect, Shared, effects};
-use self::tasks::{Start, Task, Tasks, Window, is_test};
+use self::tasks::{Spawn, Start, Task, Tasks, Window, is_test};
 use super::code::{definition, is_switch, own};
 use super::over::Over;
+use super::siblings::first_wait;
 use crate::context::Context;
 
 type Own = Rc<Vec<(TextRange, Effect)>>;
@@ -114,6 +115,43 @@ impl<'c> Order<'c> {
                             .is_some_and(|window| self.sleeps_between(owner, window, *set))
                 })
             })
+    }
+
+    /// Whether somebody can see whether a function that begins here does so before or after other tasks that are ready.
+    pub(crate) fn begins_seen(&self, here: Place, func: FuncId) -> bool {
+        let first = match definition(self.cx, func) {
+            Some((_, def)) => first_wait(&def.body),
+            None => return true,
+        };
+        let is_early = |at: TextRange| first.is_none_or(|first| at.start() < first);
+        let own = self.own(func);
+        let early = own.iter().filter(|(at, _)| is_early(*at));
+        let mut begins: BTreeSet<Effect> = early.map(|(_, effect)| effect.clone()).collect();
+        let called = self.tasks.calls.get(&func).into_iter().flatten();
+        let called = called
+            .filter(|(at, _)| is_early(*at))
+            .map(|(_, func)| *func);
+        begins.extend(self.all(&self.tasks.from(called)));
+        let host = self.cx.program.function_at(here);
+        let run_by = self.tasks.to([host]);
+        self.tasks.all.iter().any(|task| {
+            let is_other = !run_by.contains(&task.func) || self.tasks.are_many(self.cx, task);
+            is_other
+                && self.may_be_ready(task, host, here)
+                && meet(&begins, &self.all(&self.tasks.from([task.func])))
+        })
+    }
+
+    /// Whether a task that the program starts may be ready to run where the function stands at a place.
+    fn may_be_ready(&self, task: &Task, host: FuncId, here: Place) -> bool {
+        let may_be = |spawn: &Spawn| {
+            let window = spawn.window(self.cx);
+            spawn.owner != host
+                || window.is_none_or(|window| {
+                    window.holds(here.range) && !self.sleeps_between(host, window, here)
+                })
+        };
+        task.start == Start::Spawned && task.spawns.iter().any(may_be)
     }
 
     /// Whether the function lets others run for some time after it has started a task, and before a place.

@@ -270,7 +270,10 @@ impl Raising<'_, '_> {
             "asyncio.shield" if is_awaited => given().and(all()),
             "asyncio.create_task"
             | "asyncio.ensure_future"
-            | "asyncio.AbstractEventLoop.create_task" => given(),
+            | "asyncio.AbstractEventLoop.create_task" => {
+                let waited = is_awaited.then(|| all());
+                given().and(waited.unwrap_or(Errors::NONE))
+            }
             "asyncio.Condition.wait_for" | "asyncio.to_thread" if is_awaited => {
                 given().and(self.of_calling(view, args.first()?))
             }
