@@ -271,7 +271,7 @@ impl Raising<'_, '_> {
             "asyncio.create_task"
             | "asyncio.ensure_future"
             | "asyncio.AbstractEventLoop.create_task" => {
-                let waited = is_awaited.then(|| all());
+                let waited = is_awaited.then(all);
                 given().and(waited.unwrap_or(Errors::NONE))
             }
             "asyncio.Condition.wait_for" | "asyncio.to_thread" if is_awaited => {
