@@ -1,6 +1,6 @@
 //! The members of `StreamReader` and `StreamWriter`, each in `AnyIO`'s terms.
 
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, UnaryOp};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -114,10 +114,10 @@ pub(crate) fn reader_member(
             return Ok(vec![Edit::replace(attr, "receive_exactly", &[])]);
         }
         "at_eof" => {
-            return Err(
+            return until_empty(view, call, base).ok_or_else(|| {
                 "a stream of AnyIO tells its end only when it is read: test what a read gives instead of `at_eof()`"
-                    .to_owned(),
-            );
+                    .to_owned()
+            });
         }
         _ => return Err(format!("a stream of AnyIO has no `{method}`")),
     };
@@ -129,6 +129,55 @@ pub(crate) fn reader_member(
         range: TextRange::new(call.start(), inside(call).start()),
         pieces: front,
     }])
+}
+
+/// `while not reader.at_eof():` whose body begins with a read, and leaves the loop where that gives nothing: asking before it
+/// makes no difference.
+fn until_empty(view: &View<'_>, call: &ExprCall, reader: TextRange) -> Option<Vec<Edit>> {
+    let Some(AnyNodeRef::ExprUnaryOp(not)) = view.tree.parent(call) else {
+        return None;
+    };
+    let Some(AnyNodeRef::StmtWhile(loop_)) = view.tree.parent(not) else {
+        return None;
+    };
+    let [Stmt::Assign(read), Stmt::If(empty), ..] = &loop_.body[..] else {
+        return None;
+    };
+    let ([Expr::Name(data)], Expr::Await(await_)) = (&read.targets[..], &*read.value) else {
+        return None;
+    };
+    let is_read = |expr: &Expr| {
+        let callee = expr
+            .as_call_expr()
+            .and_then(|call| call.func.as_attribute_expr());
+        callee.is_some_and(|callee| {
+            matches!(callee.attr.as_str(), "read" | "readline")
+                && view.text(callee.value.range()) == view.text(reader)
+        })
+    };
+    let timed = |expr: &Expr| {
+        let call = expr.as_call_expr()?;
+        let name = view.text(call.func.range());
+        let first = call.arguments.args.first()?;
+        Some(name.ends_with("wait_for") && is_read(first))
+    };
+    let reads = is_read(&await_.value) || timed(&await_.value) == Some(true);
+    let is_data = |expr: &Expr| matches!(expr, Expr::Name(name) if name.id == data.id);
+    let tests = match &*empty.test {
+        Expr::UnaryOp(it) => it.op == UnaryOp::Not && is_data(&it.operand),
+        Expr::Compare(it) => is_data(&it.left) && view.text(it.range()).ends_with(r#"== b"""#),
+        _ => false,
+    };
+    let last = matches!(view.tree.parent(loop_), Some(AnyNodeRef::StmtFunctionDef(def))
+        if def.body.last().is_some_and(|it| it.range() == loop_.range()));
+    let leaves = match &empty.body[..] {
+        [Stmt::Break(_)] => true,
+        [Stmt::Return(it)] => it.value.is_none() && last,
+        _ => false,
+    };
+    let whole = not.op == UnaryOp::Not && loop_.test.range() == not.range();
+    (reads && tests && leaves && whole && loop_.orelse.is_empty())
+        .then(|| vec![Edit::replace(not.range(), "True", &[])])
 }
 
 /// The header of `async for line in reader:` anew.
@@ -241,6 +290,8 @@ pub(crate) fn writer_member(
             }])
         }
         "get_extra_info" => extra(view, call, attr),
+        // Only those of TLS can't, which stay with asyncio.
+        "can_write_eof" => Ok(vec![Edit::replace(call.range(), "True", &[])]),
         "is_closing" => Err("a stream of AnyIO doesn't tell whether it is closed".to_owned()),
         _ => Err(format!("a stream of AnyIO has no `{method}`")),
     }

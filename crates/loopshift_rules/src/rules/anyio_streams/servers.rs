@@ -3,7 +3,9 @@
 mod block;
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::ClassId;
 use loopshift_engine::objects::{Cluster, Member, clusters};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece};
@@ -103,6 +105,18 @@ struct Server<'c> {
     stmt: &'c Stmt,
 }
 
+/// Whether calling an object of the class gives a coroutine.
+fn is_called_async(cx: &Context<'_>, class: ClassId) -> bool {
+    let mut methods = cx.program.flow.mro[class.0 as usize]
+        .iter()
+        .flat_map(|entry| match entry {
+            MroEntry::Class(class) => cx.program.methods(*class),
+            MroEntry::External(_) => &[],
+        });
+    let call = methods.find(|func| cx.program.function(**func).name() == "__call__");
+    call.is_some_and(|func| cx.program.function(*func).is_async)
+}
+
 impl<'c> Server<'c> {
     fn new(cx: &'c Context<'c>, cluster: &Cluster) -> Result<Self, Obstacle> {
         let [site] = cluster.sites.as_slice() else {
@@ -147,6 +161,7 @@ impl<'c> Server<'c> {
                 match value {
                     Value::Func(func) | Value::Bound(func, _) => cx.program.function(func).is_async,
                     Value::Partial(_) => true,
+                    Value::Instance(class) => is_called_async(cx, class),
                     _ => false,
                 }
             });
