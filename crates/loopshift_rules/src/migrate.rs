@@ -419,7 +419,7 @@ impl Analysis<'_> {
 }
 
 /// Which files rules may look at. They look through those with uses, those where objects of the libraries come along, and
-/// those with asynchronous functions, which may be what a use runs.
+/// those with asynchronous functions, which may be what a use runs. They may ask for those of which anything is known.
 fn looks(recipe: &Recipe, program: &Program<'_>, found: &[Use]) -> Vec<Look> {
     let mut wanted: FxHashSet<FileId> = found.iter().map(|use_| use_.place.file).collect();
     let flow = &program.flow;
@@ -453,10 +453,14 @@ fn looks(recipe: &Recipe, program: &Program<'_>, found: &[Use]) -> Vec<Look> {
             wanted.insert(*file);
         }
     }
-    let look = |index| {
+    let look = |index: usize| {
         let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+        let is_known = |index: usize| !flow.linked.modules[index].exprs.is_empty();
         if wanted.contains(&file) {
             Look::Through
+        } else if is_known(index) {
+            // What functions there do may matter to those who call them.
+            Look::Asked
         } else {
             Look::Never
         }

@@ -50,12 +50,17 @@ const CANCELLERS: &[&str] = &[
 
 /// Whether a timeout or a cancellation can reach the expression, as far as the program shows.
 pub(crate) fn can_be_cancelled(cx: &Context<'_>, place: Place) -> bool {
-    reaches(cx, place, false)
+    reaches(cx, place, false, something_cancels(cx))
 }
 
 /// The same, where a coroutine that is kept or passed on counts as a task that is cancelled if some are.
 pub(crate) fn may_be_cancelled(cx: &Context<'_>, place: Place) -> bool {
-    reaches(cx, place, true)
+    reaches(cx, place, true, something_cancels(cx))
+}
+
+/// Whether a timeout can reach the expression, or the end of a task group of asyncio.
+pub(crate) fn can_be_cut_short(cx: &Context<'_>, place: Place) -> bool {
+    reaches(cx, place, false, false)
 }
 
 /// Calls that run a coroutine in the place of the caller, or as the whole program.
@@ -73,7 +78,16 @@ fn is_passed_on(cx: &Context<'_>, place: Place) -> bool {
         return true;
     };
     let runs = |expr: &Expr| {
-        let outer = (view.tree.ancestors(expr).take(2)).find_map(|node| match node {
+        let mut around = (view.tree.ancestors(expr)).skip_while(|node| {
+            matches!(
+                node,
+                AnyNodeRef::Arguments(_)
+                    | AnyNodeRef::ExprStarred(_)
+                    | AnyNodeRef::ExprGenerator(_)
+                    | AnyNodeRef::ExprListComp(_)
+            )
+        });
+        let outer = around.next().and_then(|node| match node {
             AnyNodeRef::ExprCall(call) => cx.api_of(view, &call.func),
             _ => None,
         });
@@ -82,11 +96,12 @@ fn is_passed_on(cx: &Context<'_>, place: Place) -> bool {
     view.await_of(place.range).is_none() && !view.tree.expr_at(place.range).is_some_and(runs)
 }
 
-fn reaches(cx: &Context<'_>, place: Place, strict: bool) -> bool {
-    let something_cancels = cx
-        .uses
-        .iter()
-        .any(|use_| CANCELLERS.contains(&use_.api.as_str()));
+/// Whether tasks are told to stop anywhere in the program.
+fn something_cancels(cx: &Context<'_>) -> bool {
+    (cx.uses.iter()).any(|use_| CANCELLERS.contains(&use_.api.as_str()))
+}
+
+fn reaches(cx: &Context<'_>, place: Place, strict: bool, something_cancels: bool) -> bool {
     let mut seen: FxHashSet<FuncId> = FxHashSet::default();
     let mut todo = vec![place];
     while let Some(place) = todo.pop() {

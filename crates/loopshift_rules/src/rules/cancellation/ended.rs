@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
+use loopshift_engine::objects::{Cluster, Held, Member, clusters, site_place};
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt};
 use loopshift_python::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
 
 use super::super::awaited::{Awaited, awaited};
 use super::super::cancel::may_be_cancelled;
-use super::super::code::{definition, own, switches};
+use super::super::code::{Reach, definition, own, switches};
 use super::super::per_function::PerFunction;
 use super::{exits, is_cancelled_error, waits_for_futures};
 use crate::context::{Context, View};
@@ -17,27 +20,151 @@ use crate::context::{Context, View};
 /// Whether a coroutine that runs in these functions may end as cancelled though nobody cancelled it: one of them raises
 /// the class, or hands on the end of a task or future that somebody told to stop.
 pub(crate) fn ends_as_cancelled(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> bool {
-    let cancels = cx.uses.iter().any(|use_| {
-        let member = use_.api.rsplit_once('.');
-        member.is_some_and(|(class, name)| name == "cancel" && class.starts_with("asyncio."))
-    });
-    let known = cx.once(handing_on);
-    let hands_on = |function: FuncId| {
-        definition(cx, function).is_some_and(|(view, def)| {
-            own(&def.body).into_iter().any(|node| {
-                matches!(node, AnyNodeRef::ExprAwait(it)
-                    if awaited(cx, view, &it.value) == Awaited::Future
-                        && !keeps_cancelled(cx, view, &it.value))
-            })
-        })
-    };
-    let hands_on = |function: &FuncId| known.of(*function, || hands_on(*function));
-    raises_cancelled(cx, functions) || cancels && functions.iter().any(hands_on)
+    raises_cancelled(cx, functions) || cx.once(Stopped::new).hands_on(cx, functions)
 }
 
-/// Which functions hand on the end of what they wait for, as far as it was asked.
-fn handing_on(_: &Context<'_>) -> PerFunction<bool> {
-    PerFunction::default()
+/// What tasks and futures have become that have moved before: who waits for one that was told to stop gets an error.
+const MOVED: &[&str] = &["anyio.TaskHandle", "anyio.Future"];
+
+/// Which tasks and futures may end as cancelled.
+struct Stopped {
+    /// By the calls that make them: whether they may.
+    sites: FxHashMap<Place, bool>,
+    /// Whether any may.
+    some: bool,
+}
+
+impl Stopped {
+    fn new(cx: &Context<'_>) -> Self {
+        let wanted = |class: &str| {
+            matches!(class, "asyncio.Task" | "asyncio.Future") || MOVED.contains(&class)
+        };
+        let clusters = clusters(cx.program, wanted);
+        let mut stopped = Stopped {
+            sites: FxHashMap::default(),
+            some: false,
+        };
+        for cluster in &clusters {
+            let told = is_told_to_stop(cx, cluster);
+            stopped.some |= told;
+            for site in &cluster.sites {
+                stopped.sites.insert(*site, told);
+            }
+        }
+        // A task that waits for one that may is another one.
+        let reach = cx.once(Reach::new);
+        loop {
+            let more: Vec<&Cluster> = (clusters.iter())
+                .filter(|cluster| cluster.sites.iter().any(|site| !stopped.sites[site]))
+                .filter(|cluster| {
+                    let started = cluster.sites.iter().flat_map(|site| started_by(cx, *site));
+                    let functions = reach.from(started);
+                    raises_cancelled(cx, &functions) || stopped.hands_on(cx, &functions)
+                })
+                .collect();
+            if more.is_empty() {
+                return stopped;
+            }
+            for site in more.into_iter().flat_map(|cluster| &cluster.sites) {
+                stopped.sites.insert(*site, true);
+            }
+            stopped.some = true;
+        }
+    }
+
+    /// Whether one of the functions hands on the end of one that may.
+    fn hands_on(&self, cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> bool {
+        let known = cx.once(|_| PerFunction::<bool>::default());
+        let waits = |func: &FuncId| known.of(*func, || !handed_on(cx, *func).is_empty());
+        self.some
+            && (functions.iter().filter(|func| waits(func)))
+                .flat_map(|func| handed_on(cx, *func))
+                .any(|(view, expr)| self.may_be_stopped(cx, view, expr))
+    }
+
+    fn may_be_stopped(&self, cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+        let mut values = cx.program.values_at(view.place(expr)).peekable();
+        let site = |value| match value {
+            Value::Object(_, site) => site_place(cx.program, site),
+            _ => None,
+        };
+        let known = values.peek().is_some();
+        !known
+            || values.any(|value| {
+                let site = site(value).and_then(|site| self.sites.get(&site));
+                site.is_none_or(|told| *told)
+            })
+    }
+}
+
+/// The tasks and futures that a function waits for, and whose end as cancelled it hands on.
+fn handed_on<'c>(cx: &Context<'c>, function: FuncId) -> Vec<(&'c View<'c>, &'c Expr)> {
+    let Some((view, def)) = definition(cx, function) else {
+        return Vec::new();
+    };
+    let awaits = own(&def.body).into_iter().filter_map(|node| match node {
+        AnyNodeRef::ExprAwait(it) => Some(&*it.value),
+        _ => None,
+    });
+    let is_moved = |expr: &Expr| {
+        let mut values = cx.program.values_at(view.place(expr));
+        values.any(|value| match value {
+            Value::Object(class, _) => MOVED.contains(&cx.program.flow.text(class)),
+            _ => false,
+        })
+    };
+    awaits
+        .filter(|expr| awaited(cx, view, expr) == Awaited::Future || is_moved(expr))
+        .filter(|expr| !keeps_cancelled(cx, view, expr))
+        .map(|expr| (view, expr))
+        .collect()
+}
+
+/// Whether somebody may tell one of the objects to stop: by its method, or since who waits for it is told to.
+fn is_told_to_stop(cx: &Context<'_>, cluster: &Cluster) -> bool {
+    let cancels = |member: &Member| member.api.ends_with(".cancel");
+    let waits = |held: &Held| {
+        let view = cx.view(held.place.file)?;
+        // A parameter is waited for by its name.
+        let Some(expr) = view.tree.expr_at(held.place.range) else {
+            return Some(false);
+        };
+        let outer = view.tree.ancestors(expr).find_map(|node| match node {
+            AnyNodeRef::Arguments(_) | AnyNodeRef::ExprStarred(_) => None,
+            AnyNodeRef::ExprCall(call) => Some(cx.api_of(view, &call.func)),
+            _ => Some(None),
+        });
+        let awaited = view.await_of(held.place.range).is_some();
+        let by_call = outer.flatten().is_some_and(is_cancelled_with);
+        Some((awaited || by_call) && may_be_cancelled(cx, held.place))
+    };
+    let mut gathered = cx.uses.iter().filter(|use_| is_cancelled_with(&use_.api));
+    !cluster.escapes.is_empty()
+        || cluster.members.iter().any(cancels)
+        || (cluster.places.iter()).any(|held| waits(held).unwrap_or(true))
+        || !cluster.containers.is_empty() && gathered.any(|use_| may_be_cancelled(cx, use_.place))
+}
+
+/// Whether what the call waits for is cancelled where the call is.
+fn is_cancelled_with(api: &str) -> bool {
+    matches!(api, "asyncio.gather" | "asyncio.wait_for")
+}
+
+/// The functions that run in the task that a call makes.
+fn started_by(cx: &Context<'_>, site: Place) -> Vec<FuncId> {
+    let Some((view, call)) = cx.view(site.file).and_then(|view| {
+        let call = view.tree.expr_at(site.range)?.as_call_expr()?;
+        Some((view, call))
+    }) else {
+        return Vec::new();
+    };
+    (call.arguments.args.iter())
+        .flat_map(|argument| cx.program.values_at(view.place(argument)))
+        .filter_map(|value| match value {
+            Value::Coroutine(func) => Some(func),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Whether one of the functions raises `CancelledError` itself.
@@ -70,7 +197,10 @@ fn raising(_: &Context<'_>) -> PerFunction<bool> {
 fn keeps_cancelled(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
     let catches = |class: &Expr| {
         is_cancelled_error(cx, view, class)
-            || cx.api_of(view, class) == Some("<builtin>.BaseException")
+            || matches!(
+                cx.api_of(view, class),
+                Some("<builtin>.BaseException" | "anyio.TaskCancelled")
+            )
     };
     let any = |class: &Expr| match class {
         Expr::Tuple(tuple) => tuple.elts.iter().any(catches),
