@@ -3,6 +3,8 @@
 //! Its results are properties, and waiting for a failed one raises `FutureFailed` from the error. Where the oldest `AnyIO`
 //! has none, a class in the module takes its place, with the methods of asyncio's.
 
+mod timed;
+
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
@@ -12,6 +14,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, UnaryOp};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use self::timed::{is_timed, waits_beside};
 use super::anyio_event::view;
 use super::anyio_run::inside;
 use super::caught;
@@ -140,21 +143,13 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
     if members.iter().any(|it| read(&it)) && is_timed(cx, moving.cluster) {
         change.caveat("the result of a future whose time is over is asked for with another error");
     }
+    if let Some(place) = waits_beside(cx, moving.cluster) {
+        let line = cx.program.line(place);
+        change.caveat(format!(
+            "when the time at line {line} is over the future is cancelled, and who else waits for it ends as cancelled in asyncio, with an error in AnyIO"
+        ));
+    }
     Ok(Form::anyio("Future"))
-}
-
-/// Whether somebody waits for the futures with a timeout, which cancels them.
-fn is_timed(cx: &Context<'_>, cluster: &Cluster) -> bool {
-    cluster.places.iter().any(|held| {
-        let timed = cx.view(held.place.file).and_then(|view| {
-            let expr = view.tree.expr_at(held.place.range)?;
-            (view.tree.ancestors(expr).take(3)).find_map(|node| match node {
-                AnyNodeRef::ExprCall(call) => cx.api_of(view, &call.func),
-                _ => None,
-            })
-        });
-        timed == Some("asyncio.wait_for")
-    })
 }
 
 /// Whether the oldest `AnyIO` has futures.
