@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{AnyNodeRef, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use super::anyio_tasks;
 use super::awaited::{Awaited, awaited, can_be_awaited, statement_around};
 use super::cancel::can_be_cancelled;
 use super::code::has_comment;
@@ -17,13 +18,40 @@ use crate::context::{Context, View};
 
 const RULE: &str = "anyio-shield";
 
+/// The function that shields.
+pub(crate) const API: &str = "asyncio.shield";
+
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    let mut left = false;
     for (use_, api, view) in cx.uses_for(RULE) {
+        if is_left(cx, use_, view) {
+            left = true;
+            continue;
+        }
         changes.push(
             moved(cx, use_, api, view)
                 .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
         );
     }
+    if left {
+        anyio_tasks::plan_shielded(cx, changes);
+    }
+}
+
+/// Whether the use is `await asyncio.shield(f())` where who waits may be let go before the call has ended: it becomes a task.
+pub(crate) fn is_left(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> bool {
+    let call = view.call_of(use_.place.range).filter(|_| use_.only);
+    call.is_some_and(
+        |call| match (&*call.arguments.args, &*call.arguments.keywords) {
+            ([what @ Expr::Call(_)], []) => {
+                awaited(cx, view, what) == Awaited::Coroutine
+                    && view.await_of(call.range()).is_some()
+                    && !in_cleanup(view, call)
+                    && may_be_cancelled(cx, use_.place)
+            }
+            _ => false,
+        },
+    )
 }
 
 fn moved<'c>(
@@ -64,7 +92,7 @@ fn moved<'c>(
     }
     if !in_cleanup(view, call) && may_be_cancelled(cx, use_.place) {
         return Err(
-            "a caller that is cancelled, or whose time is up, would be kept until it is done, where asyncio lets it go at once: start it in a task group that lives longer"
+            "a caller that is cancelled, or whose time is up, would be kept until it is done, where asyncio lets it go at once: make the coroutine where it is shielded"
                 .to_owned(),
         );
     }

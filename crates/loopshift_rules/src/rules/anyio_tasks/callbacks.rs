@@ -12,6 +12,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::emit::Errors;
 use super::family::{Family, MemberUse, Spawn};
+use super::spawning::{enclose, look_first};
 use super::{handles, helpers};
 use crate::context::{Context, View};
 use crate::rules::code::{is_switch, own, own_of};
@@ -364,7 +365,8 @@ pub(super) fn edit_spawn(
         Errors::Logged => Some(Piece::Helper(&helpers::LOG_ERRORS)),
         Errors::None | Errors::Leave => None,
     };
-    let mut back: Vec<Piece> = Vec::new();
+    let mut first: Vec<Piece> = Vec::new();
+    let mut back = look_first(spawn, &mut first);
     for callback in callbacks {
         back.push(", ".into());
         back.push(callback.func.into());
@@ -376,14 +378,7 @@ pub(super) fn edit_spawn(
         back.push(")".into());
     }
     front.extend(pieces("{0}.run(", &[ended]));
-    for (at, pieces) in [(spawn.coro.start(), front), (spawn.coro.end(), back)] {
-        change.edits.push((
-            file,
-            Edit::Replace {
-                range: TextRange::empty(at),
-                pieces,
-            },
-        ));
-    }
+    front.extend(first);
+    enclose(change, spawn, front, back);
     true
 }

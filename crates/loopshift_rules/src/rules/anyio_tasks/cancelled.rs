@@ -6,8 +6,7 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::ast::{ExceptHandler, Expr, Stmt, StmtTry};
 
 use super::family::{Family, Model, WaitKind};
 use super::region::visit_exprs;
@@ -84,66 +83,6 @@ pub(super) fn is_result(model: &Model<'_>, index: usize) -> bool {
                 && !is_statement(wait.view, wait.await_)
                 && (wait.sites.iter()).any(|site| family.cluster.sites.contains(site))
         })
-}
-
-/// Whether a task is told to stop before it has started: then asyncio never runs it.
-pub(super) fn before_start(model: &Model<'_>, index: usize) -> bool {
-    cancelled_without(model, index, &["await", "async", "yield"])
-}
-
-/// Whether a task may be told to stop before it has started, as all that is between is a `yield`: others may wait there.
-pub(super) fn perhaps_before_start(model: &Model<'_>, index: usize) -> bool {
-    cancelled_without(model, index, &["await", "async"])
-}
-
-/// Whether a task is told to stop in the function that makes it, with none of the words in between.
-fn cancelled_without(model: &Model<'_>, index: usize, words: &[&str]) -> bool {
-    let family = &model.families[index];
-    family.members.iter().any(|member| {
-        member.name == "cancel"
-            && family.spawns.iter().any(|spawn| {
-                let (from, to) = (spawn.call.end(), member.attribute.start());
-                if member.call.is_none() && super::timers::waits_first(member) {
-                    return false;
-                }
-                if spawn.view.file != member.view.file
-                    || spawn.function != member.function
-                    || from > to
-                {
-                    return false;
-                }
-                let between = TextRange::new(from, to);
-                let Some(function) = spawn.view.tree.enclosing_function(spawn.call.range()) else {
-                    return false;
-                };
-                !waits_within(spawn.view, function.range(), between, words)
-            })
-    })
-}
-
-/// Whether there is a wait in the range of a function, of those that begin with the words.
-fn waits_within(view: &View<'_>, function: TextRange, range: TextRange, words: &[&str]) -> bool {
-    let text = view.text(range);
-    words.iter().any(|word| {
-        text.match_indices(word).any(|(at, _)| {
-            let offset =
-                range.start() + loopshift_python::TextSize::try_from(at).unwrap_or_default();
-            let node = view.tree.around(TextRange::empty(offset)).find(|node| {
-                matches!(
-                    node,
-                    AnyNodeRef::ExprAwait(_)
-                        | AnyNodeRef::ExprYield(_)
-                        | AnyNodeRef::StmtWith(_)
-                        | AnyNodeRef::StmtFor(_)
-                )
-            });
-            node.is_some_and(|node| {
-                view.tree
-                    .enclosing_function(node.range())
-                    .is_some_and(|it| it.range() == function)
-            })
-        })
-    })
 }
 
 /// What the cancellation of the tasks that these expressions start can meet.

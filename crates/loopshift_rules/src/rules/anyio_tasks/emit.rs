@@ -9,7 +9,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::failure::handlers;
-use super::family::{Model, Spawn, WaitKind};
+use super::family::{Model, Spawn, Wait, WaitKind};
 use super::forms::{Out, edit_wait, under_timeout};
 use super::region::{Region, waits_of};
 use super::rename::{asked_early, rename_cancelled, rename_state};
@@ -17,6 +17,7 @@ use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
 use super::{callbacks, ending, host, left, members, offered, offload, timers};
 use crate::context::{Context, View};
+use crate::rules::cancel::can_be_cut_short;
 use crate::rules::raising::Raising;
 
 /// What becomes of the error of a task.
@@ -108,10 +109,33 @@ pub(super) fn changes(
             at += 1;
         }
     }
+    let stopped = stopped_functions(cx, model);
     components
         .iter()
-        .flat_map(|component| change(cx, model, regions, threads, component))
+        .flat_map(|component| change(cx, model, regions, threads, &stopped, component))
         .collect()
+}
+
+/// Whether the tasks are told to stop in the same function before it waits for them.
+fn is_told_before(model: &Model<'_>, families: &BTreeSet<usize>, wait: &Wait<'_>) -> bool {
+    families.iter().all(|index| {
+        (model.families[*index].members.iter()).any(|member| {
+            member.name == "cancel"
+                && member.function == wait.function
+                && member.attribute.start() < wait.await_.start()
+        })
+    })
+}
+
+/// The functions that run in tasks which are told to stop.
+fn stopped_functions(cx: &Context<'_>, model: &Model<'_>) -> BTreeSet<FuncId> {
+    let families = model.families.iter();
+    let coros: Vec<Place> = families
+        .filter(|family| super::cancelled::is_cancelled(family) && !family.is_of_timers())
+        .flat_map(|family| &family.spawns)
+        .map(|spawn| spawn.view.place(spawn.coro))
+        .collect();
+    super::cancelled::functions(cx, &coros)
 }
 
 fn change(
@@ -119,6 +143,7 @@ fn change(
     model: &Model<'_>,
     regions: &[Region<'_>],
     threads: &BTreeMap<usize, Thread>,
+    stopped: &BTreeSet<FuncId>,
     component: &Component,
 ) -> Vec<Change> {
     let all: BTreeSet<usize> = component
@@ -193,6 +218,8 @@ fn change(
     let mut last: BTreeMap<usize, Vec<Vec<Piece>>> = BTreeMap::new();
     for at in &component.regions {
         let region = &regions[*at];
+        let by_hand = super::entry::runs_by_hand(cx, region.function);
+        change.requires.extend(by_hand);
         groups.insert(region.function, named(region));
         last.insert(*at, Vec::new());
     }
@@ -225,10 +252,17 @@ fn change(
             .iter()
             .copied()
             .find(|at| regions[*at].function == wait.function);
-        let timed = under_timeout(cx, wait);
-        if timed && matches!(wait.kind, WaitKind::Gather { .. } | WaitKind::All) {
+        let apart = !region.is_some_and(|at| families.is_subset(&regions[at].families));
+        let apart = apart && !is_told_before(model, &families, wait);
+        // A call in a shield goes on.
+        let shielded = wait.kind == WaitKind::Await && wait.call.is_some();
+        let timed = !shielded && under_timeout(cx, wait)
+            || !shielded
+                && apart
+                && (stopped.contains(&wait.function) || can_be_cut_short(cx, place));
+        if timed && matches!(wait.kind, WaitKind::Gather { .. }) {
             return decline(
-                "it is waited for with others under a timeout, which cancels them in asyncio but not in AnyIO",
+                "it is waited for with others where a timeout or a cancellation may come, which asyncio hands on to them, and AnyIO does not",
             );
         }
         let mut out = Out {
@@ -349,11 +383,6 @@ fn change(
     {
         change.caveat(
             "a task of its own calls back: what waits for the task may go on before that, and asyncio calls back first",
-        );
-    }
-    if (all.iter()).any(|index| super::cancelled::perhaps_before_start(model, *index)) {
-        change.caveat(
-            "it may be cancelled before it can start: asyncio never runs it then, and AnyIO does",
         );
     }
     if (way.functions.iter()).any(|function| offered::is_offered(cx, *function)) {

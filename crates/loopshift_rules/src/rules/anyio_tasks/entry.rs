@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use loopshift_engine::change::Place;
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
@@ -22,6 +23,46 @@ pub(super) fn is_entry(cx: &Context<'_>, function: FuncId) -> bool {
             };
             is_of_runner(cx, view, call)
         })
+}
+
+/// Whether a function is only ever the one coroutine that a program runs, also by an event loop that is made by hand.
+pub(super) fn is_run(cx: &Context<'_>, function: FuncId) -> bool {
+    let sites = cx.callers.of(function);
+    !sites.is_empty()
+        && sites.iter().all(|site| {
+            let Some(view) = cx.view(site.place.file) else {
+                return false;
+            };
+            let expr = view.tree.expr_at(site.place.range);
+            expr.and_then(Expr::as_call_expr).is_some_and(|call| {
+                is_of_runner(cx, view, call) || by_hand(cx, view, call).is_some()
+            })
+        })
+}
+
+/// The uses by which event loops that are made by hand run the function: what takes it for an entry goes together with them.
+pub(super) fn runs_by_hand(cx: &Context<'_>, function: FuncId) -> Vec<Place> {
+    let sites = cx.callers.of(function).iter();
+    sites
+        .filter_map(|site| {
+            let view = cx.view(site.place.file)?;
+            let call = view.tree.expr_at(site.place.range)?.as_call_expr()?;
+            by_hand(cx, view, call)
+        })
+        .collect()
+}
+
+/// The use of `run_until_complete` whose coroutine the call makes.
+fn by_hand(cx: &Context<'_>, view: &View<'_>, coroutine: &ExprCall) -> Option<Place> {
+    const RUN: &str = "asyncio.AbstractEventLoop.run_until_complete";
+    let mut around = view.tree.ancestors(coroutine);
+    let outer = around.find(|node| !matches!(node, AnyNodeRef::Arguments(_)))?;
+    match outer {
+        AnyNodeRef::ExprCall(call) if cx.api_of(view, &call.func) == Some(RUN) => {
+            Some(view.place(&*call.func))
+        }
+        _ => None,
+    }
 }
 
 /// Whether nobody cancels the code at a place: it is awaited by the coroutine that the program runs, or by what that

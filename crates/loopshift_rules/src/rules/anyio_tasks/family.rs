@@ -13,8 +13,9 @@ use super::callbacks::Callbacks;
 use super::keep::Keeping;
 use super::offload;
 use super::timers::{self, Timer};
-use super::waiting;
+use super::{shielded, waiting};
 use crate::context::{Context, View};
+use crate::rules::anyio_shield;
 use crate::rules::in_place::Sites;
 use crate::rules::raising::Raising;
 
@@ -39,6 +40,8 @@ pub(super) struct Spawn<'c> {
     pub(super) timer: Option<Timer>,
     /// Whether it is a call that runs in a thread, and `coro` its function.
     pub(super) offloaded: bool,
+    /// Whether it may be told to stop before it starts, and somebody would see that it started.
+    pub(super) looks_first: bool,
 }
 
 impl Family<'_> {
@@ -55,8 +58,14 @@ impl Spawn<'_> {
         match self.timer {
             Some(_) => timers::RULE,
             None if self.offloaded => offload::RULE,
+            None if self.is_shielded() => shielded::RULE,
             None => super::RULE,
         }
+    }
+
+    /// Whether it is a call in a shield, which goes on when who waits for it does not.
+    pub(super) fn is_shielded(&self) -> bool {
+        self.api == anyio_shield::API
     }
 
     /// Whether what it runs may raise an error.
@@ -440,6 +449,7 @@ fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
             in_group,
             timer: None,
             offloaded: false,
+            looks_first: false,
         });
     }
     out

@@ -12,7 +12,7 @@ use super::emit::Errors;
 use super::family::{Family, Model, Spawn};
 use super::forms::{Out, edit_wait};
 use super::rename::{rename_cancelled, rename_state};
-use super::{callbacks, family, handles, members};
+use super::{callbacks, family, handles, members, spawning, unstarted};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
 
@@ -22,6 +22,7 @@ const GROUP: &str = "asyncio.TaskGroup";
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut model = family::model(cx);
     members::check(cx, &mut model);
+    unstarted::mark(cx, &mut model);
     super::spread(&mut model);
     // Groups that share tasks go together.
     let mut sets: Vec<(Vec<Cluster>, BTreeSet<usize>)> = Vec::new();
@@ -213,7 +214,13 @@ fn end(cx: &Context<'_>, change: &mut Change, family: &Family<'_>) -> Result<(),
         };
         let group = spawn.view.text(callee.value.range());
         callbacks::edit_watched(change, spawn, family, group);
-        callbacks::edit_spawn(cx, change, spawn, family, Errors::Leave, group);
+        if !callbacks::edit_spawn(cx, change, spawn, family, Errors::Leave, group)
+            && handles::are_there(cx)
+        {
+            let mut front = Vec::new();
+            let back = spawning::look_first(spawn, &mut front);
+            spawning::enclose(change, spawn, front, back);
+        }
     }
     for place in family.gone().collect::<BTreeSet<Place>>() {
         let delete = Edit::DeleteStatement { range: place.range };

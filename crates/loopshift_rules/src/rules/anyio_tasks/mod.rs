@@ -34,12 +34,15 @@ mod ordered;
 mod outside;
 mod region;
 mod rename;
+mod shielded;
+mod silent;
 mod spawning;
 mod state;
 mod suites;
 mod thread;
 mod timers;
 mod told;
+mod unstarted;
 mod waiting;
 mod waits;
 
@@ -54,7 +57,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, StmtFunctionDef};
 use crate::context::{Context, View};
 use crate::rules::code::definition;
 use crate::rules::in_place::Sites;
-use family::{Family, Model, held};
+use family::{Family, Model, Spawn, held};
 use region::{Region, Wanted, regions};
 use thread::Thread;
 
@@ -88,6 +91,11 @@ pub(crate) fn plan_offloaded(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
 }
 
+/// The changes for calls in a shield that go on by themselves, for the rule that speaks for it.
+pub(crate) fn plan_shielded(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    plan_for(cx, shielded::RULE, changes);
+}
+
 /// The changes of one of the rules.
 fn plan_for(cx: &Context<'_>, rule: &str, changes: &mut Vec<Change>) {
     let all = cx.once(all_changes);
@@ -102,6 +110,7 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
     told::check(cx, &mut model);
     outside::check(cx, &mut model);
     factory::check(cx, &mut model);
+    unstarted::mark(cx, &mut model);
     if !model.families.is_empty() && !handles::are_there(cx) {
         for index in 0..model.families.len() {
             let family = &model.families[index];
@@ -148,13 +157,6 @@ fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
     let mut outliving: BTreeMap<usize, String> = BTreeMap::new();
     for index in 0..model.families.len() {
         if model.families[index].refusal.is_some() {
-            continue;
-        }
-        if !model.families[index].is_of_timers() && cancelled::before_start(model, index) {
-            model.families[index].refusal = Some(
-                "it is cancelled before it can start: asyncio never runs it then, and AnyIO does"
-                    .to_owned(),
-            );
             continue;
         }
         if let Some(place) = identity::compared(cx, &model.families[index]) {
@@ -277,7 +279,7 @@ fn regions_of<'c>(
     let Some((view, def)) = definition(cx, function) else {
         return (Vec::new(), lost);
     };
-    let is_entry = thread::is_root(cx, function);
+    let is_entry = thread::runs_all(cx, function);
     while !families.is_empty() || !starts.is_empty() {
         let wanted = Wanted {
             view,
@@ -344,6 +346,9 @@ fn owner(cx: &Context<'_>, family: &Family<'_>) -> Result<Option<FuncId>, String
     if family.spawns.iter().any(|spawn| spawn.in_group) {
         return Err("tasks of a group and others meet in one place".to_owned());
     }
+    if family.spawns.iter().any(Spawn::is_shielded) {
+        return Err(shielded::OUTLIVES.to_owned());
+    }
     let mut functions: Vec<FuncId> = family.spawns.iter().map(|spawn| spawn.function).collect();
     functions.dedup();
     let [function] = functions[..] else {
@@ -377,7 +382,7 @@ fn owner(cx: &Context<'_>, family: &Family<'_>) -> Result<Option<FuncId>, String
         if let Some(expr) = view.tree.expr_at(container.range) {
             let kept = view.tree.ancestors(expr).find(|node| node.is_statement());
             if let Some(AnyNodeRef::StmtAssign(assign)) = kept
-                && assign.targets.iter().any(|target| !target.is_name_expr())
+                && !assign.targets.iter().all(is_of_names)
             {
                 return Err("it is kept on an object, which outlives the function".to_owned());
             }
@@ -389,6 +394,17 @@ fn owner(cx: &Context<'_>, family: &Family<'_>) -> Result<Option<FuncId>, String
         }
     }
     Ok(Some(function))
+}
+
+/// Whether a target binds variables only.
+fn is_of_names(target: &Expr) -> bool {
+    match target {
+        Expr::Name(_) => true,
+        Expr::Starred(it) => is_of_names(&it.value),
+        Expr::Tuple(it) => it.elts.iter().all(is_of_names),
+        Expr::List(it) => it.elts.iter().all(is_of_names),
+        _ => false,
+    }
 }
 
 /// Why the expression shows that a task outlives the function that makes it.

@@ -41,6 +41,7 @@ pub(super) fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
             in_group: false,
             timer: None,
             offloaded: true,
+            looks_first: false,
         })
     })
     .collect()

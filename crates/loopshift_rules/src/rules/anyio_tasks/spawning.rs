@@ -7,6 +7,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::emit::Errors;
 use super::family::Spawn;
+use super::unstarted::UNLESS_CANCELLED;
 use super::{handles, helpers};
 use crate::context::{Context, View};
 use crate::rules::shared::is_statement;
@@ -26,6 +27,7 @@ pub(super) fn edit_member(
     };
     let file = spawn.view.file;
     if is_statement(spawn.view, spawn.call)
+        && !spawn.looks_first
         && let Some(edits) = as_function(cx, spawn.view, spawn.coro)
     {
         change
@@ -40,15 +42,33 @@ pub(super) fn edit_member(
         return Err("the group is computed where the task is made".to_owned());
     }
     let group = spawn.view.text(callee.value.range()).to_owned();
-    let (callee, front) = handles::maker(cx, &group);
+    let (pieces, mut front) = handles::maker(cx, &group);
     let range = spawn.call.func.range();
-    for (range, pieces) in [
-        (range, callee),
-        (TextRange::empty(spawn.coro.start()), front),
-    ] {
-        change.edits.push((file, Edit::Replace { range, pieces }));
-    }
+    change.edits.push((file, Edit::Replace { range, pieces }));
+    let back = look_first(spawn, &mut front);
+    enclose(change, spawn, front, back);
     Ok(())
+}
+
+/// Lets a task look first whether it was told to stop, where that matters: adds what stands before its coroutine, and gives
+/// what stands behind it.
+pub(super) fn look_first(spawn: &Spawn<'_>, front: &mut Vec<Piece>) -> Vec<Piece> {
+    if !spawn.looks_first {
+        return Vec::new();
+    }
+    front.extend([Piece::Helper(&UNLESS_CANCELLED), "(".into()]);
+    vec![")".into()]
+}
+
+/// Writes something before the coroutine of a task, and behind it.
+pub(super) fn enclose(change: &mut Change, spawn: &Spawn<'_>, front: Vec<Piece>, back: Vec<Piece>) {
+    for (at, pieces) in [(spawn.coro.start(), front), (spawn.coro.end(), back)] {
+        if !pieces.is_empty() {
+            let range = TextRange::empty(at);
+            let edit = Edit::Replace { range, pieces };
+            change.edits.push((spawn.view.file, edit));
+        }
+    }
 }
 
 /// Makes the task one of the group, with what becomes of its errors.
@@ -86,31 +106,32 @@ pub(super) fn edit_spawn(
             } else {
                 &helpers::LOG_ERRORS
             });
-            let at = TextRange::empty(spawn.coro.start());
+            let mut close: Vec<Piece> = Vec::new();
             if unused && plain_arguments {
                 change.edits.push(replace(range, start_soon));
-                change.edits.push(replace(at, vec![helper, ", ".into()]));
+                front = vec![helper, ", ".into()];
             } else {
                 front.extend([helper, "(".into()]);
                 change.edits.push(replace(range, maker));
-                change.edits.push(replace(at, front));
-                change
-                    .edits
-                    .push((file, Edit::insert(spawn.coro.end(), ")", &[])));
+                close.push(")".into());
             }
+            let mut back = look_first(spawn, &mut front);
+            back.extend(close);
+            enclose(change, spawn, front, back);
         }
         Errors::None | Errors::Leave => {
-            if unused && let Some(edits) = as_function(cx, view, spawn.coro) {
+            if unused
+                && !spawn.looks_first
+                && let Some(edits) = as_function(cx, view, spawn.coro)
+            {
                 change.edits.push(replace(range, start_soon));
                 change
                     .edits
                     .extend(edits.into_iter().map(|edit| (file, edit)));
             } else {
-                let at = TextRange::empty(spawn.coro.start());
                 change.edits.push(replace(range, maker));
-                if !front.is_empty() {
-                    change.edits.push(replace(at, front));
-                }
+                let back = look_first(spawn, &mut front);
+                enclose(change, spawn, front, back);
             }
         }
     }

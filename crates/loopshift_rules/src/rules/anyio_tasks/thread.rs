@@ -145,7 +145,12 @@ fn owns(cx: &Context<'_>, function: FuncId) -> Result<bool, String> {
     if host::is_entering(cx, function) {
         return host::check(cx, function).map(|()| true);
     }
-    Ok(is_root(cx, function))
+    Ok(runs_all(cx, function))
+}
+
+/// Whether a function owns a group for all that it starts: a root, or what an event loop runs that is made by hand.
+pub(super) fn runs_all(cx: &Context<'_>, function: FuncId) -> bool {
+    is_root(cx, function) || super::entry::is_run(cx, function)
 }
 
 /// All functions that a call may reach; `None` where it may reach something else.

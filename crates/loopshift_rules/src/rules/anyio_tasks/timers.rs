@@ -148,6 +148,7 @@ pub(super) fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
                 in_group: false,
                 timer: Some(timer),
                 offloaded: false,
+                looks_first: false,
             })
         })
         .collect()

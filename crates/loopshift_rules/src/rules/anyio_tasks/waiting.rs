@@ -84,6 +84,7 @@ pub(super) fn collect<'c>(cx: &Context<'c>, model: &mut Model<'c>) {
         }
     }
     waits.extend(super::ordered::collect(cx));
+    super::shielded::collect(cx, model, &mut waits);
     waits.sort_by_key(|wait| wait.view.place(wait.await_));
     waits.dedup_by_key(|wait| wait.view.place(wait.await_));
     for (place, wait) in waits.iter().enumerate() {

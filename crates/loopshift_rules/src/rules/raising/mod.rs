@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{Expr, ExprCall};
+use loopshift_python::ast::{Expr, ExprCall, Stmt};
 
 pub(crate) use self::caught::{Passed, caught_around, is_still, is_told, may_be_caught, passed};
 use self::errors::Errors;
@@ -45,6 +45,12 @@ impl<'r, 'c> Raising<'r, 'c> {
     /// Whether awaiting the value of an expression, or the elements of its value, may raise.
     pub(crate) fn awaiting(&self, view: &View<'_>, expr: &Expr) -> bool {
         !self.of_awaiting(view, expr).is_none()
+    }
+
+    /// Whether a statement may raise errors of which all are known by name.
+    pub(crate) fn is_known_to_raise(&self, view: &View<'_>, stmt: &Stmt) -> bool {
+        let errors = self.of_body(view, std::slice::from_ref(stmt));
+        errors != Errors::Any && !errors.is_none()
     }
 
     /// Whether calling the value of an expression may raise.
