@@ -377,10 +377,11 @@ fn change(
     }
     let made: Vec<&Spawn<'_>> = spawns.iter().map(|(_, spawn)| *spawn).collect();
     timers::caveats(&mut change, &made);
-    if all
-        .iter()
-        .any(|index| model.families[*index].callbacks.tells)
-    {
+    let tells = |index: &usize| {
+        let is_waited_for = waits_of(model, *index).next().is_some();
+        model.families[*index].callbacks.tells && is_waited_for
+    };
+    if all.iter().any(tells) {
         change.caveat(
             "a task of its own calls back: what waits for the task may go on before that, and asyncio calls back first",
         );

@@ -8,6 +8,8 @@ use loopshift_python::{Ranged, TextRange};
 use super::family::{Family, MemberUse, Model, Spawn};
 use super::{callbacks, handles, helpers, keep, mistaken};
 use crate::context::Context;
+use crate::rules::arguments::inside;
+use crate::rules::cancellation::{Role, role};
 use crate::rules::shared::is_statement;
 
 /// Refuses families with a member that has no counterpart.
@@ -46,7 +48,7 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
             .members
             .iter()
             .filter(|member| member.name != "add_done_callback")
-            .find_map(refusal)
+            .find_map(|member| refusal(cx, member))
             .or_else(|| keep::untracked(cx, family, keeping.as_ref()))
             .or_else(|| shared_context(cx, family));
         family.keeping = keeping.unwrap_or_default();
@@ -75,13 +77,41 @@ fn shared_context(cx: &Context<'_>, family: &Family<'_>) -> Option<String> {
     )
 }
 
-fn refusal(member: &MemberUse<'_>) -> Option<String> {
+/// Whether the program may look at the message that a cancellation brings along.
+fn looks_at_messages(cx: &Context<'_>) -> bool {
+    let named = cx.uses.iter().any(|use_| {
+        let is_class = matches!(
+            use_.api.as_str(),
+            "asyncio.CancelledError" | "asyncio.exceptions.CancelledError"
+        );
+        let expr = cx.view(use_.place.file).and_then(|view| {
+            let expr = view.tree.expr_at(use_.place.range)?;
+            Some((view, expr))
+        });
+        is_class
+            && expr.is_some_and(|(view, expr)| match role(cx, view, expr) {
+                Role::Handler(_, handler) => handler.name.is_some(),
+                Role::Suppress(_) | Role::Raise => false,
+                Role::Test | Role::Elsewhere => true,
+            })
+    });
+    named
+        || cx
+            .views_naming(["BaseException", "exc_info"])
+            .next()
+            .is_some()
+}
+
+fn refusal(cx: &Context<'_>, member: &MemberUse<'_>) -> Option<String> {
     let name = member.name.as_str();
     match name {
         "cancel" => {
             let call = member.call?;
-            if !call.arguments.is_empty() {
-                return Some("`cancel` is given a message, which a task handle does not take".to_owned());
+            if !call.arguments.is_empty() && looks_at_messages(cx) {
+                return Some(
+                    "`cancel` is given a message, which a task handle does not take, and the program looks at what is raised"
+                        .to_owned(),
+                );
             }
             let unused = is_statement(member.view, call)
                 || matches!(
@@ -139,6 +169,9 @@ pub(super) fn edit(cx: &Context<'_>, change: &mut Change, member: &MemberUse<'_>
         "result" => change.edits.push((file, text(".return_value"))),
         "exception" if guarded => change.edits.push((file, text(".return_value[1]"))),
         "exception" => change.edits.push((file, text(".exception"))),
+        "cancel" if !call.arguments.is_empty() => {
+            change.edits.push((file, Edit::delete(inside(call))));
+        }
         "get_name" => change.edits.push((file, text(".name"))),
         "get_coro" => change.edits.push((file, text(".coro"))),
         "done" => around(
