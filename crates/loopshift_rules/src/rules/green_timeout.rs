@@ -28,6 +28,10 @@ const RULE: &str = "green-timeout";
 /// A use that the rule speaks for.
 type Found<'c> = (&'c Use, &'c Api, &'c View<'c>);
 
+/// What may differ where the name of the class is shown.
+const NAMED: &str =
+    "a handler reads the name of the class of its error, which is another one for a timeout";
+
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut by_part: BTreeMap<usize, Vec<Found<'_>>> = BTreeMap::new();
     let mut uses = cx.uses_for(RULE).peekable();
@@ -44,9 +48,16 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for (part, uses) in by_part {
         let files = |file: usize| parts[file] == part;
         let raising = raising(cx, &files);
+        let first = changes.len();
         match simple(cx, &reach, &uses, &raising) {
             Ok(list) => changes.extend(list),
             Err(_) => exact::plan(cx, &reach, &uses, &files, !raising.is_empty(), changes),
+        }
+        let mut moved = changes[first..]
+            .iter_mut()
+            .filter(|it| it.declined.is_none());
+        if let Some(change) = moved.next().filter(|_| inside::names_class(cx, &files)) {
+            change.caveat(NAMED);
         }
     }
 }

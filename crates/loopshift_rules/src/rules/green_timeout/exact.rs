@@ -45,10 +45,6 @@ pub(super) fn plan(
     }
 }
 
-/// What may differ where the name of the class is shown.
-const NAMED: &str =
-    "a handler reads the name of the class of its error, which is another one for a timeout";
-
 fn edits(
     cx: &Context<'_>,
     reach: &Reach,
@@ -100,9 +96,6 @@ fn edits(
         }
     }
     for (view, range) in bodies {
-        if inside::names_class(view, range) {
-            change.caveat(NAMED);
-        }
         let place = Place {
             file: view.file,
             range,

@@ -9,7 +9,10 @@ use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::functions;
 use loopshift_engine::ir::{ClassId, FuncId};
-use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry, StmtWith};
+use loopshift_python::ast::{
+    AnyNodeRef, ExceptHandler, ExceptHandlerExceptHandler, Expr, Identifier, Stmt, StmtTry,
+    StmtWith,
+};
 use loopshift_python::{Ranged, TextRange};
 
 use super::{Found, RULE, last};
@@ -76,23 +79,56 @@ pub(super) fn bodies<'c>(
     out
 }
 
-/// Whether a handler of the `try` with this body reads the name of a class.
-pub(super) fn names_class(view: &View<'_>, body: TextRange) -> bool {
-    let around = view.tree.around(body).find_map(|node| match node {
-        AnyNodeRef::StmtTry(it) => Some(it),
-        _ => None,
-    });
-    around.is_some_and(|it| {
-        it.handlers.iter().any(|handler| {
-            let mut nodes = view.tree.nodes_within(handler.range());
-            nodes.any(|node| match node {
-                AnyNodeRef::ExprAttribute(it) => {
-                    matches!(it.attr.as_str(), "__name__" | "__qualname__")
-                }
-                _ => false,
-            })
+/// Whether a handler that may catch a timeout reads the name of its class.
+pub(super) fn names_class(cx: &Context<'_>, files: &impl Fn(usize) -> bool) -> bool {
+    let mut views = cx.views().filter(|view| files(view.file.0 as usize));
+    views.any(|view| {
+        view.tree.nodes().any(|node| match node {
+            AnyNodeRef::ExceptHandlerExceptHandler(it) => {
+                it.type_
+                    .as_deref()
+                    .is_none_or(|class| catches(cx, view, class))
+                    && reads_name(view, it)
+            }
+            _ => false,
         })
     })
+}
+
+/// Whether a class in a handler is that of timeouts, or of every error.
+fn catches(cx: &Context<'_>, view: &View<'_>, class: &Expr) -> bool {
+    match class {
+        Expr::Tuple(it) => it.elts.iter().any(|class| catches(cx, view, class)),
+        Expr::Name(it) if it.id.as_str() == "BaseException" => true,
+        other => {
+            let row = cx.api_of(view, other).and_then(|name| cx.catalog.get(name));
+            row.is_some_and(|row| row.rule.as_deref() == Some(RULE))
+        }
+    }
+}
+
+/// Whether a handler reads the name of the class of what it caught.
+fn reads_name(view: &View<'_>, handler: &ExceptHandlerExceptHandler) -> bool {
+    let caught = handler.name.as_ref().map(Identifier::as_str);
+    let is_it = |expr: &Expr| match expr {
+        Expr::Name(it) => Some(it.id.as_str()) == caught,
+        _ => false,
+    };
+    view.tree
+        .nodes_within(handler.range())
+        .any(|node| match node {
+            AnyNodeRef::ExprAttribute(it) => {
+                let is_class = match &*it.value {
+                    Expr::Call(call) => call.arguments.args.first().is_some_and(is_it),
+                    Expr::Attribute(class) => {
+                        class.attr.as_str() == "__class__" && is_it(&class.value)
+                    }
+                    _ => false,
+                };
+                is_class && matches!(it.attr.as_str(), "__name__" | "__qualname__")
+            }
+            _ => false,
+        })
 }
 
 /// Where the time of a timeout may run.
