@@ -21,6 +21,7 @@ use crate::rules::arguments::inside;
 use crate::rules::green_blocking::{becomes_threaded, threaded};
 use crate::rules::green_colour::{Lambda, becomes_of, lambda_of};
 use crate::rules::rows;
+use crate::rules::shared::constant_number;
 
 /// The coroutine that the task runs: `f(x)` for `spawn(f, x)`. Where `is_later`, the first argument is a time, after
 /// which it is called.
@@ -36,11 +37,19 @@ pub(crate) fn coroutine(
     if !is_later {
         return coroutine_from(cx, view, call, 0);
     }
+    let seconds = &call.arguments.args[0];
+    let known = constant_number(view, seconds);
+    // In eventlet no time is none: it starts with those that are started around it.
+    let may_be_now = known.is_none_or(|it| it <= 0.0) && is_of(cx, view, call, "eventlet");
+    if may_be_now && known.is_some() {
+        return coroutine_from(cx, view, call, 1);
+    }
+    let later = if may_be_now { "later_or_now" } else { "later" };
     let (function, rest) = arguments(view, call, 1)?;
     let mut out = vec![
-        Piece::Helper(helper("later").ok_or("a helper is missing")?),
+        Piece::Helper(helper(later).ok_or("a helper is missing")?),
         "(".into(),
-        Piece::Source(call.arguments.args[0].range()),
+        Piece::Source(seconds.range()),
         ", ".into(),
     ];
     let runs = match of_library(cx, view, call, 1) {
@@ -63,6 +72,15 @@ pub(crate) fn coroutine(
     );
     out.push(")".into());
     Ok(out)
+}
+
+/// Whether a call is one of a function of a library.
+fn is_of(cx: &Context<'_>, view: &View<'_>, call: &ExprCall, library: &str) -> bool {
+    let mut values = cx.program.values_at(view.place(&*call.func));
+    values.any(|value| match value {
+        Value::External(sym) => root(cx.program.flow.text(sym)) == library,
+        _ => false,
+    })
 }
 
 /// The coroutine of the function that is argument `skip` of a call, with the arguments behind it.

@@ -83,7 +83,7 @@ class {name}({@asyncio}.Task):
         self._links = []
         self._asker = asker
         self._coroutine = coroutine
-        if seconds is not None:
+        if seconds is not None and seconds > 0:
             loop = {@asyncio}.get_running_loop()
             begin = self._begin = loop.create_future()
             loop.call_later(seconds, lambda: begin.done() or begin.set_result(None))

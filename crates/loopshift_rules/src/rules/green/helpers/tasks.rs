@@ -48,6 +48,14 @@ def {name}(seconds, function, /, *args, **kwargs):
 ",
     },
     Helper {
+        name: "_later_or_now",
+        source: "\
+def {name}(seconds, function, /, *args, **kwargs):
+    \"\"\"As `{#later}`; where there is nothing to wait for, the function begins as all tasks do.\"\"\"
+    return {#later}(seconds, function, *args, **kwargs) if seconds > 0 else function(*args, **kwargs)
+",
+    },
+    Helper {
         name: "_join",
         source: "\
 async def {name}(task, timeout=None):
