@@ -141,7 +141,7 @@ fn put_in_place(library: &str, name: &str) -> Option<String> {
             "gevent",
             "threading",
             "Lock" | "Condition" | "Thread" | "Timer" | "current_thread" | "Barrier"
-            | "BrokenBarrierError",
+            | "BrokenBarrierError" | "main_thread" | "get_ident" | "active_count" | "enumerate",
         ) => "gevent.patched",
         (
             "gevent",
@@ -157,7 +157,8 @@ fn put_in_place(library: &str, name: &str) -> Option<String> {
             "eventlet",
             "threading",
             "Lock" | "RLock" | "Semaphore" | "BoundedSemaphore" | "Event" | "Condition" | "Thread"
-            | "Timer" | "current_thread" | "Barrier" | "BrokenBarrierError",
+            | "Timer" | "current_thread" | "Barrier" | "BrokenBarrierError" | "main_thread"
+            | "get_ident" | "active_count" | "enumerate",
         ) => "eventlet.patched",
         _ => return None,
     };

@@ -28,7 +28,7 @@ class {name}:
             task = {@asyncio}.current_task()
         except RuntimeError:
             task = None
-        return cls.__running.get(task) or cls(name=\"MainThread\")
+        return cls.__running.get(task) or cls.__running.setdefault(None, cls(name=\"MainThread\"))
 
     async def start(self):
         \"\"\"It runs up to where it first waits before the caller goes on.\"\"\"
