@@ -108,10 +108,100 @@ fn foreign_base<'p>(
                 "object" | "ABC" | "Generic" | "Protocol" | "NamedTuple"
             );
             let method = function.name();
-            let left = leaves(program, name, method) || (question.leaves)(name, method);
+            let left = leaves(program, name, method)
+                || is_of_its_own(name, method)
+                || (question.leaves)(name, method);
             (!plain && !left).then_some(name)
         }
     })
+}
+
+/// Classes of the language and its standard library that hold data, with the methods that they have and other code may
+/// call. They call nothing that a class which derives from them adds.
+const DATA: &[(&[&str], &[&str])] = &[
+    (
+        &["Counter", "OrderedDict", "defaultdict", "dict"],
+        &[
+            "clear",
+            "copy",
+            "elements",
+            "fromkeys",
+            "get",
+            "items",
+            "keys",
+            "most_common",
+            "move_to_end",
+            "pop",
+            "popitem",
+            "setdefault",
+            "subtract",
+            "total",
+            "update",
+            "values",
+        ],
+    ),
+    (
+        &["deque", "list", "tuple"],
+        &[
+            "append",
+            "appendleft",
+            "clear",
+            "copy",
+            "count",
+            "extend",
+            "extendleft",
+            "index",
+            "insert",
+            "pop",
+            "popleft",
+            "remove",
+            "reverse",
+            "rotate",
+            "sort",
+        ],
+    ),
+    (
+        &["frozenset", "set"],
+        &[
+            "add",
+            "clear",
+            "copy",
+            "difference",
+            "discard",
+            "intersection",
+            "isdisjoint",
+            "issubset",
+            "issuperset",
+            "pop",
+            "remove",
+            "symmetric_difference",
+            "union",
+            "update",
+        ],
+    ),
+    (
+        &["Enum", "Flag", "IntEnum", "IntFlag", "StrEnum"],
+        &["name", "value"],
+    ),
+];
+
+/// Whether a class that derives from one for data, or from an error, has added a method to it.
+fn is_of_its_own(base: &str, method: &str) -> bool {
+    let (module, class) = base.rsplit_once('.').unwrap_or_default();
+    let is_known = matches!(module, "<builtin>" | "collections" | "enum");
+    let is_special = method.starts_with("__") || (method.starts_with('_') && method.ends_with('_'));
+    if !is_known || is_special {
+        return false;
+    }
+    let errors = ["Error", "Exception", "Warning"];
+    let data = DATA.iter().find(|(classes, _)| classes.contains(&class));
+    match data {
+        Some((_, methods)) => !methods.contains(&method),
+        None => {
+            let is_error = errors.iter().any(|end| class.ends_with(end));
+            is_error && !matches!(method, "add_note" | "with_traceback")
+        }
+    }
 }
 
 /// Whether it is known of an external base that it does not call this method of a derived class, or calls it as a task.
