@@ -11,7 +11,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 
 use super::ending::{run_by, started};
 use crate::context::{Context, View};
-use crate::rules::code::{Reach, called_within};
+use crate::rules::code::{Reach, called_within, is_yield};
 
 /// Where the waits of a program may be cut short.
 #[derive(Default)]
@@ -85,7 +85,10 @@ fn cut_by(cx: &Context<'_>, use_: &Use) -> Cut {
         }
         "killall" | "killone" | "throw" => started(cx).map_or(Cut::Anything, Cut::Functions),
         "Timeout" => match call {
-            Some(call) => block(view, call).map_or(Cut::Anything, Cut::Block),
+            Some(call) => match block(view, call) {
+                Some(block) if !hands_over(view, block) => Cut::Block(block),
+                _ => Cut::Anything,
+            },
             None if is_caught(view, use_.place) => Cut::Nothing,
             None => Cut::Anything,
         },
@@ -128,6 +131,11 @@ fn block(view: &View<'_>, call: &ExprCall) -> Option<Place> {
         AnyNodeRef::StmtWith(with) => Some(view.place(with)),
         _ => None,
     }
+}
+
+/// Whether other code runs within a block: where a generator yields in it, as what `contextmanager` makes does.
+fn hands_over(view: &View<'_>, block: Place) -> bool {
+    view.tree.nodes_within(block.range).any(is_yield)
 }
 
 /// Whether a class is only named where it is imported, or caught.
