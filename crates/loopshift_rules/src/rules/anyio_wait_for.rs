@@ -72,19 +72,25 @@ async def {name}(fut, timeout):
 ",
 };
 
-/// The same where others would run before what a task of its own runs.
+/// The same where somebody can see that asyncio makes a task of it.
 static WAIT_FOR_TASK: Helper = Helper {
     name: "_wait_for_task_of",
     source: "\
 async def {name}(coro, timeout):
-    \"\"\"Wait as asyncio.wait_for does for a coroutine in a task of its own: what is ready runs first.\"\"\"
+    \"\"\"Wait as asyncio.wait_for does for a coroutine in a task of its own: what is ready runs before it, and after it.\"\"\"
     if timeout is not None and timeout <= 0:
         coro.close()
         await {@anyio}.sleep(0)
         raise TimeoutError
-    with {@anyio}.fail_after(timeout):
+    try:
+        with {@anyio}.fail_after(timeout):
+            await {@anyio}.sleep(0)
+            value = await coro
+    except Exception:
         await {@anyio}.sleep(0)
-        return await coro
+        raise
+    await {@anyio}.sleep(0)
+    return value
 ",
 };
 
@@ -212,7 +218,7 @@ fn moved<'c>(
         }
     }
     let place = outermost_await(cx, view, call);
-    let helper = if in_task && facts.begins_seen(cx, view, what) {
+    let helper = if in_task && facts.is_seen_as_task(cx, view, what) {
         &WAIT_FOR_TASK
     } else if asks_first {
         &WAIT_FOR_IN_TIME
@@ -232,18 +238,16 @@ fn moved<'c>(
 }
 
 impl Facts<'_> {
-    /// Whether somebody can see whether a coroutine of the program begins before or after others that are ready.
-    fn begins_seen(&self, cx: &Context<'_>, view: &View<'_>, what: &Expr) -> bool {
-        let begun = cx
-            .program
-            .values_at(view.place(what))
-            .filter_map(|value| match value {
-                Value::Coroutine(func) => Some(func),
-                _ => None,
-            });
-        begun
-            .into_iter()
-            .any(|func| self.order.begins_seen(view.place(what), func))
+    /// Whether somebody can see that what is waited for runs in a task of its own, where it is a coroutine of the program:
+    /// others that are ready run before it begins, and between its end and what follows.
+    fn is_seen_as_task(&self, cx: &Context<'_>, view: &View<'_>, what: &Expr) -> bool {
+        let here = view.place(what);
+        cx.program.values_at(here).any(|value| match value {
+            Value::Coroutine(func) => {
+                self.order.begins_seen(here, func) || self.order.ends_seen(here, func)
+            }
+            _ => false,
+        })
     }
 }
 

@@ -142,6 +142,13 @@ impl<'c> Order<'c> {
         })
     }
 
+    /// Whether somebody can see whether others run between the end of a function that runs here and what follows: several
+    /// tasks do it at once, perhaps for the same time, and what the function does can be seen.
+    pub(crate) fn ends_seen(&self, here: Place, func: FuncId) -> bool {
+        let effects = || self.all(&self.tasks.from([func]));
+        self.is_run_by_many(here) && effects().iter().any(Effect::is_visible)
+    }
+
     /// Whether a task that the program starts may be ready to run where the function stands at a place.
     fn may_be_ready(&self, task: &Task, host: FuncId, here: Place) -> bool {
         let may_be = |spawn: &Spawn| {
