@@ -147,8 +147,9 @@ impl Shown {
                 }
             }
         }
+        // What may differ in another way may be left where it is.
         let moved: BTreeSet<Place> = (changes.iter())
-            .filter(|it| it.declined.is_none())
+            .filter(|it| it.declined.is_none() && it.caveats.is_empty())
             .flat_map(|it| it.covers.iter().chain([&it.place]).copied())
             .collect();
         for use_ in (cx.uses.iter()).filter(|it| OF_TASK.contains(&&*it.api)) {

@@ -145,8 +145,14 @@ impl<'c> Order<'c> {
     /// Whether somebody can see whether others run between the end of a function that runs here and what follows: several
     /// tasks do it at once, perhaps for the same time, and what the function does can be seen.
     pub(crate) fn ends_seen(&self, here: Place, func: FuncId) -> bool {
-        let effects = || self.all(&self.tasks.from([func]));
-        self.is_run_by_many(here) && effects().iter().any(Effect::is_visible)
+        let run_by = self.tasks.to([self.cx.program.function_at(here)]);
+        let is_many = |task: &Task| {
+            task.start == Start::Spawned
+                && run_by.contains(&task.func)
+                && self.tasks.are_many(self.cx, task)
+        };
+        self.tasks.all.iter().any(is_many)
+            && (self.all(&self.tasks.from([func])).iter()).any(Effect::is_visible)
     }
 
     /// Whether a task that the program starts may be ready to run where the function stands at a place.
