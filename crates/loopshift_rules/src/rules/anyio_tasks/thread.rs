@@ -7,7 +7,6 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
-use loopshift_engine::program::CallSite;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtFunctionDef};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
@@ -51,7 +50,7 @@ pub(super) fn thread(
         }
         check(cx, function)?;
         out.functions.insert(function);
-        for site in calls_of(cx, function) {
+        for site in cx.callers.of(function) {
             let name = cx.program.qualified_name(function);
             let Some(view) = cx.view(site.place.file) else {
                 return Err(format!(
@@ -113,17 +112,6 @@ pub(super) fn thread(
         return Err("no call of it comes from the coroutine that `asyncio.run` runs".to_owned());
     }
     Ok(out)
-}
-
-/// The calls of a function. One that makes an object is known twice: as itself, and as the call of `__init__` behind it.
-fn calls_of<'x>(cx: &'x Context<'_>, function: FuncId) -> impl Iterator<Item = &'x CallSite> {
-    let sites = cx.callers.of(function);
-    let makes_object = cx.program.function(function).name() == "__init__";
-    sites.iter().filter(move |site| {
-        let mut others = sites.iter();
-        let written = |it: &CallSite| it.place == site.place && it.owner != FuncId::NONE;
-        !(makes_object && site.owner == FuncId::NONE && others.any(written))
-    })
 }
 
 /// The methods of bases in whose place the method stands and that nobody calls: their parameters are the same.
@@ -225,7 +213,7 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
         return Err(format!("`{name}` can't take a task group as a parameter"));
     };
     let short = def.name.as_str();
-    if short.starts_with("__") && short.ends_with("__") && short != "__init__" {
+    if short.starts_with("__") && short.ends_with("__") {
         return Err(format!(
             "`{name}` is called by Python, which hands on no task group"
         ));
@@ -341,7 +329,7 @@ pub(super) fn edit(
                 .values_at(view.place(&*call.func))
                 .any(|value| match value.function() {
                     Some(func) => definition(cx, func).is_some_and(|(_, def)| by_name(def)),
-                    None => matches!(value, Value::Partial(_) | Value::Class(_)),
+                    None => matches!(value, Value::Partial(_)),
                 });
         let named = named || !call.arguments.keywords.is_empty();
         let value = if named {
