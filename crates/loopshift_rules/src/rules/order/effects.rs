@@ -330,7 +330,9 @@ impl<'v> Found<'_, 'v> {
             return;
         }
         if !name.starts_with("asyncio.") {
-            if !QUIET.iter().any(|quiet| name.starts_with(quiet)) {
+            let is_quiet = QUIET.iter().any(|quiet| name.starts_with(quiet))
+                || DRAWS.contains(&name) && !self.cx.once(Seeded::new).0;
+            if !is_quiet {
                 self.push(call, Effect::Output);
             }
             return;
@@ -432,6 +434,32 @@ const QUIET: &[&str] = &[
     "typing.",
     "uuid.",
 ];
+
+/// What draws from the generator that all share. Nobody can tell the order of draws where nobody has set its seed.
+const DRAWS: &[&str] = &[
+    "random.choice",
+    "random.choices",
+    "random.gauss",
+    "random.randint",
+    "random.random",
+    "random.randrange",
+    "random.sample",
+    "random.uniform",
+];
+
+/// Whether the program sets the seed of the generator that all share, or its state.
+struct Seeded(bool);
+
+impl Seeded {
+    fn new(cx: &Context<'_>) -> Self {
+        let flow = &cx.program.flow;
+        let sets = |value| {
+            matches!(value, Value::External(sym)
+                if matches!(flow.text(sym), "random.seed" | "random.setstate"))
+        };
+        Seeded((cx.program.calls()).any(|(_, call)| flow.values_of(call.callee).any(sets)))
+    }
+}
 
 fn is_display(expr: &Expr) -> bool {
     match expr {
