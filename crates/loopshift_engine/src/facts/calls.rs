@@ -118,17 +118,10 @@ fn made_calls(program: &Program<'_>) -> FxHashMap<CallId, Vec<FuncId>> {
             continue;
         }
         let targets = program.callees(call).iter().copied();
-        let functions = targets.filter_map(function);
+        let functions = targets.filter_map(Target::function);
         out.entry(written).or_default().extend(functions);
     }
     out
-}
-
-fn function(target: Target) -> Option<FuncId> {
-    match target {
-        Target::Func(func) => Some(func),
-        Target::External(_) => None,
-    }
 }
 
 impl Calls {
@@ -156,7 +149,7 @@ impl Calls {
                     let later = first.into_iter().flat_map(|arg| flow.values_of(arg.node));
                     let later = later.flat_map(|value| callees(flow, value));
                     let run = through.iter().copied();
-                    for func in run.chain(later.filter_map(function)) {
+                    for func in run.chain(later.filter_map(Target::function)) {
                         self.known.insert((func, place));
                         self.link(func, call.owner, Some(place));
                     }
@@ -244,7 +237,7 @@ impl Calls {
         for call in program.hidden_calls() {
             let is_operation = call.range.is_empty();
             let targets = program.callees(call).iter().copied();
-            for func in targets.filter_map(function) {
+            for func in targets.filter_map(Target::function) {
                 if is_operation && !program.function(func).is_generator {
                     self.link(func, call.owner, None);
                 }
@@ -344,7 +337,7 @@ fn handed(program: &Program<'_>, name: &str, call: &Call) -> BTreeSet<FuncId> {
                 out.extend(
                     callees(&program.flow, value)
                         .into_iter()
-                        .filter_map(function),
+                        .filter_map(Target::function),
                 );
             }
         }

@@ -27,7 +27,7 @@ pub mod value;
 pub use class::MroEntry;
 pub use library::raising;
 pub use names::is_builtin;
-pub use solve::{Hidden, Target, solve};
+pub use solve::{Hidden, solve};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -43,6 +43,25 @@ const SET_LIMIT: usize = 48;
 
 /// More values than this, and constants and containers are no longer added.
 const PLAIN_LIMIT: usize = 12;
+
+/// What a call reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// A function of ours.
+    Func(FuncId),
+    /// An external one.
+    External(Sym),
+}
+
+impl Target {
+    /// The function, where it is one of ours.
+    pub fn function(self) -> Option<FuncId> {
+        match self {
+            Target::Func(func) => Some(func),
+            Target::External(_) => None,
+        }
+    }
+}
 
 /// A constraint waiting for values of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,21 +6,12 @@ use super::constraints::{Dynamic, Static};
 use super::sets::{Names, Sets};
 use super::special::Special;
 use super::value::{CallId, Value, ValueId, Values};
-use super::{Constraint, FieldOwner, Flow};
+use super::{Constraint, FieldOwner, Flow, Target};
 use crate::externals::Externals;
 use crate::ir::{
     Annotation, ClassId, Constant, FuncId, FunctionKind, Key, Node, ParamKind, Reason, Sym,
 };
 use crate::link::Linked;
-
-/// What a hidden call reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Target {
-    /// A function of ours.
-    Func(FuncId),
-    /// An external one.
-    External(Sym),
-}
 
 /// Hidden calls, by caller.
 pub type Hidden = FxHashSet<(FuncId, Target)>;

@@ -192,10 +192,7 @@ pub(crate) fn called_within(cx: &Context<'_>, place: Place) -> BTreeSet<FuncId> 
     written
         .chain(hidden.into_iter().flatten())
         .flat_map(|call| cx.program.callees(call))
-        .filter_map(|target| match target {
-            Target::Func(func) => Some(*func),
-            Target::External(_) => None,
-        })
+        .filter_map(|target| target.function())
         .collect()
 }
 

@@ -27,14 +27,10 @@ pub(crate) fn coroutine_of<'v>(
     call: &'v ExprCall,
 ) -> Option<&'v Expr> {
     let coroutine = made_of(cx, view, call)?;
-    let others = handed_with(cx, view, call)?;
-    // Beside a task that others know, all are waited for as tasks.
-    let is_coroutine = |leaf: &Expr| {
-        leaf.as_call_expr()
-            .is_some_and(|call| made_of(cx, view, call).is_some())
-            || awaited(cx, view, leaf) == Awaited::Coroutine
-    };
-    others.into_iter().all(is_coroutine).then_some(coroutine)
+    let waiting = call_around(view, call)?;
+    let mut made = made_in(cx, view, waiting).into_iter();
+    made.any(|(made, _)| made.range() == call.range())
+        .then_some(coroutine)
 }
 
 /// The calls that make tasks in place in a call that waits for them.
@@ -43,11 +39,17 @@ pub(crate) fn made_in<'v>(
     view: &View<'v>,
     waiting: &'v ExprCall,
 ) -> Vec<(&'v ExprCall, &'v Expr)> {
-    let calls = handed(cx, view, waiting).into_iter().flatten();
-    calls
-        .filter_map(Expr::as_call_expr)
-        .filter_map(|call| Some((call, coroutine_of(cx, view, call)?)))
-        .collect()
+    let mut made = Vec::new();
+    for leaf in handed(cx, view, waiting).into_iter().flatten() {
+        let call = leaf.as_call_expr();
+        match call.and_then(|call| Some((call, made_of(cx, view, call)?))) {
+            Some(one) => made.push(one),
+            None if awaited(cx, view, leaf) == Awaited::Coroutine => {}
+            // Beside a task that others know, all are waited for as tasks.
+            None => return Vec::new(),
+        }
+    }
+    made
 }
 
 /// Gives the call that waits the coroutines themselves, and takes over what is said of the calls that made tasks of them.
@@ -170,16 +172,15 @@ fn handed<'v>(cx: &Context<'_>, view: &View<'v>, call: &'v ExprCall) -> Option<V
     }
 }
 
-/// What is handed over together with the call, which is an argument, or an item of a display or comprehension that is one.
-fn handed_with<'v>(cx: &Context<'_>, view: &View<'v>, call: &'v ExprCall) -> Option<Vec<&'v Expr>> {
-    let waiting = view.tree.ancestors(call).find_map(|node| match node {
-        AnyNodeRef::ExprCall(call) => Some(Some(call)),
-        node if node.is_statement() => Some(None),
-        _ => None,
-    })??;
-    let handed = handed(cx, view, waiting)?;
-    let is_among = handed.iter().any(|leaf| leaf.range() == call.range());
-    is_among.then_some(handed)
+/// The call around a call in the same statement.
+fn call_around<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<&'v ExprCall> {
+    view.tree
+        .ancestors(call)
+        .take_while(|node| !node.is_statement())
+        .find_map(|node| match node {
+            AnyNodeRef::ExprCall(call) => Some(call),
+            _ => None,
+        })
 }
 
 /// The expressions whose values arguments hand over.

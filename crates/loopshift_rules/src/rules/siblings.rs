@@ -68,19 +68,15 @@ pub(crate) fn is_left_unseen(
 
 /// Whether the program has no tasks but those of `gather`.
 fn runs_alone(cx: &Context<'_>) -> bool {
-    let in_place = cx.once(Sites::new);
     let is_in_place = |use_: &Use| {
-        let call = (cx.view(use_.place.file)).and_then(|view| view.call_of(use_.place.range));
-        call.is_some_and(|call| {
-            in_place.has(Place {
-                file: use_.place.file,
-                range: call.range(),
-            })
+        cx.view(use_.place.file).is_some_and(|view| {
+            let call = view.call_of(use_.place.range);
+            call.is_some_and(|call| cx.once(Sites::new).has(view.place(call)))
         })
     };
-    cx.uses.iter().filter(|it| !is_in_place(it)).all(|use_| {
+    cx.uses.iter().all(|use_| {
         let name = use_.api.rsplit('.').next().unwrap_or_default();
-        !matches!(
+        let starts = matches!(
             name,
             "create_task"
                 | "ensure_future"
@@ -94,7 +90,8 @@ fn runs_alone(cx: &Context<'_>) -> bool {
                 | "to_thread"
                 | "run_in_executor"
                 | "add_signal_handler"
-        )
+        );
+        !starts || is_in_place(use_)
     })
 }
 

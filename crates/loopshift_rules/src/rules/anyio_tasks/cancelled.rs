@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{ExceptHandler, Expr, Stmt, StmtTry};
@@ -182,10 +181,7 @@ pub(super) fn functions(cx: &Context<'_>, coros: &[Place]) -> BTreeSet<FuncId> {
         if seen.insert(func) {
             let called = cx.program.calls_of(func);
             let targets = called.flat_map(|call| cx.program.callees(call));
-            todo.extend(targets.filter_map(|target| match target {
-                Target::Func(func) => Some(*func),
-                Target::External(_) => None,
-            }));
+            todo.extend(targets.filter_map(|target| target.function()));
         }
     }
     seen

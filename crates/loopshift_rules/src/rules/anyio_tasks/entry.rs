@@ -12,30 +12,30 @@ use crate::rules::runners::is_of_runner;
 
 /// Whether a function is only ever the one coroutine of `asyncio.run`.
 pub(super) fn is_entry(cx: &Context<'_>, function: FuncId) -> bool {
-    let sites = cx.callers.of(function);
-    !sites.is_empty()
-        && sites.iter().all(|site| {
-            let Some(view) = cx.view(site.place.file) else {
-                return false;
-            };
-            let Some(Expr::Call(call)) = view.tree.expr_at(site.place.range) else {
-                return false;
-            };
-            is_of_runner(cx, view, call)
-        })
+    all_calls(cx, function, |view, call| is_of_runner(cx, view, call))
 }
 
 /// Whether a function is only ever the one coroutine that a program runs, also by an event loop that is made by hand.
 pub(super) fn is_run(cx: &Context<'_>, function: FuncId) -> bool {
+    all_calls(cx, function, |view, call| {
+        is_of_runner(cx, view, call) || by_hand(cx, view, call).is_some()
+    })
+}
+
+/// Whether calls make the coroutines of a function, and all of them are such ones.
+fn all_calls(
+    cx: &Context<'_>,
+    function: FuncId,
+    is_such: impl Fn(&View<'_>, &ExprCall) -> bool,
+) -> bool {
     let sites = cx.callers.of(function);
     !sites.is_empty()
         && sites.iter().all(|site| {
-            let Some(view) = cx.view(site.place.file) else {
-                return false;
-            };
-            let expr = view.tree.expr_at(site.place.range);
-            expr.and_then(Expr::as_call_expr).is_some_and(|call| {
-                is_of_runner(cx, view, call) || by_hand(cx, view, call).is_some()
+            let view = cx.view(site.place.file);
+            view.is_some_and(|view| {
+                let call = view.tree.expr_at(site.place.range);
+                call.and_then(Expr::as_call_expr)
+                    .is_some_and(|call| is_such(view, call))
             })
         })
 }

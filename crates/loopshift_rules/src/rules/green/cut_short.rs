@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
-use loopshift_engine::flow::Target;
 use loopshift_engine::graph::functions;
 use loopshift_engine::ir::{Call, FuncId};
 use loopshift_engine::uses::Use;
@@ -151,10 +150,5 @@ fn is_caught(view: &View<'_>, place: Place) -> bool {
 /// The functions of the program that calls run.
 fn functions_of<'c>(cx: &Context<'c>, calls: impl Iterator<Item = &'c Call>) -> BTreeSet<FuncId> {
     let targets = calls.flat_map(|call| cx.program.callees(call));
-    targets
-        .filter_map(|target| match target {
-            Target::Func(func) => Some(*func),
-            Target::External(_) => None,
-        })
-        .collect()
+    targets.filter_map(|target| target.function()).collect()
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::FileId;
-use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::{CallId, Value};
 use loopshift_engine::ir::{ContainerId, FuncId, FunctionKind};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprContext, ExprName, Stmt};
@@ -488,9 +487,6 @@ pub(super) fn functions(cx: &Context<'_>, call: &loopshift_engine::ir::Call) -> 
     cx.program
         .callees(call)
         .iter()
-        .filter_map(|target| match target {
-            Target::Func(func) => Some(*func),
-            Target::External(_) => None,
-        })
+        .filter_map(|target| target.function())
         .collect()
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::Place;
-use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
@@ -440,10 +439,7 @@ impl<'w, 'c> Walk<'w, 'c> {
         let calls = self.cx.program.calls_within(place);
         let own = calls.filter(|call| call.range == place.range);
         own.flat_map(|call| self.cx.program.callees(call))
-            .filter_map(|target| match target {
-                Target::Func(func) => Some(*func),
-                Target::External(_) => None,
-            })
+            .filter_map(|target| target.function())
             .collect()
     }
 
@@ -455,10 +451,7 @@ impl<'w, 'c> Walk<'w, 'c> {
         let calls = self.cx.program.hidden_calls_of(*owner);
         let targets: Vec<FuncId> = calls
             .flat_map(|call| self.cx.program.callees(call))
-            .filter_map(|target| match target {
-                Target::Func(func) => Some(*func),
-                Target::External(_) => None,
-            })
+            .filter_map(|target| target.function())
             .filter(|func| names.contains(&self.cx.program.function(*func).name()))
             .collect();
         for func in targets {
