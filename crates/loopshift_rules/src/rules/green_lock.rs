@@ -112,6 +112,8 @@ fn mentions(cx: &Context<'_>, cluster: &Cluster) -> Vec<Place> {
 enum Form {
     /// Classes of asyncio.
     Plain,
+    /// The semaphore of asyncio, which tells its count.
+    Counted,
     /// Classes that are written into the module.
     Own,
 }
@@ -177,11 +179,12 @@ fn cluster_edits(
 }
 
 fn form(cx: &Context<'_>, cluster: &Cluster, members: &[Member]) -> Form {
-    let names = |name: &str| {
-        matches!(
-            name,
-            "Semaphore" | "BoundedSemaphore" | "Lock" | "Condition"
-        )
+    // The lock of a condition is entered, and nobody who holds it enters it again.
+    let entered = || members.iter().all(|member| method(member) != "acquire");
+    let names = |name: &str| match name {
+        "Semaphore" | "BoundedSemaphore" | "Lock" | "Condition" => true,
+        "RLock" => conditions(cluster) && entered(),
+        _ => false,
     };
     let plain = cluster.types.iter().all(|ty| names(last(ty)))
         && members.iter().all(|member| is_plain(cx, member));
@@ -192,6 +195,10 @@ fn form(cx: &Context<'_>, cluster: &Cluster, members: &[Member]) -> Form {
     // Those that stand in the standard library go to who asks next.
     let in_turn = |ty: &str| ty.starts_with("eventlet.") && !ty.starts_with("eventlet.patched.");
     let all_in_turn = cluster.types.iter().all(|ty| in_turn(ty));
+    let counts = |member: &Member| COUNTS.contains(&method(member));
+    if all_in_turn && members.iter().any(counts) {
+        return Form::Counted;
+    }
     if all_in_turn || conditions(cluster) || fairness::is_unseen(cx, cluster, members) {
         Form::Plain
     } else {
@@ -211,7 +218,8 @@ fn conditions(cluster: &Cluster) -> bool {
 /// Whether asyncio's classes have an answer to the use.
 fn is_plain(cx: &Context<'_>, member: &Member) -> bool {
     match method(member) {
-        "acquire" | "locked" | "ready" => true,
+        "acquire" | "locked" | "ready" | "balance" => true,
+        "counter" => member.api.starts_with("eventlet."),
         "wait" | "wait_for" | "notify" | "notify_all" | "notifyAll" => {
             member.api.contains(".Condition.")
         }
@@ -224,6 +232,9 @@ fn is_plain(cx: &Context<'_>, member: &Member) -> bool {
     }
 }
 
+/// What eventlet's semaphores tell of their count.
+const COUNTS: &[&str] = &["balance", "counter"];
+
 /// The last part of a name.
 fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
@@ -235,12 +246,18 @@ fn class_of(cx: &Context<'_>, api: &str, form: Form) -> Result<(Vec<Piece>, &'st
     // A lock that nobody holds and a semaphore of which nothing is taken end in errors of different classes.
     let by_error = || cx.mentions("RuntimeError") || cx.mentions("ValueError");
     let own = match name {
+        "RLock" if form == Form::Plain => None,
         "RLock" | "DummySemaphore" | "CappedSemaphore" => Some(name),
+        "Semaphore" if form == Form::Counted => Some("CountedSemaphore"),
+        _ if form == Form::Counted => {
+            return Err("semaphores of event loops do not show their count".to_owned());
+        }
         "Lock" if form == Form::Own && by_error() => Some("TaskLock"),
         _ if form == Form::Own => Some("Semaphore"),
         _ => None,
     };
     let Some(own) = own else {
+        let name = if name == "RLock" { "Lock" } else { name };
         let mut text = pieces("{@asyncio}", &[]);
         text.push(format!(".{name}").into());
         return Ok((text, ""));
@@ -338,7 +355,7 @@ fn used(
     }
     let name = method(member);
     let known = match form {
-        Form::Plain => is_plain(cx, member),
+        Form::Plain | Form::Counted => is_plain(cx, member),
         Form::Own => matches!(
             name,
             "acquire" | "release" | "locked" | "ready" | "counter" | "bounded"
@@ -347,7 +364,7 @@ fn used(
     if !known {
         return Err(format!("`{name}` has no counterpart"));
     }
-    if name == "release" && form == Form::Plain {
+    if name == "release" && form != Form::Own {
         let errors = ["ValueError", "RuntimeError"];
         caught::caveat_around(cx, change, view, member.place.range, &errors);
     }
@@ -355,7 +372,7 @@ fn used(
     let waits = matches!(name, "acquire" | "wait" | "wait_for")
         || (name == "release" && member.api.contains("Capped"));
     let text = match (name, call) {
-        ("ready", Some(call)) if form == Form::Plain => {
+        ("ready", Some(call)) if form != Form::Own => {
             let lock = receiver(view, member.place.range).ok_or("its lock was not found")?;
             let text = pieces("(not {0}.locked())", &[Piece::Source(lock.range())]);
             change.edits.push((

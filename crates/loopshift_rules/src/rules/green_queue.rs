@@ -309,6 +309,7 @@ fn member<'c>(
         "put" if !is_waited_for(cx, view.place(call)) => at_once(queue, &bound),
         "get" | "put" => transfer(cx, method, queue, &bound)?,
         "join" => join(cx, view, call, queue, &bound)?,
+        "peek" | "peek_nowait" => peek(method, queue, &bound)?,
         _ => return Err("queues of asyncio have nothing like it".to_owned()),
     };
     if matches!(&text[0], Piece::Text(text) if text.starts_with("await ")) {
@@ -391,6 +392,26 @@ fn transfer(
     }
     if let Some(timeout) = timeout {
         text.extend([", timeout=".into(), Piece::Source(timeout.range())]);
+    }
+    text.push(")".into());
+    Ok(text)
+}
+
+/// `peek` and `peek_nowait`: the next item, which stays in the queue.
+fn peek(method: &str, queue: &Expr, bound: &Bound<'_>) -> Result<Vec<Piece>, String> {
+    let blocks = match bound.get("block") {
+        None => method == "peek",
+        Some(Expr::BooleanLiteral(it)) => it.value,
+        Some(_) => return Err("whether it waits is not written there".to_owned()),
+    };
+    let name = if blocks { "peek" } else { "peek_nowait" };
+    let mut text = vec![Piece::Helper(helper(name).ok_or("a helper is missing")?)];
+    text.extend(["(".into(), Piece::Source(queue.range())]);
+    if blocks {
+        text.insert(0, "await ".into());
+        let timeout = bound.get("timeout").filter(|it| !it.is_none_literal_expr());
+        text.extend(timeout.map(|_| ", timeout=".into()));
+        text.extend(timeout.map(|it| Piece::Source(it.range())));
     }
     text.push(")".into());
     Ok(text)

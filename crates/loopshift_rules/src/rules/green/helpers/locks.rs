@@ -85,6 +85,23 @@ class {name}:
 ",
     },
     Helper {
+        name: "_CountedSemaphore",
+        source: "\
+class {name}({@asyncio}.Semaphore):
+    \"\"\"A semaphore that tells how much of it is left, which is less than nothing by those who wait.\"\"\"
+
+    @property
+    def counter(self):
+        # Who has been given a place and does not know yet has not taken it.
+        given = (waiter.done() and not waiter.cancelled() for waiter in self._waiters or ())
+        return self._value + sum(given)
+
+    @property
+    def balance(self):
+        return self.counter - len(self._waiters or ())
+",
+    },
+    Helper {
         name: "_TaskLock",
         source: "\
 class {name}({#Semaphore}):

@@ -44,6 +44,42 @@ async def {name}(queue, block=True, timeout=None):
 ",
     },
     Helper {
+        name: "_peek_nowait",
+        source: "\
+def {name}(queue):
+    \"\"\"The item that a queue would give next, which stays in it.\"\"\"
+    if queue.empty():
+        raise {@asyncio}.QueueEmpty
+    return queue._queue[-1 if isinstance(queue, {@asyncio}.LifoQueue) else 0]
+",
+    },
+    Helper {
+        name: "_peek",
+        source: "\
+async def {name}(queue, timeout=None):
+    \"\"\"The item that a queue gives next, once there is one; it stays in it.\"\"\"
+    loop = {@asyncio}.get_running_loop()
+    end = None if timeout is None else loop.time() + timeout
+    while queue.empty():
+        getter = loop.create_future()
+        queue._getters.append(getter)
+        timer = None if end is None else loop.call_at(end, lambda: getter.done() or getter.set_result(True))
+        try:
+            late = await getter
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if getter in queue._getters:
+                queue._getters.remove(getter)
+            # Who comes next may take what is there.
+            if not queue.empty():
+                queue._wakeup_next(queue._getters)
+        if late:
+            raise {@asyncio}.QueueEmpty
+    return {#peek_nowait}(queue)
+",
+    },
+    Helper {
         name: "_queue_put",
         source: "\
 async def {name}(queue, item, block=True, timeout=None):
