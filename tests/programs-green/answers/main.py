@@ -1,4 +1,4 @@
-# moves: with --unsafe
+# moves: fully
 from gevent import monkey
 monkey.patch_all()
 import json

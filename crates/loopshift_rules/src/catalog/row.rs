@@ -97,6 +97,8 @@ pub struct Api {
     /// The libraries of green threads that make a call that blocks switch instead, once they have patched the
     /// standard library: `gevent`, `eventlet`.
     pub cooperative: Box<[Box<str>]>,
+    /// Whether a call that blocks runs no code of the program, and changes nothing but its own object.
+    pub apart: bool,
     /// The name elsewhere of the same object, or of what it takes the place of: `queue.Empty` for `gevent.queue.Empty`.
     /// For a module the one whose names it has, besides those with rows of their own.
     pub same_as: Option<Box<str>>,
@@ -302,6 +304,9 @@ impl Api {
         if !row.cooperative.is_empty() && !row.blocks {
             return Err("`cooperative` is for what blocks".to_owned());
         }
+        if row.apart && !row.blocks {
+            return Err("`apart` is for what blocks".to_owned());
+        }
         Ok(Api {
             runs: indices("runs", &row.runs)?,
             since: version("since", &row.since)?,
@@ -314,6 +319,7 @@ impl Api {
             suspends: row.suspends,
             blocks: row.blocks,
             cooperative: boxed(row.cooperative),
+            apart: row.apart,
             same_as: row.same_as.map(Into::into),
             spawns: row.spawns,
             awaits: row.awaits,
@@ -350,6 +356,8 @@ pub(super) struct Row {
     blocks: bool,
     #[serde(default)]
     cooperative: Vec<String>,
+    #[serde(default)]
+    apart: bool,
     same_as: Option<String>,
     #[serde(default)]
     spawns: bool,

@@ -4,13 +4,16 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::Change;
+use loopshift_engine::change::{Change, Place};
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::green::{anchor, awaits, bracketed, broken, owners, sleeping, slept};
+use super::green::{
+    CutShort, anchor, awaits, bracketed, broken, helper, may_be_many, owners, runs_apart, sleeping,
+    slept,
+};
 use super::rows;
 use crate::catalog::{Api, Kind, Target};
 use crate::context::{Bridge, Context, View};
@@ -18,6 +21,9 @@ use crate::recipe::{Cooperation, is_cooperative};
 use crate::registry::rule;
 
 const RULE: &str = "green-blocking";
+
+/// How a call in one of asyncio's threads begins.
+pub(super) const TO_THREAD: &str = "await {@asyncio}.to_thread(";
 
 /// What may differ where something runs in a thread.
 pub(super) const THREAD: &str = "it runs in a thread, beside the tasks: what it shares with them must be safe for that, and it goes on where the task is cancelled";
@@ -142,9 +148,12 @@ fn moved<'c>(
             view,
             RULE,
             message,
-            "await {@eventlet}.spawn(",
+            pieces("await {@eventlet}.spawn(", &[]),
             function,
         );
+    }
+    if cx.settings.bridge != Bridge::None && runs_apart(cx, use_, api, view, call) {
+        return apart(cx, use_, view, function);
     }
     let mut change = in_thread(cx, use_, view, RULE, function)?;
     let cooperation = Cooperation::of(cx);
@@ -156,6 +165,29 @@ fn moved<'c>(
     }
     change.caveat(THREAD);
     Ok(change)
+}
+
+/// The change of a call that runs in a thread where nobody can tell.
+fn apart(
+    cx: &Context<'_>,
+    use_: &Use,
+    view: &View<'_>,
+    function: Vec<Piece>,
+) -> Result<Change, String> {
+    let message = format!("`{}` runs in a thread", use_.api);
+    let opens = opens(cx, use_.place)?;
+    by(cx, use_, view, RULE, message, opens, function)
+}
+
+/// How a call in a thread begins at a place where nobody can tell that it is one.
+pub(super) fn opens(cx: &Context<'_>, place: Place) -> Result<Vec<Piece>, String> {
+    // asyncio's own threads are waited for at the end.
+    let is_waited_for = !cx.once(CutShort::new).reaches(cx, place);
+    if is_waited_for && !may_be_many(cx, place) {
+        return Ok(pieces(TO_THREAD, &[]));
+    }
+    let call = helper("call_in_thread").ok_or("a helper is missing")?;
+    Ok(vec!["await ".into(), Piece::Helper(call), "(".into()])
 }
 
 /// Whether a call of it becomes one in a thread, so that it can be handed to what awaits its functions.
@@ -247,8 +279,15 @@ pub(super) fn in_thread(
         );
     }
     let message = format!("`{}` runs in a thread", use_.api);
-    let opens = "await {@asyncio}.to_thread(";
-    by(cx, use_, view, rule, message, opens, function)
+    by(
+        cx,
+        use_,
+        view,
+        rule,
+        message,
+        pieces(TO_THREAD, &[]),
+        function,
+    )
 }
 
 /// The change of a call that something else makes, which is awaited.
@@ -258,7 +297,7 @@ fn by(
     view: &View<'_>,
     rule: &'static str,
     message: String,
-    opens: &'static str,
+    opens: Vec<Piece>,
     function: Vec<Piece>,
 ) -> Result<Change, String> {
     let call = view
@@ -269,7 +308,7 @@ fn by(
         .requires
         .push(anchor(cx, cx.program.function_at(view.place(call))));
     let arguments = super::arguments::inside(call);
-    let mut text = pieces(opens, &[]);
+    let mut text = opens;
     debug_assert!(awaits(&text));
     text.extend(function);
     if !call.arguments.args.is_empty() || !call.arguments.keywords.is_empty() {

@@ -7,7 +7,7 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::code::own;
-use super::green::{anchor, awaited, helper, is_coloured, waits_in};
+use super::green::{anchor, awaited, helper, is_coloured, may_be_many, reads_apart, waits_in};
 use super::green_blocking;
 use super::green_colour::over_waiting;
 use super::green_subprocess;
@@ -99,6 +99,8 @@ enum Consumer<'v> {
     Test(&'v ExprCall, &'static str),
     /// `next(…)`.
     Next(&'v ExprCall),
+    /// `json.load(…)`, which reads all at once.
+    Whole(&'v ExprCall),
     /// Something else, in words.
     Other(String),
 }
@@ -142,6 +144,7 @@ fn of_call<'v>(
         let takes = !api.starts_with("logging.") && !api.starts_with("contextlib.");
         let is_library = takes && !cx.recipe.moves(api);
         return is_library.then(|| match api {
+            "json.load" => Consumer::Whole(call),
             "collections.Counter" | "collections.deque" | "functools.reduce" => Consumer::All,
             _ => Consumer::Other(format!("`{api}` can't wait for items")),
         });
@@ -222,8 +225,12 @@ fn moved(
     let message = "items are waited for";
     let mut change = Change::new(RULE, place, &*items.api, message);
     change.requires.push(anchor(cx, owner));
+    if let Consumer::Whole(call) = consumer {
+        whole(cx, view, items, call, expr, &mut change)?;
+        return Ok(change);
+    }
     if let Some(from) = items.lines {
-        lines(cx, from, expr, consumer, &mut change)?;
+        lines(cx, view, from, expr, consumer, &mut change)?;
     }
     write(cx, view, expr.range(), consumer, &mut change)?;
     Ok(change)
@@ -235,13 +242,51 @@ fn goes_through(consumer: &Consumer<'_>) -> bool {
         Consumer::For(_) | Consumer::List(_) | Consumer::All => true,
         Consumer::Comprehension(_, around) => !matches!(around, AnyNodeRef::ExprGenerator(_)),
         Consumer::Pairs(_, _, outer) => goes_through(outer),
-        Consumer::Test(..) | Consumer::Next(_) | Consumer::Other(_) => false,
+        Consumer::Test(..) | Consumer::Next(_) | Consumer::Whole(_) | Consumer::Other(_) => false,
     }
+}
+
+/// `json.load(reply)`: what a server answers is read in a thread, and then taken apart.
+fn whole(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    items: &Items,
+    call: &ExprCall,
+    reply: &Expr,
+    change: &mut Change,
+) -> Result<(), String> {
+    let first = call.arguments.args.first();
+    if items.lines != Some(Lines::Answer) || first.is_none_or(|it| it.range() != reply.range()) {
+        return Err("it would block all tasks there: read it before, as by `read()`".to_owned());
+    }
+    let loads = Edit::Replace {
+        range: call.func.range(),
+        pieces: pieces("{@json}.loads", &[]),
+    };
+    change.edit(match &*call.func {
+        Expr::Attribute(it) if it.value.is_name_expr() => {
+            Edit::replace(it.attr.range(), "loads", &[])
+        }
+        _ => loads,
+    });
+    let opens = if reads_apart(cx, view, reply) {
+        green_blocking::opens(cx, change.place)?
+    } else {
+        change.caveat(green_blocking::THREAD);
+        pieces(green_blocking::TO_THREAD, &[])
+    };
+    change.edit(Edit::Replace {
+        range: TextRange::empty(reply.start()),
+        pieces: opens,
+    });
+    change.edit(Edit::insert(reply.end(), ".read)", &[]));
+    Ok(())
 }
 
 /// Lines each of which is read in a thread.
 fn lines(
     cx: &Context<'_>,
+    view: &View<'_>,
     from: Lines,
     pipe: &Expr,
     consumer: &Consumer<'_>,
@@ -257,6 +302,7 @@ fn lines(
     });
     change.edit(Edit::insert(pipe.end(), ")", &[]));
     match from {
+        Lines::Answer if reads_apart(cx, view, pipe) && !may_be_many(cx, change.place) => {}
         Lines::Answer => change.caveat(green_blocking::THREAD),
         Lines::Pipe => green_subprocess::goes_on(cx, change.place, change),
     }
@@ -322,6 +368,7 @@ fn write(
                 pieces: awaited(view, whole, text)?,
             });
         }
+        Consumer::Whole(_) => return Err("it is read as a whole there".to_owned()),
         Consumer::Other(reason) => return Err(reason.clone()),
     }
     Ok(())

@@ -1,5 +1,7 @@
-//! Servers of WSGI applications become uvicorn, which runs the application in threads through a2wsgi.
+//! Servers of WSGI applications become uvicorn, which runs the application in threads through a2wsgi; those of a program
+//! that asks only itself become a small one.
 
+mod local;
 mod served;
 
 pub(crate) use served::{LISTEN, listen};
@@ -28,6 +30,9 @@ const RULE: &str = "green-wsgi";
 /// What may differ where the application runs in the event loop.
 const SERVER: &str =
     "the server in its place logs and words its errors in its own way, and ends on signals";
+
+/// Why there is no change where a helper is not found.
+const MISSING: &str = "a helper is missing";
 
 /// Why a server stays.
 const NO_SETTING: &str = "it is given what the server in its place has no setting for";
@@ -105,12 +110,21 @@ fn server<'c>(
     let tls = settings_of_server(call, &bound, plain)?;
     let listener = bound.get("listener").ok_or("it has no address")?;
     let application = bound.get("application").ok_or("it has no application")?;
+    if !plain && local::is_local(cx, view, application, local::is_silent(cx, view, &bound)) {
+        let mut change = as_small(use_);
+        let server = Piece::Helper(helper("HTTPServer").ok_or(MISSING)?);
+        let (listener, application) = (listener.range().into(), application.range().into());
+        let pieces = pieces("{0}({1}, {2})", &[server, listener, application]);
+        let range = call.range();
+        change.edit(Edit::Replace { range, pieces });
+        return Ok(change);
+    }
     let mut change = changed(use_);
     let size = at_once(cx, view, &bound, &mut change)?;
     let mut text = if plain {
         pieces("{@uvicorn}.Server({@uvicorn}.Config(", &[])
     } else {
-        let server = helper("WSGIServer").ok_or("a helper is missing")?;
+        let server = helper("WSGIServer").ok_or(MISSING)?;
         let mut text = vec![Piece::Helper(server)];
         text.extend(["(".into(), listener.range().into(), ", ".into()]);
         text
@@ -132,6 +146,12 @@ fn server<'c>(
         pieces: text,
     });
     Ok(change)
+}
+
+/// The change of a server that becomes a small one of the module.
+fn as_small(use_: &Use) -> Change {
+    let message = format!("`{}` becomes a server of the module", use_.api);
+    Change::new(RULE, use_.place, &*use_.api, message)
 }
 
 /// The keywords that are files of a certificate, which only a server of uvicorn's own takes.
@@ -227,7 +247,7 @@ fn asgi(
         return Ok(pieces(text, &[application.range().into(), size]));
     }
     change.caveat(SERVER);
-    let adapter = helper("asgi").ok_or("a helper is missing")?;
+    let adapter = helper("asgi").ok_or(MISSING)?;
     Ok(vec![
         Piece::Helper(adapter),
         "(".into(),
@@ -369,7 +389,7 @@ fn serve<'c>(
         return Err("it is called through a variable that may hold something else".to_owned());
     }
     let mut change = changed(use_);
-    let served = helper("serve_wsgi").ok_or("a helper is missing")?;
+    let served = helper("serve_wsgi").ok_or(MISSING)?;
     let mut name = vec![Piece::Helper(served)];
     if let Some(call) = view.call_of(use_.place.range) {
         let bound = cx.bind(api, call).map_err(|error| error.to_string())?;
@@ -382,8 +402,15 @@ fn serve<'c>(
         if green_websocket::is_application(cx, view, site) {
             return green_websocket::serve(cx, use_, view, call, (sock, site), *owner);
         }
-        name.extend(["(".into(), sock.range().into(), ", ".into()]);
-        name.extend(asgi(cx, view, site, size, &mut change)?);
+        if local::is_local(cx, view, site, local::is_silent(cx, view, &bound)) {
+            change = as_small(use_);
+            name = vec![Piece::Helper(helper("serve_http").ok_or(MISSING)?)];
+            name.extend(["(".into(), sock.range().into(), ", ".into()]);
+            name.push(site.range().into());
+        } else {
+            name.extend(["(".into(), sock.range().into(), ", ".into()]);
+            name.extend(asgi(cx, view, site, size, &mut change)?);
+        }
         name.push(")".into());
         let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
         let (before, after) = around_await(view, expr)?;
@@ -408,14 +435,26 @@ fn serve<'c>(
     if let Some(last) = keywords.last() {
         change.edit(Edit::delete(TextRange::new(site.end(), last.end())));
     }
+    let given = |name: &str| {
+        let keyword = keywords.iter().find(|it| named(it) == Some(name));
+        keyword.map(|it| &it.value)
+    };
+    let silent = local::logs_nothing(cx, view, given("log"), given("log_output"));
+    if local::is_local(cx, view, site, silent) {
+        let edits = std::mem::take(&mut change.edits);
+        change = as_small(use_);
+        change.edits = edits;
+        name = vec![Piece::Helper(helper("serve_http").ok_or(MISSING)?)];
+    } else {
+        let pieces = asgi(cx, view, site, "1024".into(), &mut change)?;
+        change.edit(Edit::Replace {
+            range: site.range(),
+            pieces,
+        });
+    }
     change.edit(Edit::Replace {
         range: expr.range(),
         pieces: name,
-    });
-    let pieces = asgi(cx, view, site, "1024".into(), &mut change)?;
-    change.edit(Edit::Replace {
-        range: site.range(),
-        pieces,
     });
     Ok(change)
 }

@@ -1,5 +1,6 @@
 //! What the rules for green threads share: where `await` may stand, and what needs a running event loop.
 
+mod apart;
 mod atomic;
 mod calls;
 mod coroutine;
@@ -32,6 +33,7 @@ use loopshift_python::edit::Piece;
 use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
+pub(crate) use apart::{may_be_many, reads_apart, runs_apart};
 pub(crate) use atomic::{broken, meets};
 pub(crate) use calls::replace_call;
 pub(crate) use coroutine::{

@@ -2,7 +2,33 @@
 
 use loopshift_python::edit::Helper;
 
-pub(super) const HELPERS: &[Helper] = &[BRIDGE, IN_THREADS];
+pub(super) const HELPERS: &[Helper] = &[BRIDGE, CALL_IN_THREAD, IN_THREADS];
+
+/// A call that blocks, of which as many may run at once as are made: the threads of asyncio's own are few.
+const CALL_IN_THREAD: Helper = Helper {
+    name: "_call_in_thread",
+    source: "\
+async def {name}(function, /, *args, **kwargs):
+    \"\"\"Call a function in a thread of its own, for which nobody waits where this is cut short.\"\"\"
+    loop = {@asyncio}.get_running_loop()
+    done = loop.create_future()
+
+    def settle(outcome, value):
+        if not done.done():
+            outcome(value)
+
+    def run():
+        try:
+            outcome = done.set_result, function(*args, **kwargs)
+        except BaseException as error:
+            outcome = done.set_exception, error
+        with {@contextlib}.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    {@threading}.Thread(target=run, daemon=True).start()
+    return await done
+",
+};
 
 /// A context manager that blocks when it is left, as one that waits for threads.
 const IN_THREADS: Helper = Helper {

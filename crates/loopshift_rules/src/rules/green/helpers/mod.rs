@@ -9,6 +9,7 @@ mod eventlet;
 mod events;
 mod executors;
 mod greenpools;
+mod http;
 mod hub;
 mod local;
 mod locks;
@@ -58,6 +59,7 @@ const FAMILIES: &[&[Helper]] = &[
     events::HELPERS,
     executors::HELPERS,
     greenpools::HELPERS,
+    http::HELPERS,
     hub::HELPERS,
     loops::HELPERS,
     local::HELPERS,

@@ -1,0 +1,114 @@
+//! Servers of programs that are their own clients, as tests and examples are: a small server in the module answers just as
+//! the library's did. Others get uvicorn.
+
+use loopshift_engine::flow::value::Value;
+use loopshift_python::ast::Expr;
+
+use super::{address, functions};
+use crate::context::{Bound, Context, View};
+use crate::rules::green::called;
+use crate::rules::shared::number;
+
+/// What an application can ask of its environment that only the library's server knows.
+const OF_SERVER: &[&str] = &[
+    "SERVER_SOFTWARE",
+    "eventlet.input",
+    "eventlet.minimum_write_chunk_size",
+    "eventlet.posthooks",
+    "eventlet.set_idle",
+    "headers_raw",
+];
+
+/// Whether a small server can run an application: its code is known, only this program asks it, and nothing is logged.
+pub(super) fn is_local(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    application: &Expr,
+    is_silent: bool,
+) -> bool {
+    let known = |value: Value| match value {
+        Value::Func(_) | Value::Bound(..) => true,
+        Value::Instance(class) => called(cx, class).is_some(),
+        _ => false,
+    };
+    let mut values = cx.program.values_at(view.place(application));
+    is_silent
+        && values.all(known)
+        && functions(cx, view, application).next().is_some()
+        && !OF_SERVER.iter().any(|name| cx.mentions(name))
+        && *cx.once(asks_itself)
+}
+
+/// Whether a server logs nothing, and has no settings but those that say so.
+pub(super) fn is_silent(cx: &Context<'_>, view: &View<'_>, bound: &Bound<'_>) -> bool {
+    let known = [
+        "application",
+        "listener",
+        "log",
+        "log_output",
+        "site",
+        "sock",
+    ];
+    let log = bound.get("log");
+    let is_off = log.is_some_and(Expr::is_none_literal_expr) && bound.get("listener").is_some();
+    bound.only(&known) && (is_off || logs_nothing(cx, view, log, bound.get("log_output")))
+}
+
+/// Whether nothing is logged by what a server is told of its log.
+pub(super) fn logs_nothing(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    log: Option<&Expr>,
+    log_output: Option<&Expr>,
+) -> bool {
+    let is_false = |expr: &Expr| matches!(expr, Expr::BooleanLiteral(it) if !it.value);
+    match log {
+        Some(log) => is_nowhere(cx, view, log),
+        None => log_output.is_some_and(is_false),
+    }
+}
+
+/// Whether it is a file that keeps nothing: `open(os.devnull, "w")`.
+fn is_nowhere(cx: &Context<'_>, view: &View<'_>, log: &Expr) -> bool {
+    let Expr::Call(call) = log else {
+        return false;
+    };
+    let opened = call.arguments.args.first();
+    opened.is_some_and(|path| cx.api_of(view, path) == Some("os.devnull"))
+}
+
+/// Whether all servers of the program are for itself: at addresses of this machine, at ports that nobody else knows, or
+/// beside clients.
+fn asks_itself(cx: &Context<'_>) -> bool {
+    let mut served = false;
+    let mut asked = false;
+    for use_ in cx.uses {
+        let row = cx.catalog.get(&use_.api);
+        asked |= row.is_some_and(|row| row.apart)
+            || use_.api.ends_with(".connect")
+            || use_.api.ends_with(".create_connection");
+        if !matches!(&*use_.api, "eventlet.listen" | "gevent.pywsgi.WSGIServer") {
+            continue;
+        }
+        let Some(view) = cx.view(use_.place.file) else {
+            return false;
+        };
+        let Some(call) = view.call_of(use_.place.range) else {
+            continue;
+        };
+        let keywords = &call.arguments.keywords;
+        let listener = keywords
+            .iter()
+            .find(|it| it.arg.as_deref() == Some("listener"));
+        let listener = listener.map(|it| &it.value).or(call.arguments.args.first());
+        let Some((host, port)) = address(listener) else {
+            return false;
+        };
+        let here = matches!(host, Expr::StringLiteral(it) if matches!(it.value.to_str(), "127.0.0.1" | "localhost"));
+        if !here {
+            return false;
+        }
+        served |= number(port) != Some(0.0);
+    }
+    asked || !served
+}
