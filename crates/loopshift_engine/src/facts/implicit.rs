@@ -27,6 +27,13 @@ const CONSUMERS: &[&str] = &[
     "zip",
 ];
 
+/// The functions of the standard library that hand on the items of an argument.
+const LAZY: &[&str] = &[
+    "itertools.chain",
+    "itertools.chain.from_iterable",
+    "itertools.islice",
+];
+
 /// Who calls which method of a library's object without writing it, and where.
 pub(super) fn implicit(program: &Program<'_>) -> Vec<(FuncId, Place, String)> {
     let flow = &program.flow;
@@ -69,11 +76,12 @@ pub(super) fn implicit(program: &Program<'_>) -> Vec<(FuncId, Place, String)> {
 fn consumes(program: &Program<'_>, call: &Call) -> bool {
     program.callees(call).iter().any(|target| match target {
         Target::External(sym) => {
-            let name = program.flow.text(*sym).strip_prefix("<builtin>.");
-            name.is_some_and(|name| {
-                let method = name.rsplit_once('.').map(|(_, method)| method);
-                CONSUMERS.contains(&name) || matches!(method, Some("join" | "extend"))
-            })
+            let name = program.flow.text(*sym);
+            let Some(name) = name.strip_prefix("<builtin>.") else {
+                return LAZY.contains(&name);
+            };
+            let method = name.rsplit_once('.').map(|(_, method)| method);
+            CONSUMERS.contains(&name) || matches!(method, Some("join" | "extend"))
         }
         Target::Func(_) => false,
     })

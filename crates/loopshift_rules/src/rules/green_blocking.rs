@@ -290,8 +290,12 @@ pub(super) fn in_thread(
     )
 }
 
-/// The change of a call that something else makes, which is awaited.
-fn by(
+/// The change of a call that something else makes, which is awaited: what stands in `opens` gets `function`, and the
+/// arguments of the call.
+///
+/// # Errors
+/// Where it is not called.
+pub(super) fn by(
     cx: &Context<'_>,
     use_: &Use,
     view: &View<'_>,

@@ -2,6 +2,7 @@
 
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
+use loopshift_engine::graph::functions;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
@@ -93,7 +94,7 @@ enum Consumer<'v> {
     List(&'v ExprCall),
     /// A call that takes all items: `sorted(…)`. Also `*…`.
     All,
-    /// `enumerate(…)` or `zip(…)`, by the helper that does the same, and by what goes through that.
+    /// `zip(…)` and others that hand items on, by the helper that does the same, and by what goes through that.
     Pairs(&'v ExprCall, &'static str, Box<Consumer<'v>>),
     /// `any(…)` or `all(…)`, by the helper that does the same.
     Test(&'v ExprCall, &'static str),
@@ -143,11 +144,17 @@ fn of_call<'v>(
         // What only says what it is, or closes it, takes no item.
         let takes = !api.starts_with("logging.") && !api.starts_with("contextlib.");
         let is_library = takes && !cx.recipe.moves(api);
-        return is_library.then(|| match api {
-            "json.load" => Consumer::Whole(call),
-            "collections.Counter" | "collections.deque" | "functools.reduce" => Consumer::All,
-            _ => Consumer::Other(format!("`{api}` can't wait for items")),
-        });
+        if !is_library {
+            return None;
+        }
+        return match api {
+            "json.load" => Some(Consumer::Whole(call)),
+            "collections.Counter" | "collections.deque" | "functools.reduce" => Some(Consumer::All),
+            "itertools.chain" | "itertools.chain.from_iterable" | "itertools.islice" => {
+                lazily(cx, view, call, given, api)
+            }
+            _ => Some(Consumer::Other(format!("`{api}` can't wait for items"))),
+        };
     };
     let single = call.arguments.args.len() == 1;
     Some(match name {
@@ -157,45 +164,63 @@ fn of_call<'v>(
         }
         "sum" => Consumer::All,
         "next" => Consumer::Next(call),
-        "enumerate" | "zip" => {
-            let mut before = call
-                .arguments
-                .args
-                .iter()
-                .take_while(|it| it.range() != given.range());
-            if before.any(|it| items(cx, view, it).is_some()) {
-                // The first of them speaks for all.
-                return None;
-            }
-            let helper = if name == "zip" {
-                "zip_waiting"
-            } else {
-                "enumerate_waiting"
-            };
-            match view
-                .tree
-                .expr_at(call.range())
-                .and_then(|it| consumer(cx, view, it))
-            {
-                Some(
-                    outer @ (Consumer::For(_)
-                    | Consumer::Comprehension(..)
-                    | Consumer::List(_)
-                    | Consumer::All
-                    | Consumer::Test(..)),
-                ) => Consumer::Pairs(call, helper, Box::new(outer)),
-                _ => Consumer::Other(format!("the pairs of `{name}` are not gone through here")),
-            }
-        }
+        "enumerate" | "zip" | "map" | "filter" => lazily(cx, view, call, given, name)?,
         "any" => Consumer::Test(call, "any"),
         "all" => Consumer::Test(call, "all"),
-        "iter" | "map" | "filter" | "reversed" => {
-            Consumer::Other(format!("`{name}` can't wait for items"))
-        }
+        "iter" | "reversed" => Consumer::Other(format!("`{name}` can't wait for items")),
         _ => match name.rsplit_once('.') {
             Some((_, "join" | "extend")) => Consumer::All,
             _ => return None,
         },
+    })
+}
+
+/// A call that hands on items one by one, as they are asked for. None where another of its arguments speaks for all.
+fn lazily<'v>(
+    cx: &Context<'_>,
+    view: &View<'v>,
+    call: &'v ExprCall,
+    given: &'v Expr,
+    name: &str,
+) -> Option<Consumer<'v>> {
+    let arguments = &call.arguments.args;
+    let mut before = arguments
+        .iter()
+        .take_while(|it| it.range() != given.range());
+    if before.any(|it| items(cx, view, it).is_some()) {
+        return None;
+    }
+    let function = arguments
+        .first()
+        .filter(|_| matches!(name, "map" | "filter"));
+    let waits = function.is_some_and(|function| {
+        let values = cx.program.values_at(view.place(function));
+        functions(&cx.program.flow, values).any(|it| is_coloured(cx, it))
+    });
+    let single = arguments.len() == 2 && call.arguments.keywords.is_empty();
+    if waits || (function.is_some() && !single) {
+        return Some(Consumer::Other(format!("`{name}` can't wait for items")));
+    }
+    let helper = match name {
+        "zip" => "zip_waiting",
+        "enumerate" => "enumerate_waiting",
+        "map" => "map",
+        "filter" => "filter",
+        "itertools.islice" => "islice",
+        "itertools.chain" => "chain",
+        _ => "flat",
+    };
+    let outer = view.tree.expr_at(call.range());
+    Some(match outer.and_then(|it| consumer(cx, view, it)) {
+        Some(
+            outer @ (Consumer::For(_)
+            | Consumer::Comprehension(..)
+            | Consumer::List(_)
+            | Consumer::All
+            | Consumer::Pairs(..)
+            | Consumer::Test(..)),
+        ) => Consumer::Pairs(call, helper, Box::new(outer)),
+        _ => Consumer::Other(format!("what `{name}` gives is not gone through here")),
     })
 }
 

@@ -5,11 +5,12 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
-use loopshift_python::edit::{Edit, Import, Piece};
+use loopshift_python::edit::{Edit, Helper, Import, Piece};
 
 use super::green::{CutShort, anchor, each, helper, waits};
-use super::green_blocking::in_thread;
+use super::green_blocking::{by, in_thread};
 use super::green_colour::call_until;
+use super::objects::receiver;
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 
@@ -78,6 +79,13 @@ fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Cha
     if waits(api) || api.blocks {
         let call = view.call_of(use_.place.range);
         let call = call.ok_or("it is passed on as a function")?;
+        if let Some(helper) = in_turns(cx, use_, call) {
+            let message = format!("`{}` looks again and again", use_.api);
+            let opens = vec!["await ".into(), Piece::Helper(helper), "(".into()];
+            let process = receiver(view, use_.place.range).ok_or("its process was not found")?;
+            let process = vec![process.range().into()];
+            return by(cx, use_, view, RULE, message, opens, process);
+        }
         let mut caveats = Change::new(RULE, use_.place, &*use_.api, "");
         let function = function(cx, use_, call);
         let function = timed::in_time(cx, call, &use_.api, function, &mut caveats);
@@ -93,6 +101,26 @@ fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Cha
         made(cx, use_, api, view, &mut change)?;
     }
     Ok(change)
+}
+
+/// The helper for a wait that may be cut short, after which nothing may go on in a thread.
+fn in_turns(cx: &Context<'_>, use_: &Use, call: &ExprCall) -> Option<&'static Helper> {
+    let timed =
+        |call: &ExprCall, place: usize| call.arguments.find_argument("timeout", place).is_some();
+    let input = call.arguments.find_argument("input", 0);
+    let (name, place) = if use_.api.ends_with(".Popen.communicate") {
+        // The standard library forgets the rest of the input where it goes on.
+        if input.is_some_and(|it| !it.value().is_none_literal_expr()) {
+            return None;
+        }
+        ("communicate", 1)
+    } else if use_.api.ends_with(".Popen.wait") {
+        ("wait_process", 0)
+    } else {
+        return None;
+    };
+    let is_cut = cx.once(CutShort::new).reaches(cx, use_.place);
+    helper(name).filter(|_| is_cut && !timed(call, place))
 }
 
 /// `iter(pipe.readline, "")`: the lines of the pipe up to its end.

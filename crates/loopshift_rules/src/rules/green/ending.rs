@@ -182,7 +182,8 @@ fn is_exact(cx: &Context<'_>) -> bool {
             ];
             let last = use_.api.rsplit('.').next().unwrap_or_default();
             let starts = matches!(last, "spawn" | "start" | "sleep" | "add" | "wait_available");
-            waits(row) && !starts && !in_one.contains(&rule)
+            // What comes from outside comes when it comes.
+            waits(row) && !row.apart && !starts && !in_one.contains(&rule)
         });
         !joins || !run.contains(&cx.program.function_at(use_.place))
     })

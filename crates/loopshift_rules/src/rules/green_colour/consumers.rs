@@ -96,6 +96,7 @@ pub(super) fn consumer(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Op
         "<builtin>.all" => Consumer::Helper("all"),
         "<builtin>.enumerate" => Consumer::Steps("enumerate"),
         "<builtin>.zip" => Consumer::Steps("zip_waiting"),
+        "itertools.chain" => Consumer::Steps("chain"),
         "itertools.islice" => Consumer::Steps("islice"),
         "<builtin>.next" => Consumer::Next,
         "<builtin>.iter" => Consumer::Iter,

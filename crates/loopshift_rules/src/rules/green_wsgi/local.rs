@@ -62,10 +62,7 @@ pub(super) fn logs_nothing(
     log_output: Option<&Expr>,
 ) -> bool {
     let is_false = |expr: &Expr| matches!(expr, Expr::BooleanLiteral(it) if !it.value);
-    match log {
-        Some(log) => is_nowhere(cx, view, log),
-        None => log_output.is_some_and(is_false),
-    }
+    log_output.is_some_and(is_false) || log.is_some_and(|log| is_nowhere(cx, view, log))
 }
 
 /// Whether it is a file that keeps nothing: `open(os.devnull, "w")`.

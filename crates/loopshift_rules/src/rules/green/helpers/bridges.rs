@@ -2,7 +2,40 @@
 
 use loopshift_python::edit::Helper;
 
-pub(super) const HELPERS: &[Helper] = &[BRIDGE, CALL_IN_THREAD, IN_THREADS];
+pub(super) const HELPERS: &[Helper] = &[
+    BRIDGE,
+    CALL_IN_THREAD,
+    COMMUNICATE,
+    IN_THREADS,
+    WAIT_PROCESS,
+];
+
+/// What a process writes, where the wait for it may be cut short: no thread goes on with it then.
+const COMMUNICATE: Helper = Helper {
+    name: "_communicate",
+    source: "\
+async def {name}(process, input=None):
+    \"\"\"Read what a process writes, a little at a time.\"\"\"
+    while True:
+        try:
+            return process.communicate(timeout=0.001)
+        except {@subprocess}.TimeoutExpired:
+            pass
+        await {@asyncio}.sleep(0.005)
+",
+};
+
+/// The end of a process, where the wait for it may be cut short.
+const WAIT_PROCESS: Helper = Helper {
+    name: "_wait_process",
+    source: "\
+async def {name}(process):
+    \"\"\"Wait until a process has ended; its code.\"\"\"
+    while process.poll() is None:
+        await {@asyncio}.sleep(0.005)
+    return process.returncode
+",
+};
 
 /// A call that blocks, of which as many may run at once as are made: the threads of asyncio's own are few.
 const CALL_IN_THREAD: Helper = Helper {

@@ -306,10 +306,8 @@ pub(super) const HELPERS: &[Helper] = &[
                     write(b"")
             except Exception:
                 keep = False
-                report = {@traceback}.format_exc()
-                {@sys}.stderr.write(report)
                 if chunked is None:
-                    body = report.encode()
+                    body = {@traceback}.format_exc().encode()
                     headers = [("Content-type", "text/plain"), ("Content-length", len(body))]
                     start_response("500 Internal Server Error", headers)
                     write(body)

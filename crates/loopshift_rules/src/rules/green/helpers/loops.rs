@@ -88,6 +88,45 @@ async def {name}(items, start=0):
 ",
     },
     Helper {
+        name: "_map",
+        source: "\
+async def {name}(function, items):
+    \"\"\"What a function makes of items that are waited for.\"\"\"
+    async for item in items:
+        yield function(item)
+",
+    },
+    Helper {
+        name: "_filter",
+        source: "\
+async def {name}(function, items):
+    \"\"\"The items that are waited for and that a function lets through.\"\"\"
+    async for item in items:
+        if (function or bool)(item):
+            yield item
+",
+    },
+    Helper {
+        name: "_chain",
+        source: "\
+async def {name}(*iterables):
+    \"\"\"The items of one after the other, which are waited for or not.\"\"\"
+    for items in iterables:
+        async for item in {#each}(items):
+            yield item
+",
+    },
+    Helper {
+        name: "_flat",
+        source: "\
+async def {name}(iterables):
+    \"\"\"The items of what is waited for.\"\"\"
+    async for items in iterables:
+        for item in items:
+            yield item
+",
+    },
+    Helper {
         name: "_islice",
         source: "\
 async def {name}(items, *bounds):
