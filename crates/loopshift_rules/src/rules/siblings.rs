@@ -47,12 +47,27 @@ pub(crate) fn ends_alike(
     call: &ExprCall,
     error: Place,
 ) -> bool {
-    let cleaning_up = cleaning_up(cx, &reach.from(roots(cx, view, call)));
+    ends_program(cx, reach, &roots(cx, view, call), error) || is_left_unseen(cx, reach, view, call)
+}
+
+/// Whether an error that is raised at a place ends the program, and what it cancels then can't tell a task group from asyncio.
+pub(crate) fn ends_program(
+    cx: &Context<'_>,
+    reach: &Reach,
+    cancelled: &BTreeSet<FuncId>,
+    error: Place,
+) -> bool {
+    let cleaning_up = || cleaning_up(cx, &reach.from(cancelled.iter().copied()));
     match passed(cx, error) {
-        Some(Passed::Nothing) => cleaning_up < Passed::Waits || runs_alone(cx),
-        Some(Passed::AtOnce) => cleaning_up == Passed::Nothing,
-        Some(Passed::Waits) | None => is_left_unseen(cx, reach, view, call),
+        Some(Passed::Nothing) => cleaning_up() < Passed::Waits || runs_alone(cx),
+        Some(Passed::AtOnce) => cleaning_up() == Passed::Nothing,
+        Some(Passed::Waits) | None => false,
     }
+}
+
+/// Whether one of the functions, or what they call, does something where it is cancelled.
+pub(crate) fn clean_up(cx: &Context<'_>, reach: &Reach, cancelled: &BTreeSet<FuncId>) -> bool {
+    cleaning_up(cx, &reach.from(cancelled.iter().copied())) != Passed::Nothing
 }
 
 /// Whether nobody can see that what the call runs is cancelled after its first wait.

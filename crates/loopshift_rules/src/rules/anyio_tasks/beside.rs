@@ -8,6 +8,7 @@ use loopshift_python::Ranged;
 use super::emit::Errors;
 use super::failure::{handlers, is_observed};
 use super::family::{Model, Wait, WaitKind};
+use super::fatal::cleans_up_first;
 use super::region::Region;
 use crate::context::Context;
 use crate::rules::cancel::can_be_cancelled;
@@ -55,7 +56,8 @@ pub(super) fn caveats(
         };
         kept && !caught()
     });
-    if fails && is_observed(cx, place) && !lasts(cx, region.function) {
+    let is_caught = || is_observed(cx, place) && !lasts(cx, region.function);
+    if fails && (is_caught() || cleans_up_first(cx, model, region)) {
         change.caveat(
             "an error of one task may come later, or end those beside it, where asyncio lets them run on",
         );

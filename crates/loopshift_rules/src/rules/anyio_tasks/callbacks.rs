@@ -363,7 +363,7 @@ pub(super) fn edit_spawn(
     let kept = match errors {
         Errors::Kept => Some(Piece::Helper(&helpers::OUTCOME)),
         Errors::Logged => Some(Piece::Helper(&helpers::LOG_ERRORS)),
-        Errors::None | Errors::Leave => None,
+        Errors::None | Errors::Leave | Errors::Fatal => None,
     };
     let mut first: Vec<Piece> = Vec::new();
     let mut back = look_first(spawn, &mut first);

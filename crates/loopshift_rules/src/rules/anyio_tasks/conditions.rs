@@ -73,3 +73,53 @@ pub(super) fn done_test<'a>(
         _ => None,
     }
 }
+
+/// Whether an expression takes only some of what a collection holds: a slice, or what passes a test. Tasks that a test for
+/// their end leaves out need not be waited for.
+pub(super) fn takes_some(expr: &Expr) -> bool {
+    match expr {
+        Expr::Subscript(it) => match &*it.slice {
+            Expr::Slice(slice) => slice.lower.is_some() || slice.upper.is_some(),
+            _ => false,
+        },
+        Expr::Call(call) => {
+            let name = match &*call.func {
+                Expr::Name(it) => it.id.as_str(),
+                Expr::Attribute(it) => it.attr.as_str(),
+                _ => "",
+            };
+            let arguments = &call.arguments.args;
+            match name {
+                "islice" | "sample" | "choices" | "takewhile" | "dropwhile" => true,
+                "filter" => !arguments.first().is_some_and(Expr::is_none_literal_expr),
+                "list" | "tuple" | "set" | "sorted" | "reversed" | "iter" | "enumerate" => {
+                    arguments.first().is_some_and(takes_some)
+                }
+                _ => false,
+            }
+        }
+        other => {
+            let all_done = |_: &Expr| false;
+            let leaves_done =
+                |test: &Expr| done_test(test, &all_done).is_some_and(|(_, done)| !done);
+            let element = match other {
+                Expr::ListComp(it) => &it.elt,
+                Expr::SetComp(it) => &it.elt,
+                Expr::Generator(it) => &it.elt,
+                _ => return false,
+            };
+            let is_name = |it: &Expr| match (it, &**element) {
+                (Expr::Name(it), Expr::Name(element)) => it.id == element.id,
+                _ => false,
+            };
+            let is_element = |target: &Expr| match target {
+                Expr::Tuple(it) => it.elts.iter().any(is_name),
+                plain => is_name(plain),
+            };
+            let generators = loopshift_python::tree::generators(other.into());
+            generators.into_iter().flatten().any(|it| {
+                is_element(&it.target) && (takes_some(&it.iter) || !it.ifs.iter().all(leaves_done))
+            })
+        }
+    }
+}

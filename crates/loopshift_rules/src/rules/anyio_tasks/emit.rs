@@ -15,7 +15,7 @@ use super::region::{Region, waits_of};
 use super::rename::{asked_early, rename_cancelled, rename_state};
 use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
-use super::{callbacks, ending, host, left, members, offered, offload, timers};
+use super::{callbacks, ending, fatal, host, left, members, offered, offload, timers};
 use crate::context::{Context, View};
 use crate::rules::cancel::can_be_cut_short;
 use crate::rules::raising::Raising;
@@ -27,6 +27,8 @@ pub(super) enum Errors {
     None,
     /// It leaves the group.
     Leave,
+    /// The same, where it ends the program in asyncio, too.
+    Fatal,
     /// It is kept in the value, for the awaiter.
     Kept,
     /// It is logged: nobody waits for the task.
@@ -449,6 +451,9 @@ fn errors_of(
     let raising = Raising::new(cx);
     if family.spawns.iter().all(|spawn| !spawn.may_raise(&raising)) {
         return Errors::None;
+    }
+    if region.is_some_and(|region| fatal::ends(cx, model, region, index)) {
+        return Errors::Fatal;
     }
     if family.callbacks.tells {
         return Errors::Kept;

@@ -6,7 +6,7 @@ use loopshift_engine::change::Place;
 use loopshift_python::ast::{self, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use loopshift_python::{Ranged, TextRange};
 
-use super::conditions::{none_test, until_done};
+use super::conditions::{none_test, takes_some, until_done};
 use super::family::{Family, Wait, WaitKind, held};
 use super::state::{Exit, ExitKind, Stage, State, joined};
 use super::suites::header;
@@ -169,7 +169,7 @@ impl<'m, 'c> Walk<'m, 'c> {
                         | loopshift_engine::flow::value::Value::Iterator(_)
                 )
             });
-        if self.are_done(state, operand) {
+        if self.are_done(state, operand) || is_some_of(state, operand) {
             return BTreeSet::new();
         }
         let (sites, single) = self.sites_of(state, operand);
@@ -315,6 +315,11 @@ impl<'m, 'c> Walk<'m, 'c> {
             }
         }
         let Expr::Name(name) = target else { return };
+        if is_some_of(state, value) {
+            state.some.insert(name.id.as_str());
+        } else {
+            state.some.remove(name.id.as_str());
+        }
         if self.is_partial(value) || self.are_done(state, value) {
             state.names.insert(name.id.as_str(), BTreeSet::new());
             return;
@@ -384,6 +389,7 @@ impl<'m, 'c> Walk<'m, 'c> {
         };
         let mut state = state;
         let done = self.are_done(&state, &it.iter);
+        let some = is_some_of(&state, &it.iter);
         for name in &targets {
             state.names.remove(name.id.as_str());
             if done {
@@ -397,7 +403,7 @@ impl<'m, 'c> Walk<'m, 'c> {
                 sites = self.next_of(it, name.id.as_str());
             }
             let Some(state) = &mut out else { break };
-            if sites.is_empty() || done {
+            if sites.is_empty() || done || some {
                 continue;
             }
             if self.waits_for_each(&it.body, name.id.as_str()) {
@@ -555,6 +561,14 @@ impl<'m, 'c> Walk<'m, 'c> {
         let out = self.block(&it.finalbody, entry);
         if falls { out } else { None }
     }
+}
+
+/// Whether an expression holds only some of the tasks of a collection.
+fn is_some_of(state: &State<'_>, expr: &Expr) -> bool {
+    takes_some(expr)
+        || expr
+            .as_name_expr()
+            .is_some_and(|name| state.some.contains(name.id.as_str()))
 }
 
 fn leaves_loop(stmt: &Stmt) -> bool {

@@ -16,6 +16,7 @@ mod entry;
 mod factory;
 mod failure;
 mod family;
+mod fatal;
 mod forms;
 mod group;
 mod handles;

@@ -86,7 +86,7 @@ pub(super) fn edit<'w, 'c: 'w>(
     let kept = match errors {
         Errors::Kept => Some(&helpers::OUTCOME),
         Errors::Logged => Some(&helpers::LOG_ERRORS),
-        Errors::None | Errors::Leave => None,
+        Errors::None | Errors::Leave | Errors::Fatal => None,
     };
     if let Some(helper) = kept {
         text.push(Piece::Helper(helper));

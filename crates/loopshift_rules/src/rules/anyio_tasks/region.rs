@@ -8,6 +8,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtFunctionDef};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Family, Model, Wait, WaitKind};
+use super::fatal;
 use super::life::exits;
 use super::state::{Exit, ExitKind, Stage};
 use super::suites::{Run, each, hull};
@@ -414,12 +415,20 @@ fn find_tail(cx: &Context<'_>, wanted: &Wanted<'_, '_>, region: &mut Region<'_>)
     let mut end = region.run.end;
     let raising = Raising::new(cx);
     // An error that is kept comes when its task has failed, not when the others have ended, too.
-    let keeps = !cx.settings.plain && has_several(wanted, region);
+    let raises = |index: usize| {
+        let mut spawns = wanted.model.families[index].spawns.iter();
+        spawns.any(|spawn| spawn.may_raise(&raising))
+    };
+    let keeps = !cx.settings.plain
+        && has_several(wanted, region)
+        && region
+            .families
+            .iter()
+            .any(|index| raises(*index) && !fatal::ends(cx, wanted.model, region, *index));
     let fails = |wait: &&Wait<'_>| {
         let raises = |site: &Place| {
             let family = wanted.model.by_site.get(site);
-            let spawns = family.map(|index| wanted.model.families[*index].spawns.iter());
-            spawns.is_some_and(|mut it| it.any(|spawn| spawn.may_raise(&raising)))
+            family.is_some_and(|index| raises(*index))
         };
         matches!(
             wait.kind,

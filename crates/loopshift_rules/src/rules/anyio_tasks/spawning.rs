@@ -119,7 +119,7 @@ pub(super) fn edit_spawn(
             back.extend(close);
             enclose(change, spawn, front, back);
         }
-        Errors::None | Errors::Leave => {
+        Errors::None | Errors::Leave | Errors::Fatal => {
             if unused
                 && !spawn.looks_first
                 && let Some(edits) = as_function(cx, view, spawn.coro)

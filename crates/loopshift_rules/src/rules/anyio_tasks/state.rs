@@ -21,6 +21,8 @@ pub(super) struct State<'c> {
     pub(super) tasks: BTreeMap<Place, Stage>,
     /// The variables that hold just these tasks.
     pub(super) names: BTreeMap<&'c str, BTreeSet<Place>>,
+    /// The variables that hold only some of the tasks of a collection.
+    pub(super) some: BTreeSet<&'c str>,
 }
 
 impl State<'_> {
@@ -33,6 +35,7 @@ impl State<'_> {
         for (name, sites) in &other.names {
             self.names.entry(name).or_default().extend(sites);
         }
+        self.some.extend(&other.some);
     }
 
     /// The variable holds no task: those that it would hold were not made.

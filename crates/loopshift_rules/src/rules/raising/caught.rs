@@ -205,7 +205,7 @@ fn catches_errors(cx: &Context<'_>, view: &View<'_>, handler: &ExceptHandler) ->
 }
 
 /// What an error passes in the function in which it arises.
-fn passed_around(cx: &Context<'_>, view: &View<'_>, range: TextRange) -> Passed {
+pub(crate) fn passed_around(cx: &Context<'_>, view: &View<'_>, range: TextRange) -> Passed {
     around(view, range)
         .map(|node| match node {
             AnyNodeRef::StmtTry(it) => passed_try(it, range),

@@ -17,7 +17,9 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall, Stmt};
 
-pub(crate) use self::caught::{Passed, caught_around, is_still, is_told, may_be_caught, passed};
+pub(crate) use self::caught::{
+    Passed, caught_around, is_still, is_told, may_be_caught, passed, passed_around,
+};
 use self::errors::Errors;
 use super::code::definition;
 use crate::context::{Context, View};

@@ -1,0 +1,238 @@
+//! Errors of tasks that end the program: who waits for the tasks does so at once, and nobody catches what one of them raises.
+//! In a task group such an error ends the program as well, so that nothing has to keep it.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::Place;
+use loopshift_engine::ir::FuncId;
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
+use loopshift_python::{Ranged, TextRange};
+
+use super::cancelled::is_cancelled;
+use super::family::{Family, MemberUse, Model, Spawn, Wait, WaitKind};
+use super::region::{Region, waits_of};
+use super::suites::inner_suites;
+use crate::context::{Context, View};
+use crate::rules::awaited::coroutines;
+use crate::rules::code::{Reach, is_switch, own, own_of};
+use crate::rules::exits::may_exit;
+use crate::rules::raising::{Passed, is_told, passed, passed_around};
+use crate::rules::siblings::{clean_up, ends_program};
+
+/// Whether an error of a task of the family ends the program no later than it does in asyncio, and no sooner.
+pub(super) fn ends(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>, index: usize) -> bool {
+    let family = &model.families[index];
+    let asks = |member: &MemberUse<'_>| member.name == "exception";
+    if is_cancelled(family)
+        || family.members.iter().any(asks)
+        || family.callbacks.tells
+        || !family.callbacks.all.is_empty()
+        || !region.starts.is_empty()
+    {
+        return false;
+    }
+    let is_raised = waits_of(model, index).all(|wait| wait.kind.raises());
+    let at_once = |wait: &Wait<'_>| is_awaited_at_once(region, family, wait);
+    if !is_raised || !waits_of(model, index).any(at_once) {
+        return false;
+    }
+    let place = Place {
+        file: region.view.file,
+        range: region.run.range(),
+    };
+    if is_told(cx, place) || may_exit(cx, place) {
+        return false;
+    }
+    let roots = coroutines_of(cx, model, region);
+    roots.is_some_and(|roots| ends_program(cx, &cx.once(Reach::new), &roots, place))
+}
+
+/// Whether an error that leaves the region passes code that cleans up before what runs beside it does in asyncio, and behind
+/// that in a task group.
+pub(super) fn cleans_up_first(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>) -> bool {
+    let range = region.run.range();
+    let place = Place {
+        file: region.view.file,
+        range,
+    };
+    let passes = passed(cx, place).unwrap_or_else(|| passed_around(cx, region.view, range));
+    passes == Passed::AtOnce
+        && coroutines_of(cx, model, region)
+            .is_some_and(|roots| clean_up(cx, &cx.once(Reach::new), &roots))
+}
+
+/// The functions that run as tasks of the region; none where one is not known.
+fn coroutines_of(
+    cx: &Context<'_>,
+    model: &Model<'_>,
+    region: &Region<'_>,
+) -> Option<BTreeSet<FuncId>> {
+    let mut out = BTreeSet::new();
+    let families = region.families.iter();
+    for spawn in families.flat_map(|index| &model.families[*index].spawns) {
+        let found = coroutines(cx, spawn.view, spawn.coro);
+        if found.is_empty() {
+            return None;
+        }
+        out.extend(found);
+    }
+    Some(out)
+}
+
+/// Whether all tasks of the family are waited for together, right after the last one was made.
+fn is_awaited_at_once(region: &Region<'_>, family: &Family<'_>, wait: &Wait<'_>) -> bool {
+    let view = region.view;
+    if wait.function != region.function || wait.view.file != view.file {
+        return false;
+    }
+    let together = match wait.kind {
+        WaitKind::Gather { exceptions } => !exceptions,
+        // Of several that are awaited in turn a later one may fail before.
+        WaitKind::Await => region.families.len() == 1 && family.spawns.len() == 1,
+        _ => false,
+    };
+    let Some((suite, last)) = suite_of(&region.def.body, wait.await_.range()) else {
+        return false;
+    };
+    together
+        && is_asked_once(&suite[last], wait)
+        && family.spawns.iter().all(|spawn| {
+            let sites = wait.sites.contains(&spawn.site());
+            let first = suite[..last]
+                .iter()
+                .position(|stmt| stmt.range().contains_range(spawn.call.range()));
+            sites
+                && first.is_some_and(|first| {
+                    let between = &suite[first..last];
+                    is_held(view, spawn, wait, &between[0])
+                        && !own(between).into_iter().any(gets_away)
+                })
+        })
+}
+
+/// Whether the statement waits once, and before it does anything else.
+fn is_asked_once(stmt: &Stmt, wait: &Wait<'_>) -> bool {
+    match stmt {
+        Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::Return(_) => {
+            own(std::slice::from_ref(stmt))
+                .into_iter()
+                .filter(|node| is_switch(*node))
+                .count()
+                == 1
+        }
+        Stmt::For(it) => {
+            it.iter.range().contains_range(wait.await_.range())
+                && own_of(&it.iter)
+                    .into_iter()
+                    .filter(|node| is_switch(*node))
+                    .count()
+                    == 1
+        }
+        _ => false,
+    }
+}
+
+/// What may let others run, leave, or take a task away again.
+fn gets_away(node: AnyNodeRef<'_>) -> bool {
+    is_switch(node)
+        || matches!(
+            node,
+            AnyNodeRef::StmtReturn(_)
+                | AnyNodeRef::StmtRaise(_)
+                | AnyNodeRef::StmtBreak(_)
+                | AnyNodeRef::StmtContinue(_)
+                | AnyNodeRef::StmtDelete(_)
+                | AnyNodeRef::ExprYield(_)
+        )
+        || matches!(node, AnyNodeRef::ExprAttribute(it) if matches!(
+            it.attr.as_str(),
+            "pop" | "popleft" | "popitem" | "remove" | "discard" | "clear"
+        ))
+}
+
+/// Whether what the wait is given holds the task for sure: by its name, or in a list that it is put into.
+fn is_held(view: &View<'_>, spawn: &Spawn<'_>, wait: &Wait<'_>, stmt: &Stmt) -> bool {
+    let mut at = spawn.call.range();
+    for node in view.tree.ancestors(spawn.call) {
+        match node {
+            AnyNodeRef::ExprList(_)
+            | AnyNodeRef::ExprTuple(_)
+            | AnyNodeRef::ExprSet(_)
+            | AnyNodeRef::ExprListComp(_)
+            | AnyNodeRef::ExprSetComp(_) => at = node.range(),
+            AnyNodeRef::ExprDictComp(it) if it.value.range() == at => at = it.range(),
+            AnyNodeRef::Arguments(_) => {}
+            AnyNodeRef::ExprCall(call) => {
+                return puts(call).is_some_and(|list| is_given(view, wait, list, true));
+            }
+            AnyNodeRef::StmtAssign(assign) if assign.value.range() == at => {
+                let [Expr::Name(name)] = &assign.targets[..] else {
+                    return false;
+                };
+                let name = name.id.as_str();
+                let several = at != spawn.call.range();
+                if assign.range() == stmt.range() {
+                    return is_given(view, wait, name, several);
+                }
+                // In a loop it is put into a list right away.
+                let list = put_next(stmt, assign.range(), name);
+                return !several && list.is_some_and(|list| is_given(view, wait, list, true));
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// The list into which a call of `append` or `add` puts something.
+fn puts(call: &loopshift_python::ast::ExprCall) -> Option<&str> {
+    match &*call.func {
+        Expr::Attribute(it) if matches!(it.attr.as_str(), "append" | "add") => {
+            it.value.as_name_expr().map(|name| name.id.as_str())
+        }
+        _ => None,
+    }
+}
+
+/// The list into which the statement after this one puts the variable.
+fn put_next<'a>(stmt: &'a Stmt, assign: TextRange, name: &str) -> Option<&'a str> {
+    let (suite, at) = suite_of(std::slice::from_ref(stmt), assign)?;
+    let Stmt::Expr(next) = suite.get(at + 1)? else {
+        return None;
+    };
+    let call = next.value.as_call_expr()?;
+    let [Expr::Name(put)] = &call.arguments.args[..] else {
+        return None;
+    };
+    puts(call).filter(|_| put.id.as_str() == name)
+}
+
+/// Whether the wait is given the variable, which is bound only once, as it is or with all that is in it.
+fn is_given(view: &View<'_>, wait: &Wait<'_>, name: &str, all: bool) -> bool {
+    let scope = view.scopes.at(wait.await_.start());
+    let once = view.scopes.scopes[scope]
+        .bindings
+        .get(name)
+        .is_some_and(|bindings| bindings.len() == 1);
+    let is_it = |expr: &Expr| expr.as_name_expr().is_some_and(|it| it.id.as_str() == name);
+    let is_given = |operand: &&Expr| match operand {
+        Expr::Starred(starred) if all => match &*starred.value {
+            Expr::Call(call) => matches!(&*call.func, Expr::Attribute(it)
+                if it.attr.as_str() == "values" && is_it(&it.value)),
+            plain => is_it(plain),
+        },
+        plain => !all && is_it(plain),
+    };
+    once && wait.operands.iter().any(is_given)
+}
+
+/// The innermost list of statements around a place, and where in it the place is.
+fn suite_of(body: &[Stmt], range: TextRange) -> Option<(&[Stmt], usize)> {
+    let at = body
+        .iter()
+        .position(|stmt| stmt.range().contains_range(range))?;
+    let mut inner = inner_suites(&body[at]).into_iter();
+    inner
+        .find_map(|suite| suite_of(suite, range))
+        .or(Some((body, at)))
+}
