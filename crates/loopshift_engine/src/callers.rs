@@ -11,7 +11,8 @@ use crate::program::Program;
 mod handed;
 mod named;
 
-use handed::{Handed, Held, is_container, is_of_container};
+use handed::{Handed, Held};
+pub(crate) use handed::{is_container, is_error, is_of_container};
 use named::called_by_name;
 pub use named::{ByName, imports_by_name};
 

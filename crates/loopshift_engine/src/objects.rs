@@ -4,6 +4,7 @@
 //! passed and used. Objects that may meet in one expression belong together: a [`Cluster`].
 
 mod index;
+mod lost;
 mod returned;
 mod unseen;
 
@@ -335,7 +336,10 @@ fn escapes(
     };
     for place in places(&index.calls_of, &index.calls_with) {
         let call = &flow.linked.calls[place as usize];
-        let file = flow.linked.call_files[place as usize];
+        let written = flow.written(CallId(place)).0 as usize;
+        let Some(file) = flow.linked.call_files.get(written).copied() else {
+            continue;
+        };
         let args = call.args.iter();
         let objects: Vec<ValueId> = args.flat_map(|arg| reaches(arg.node)).collect();
         if objects.is_empty() {
@@ -351,7 +355,7 @@ fn escapes(
                 Value::External(sym) | Value::ExternalBound(sym, _) => {
                     let name = flow.text(sym);
                     let kept = match name.strip_prefix("<builtin>.") {
-                        Some(name) => matches!(name, "setattr" | "vars" | "exec" | "eval"),
+                        Some(name) => lost::by_builtin(flow, value, name),
                         None => {
                             flow.externals.api(name).is_none_or(|api| api.escapes)
                                 && !moves_values(name)
@@ -360,7 +364,12 @@ fn escapes(
                     if !kept {
                         continue;
                     }
+                    let name = name.strip_prefix("<builtin>.").unwrap_or(name);
                     format!("it is passed to `{name}`")
+                }
+                Value::Class(class) if lost::by_class(flow, class) => {
+                    let class = &program.class(class).1.qualname;
+                    format!("it is passed to `{class}`, whose base keeps it")
                 }
                 Value::Object(ty, _) => format!("it is passed to an object of `{}`", flow.text(ty)),
                 _ => continue,
@@ -374,8 +383,8 @@ fn escapes(
         }
     }
     // Kept on objects or modules outside the program, also as items of theirs.
-    let mut keep = |from: Node, base: Node, what: &str| {
-        let (Some(whose), Some(file)) = (outside(flow, base), container_file(program, from)) else {
+    let mut keep = |from: Node, whose: Option<String>, what: &str| {
+        let (Some(whose), Some(file)) = (whose, container_file(program, from)) else {
             return;
         };
         let range = loopshift_python::TextRange::default();
@@ -386,11 +395,12 @@ fn escapes(
     for place in places(&index.stores_of, &index.stores_with) {
         let store = &flow.linked.stores[place as usize];
         let attr = flow.text(store.attr);
-        keep(store.from, store.base, &format!("`.{attr}`"));
+        let whose = outside(flow, store.base);
+        keep(store.from, whose, &format!("`.{attr}`"));
     }
     for place in places(&index.items_of, &index.items_with) {
         let write = &flow.linked.subscripts[place as usize];
-        keep(write.value, write.base, "an item");
+        keep(write.value, lost::as_item(flow, write.base), "an item");
     }
     let giving = places(&index.giving_of, &index.giving_with);
     out.extend(returned::objects(program, &giving, &reaches));

@@ -85,19 +85,19 @@ impl Held {
 }
 
 /// Whether a class of the program derives from a container of Python, or from an error, which keeps what it is made with.
-pub(super) fn is_container(flow: &Flow<'_>, class: ClassId) -> bool {
+pub(crate) fn is_container(flow: &Flow<'_>, class: ClassId) -> bool {
     let bases = flow.mro.get(class.0 as usize);
     bases.into_iter().flatten().any(|entry| match entry {
         MroEntry::External(sym) => {
             let name = flow.text(*sym);
-            is_of_container(name) || name == "<builtin>.Exception"
+            is_of_container(name) || is_error(name)
         }
         MroEntry::Class(_) => false,
     })
 }
 
 /// Whether a name is that of a container of Python, or of a member of one.
-pub(super) fn is_of_container(name: &str) -> bool {
+pub(crate) fn is_of_container(name: &str) -> bool {
     const CONTAINERS: &[&str] = &[
         "<builtin>.dict",
         "<builtin>.list",
@@ -114,4 +114,18 @@ pub(super) fn is_of_container(name: &str) -> bool {
         name.strip_prefix(known)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     })
+}
+
+/// Whether a name is that of a class of errors of Python, which keep what they are made with as `args`.
+pub(crate) fn is_error(name: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "Error",
+        "Exception",
+        "Group",
+        "Exit",
+        "Iteration",
+        "Interrupt",
+    ];
+    name.strip_prefix("<builtin>.")
+        .is_some_and(|name| ENDS.iter().any(|end| name.ends_with(end)))
 }

@@ -189,6 +189,16 @@ fn builtin_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
             flow.constrain(a.first(), Constraint::Next(number));
             flow.add(a.result, Value::Awaitable(item));
         }
+        "dict.fromkeys" => {
+            let dict = flow.new_container(ContainerKind::Dict);
+            let (keys, elements) = {
+                let made = &flow.linked.containers[dict.0 as usize];
+                (made.keys, made.elements)
+            };
+            flow.add_protocol(ProtocolKind::Iter, a.first(), keys, a.owner);
+            flow.edge(a.get(1), elements);
+            flow.add(a.result, Value::Container(dict));
+        }
         "isinstance" | "issubclass" | "callable" | "id" | "hasattr" | "ord" | "chr" | "delattr"
         | "breakpoint" | "ascii" => {}
         "vars" | "locals" | "globals" | "eval" | "exec" | "__import__" | "compile" => {

@@ -4,7 +4,7 @@ use loopshift_python::ast::{self, Expr};
 
 use super::scope::ScopeKind;
 use super::{Lowerer, Operand};
-use crate::ir::{Constant, ContainerKind, Key, Node, Store, Subscript};
+use crate::ir::{Constant, ContainerKind, Key, Node, ProtocolKind, Store, Subscript};
 
 impl<'a> Lowerer<'a> {
     pub(super) fn assign(&mut self, assign: &'a ast::StmtAssign) {
@@ -120,6 +120,14 @@ impl<'a> Lowerer<'a> {
             Expr::Subscript(subscript) => {
                 let base = self.expr_node(&subscript.value);
                 let key = self.expr(&subscript.slice);
+                if subscript.slice.is_slice_expr() && node.is_some() {
+                    // `a[:] = b`: what is in `b` is in `a` then, at other places.
+                    let item = self.node();
+                    self.protocol(ProtocolKind::Iter, node, item);
+                    self.subscript(base, key, item, true);
+                    self.forget_items();
+                    return;
+                }
                 self.subscript(base, key, node, true);
                 self.set_item(base, key, node);
             }

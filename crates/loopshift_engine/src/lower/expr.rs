@@ -460,6 +460,12 @@ impl<'a> Lowerer<'a> {
         if !callee.is_some() {
             return Operand::None;
         }
+        if let Some(node) = self.all_variables(call) {
+            args.push(Arg {
+                kind: ArgKind::Positional,
+                node,
+            });
+        }
         let range = call.range();
         let updated = self.updated_items(&call.func, &args);
         let node = self.call(range, callee, args, form);
@@ -468,6 +474,35 @@ impl<'a> Lowerer<'a> {
         }
         self.record(range, node);
         Operand::Node(node)
+    }
+}
+
+impl<'a> Lowerer<'a> {
+    /// What `locals()`, `vars()` and `eval(code)` see of the function they are called in: its variables, as a dict.
+    fn all_variables(&mut self, call: &ast::ExprCall) -> Option<Node> {
+        let name = call.func.as_name_expr()?.id.as_str();
+        let given = call.arguments.len();
+        let sees = match name {
+            "locals" | "vars" => given == 0,
+            "eval" | "exec" => given == 1,
+            _ => false,
+        };
+        if !sees {
+            return None;
+        }
+        let scope = &self.scopes[self.body_scope()];
+        let mut variables: Vec<(&'a str, Node)> = scope
+            .env
+            .iter()
+            .map(|(name, node)| (*name, *node))
+            .collect();
+        variables.sort_unstable();
+        let items = variables
+            .into_iter()
+            .map(|(name, node)| (Key::Str(self.sym(name)), node))
+            .collect();
+        let (id, _) = self.container(ContainerKind::Dict, items, call.range());
+        Some(self.constant(Constant::Container(id)))
     }
 }
 

@@ -121,6 +121,16 @@ impl Index {
                 reached(flow, arg.node, classes, containers, place);
             }
         }
+        // What functions that the engine follows call with it: `map(operator.itemgetter("task"), rows)`.
+        for (place, call) in (0..).zip(&flow.linked.calls).skip(written) {
+            if !flow.values_of(call.callee).any(is_strange) {
+                continue;
+            }
+            for arg in &call.args {
+                let (classes, containers) = (&mut self.calls_of, &mut self.calls_with);
+                reached(flow, arg.node, classes, containers, place);
+            }
+        }
     }
 
     fn attributes(&mut self, flow: &Flow<'_>) {
@@ -132,7 +142,7 @@ impl Index {
             }
         }
         for (place, write) in (0..).zip(&flow.linked.subscripts) {
-            if write.store && outside(flow, write.base).is_some() {
+            if write.store && super::lost::as_item(flow, write.base).is_some() {
                 let (classes, containers) = (&mut self.items_of, &mut self.items_with);
                 reached(flow, write.value, classes, containers, place);
             }
@@ -202,6 +212,14 @@ impl Index {
             }
         }
     }
+}
+
+/// Whether what is called is none of the program's functions.
+fn is_strange(value: Value) -> bool {
+    matches!(
+        value,
+        Value::Unknown(_) | Value::External(_) | Value::ExternalBound(..) | Value::Object(..)
+    )
 }
 
 /// What going through an iterator gives.
