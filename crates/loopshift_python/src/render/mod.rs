@@ -329,6 +329,9 @@ impl Renderer<'_> {
         let inner_base = format!("{base}{}", self.layout.unit);
         let newline = self.layout.newline;
         for line in &wrap.before {
+            if line.is_empty() {
+                out.take_back(&base);
+            }
             self.line(out, line, op.edit, &base);
             out.newline(newline, false);
             out.push(&base);
@@ -351,6 +354,9 @@ impl Renderer<'_> {
         }
         for line in &wrap.after {
             out.newline(newline, false);
+            if line.is_empty() {
+                continue;
+            }
             out.push(&base);
             self.line(out, line, op.edit, &base);
         }

@@ -39,6 +39,13 @@ impl Out {
         }
     }
 
+    /// Takes back an indentation that a blank line needs none of.
+    pub(crate) fn take_back(&mut self, indentation: &str) {
+        if self.text.ends_with(indentation) {
+            self.text.truncate(self.text.len() - indentation.len());
+        }
+    }
+
     /// Notes that something was removed here.
     pub(crate) fn mark_removed(&mut self) {
         self.removed.push(self.text.len());

@@ -4,6 +4,7 @@
 
 mod entry;
 mod layout;
+mod outline;
 mod runner;
 mod several;
 

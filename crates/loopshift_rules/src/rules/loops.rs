@@ -2,7 +2,9 @@
 
 use loopshift_engine::change::Place;
 use loopshift_engine::objects::{Cluster, clusters};
-use loopshift_python::ast::{AnyNodeRef, BoolOp, ExceptHandler, Expr, ExprCall, ExprRef, Stmt};
+use loopshift_python::ast::{
+    AnyNodeRef, BoolOp, ExceptHandler, Expr, ExprCall, ExprRef, Keyword, Stmt,
+};
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
@@ -20,6 +22,10 @@ pub(crate) struct LoopObjects {
     pub handed: Vec<(Place, String)>,
     /// Statements that only hold the loop.
     pub holding: Vec<Place>,
+    /// Arguments of functions of asyncio that name the loop: `ensure_future(f(), loop=loop)`.
+    pub named: Vec<Place>,
+    /// Whether these are all that stands in the way.
+    pub is_only_named: bool,
     /// What stands in the way of letting the objects go: where, and why.
     pub obstacle: Option<(Place, String)>,
 }
@@ -90,6 +96,13 @@ fn examine(cx: &Context<'_>, cluster: &Cluster) -> LoopObjects {
             objects.obstacle.get_or_insert((member.place, reason));
         }
     }
+    if let (None, Some(named)) = (&objects.obstacle, objects.named.first()) {
+        objects.obstacle = Some((
+            *named,
+            "the event loop is used as an object here".to_owned(),
+        ));
+        objects.is_only_named = true;
+    }
     for list in [
         &mut objects.sources,
         &mut objects.members,
@@ -145,9 +158,24 @@ fn place(
             Ok(())
         }
         Some(AnyNodeRef::Arguments(_)) => handed(cx, view, expr, objects),
+        Some(AnyNodeRef::Keyword(keyword)) if names_the_loop(cx, view, expr, keyword) => {
+            objects.named.push(view.place(expr));
+            Ok(())
+        }
         Some(AnyNodeRef::StmtReturn(_)) => Err("the event loop is returned".to_owned()),
         _ => Err("the event loop is used as an object here".to_owned()),
     }
+}
+
+/// Whether the argument says which loop a function of asyncio is to use.
+fn names_the_loop(cx: &Context<'_>, view: &View<'_>, expr: &Expr, keyword: &Keyword) -> bool {
+    let call = view.tree.ancestors(expr).find_map(|node| match node {
+        AnyNodeRef::ExprCall(call) => Some(call),
+        _ => None,
+    });
+    let is_loop = keyword.arg.as_ref().is_some_and(|it| it.as_str() == "loop");
+    let of_asyncio = |api: &str| api.starts_with("asyncio.");
+    is_loop && call.is_some_and(|it| cx.api_of(view, &it.func).is_some_and(of_asyncio))
 }
 
 /// `loop or asyncio.get_event_loop()` around a call, where the other is always None; otherwise the expression itself.

@@ -9,6 +9,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::render::has_blocks;
 use loopshift_python::{Ranged, TextRange, TextSize};
 
+use super::outline::{MAKING, outlined};
 use super::several::{self, Run};
 use super::{RULE, inside, runnable};
 use crate::context::{Context, View};
@@ -30,7 +31,11 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         let Some(several) = &several else {
             continue;
         };
-        match convert(cx, objects, index, several) {
+        let moved = match &several.made_outside {
+            Some(reason) => Err(reason.clone()),
+            None => convert(cx, objects, index, several),
+        };
+        match moved {
             Ok(mut change) => {
                 change
                     .covers
@@ -40,6 +45,14 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                 changes.push(change);
             }
             Err(reason) => {
+                let runs = several.together(cx, index);
+                if several.made_outside.is_none()
+                    && let Ok(mut change) = outlined(cx, objects, &runs, &several.order)
+                {
+                    change.covers.extend(places.iter().map(|(place, _)| *place));
+                    changes.push(change);
+                    continue;
+                }
                 changes.extend(places.iter().filter(|(_, api)| is_ours(api)).map(
                     |(place, api)| Change::declined(RULE, *place, api.clone(), reason.clone()),
                 ));
@@ -95,6 +108,8 @@ fn all_places(objects: &LoopObjects) -> Vec<(Place, String)> {
 struct Several<'c> {
     order: Order<'c>,
     runs: Vec<(usize, Run)>,
+    /// Why none can be moved: something is put into an event loop before it runs, elsewhere than beside its run.
+    made_outside: Option<String>,
 }
 
 impl<'c> Several<'c> {
@@ -116,9 +131,11 @@ impl<'c> Several<'c> {
                 }
             }
         }
+        let made_outside = made_outside(cx, &reach, &runs);
         Several {
             order: Order::new(cx),
             runs,
+            made_outside,
         }
     }
 
@@ -139,8 +156,40 @@ impl<'c> Several<'c> {
     }
 }
 
+/// What puts something into an event loop that need not run yet.
+const SCHEDULING: &[&str] = &[
+    "asyncio.gather",
+    "asyncio.AbstractEventLoop.call_at",
+    "asyncio.AbstractEventLoop.call_later",
+    "asyncio.AbstractEventLoop.call_soon",
+];
+
+/// Whether a plain function that runs before any event loop does, and does not run one itself, puts something into one: the
+/// loop that `anyio.run` makes is another.
+fn made_outside(cx: &Context<'_>, reach: &Reach, runs: &[(usize, Run)]) -> Option<String> {
+    let schedules = |api: &str| MAKING.contains(&api) || SCHEDULING.contains(&api);
+    let mut found = (cx.uses.iter())
+        .filter(|it| schedules(&it.api))
+        .map(|it| (it, cx.program.function_at(it.place)))
+        .filter(|(_, function)| !cx.program.function(*function).is_async)
+        .filter(|(_, function)| {
+            (runs.iter()).all(|(_, run)| cx.program.function_at(run.place) != *function)
+        })
+        .peekable();
+    found.peek()?;
+    let modules = cx.program.flow.linked.modules.iter().map(|it| it.body);
+    let plain = reach.until(modules, |function| cx.program.function(function).is_async);
+    let (use_, _) = found.find(|(_, function)| plain.contains(function))?;
+    Some(format!(
+        "`{}` at {}:{} puts something into an event loop before that runs, and `anyio.run` makes another loop",
+        use_.api,
+        cx.program.file(use_.place.file).path,
+        cx.program.line(use_.place)
+    ))
+}
+
 /// `loop.run_until_complete(loop.shutdown_asyncgens())`
-fn is_shutdown(cx: &Context<'_>, callee: Place) -> bool {
+pub(super) fn is_shutdown(cx: &Context<'_>, callee: Place) -> bool {
     call_at(cx, callee).is_ok_and(|(view, call)| {
         matches!(call.arguments.args.first(), Some(loopshift_python::ast::Expr::Call(inner))
         if matches!(
@@ -253,7 +302,12 @@ fn run_or_shutdown(
 }
 
 /// `asyncio.set_event_loop(None)` beside the runs goes with them.
-fn resets(cx: &Context<'_>, runs: &[Place], going: &mut Vec<Place>, change: &mut Change) {
+pub(super) fn resets(
+    cx: &Context<'_>,
+    runs: &[Place],
+    going: &mut Vec<Place>,
+    change: &mut Change,
+) {
     for use_ in cx.uses {
         if use_.api != "asyncio.set_event_loop" {
             continue;
@@ -281,7 +335,7 @@ fn resets(cx: &Context<'_>, runs: &[Place], going: &mut Vec<Place>, change: &mut
 }
 
 /// Removes statements; a `try` whose `finally` holds nothing else goes, too.
-fn delete(cx: &Context<'_>, mut going: Vec<Place>, change: &mut Change) {
+pub(super) fn delete(cx: &Context<'_>, mut going: Vec<Place>, change: &mut Change) {
     going.sort();
     going.dedup();
     let mut by_try: Vec<(Place, Edit)> = Vec::new();
@@ -324,6 +378,16 @@ fn emptied_try(view: &View<'_>, place: Place, going: &[Place]) -> Option<(TextRa
     let (first, last) = (try_.body.first()?, try_.body.last()?);
     let header = TextRange::new(try_.start(), first.start());
     let tail = TextRange::new(last.end(), try_.end());
+    if try_.finalbody.iter().all(gone) && !try_.handlers.is_empty() {
+        // The other clauses stay.
+        let end = match (try_.orelse.last(), try_.handlers.last()) {
+            (Some(last), _) => last.end(),
+            (None, Some(last)) => last.end(),
+            (None, None) => return None,
+        };
+        let clause = TextRange::new(end, try_.end());
+        return (!view.text(clause).contains('#')).then_some((clause, Vec::new()));
+    }
     if !whole || view.text(header).contains('#') || view.text(tail).contains('#') {
         return None;
     }
@@ -351,7 +415,10 @@ fn without_indentation(view: &View<'_>, first: TextSize, between: &str) -> Optio
     blank.then(|| between.replace('\r', "").replace(line, "\n"))
 }
 
-fn call_at<'c>(cx: &Context<'c>, callee: Place) -> Result<(&'c View<'c>, &'c ExprCall), String> {
+pub(super) fn call_at<'c>(
+    cx: &Context<'c>,
+    callee: Place,
+) -> Result<(&'c View<'c>, &'c ExprCall), String> {
     let view = cx.view(callee.file).ok_or("the file can't be edited")?;
     let call = view
         .call_of(callee.range)
@@ -360,7 +427,7 @@ fn call_at<'c>(cx: &Context<'c>, callee: Place) -> Result<(&'c View<'c>, &'c Exp
 }
 
 /// The statement that the call of `callee` is, alone.
-fn whole_statement(cx: &Context<'_>, callee: Place) -> Result<Place, String> {
+pub(super) fn whole_statement(cx: &Context<'_>, callee: Place) -> Result<Place, String> {
     let (view, call) = call_at(cx, callee)?;
     let stmt = statement_of(view, call).ok_or("its value is used")?;
     Ok(view.place(stmt))

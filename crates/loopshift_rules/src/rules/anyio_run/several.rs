@@ -41,6 +41,13 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Whether it starts a task that may go on behind it.
+    pub(super) fn leaves_tasks(&self, order: &Order<'_>) -> bool {
+        order.leaves_tasks(&self.functions).next().is_some()
+    }
+}
+
 /// What several runs share that an event loop of its own for each takes away.
 pub(super) fn shared(cx: &Context<'_>, order: &Order<'_>, runs: &[&Run]) -> Option<String> {
     if runs.len() < 2 && !runs.iter().any(|run| run.again) {
@@ -49,10 +56,7 @@ pub(super) fn shared(cx: &Context<'_>, order: &Order<'_>, runs: &[&Run]) -> Opti
     if runs.iter().any(|run| run.functions.is_empty()) {
         return Some("each `anyio.run` has an event loop of its own, and it is not known what these runs share".to_owned());
     }
-    if runs
-        .iter()
-        .any(|run| order.leaves_tasks(&run.functions).next().is_some())
-    {
+    if runs.iter().any(|run| run.leaves_tasks(order)) {
         return Some(
             "a task that one run starts goes on in the next, and each `anyio.run` ends what is left in it".to_owned(),
         );
@@ -125,9 +129,13 @@ fn is_outer(view: &View<'_>, name: &str, at: impl Ranged) -> bool {
 
 /// Whether a task that is left when the run ends does something when it is cancelled then.
 pub(super) fn ends_tasks(cx: &Context<'_>, order: &Order<'_>, run: &Run) -> bool {
-    order
-        .leaves_tasks(&run.functions)
-        .flatten()
+    clean_up(cx, order.leaves_tasks(&run.functions).flatten())
+}
+
+/// Whether one of the functions does something when it is cancelled.
+pub(super) fn clean_up(cx: &Context<'_>, functions: impl IntoIterator<Item = FuncId>) -> bool {
+    functions
+        .into_iter()
         .any(|func| match definition(cx, func) {
             Some((view, def)) => own(&def.body)
                 .into_iter()

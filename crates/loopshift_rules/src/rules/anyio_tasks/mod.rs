@@ -39,7 +39,7 @@ mod shielded;
 mod silent;
 mod spawning;
 mod state;
-mod suites;
+pub(crate) mod suites;
 mod thread;
 mod timers;
 mod told;

@@ -5,23 +5,23 @@ use loopshift_python::{Ranged, TextRange};
 
 /// A run of whole statements of one list.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     /// The list.
-    pub(super) suite: &'a [Stmt],
+    pub(crate) suite: &'a [Stmt],
     /// The first statement.
-    pub(super) first: usize,
+    pub(crate) first: usize,
     /// Behind the last statement.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 impl<'a> Run<'a> {
     /// The statements.
-    pub(super) fn stmts(&self) -> &'a [Stmt] {
+    pub(crate) fn stmts(&self) -> &'a [Stmt] {
         self.suite.get(self.first..self.end).unwrap_or_default()
     }
 
     /// From the start of the first to the end of the last.
-    pub(super) fn range(&self) -> TextRange {
+    pub(crate) fn range(&self) -> TextRange {
         match (self.stmts().first(), self.stmts().last()) {
             (Some(first), Some(last)) => TextRange::new(first.start(), last.end()),
             _ => TextRange::default(),
@@ -30,7 +30,7 @@ impl<'a> Run<'a> {
 }
 
 /// The lists inside a statement, but not those of functions and classes defined there.
-pub(super) fn inner_suites(stmt: &Stmt) -> Vec<&[Stmt]> {
+pub(crate) fn inner_suites(stmt: &Stmt) -> Vec<&[Stmt]> {
     match stmt {
         Stmt::If(it) => {
             let mut out: Vec<&[Stmt]> = vec![&it.body];
@@ -71,7 +71,7 @@ fn path(body: &[Stmt], range: TextRange) -> Vec<(&[Stmt], usize)> {
 }
 
 /// The smallest run of statements in the body of a function that holds all the ranges.
-pub(super) fn hull<'a>(body: &'a [Stmt], ranges: &[TextRange]) -> Option<Run<'a>> {
+pub(crate) fn hull<'a>(body: &'a [Stmt], ranges: &[TextRange]) -> Option<Run<'a>> {
     let paths: Vec<Vec<(&[Stmt], usize)>> = ranges.iter().map(|range| path(body, *range)).collect();
     let mut found = None;
     for depth in 0.. {
@@ -96,7 +96,7 @@ pub(super) fn hull<'a>(body: &'a [Stmt], ranges: &[TextRange]) -> Option<Run<'a>
 }
 
 /// The expressions of a statement itself, without the lists inside it.
-pub(super) fn header(stmt: &Stmt) -> Vec<TextRange> {
+pub(crate) fn header(stmt: &Stmt) -> Vec<TextRange> {
     let exprs: Vec<&Expr> = match stmt {
         Stmt::If(it) => vec![&it.test],
         Stmt::For(it) => vec![&it.iter],
@@ -110,7 +110,7 @@ pub(super) fn header(stmt: &Stmt) -> Vec<TextRange> {
 }
 
 /// Calls `visit` for every statement of the lists, also of those inside, but not in functions and classes.
-pub(super) fn each<'a>(stmts: &'a [Stmt], visit: &mut impl FnMut(&'a Stmt)) {
+pub(crate) fn each<'a>(stmts: &'a [Stmt], visit: &mut impl FnMut(&'a Stmt)) {
     for stmt in stmts {
         visit(stmt);
         for suite in inner_suites(stmt) {

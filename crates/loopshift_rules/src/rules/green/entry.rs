@@ -249,7 +249,7 @@ fn wrap(cx: &Context<'_>, view: &View<'_>, suite: &[Stmt]) -> Result<Entry, Stri
 }
 
 /// How many blank lines are missing before a function that begins there: a comment above it belongs to it.
-fn blank_lines(view: &View<'_>, range: TextRange) -> usize {
+pub(crate) fn blank_lines(view: &View<'_>, range: TextRange) -> usize {
     let above = &view.source[..range.start().to_usize()];
     let mut lines = above.lines().rev().map(str::trim);
     match (lines.next(), lines.next()) {

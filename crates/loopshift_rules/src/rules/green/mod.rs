@@ -42,7 +42,7 @@ pub(crate) use coroutine::{
 pub(crate) use cut_short::CutShort;
 pub(crate) use each::each;
 pub(crate) use ending::{Ending, run_by, shown, started};
-pub(crate) use entry::{entry, is_guard, main_name, run};
+pub(crate) use entry::{blank_lines, entry, is_guard, main_name, run};
 pub(crate) use escaped::Escaped;
 pub(crate) use greenlets::{
     GREENLET as GREENLET_CLASS, are_killed, ends_later, has_rested, is_greenlet, items, items_of,
