@@ -77,6 +77,13 @@ fn moved<'c>(
             );
         }
     }
+    if change.caveats.is_empty() && is_timed(cx, view, call) {
+        // It makes a task of the coroutine, and the next round moves that.
+        "`asyncio.shield` makes a task of what it is given".clone_into(&mut change.message);
+        change.edit(Edit::insert(what.start(), "{@asyncio}.create_task(", &[]));
+        change.edit(Edit::insert(what.end(), ")", &[]));
+        return Ok(change);
+    }
     let await_ = view
         .await_of(call.range())
         .and_then(|await_| view.tree.expr_at(await_.range()))
@@ -111,6 +118,19 @@ fn moved<'c>(
     change.edit(Edit::replace(open, before, &[]));
     change.edit(Edit::replace(close, after, &[]));
     Ok(change)
+}
+
+/// Whether it stands in an awaited `asyncio.wait_for`, which goes on when the time is over, as does what is shielded.
+fn is_timed(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    let mut around = view.tree.ancestors(call);
+    let outer = around.find(|node| !matches!(node, AnyNodeRef::Arguments(_)));
+    let Some(AnyNodeRef::ExprCall(outer)) = outer else {
+        return false;
+    };
+    let first = outer.arguments.args.first();
+    first.is_some_and(|it| it.range() == call.range())
+        && cx.api_of(view, &outer.func) == Some("asyncio.wait_for")
+        && view.await_of(outer.range()).is_some()
 }
 
 /// Whether a cancellation can reach the place, also from code that is not seen.

@@ -90,7 +90,10 @@ fn looks_at_messages(cx: &Context<'_>) -> bool {
         });
         is_class
             && expr.is_some_and(|(view, expr)| match role(cx, view, expr) {
-                Role::Handler(_, handler) => handler.name.is_some(),
+                Role::Handler(_, handler) => handler.name.as_ref().is_some_and(|name| {
+                    let mut read = view.scopes.references_of(name.as_str());
+                    read.any(|it| handler.range().contains_range(it.range))
+                }),
                 Role::Suppress(_) | Role::Raise => false,
                 Role::Test | Role::Elsewhere => true,
             })

@@ -7,6 +7,7 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
+use loopshift_engine::program::CallSite;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtFunctionDef};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
@@ -49,8 +50,14 @@ pub(super) fn thread(
             continue;
         }
         check(cx, function)?;
+        if family.callbacks.tells && cx.program.function(function).name() == "__init__" {
+            return Err(
+                "a callback would come before who stops what an object starts where it is made goes on"
+                    .to_owned(),
+            );
+        }
         out.functions.insert(function);
-        for site in cx.callers.of(function) {
+        for site in calls_of(cx, function) {
             let name = cx.program.qualified_name(function);
             let Some(view) = cx.view(site.place.file) else {
                 return Err(format!(
@@ -114,6 +121,17 @@ pub(super) fn thread(
     Ok(out)
 }
 
+/// The calls of a function. One that makes an object is known twice: as itself, and as the call of `__init__` behind it.
+fn calls_of<'x>(cx: &'x Context<'_>, function: FuncId) -> impl Iterator<Item = &'x CallSite> {
+    let sites = cx.callers.of(function);
+    let makes_object = cx.program.function(function).name() == "__init__";
+    sites.iter().filter(move |site| {
+        let mut others = sites.iter();
+        let written = |it: &CallSite| it.place == site.place && it.owner != FuncId::NONE;
+        !(makes_object && site.owner == FuncId::NONE && others.any(written))
+    })
+}
+
 /// The methods of bases in whose place the method stands and that nobody calls: their parameters are the same.
 fn overridden(cx: &Context<'_>, function: FuncId) -> Vec<FuncId> {
     let it = cx.program.function(function);
@@ -156,7 +174,13 @@ pub(super) fn runs_all(cx: &Context<'_>, function: FuncId) -> bool {
 /// All functions that a call may reach; `None` where it may reach something else.
 fn reached(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Option<Vec<FuncId>> {
     let callees = cx.program.values_at(view.place(&*call.func));
-    callees.map(Value::function).collect()
+    let functions: Option<Vec<Vec<FuncId>>> = callees
+        .map(|callee| match callee {
+            Value::Class(class) => Some(cx.program.flow.constructors(class)),
+            other => other.function().map(|function| vec![function]),
+        })
+        .collect();
+    Some(functions?.concat())
 }
 
 /// Whether a function owns a group for all that it starts: the coroutine of `asyncio.run`, a test, or a lifespan.
@@ -213,7 +237,7 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
         return Err(format!("`{name}` can't take a task group as a parameter"));
     };
     let short = def.name.as_str();
-    if short.starts_with("__") && short.ends_with("__") {
+    if short.starts_with("__") && short.ends_with("__") && short != "__init__" {
         return Err(format!(
             "`{name}` is called by Python, which hands on no task group"
         ));
@@ -256,13 +280,15 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether the call can be given one more argument: a generator without brackets of its own stands alone.
 fn can_take(call: &ExprCall) -> bool {
-    !call
-        .arguments
-        .args
-        .iter()
-        .any(|arg| arg.is_starred_expr() || arg.is_generator_expr())
-        && call.arguments.keywords.iter().all(|it| it.arg.is_some())
+    !call.arguments.args.iter().any(Expr::is_generator_expr)
+}
+
+/// Whether it is not known how many arguments the call has, so that one more has to be named.
+fn is_open(call: &ExprCall) -> bool {
+    let arguments = &call.arguments;
+    arguments.args.iter().any(Expr::is_starred_expr) || !arguments.keywords.is_empty()
 }
 
 /// Whether the parameter can only be given by name: others have defaults.
@@ -329,9 +355,9 @@ pub(super) fn edit(
                 .values_at(view.place(&*call.func))
                 .any(|value| match value.function() {
                     Some(func) => definition(cx, func).is_some_and(|(_, def)| by_name(def)),
-                    None => matches!(value, Value::Partial(_)),
+                    None => matches!(value, Value::Partial(_) | Value::Class(_)),
                 });
-        let named = named || !call.arguments.keywords.is_empty();
+        let named = named || is_open(call);
         let value = if named {
             format!("{parameter}={value}")
         } else {
