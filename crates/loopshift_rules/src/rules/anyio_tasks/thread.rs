@@ -50,7 +50,8 @@ pub(super) fn thread(
             continue;
         }
         check(cx, function)?;
-        if family.callbacks.tells && cx.program.function(function).name() == "__init__" {
+        let calls_back = !family.callbacks.all.is_empty() || !family.callbacks.watched.is_empty();
+        if calls_back && cx.program.function(function).name() == "__init__" {
             return Err(
                 "a callback would come before who stops what an object starts where it is made goes on"
                     .to_owned(),
