@@ -2,17 +2,20 @@
 //!
 //! All of it becomes one `anyio.run`, or nothing does.
 
+use std::collections::BTreeSet;
+
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, ExprCall, Stmt};
+use loopshift_engine::ir::{FuncId, FunctionKind};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::render::has_blocks;
 use loopshift_python::{Ranged, TextRange, TextSize};
 
-use super::outline::{MAKING, outlined};
+use super::outline::{MAKING, OUTER, outlined};
 use super::several::{self, Run};
 use super::{RULE, inside, runnable};
 use crate::context::{Context, View};
+use crate::rules::anyio_loop::runs_in_the_loop;
 use crate::rules::code::Reach;
 use crate::rules::loops::{LoopObjects, loop_objects, statement_of};
 use crate::rules::order::Order;
@@ -25,9 +28,9 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let several = (!entries.is_empty()).then(|| Several::new(cx, &entries));
     for (index, objects) in entries.iter().enumerate() {
         let places = all_places(objects);
-        let Some((first, api)) = places.first() else {
+        if places.is_empty() {
             continue;
-        };
+        }
         let Some(several) = &several else {
             continue;
         };
@@ -37,19 +40,23 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         };
         match moved {
             Ok(mut change) => {
-                change
-                    .covers
-                    .extend(places.iter().skip(1).map(|(place, _)| *place));
-                change.place = *first;
-                change.api.clone_from(api);
+                let other = |it: &&(Place, String)| !several.inside.contains(&it.0);
+                let mut spoken = places.iter().filter(other);
+                if let Some((first, api)) = spoken.next() {
+                    change.place = *first;
+                    change.api.clone_from(api);
+                }
+                change.covers.extend(spoken.map(|(place, _)| *place));
                 changes.push(change);
             }
             Err(reason) => {
                 let runs = several.together(cx, index);
                 if several.made_outside.is_none()
-                    && let Ok(mut change) = outlined(cx, objects, &runs, &several.order)
+                    && let Ok(mut change) = outlined(cx, objects, &runs, several)
                 {
-                    change.covers.extend(places.iter().map(|(place, _)| *place));
+                    let other = |it: &&(Place, String)| !several.inside.contains(&it.0);
+                    let covered = places.iter().filter(other).map(|(place, _)| *place);
+                    change.covers.extend(covered);
                     changes.push(change);
                     continue;
                 }
@@ -105,9 +112,11 @@ fn all_places(objects: &LoopObjects) -> Vec<(Place, String)> {
 }
 
 /// All runs of event loops made by hand, with the number of the objects they belong to.
-struct Several<'c> {
-    order: Order<'c>,
+pub(super) struct Several<'c> {
+    pub(super) order: Order<'c>,
     runs: Vec<(usize, Run)>,
+    /// Members of the loop that are used where it runs: there it is the one that runs.
+    pub(super) inside: BTreeSet<Place>,
     /// Why none can be moved: something is put into an event loop before it runs, elsewhere than beside its run.
     made_outside: Option<String>,
 }
@@ -126,7 +135,8 @@ impl<'c> Several<'c> {
                         || !objects
                             .sources
                             .iter()
-                            .any(|(source, _)| cx.program.function_at(*source) == home);
+                            .any(|(source, _)| cx.program.function_at(*source) == home)
+                            && !runs_once(cx, home);
                     runs.push((index, Run::new(cx, &reach, *place, again)));
                 }
             }
@@ -135,6 +145,7 @@ impl<'c> Several<'c> {
         Several {
             order: Order::new(cx),
             runs,
+            inside: used_inside(cx, entries),
             made_outside,
         }
     }
@@ -154,6 +165,44 @@ impl<'c> Several<'c> {
             .map(|(_, run)| run)
             .collect()
     }
+}
+
+/// The members of the one loop of the program that are only used where it runs.
+fn used_inside(cx: &Context<'_>, entries: &[LoopObjects]) -> BTreeSet<Place> {
+    let [objects] = entries else {
+        return BTreeSet::new();
+    };
+    let other = ["asyncio.run", "asyncio.Runner", "asyncio.Runner.run"];
+    if cx.uses.iter().any(|it| other.contains(&&*it.api)) {
+        return BTreeSet::new();
+    }
+    let members = objects.members.iter();
+    members
+        .filter(|(_, api)| !is_ours(api) && !OUTER.contains(&&**api))
+        .map(|(place, _)| *place)
+        .filter(|place| runs_in_the_loop(cx, *place))
+        .collect()
+}
+
+/// Lets members that are used where the loop runs belong to the loop that runs.
+pub(super) fn of_running(
+    cx: &Context<'_>,
+    objects: &LoopObjects,
+    several: &Several<'_>,
+    change: &mut Change,
+) -> Result<(), String> {
+    for (place, _) in &objects.members {
+        if !several.inside.contains(place) {
+            continue;
+        }
+        let view = cx.view(place.file).ok_or("the file can't be edited")?;
+        let Some(Expr::Attribute(member)) = view.tree.expr_at(place.range) else {
+            return Err("a member of the event loop is not read in place".to_owned());
+        };
+        let edit = Edit::replace(member.value.range(), "{@asyncio}.get_running_loop()", &[]);
+        change.edits.push((place.file, edit));
+    }
+    Ok(())
 }
 
 /// What puts something into an event loop that need not run yet.
@@ -191,7 +240,7 @@ fn made_outside(cx: &Context<'_>, reach: &Reach, runs: &[(usize, Run)]) -> Optio
 /// `loop.run_until_complete(loop.shutdown_asyncgens())`
 pub(super) fn is_shutdown(cx: &Context<'_>, callee: Place) -> bool {
     call_at(cx, callee).is_ok_and(|(view, call)| {
-        matches!(call.arguments.args.first(), Some(loopshift_python::ast::Expr::Call(inner))
+        matches!(call.arguments.args.first(), Some(Expr::Call(inner))
         if matches!(
             cx.api_of(view, &inner.func),
             Some(
@@ -242,6 +291,7 @@ fn convert(
                     runs.push(*place);
                 }
             }
+            _ if several.inside.contains(place) => {}
             _ => {
                 let name = api.rsplit('.').next().unwrap_or(api);
                 return Err(format!(
@@ -253,6 +303,7 @@ fn convert(
     if runs.is_empty() {
         return Err("the event loop runs nothing".to_owned());
     }
+    of_running(cx, objects, several, &mut change)?;
     resets(cx, &runs, &mut going, &mut change);
     let together = several.together(cx, index);
     if let Some(reason) = several::shared(cx, &several.order, &together) {
@@ -323,7 +374,7 @@ pub(super) fn resets(
             .arguments
             .args
             .first()
-            .is_some_and(loopshift_python::ast::Expr::is_none_literal_expr);
+            .is_some_and(Expr::is_none_literal_expr);
         if near
             && none
             && let Ok(stmt) = whole_statement(cx, use_.place)
@@ -431,6 +482,25 @@ pub(super) fn whole_statement(cx: &Context<'_>, callee: Place) -> Result<Place, 
     let (view, call) = call_at(cx, callee)?;
     let stmt = statement_of(view, call).ok_or("its value is used")?;
     Ok(view.place(stmt))
+}
+
+/// Whether the program calls the function once at most.
+fn runs_once(cx: &Context<'_>, function: FuncId) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut at = function;
+    while cx.program.function(at).kind != FunctionKind::Module {
+        let (sites, language) = (cx.callers.of(at), cx.callers.by_language(at));
+        let ([site], true) = (sites, language.is_empty()) else {
+            return false;
+        };
+        let is_plain = !cx.program.function(at).is_async && !cx.callers.is_unseen(at);
+        if !is_plain || site.owner == FuncId::NONE || in_a_loop(cx, site.place) || !seen.insert(at)
+        {
+            return false;
+        }
+        at = site.owner;
+    }
+    true
 }
 
 fn in_a_loop(cx: &Context<'_>, place: Place) -> bool {

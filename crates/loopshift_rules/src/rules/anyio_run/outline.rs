@@ -13,7 +13,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use self::names::{Shared, shared};
 use super::RULE;
-use super::entry::{call_at, delete, is_shutdown, resets, whole_statement};
+use super::entry::{Several, call_at, delete, is_shutdown, of_running, resets, whole_statement};
 use super::several::{Run, clean_up, ends_tasks};
 use crate::context::{Context, View};
 use crate::rules::anyio_tasks::suites::{self, hull};
@@ -64,7 +64,7 @@ const GOING: &[&str] = &[
 ];
 
 /// Members that mean something else while the loop runs.
-const OUTER: &[&str] = &[
+pub(super) const OUTER: &[&str] = &[
     "asyncio.AbstractEventLoop.is_closed",
     "asyncio.AbstractEventLoop.is_running",
     "asyncio.AbstractEventLoop.run_forever",
@@ -90,8 +90,9 @@ pub(super) fn outlined(
     cx: &Context<'_>,
     objects: &LoopObjects,
     runs: &[&Run],
-    order: &Order<'_>,
+    several: &Several<'_>,
 ) -> Result<Change, String> {
+    let order = &several.order;
     if objects.obstacle.is_some() && !objects.is_only_named {
         return Err("the event loop goes elsewhere".to_owned());
     }
@@ -101,8 +102,11 @@ pub(super) fn outlined(
     let (view, _) = call_at(cx, *source)?;
     let owner = cx.program.function_at(*source);
     let here = |place: &Place| cx.program.function_at(*place) == owner;
+    let is_inside = |place: &Place| several.inside.contains(place);
     let mut used = objects.members.iter().chain(&objects.handed);
-    if !used.all(|(place, _)| here(place)) || !runs.iter().all(|run| here(&run.place)) {
+    if !used.all(|(place, _)| here(place) || is_inside(place))
+        || !runs.iter().all(|run| here(&run.place))
+    {
         return Err("the event loop is used in several functions".to_owned());
     }
     let mut going: Vec<Place> = Vec::new();
@@ -118,6 +122,7 @@ pub(super) fn outlined(
     let (mut started, mut needs_loop) = (Vec::new(), false);
     for (place, api) in &objects.members {
         match api.as_str() {
+            _ if is_inside(place) => {}
             api if OUTER.contains(&api) => return Err("the loop is asked from outside".to_owned()),
             "asyncio.AbstractEventLoop.close" => going.push(whole_statement(cx, *place)?),
             api if GOING.contains(&api) => {}
@@ -154,6 +159,7 @@ pub(super) fn outlined(
         api.clone(),
         "what works with the event loop made by hand becomes a function for `anyio.run`",
     );
+    of_running(cx, objects, several, &mut change)?;
     resets(cx, &started, &mut going, &mut change);
     for place in &started {
         await_run(cx, view, *place, owner, range, runs, order, &mut change)?;
