@@ -15,7 +15,7 @@ use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
-use super::loops::{LoopObjects, loop_objects};
+use super::loops::{LoopObjects, loop_objects, passed};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-loop";
@@ -27,7 +27,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             // Threads need a token in its place, which is another rule.
             is_threaded = true;
         } else if !objects.is_entry() {
-            changes.extend(let_go(&objects));
+            match asked_for(cx, &objects) {
+                Some(change) => changes.push(change),
+                None => changes.extend(let_go(&objects)),
+            }
         }
     }
     for (use_, _, view) in cx.uses_for(RULE) {
@@ -44,6 +47,31 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             ));
         }
     }
+}
+
+/// What other rules move, of a loop that runs.
+const MOVING: &[&str] = &[
+    "asyncio.AbstractEventLoop.call_at",
+    "asyncio.AbstractEventLoop.call_later",
+    "asyncio.AbstractEventLoop.create_future",
+    "asyncio.AbstractEventLoop.create_task",
+    "asyncio.AbstractEventLoop.run_in_executor",
+    "asyncio.AbstractEventLoop.time",
+];
+
+/// Lets functions ask for the loop that they are given, where it can go then: it does so in the next round.
+fn asked_for(cx: &Context<'_>, objects: &LoopObjects) -> Option<Change> {
+    let known = |(_, api): &(Place, String)| MOVING.contains(&api.as_str());
+    let (place, api) = objects.sources.first()?;
+    if !objects.is_only_passed || !objects.handed.is_empty() || !objects.members.iter().all(known) {
+        return None;
+    }
+    let message = "functions ask for the event loop that runs, and are not given it";
+    let mut change = Change::new(RULE, *place, api.clone(), message);
+    passed::ask(cx, objects, &mut change).ok()?;
+    let others = objects.sources.iter().skip(1);
+    change.covers.extend(others.map(|(place, _)| *place));
+    Some(change)
 }
 
 /// The changes that let a loop go, one for each call that asks for it.

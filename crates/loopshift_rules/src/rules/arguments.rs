@@ -1,6 +1,6 @@
 //! Where the arguments of a call begin and end in the text, brackets around them included.
 
-use loopshift_python::ast::{ExprCall, Keyword};
+use loopshift_python::ast::ExprCall;
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use crate::context::View;
@@ -35,25 +35,30 @@ pub(crate) fn written(view: &View<'_>, call: &ExprCall) -> Option<TextRange> {
     Some(TextRange::new(start, last + size(closed(after))))
 }
 
-/// What to delete to take a keyword argument out of a call: the argument with one comma; none where a comment stands there.
-pub(crate) fn without(view: &View<'_>, call: &ExprCall, keyword: &Keyword) -> Option<TextRange> {
+/// What to delete to take an argument out of a call: the argument with one comma; none where a comment stands there.
+pub(crate) fn without(
+    view: &View<'_>,
+    call: &ExprCall,
+    argument: impl Ranged,
+) -> Option<TextRange> {
+    let argument = argument.range();
     let others = || call.arguments.iter_source_order();
     let after = others()
         .map(|it| it.range().start())
-        .find(|start| *start >= keyword.end());
+        .find(|start| *start >= argument.end());
     let before = others()
         .map(|it| it.range().end())
-        .filter(|end| *end <= keyword.start())
+        .filter(|end| *end <= argument.start())
         .max();
     let gone = match (before, after) {
-        (_, Some(after)) => TextRange::new(keyword.start(), after),
+        (_, Some(after)) => TextRange::new(argument.start(), after),
         (Some(before), None) => {
             let comma = view
-                .text(TextRange::new(before, keyword.start()))
+                .text(TextRange::new(before, argument.start()))
                 .rfind(',')?;
-            TextRange::new(before + size(comma), keyword.end())
+            TextRange::new(before + size(comma), argument.end())
         }
-        (None, None) => keyword.range(),
+        (None, None) => argument,
     };
     (!view.text(gone).contains('#')).then_some(gone)
 }

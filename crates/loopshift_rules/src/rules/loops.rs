@@ -1,5 +1,7 @@
 //! Event loops as objects: where they come from, and which statements do nothing but hold one.
 
+pub(crate) mod passed;
+
 use loopshift_engine::change::Place;
 use loopshift_engine::objects::{Cluster, clusters};
 use loopshift_python::ast::{
@@ -10,7 +12,7 @@ use loopshift_python::{Ranged, TextRange};
 use crate::context::{Context, View};
 
 /// What becomes of a group of event loop objects if nothing needs them any more.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LoopObjects {
     /// The objects.
     pub cluster: Cluster,
@@ -26,6 +28,12 @@ pub(crate) struct LoopObjects {
     pub named: Vec<Place>,
     /// Whether these are all that stands in the way.
     pub is_only_named: bool,
+    /// Arguments of functions of the program that are the loop.
+    pub passed: Vec<Place>,
+    /// The names of the parameters that get it.
+    pub params: Vec<Place>,
+    /// Whether these are all that stands in the way.
+    pub is_only_passed: bool,
     /// What stands in the way of letting the objects go: where, and why.
     pub obstacle: Option<(Place, String)>,
 }
@@ -96,12 +104,18 @@ fn examine(cx: &Context<'_>, cluster: &Cluster) -> LoopObjects {
             objects.obstacle.get_or_insert((member.place, reason));
         }
     }
-    if let (None, Some(named)) = (&objects.obstacle, objects.named.first()) {
-        objects.obstacle = Some((
-            *named,
-            "the event loop is used as an object here".to_owned(),
-        ));
-        objects.is_only_named = true;
+    let handed_on = objects.passed.first().or(objects.params.first()).copied();
+    if objects.obstacle.is_none()
+        && let Some(place) = objects.named.first().copied().or(handed_on)
+    {
+        objects.is_only_named = handed_on.is_none();
+        objects.is_only_passed = objects.named.is_empty();
+        let reason = if objects.is_only_named {
+            "the event loop is used as an object here"
+        } else {
+            "the event loop is passed on"
+        };
+        objects.obstacle = Some((place, reason.to_owned()));
     }
     for list in [
         &mut objects.sources,
@@ -123,6 +137,12 @@ fn place(
     objects: &mut LoopObjects,
 ) -> Result<(), String> {
     let Some(expr) = view.tree.expr_at(held.range) else {
+        let mut around = view.tree.around(held.range);
+        if around.any(|it| matches!(it, AnyNodeRef::Parameter(it) if it.name.range() == held.range))
+        {
+            objects.params.push(held);
+            return Ok(());
+        }
         return Err("the event loop is passed on".to_owned());
     };
     if let Expr::Call(call) = expr
@@ -162,6 +182,7 @@ fn place(
             objects.named.push(view.place(expr));
             Ok(())
         }
+        Some(AnyNodeRef::Keyword(_)) => handed(cx, view, expr, objects),
         Some(AnyNodeRef::StmtReturn(_)) => Err("the event loop is returned".to_owned()),
         _ => Err("the event loop is used as an object here".to_owned()),
     }
@@ -214,6 +235,10 @@ fn handed(
             objects
                 .handed
                 .push((view.place(&*call.func), api.to_owned()));
+            Ok(())
+        }
+        _ if passed::is_of_ours(cx, view, call) => {
+            objects.passed.push(view.place(expr));
             Ok(())
         }
         _ => Err(format!(

@@ -17,7 +17,7 @@ use super::{RULE, inside, runnable};
 use crate::context::{Context, View};
 use crate::rules::anyio_loop::runs_in_the_loop;
 use crate::rules::code::Reach;
-use crate::rules::loops::{LoopObjects, loop_objects, statement_of};
+use crate::rules::loops::{LoopObjects, loop_objects, passed, statement_of};
 use crate::rules::order::Order;
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
@@ -36,6 +36,7 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         };
         let moved = match &several.made_outside {
             Some(reason) => Err(reason.clone()),
+            None if objects.is_only_passed => asked_for(cx, objects, index, several),
             None => convert(cx, objects, index, several),
         };
         match moved {
@@ -165,6 +166,22 @@ impl<'c> Several<'c> {
             .map(|(_, run)| run)
             .collect()
     }
+}
+
+/// Lets functions ask for the loop that they are given, where it could move if they did: it does so in the next round.
+fn asked_for(
+    cx: &Context<'_>,
+    objects: &LoopObjects,
+    index: usize,
+    several: &Several<'_>,
+) -> Result<Change, String> {
+    let mut asked = objects.clone();
+    asked.obstacle = None;
+    let moved = convert(cx, &asked, index, several)?;
+    let message = "functions ask for the event loop that runs, and are not given it";
+    let mut change = Change::new(RULE, moved.place, moved.api, message);
+    passed::ask(cx, objects, &mut change)?;
+    Ok(change)
 }
 
 /// The members of the one loop of the program that are only used where it runs.
