@@ -3,7 +3,7 @@
 import asyncio
 
 from loaded import names, sizes
-from workers import Pool, download, watch
+from workers import Kept, Pool, download, watch
 
 total = 0
 
@@ -54,9 +54,20 @@ def stopped():
         asyncio.set_event_loop(None)
 
 
+def service():
+    kept = Kept()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(kept.start(3))
+    print("started", kept.seen)
+    loop.run_until_complete(kept.stop())
+    loop.close()
+
+
 print(names, sizes)
 print(by_wait())
 by_gather(["a", "b"])
 print(total)
 stopped()
+service()
 print(Pool(2).drain([3, 1, 2]))

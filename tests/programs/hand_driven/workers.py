@@ -34,3 +34,21 @@ class Pool:
         finally:
             loop.close()
         return self.done
+
+
+class Kept:
+    def __init__(self):
+        self.seen = []
+
+    async def start(self, n):
+        self.task = asyncio.create_task(self.work(n))
+        await asyncio.sleep(0.01)
+
+    async def work(self, n):
+        for place in range(n):
+            self.seen.append(place)
+            await asyncio.sleep(0.03)
+        return "worked"
+
+    async def stop(self):
+        print(await self.task, self.seen)

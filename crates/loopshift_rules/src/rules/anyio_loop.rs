@@ -3,6 +3,7 @@
 //! The members are the business of several rules (`create_task`, `run_in_executor`, `call_later`); the statement that
 //! holds the loop goes with the last of them.
 
+mod handed;
 mod kept;
 
 use loopshift_engine::change::{Change, Place};
@@ -12,7 +13,7 @@ use loopshift_engine::program::CallSite;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, Operator};
 use loopshift_python::edit::Edit;
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
 use super::loops::{LoopObjects, loop_objects, passed};
@@ -257,6 +258,7 @@ fn is_difference(
                 _ => {
                     call.arguments.len() == 1
                         && kept::is_kept_among_times(cx, view, &call.func, seen)
+                        || handed::is_given_among_times(cx, view, call, range, seen)
                 }
             }
         }
@@ -273,6 +275,17 @@ fn is_difference(
                             .is_some_and(|view| is_difference(cx, view, site.place.range, seen))
                 })
         }
+        Some(AnyNodeRef::Keyword(_)) => {
+            let mut around = view.tree.ancestors(expr);
+            let call = around.find_map(|node| match node {
+                AnyNodeRef::ExprCall(call) => Some(call),
+                _ => None,
+            });
+            call.is_some_and(|call| handed::is_given_among_times(cx, view, call, range, seen))
+        }
+        Some(AnyNodeRef::ExprTuple(tuple)) => {
+            handed::is_kept_in_tuples(cx, view, tuple, range, seen)
+        }
         Some(AnyNodeRef::StmtExpr(_)) => true,
         _ => false,
     }
@@ -286,21 +299,7 @@ fn target_is_difference(
     seen: &mut FxHashSet<Place>,
 ) -> bool {
     match target {
-        Expr::Name(name) => {
-            let id = name.id.as_str();
-            let scope = view.scopes.at(name.range.start());
-            let Some(scope) = view.scopes.resolve(id, scope) else {
-                return false;
-            };
-            if view.scopes.runs_at_import(scope) {
-                return false;
-            }
-            view.scopes
-                .references
-                .iter()
-                .filter(|it| it.name == id && view.scopes.resolve(id, it.scope) == Some(scope))
-                .all(|it| it.range == name.range || is_difference(cx, view, it.range, seen))
-        }
+        Expr::Name(name) => name_is_difference(cx, view, &name.id, name.range.start(), seen),
         Expr::Attribute(attribute) => {
             // Every attribute of that name in the files we look at; the other files can't have one of these objects.
             let of_ours = cx
@@ -315,6 +314,27 @@ fn target_is_difference(
         }
         _ => false,
     }
+}
+
+/// Whether all reads of the variable are that the name is at the offset.
+fn name_is_difference(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    id: &str,
+    at: TextSize,
+    seen: &mut FxHashSet<Place>,
+) -> bool {
+    let Some(scope) = view.scopes.resolve(id, view.scopes.at(at)) else {
+        return false;
+    };
+    if view.scopes.runs_at_import(scope) {
+        return false;
+    }
+    view.scopes
+        .references
+        .iter()
+        .filter(|it| it.name == id && view.scopes.resolve(id, it.scope) == Some(scope))
+        .all(|it| is_difference(cx, view, it.range, seen))
 }
 
 fn reads_of<'v>(view: &'v View<'_>, name: &'v str) -> impl Iterator<Item = TextRange> + 'v {

@@ -81,7 +81,7 @@ fn holds_times(
 }
 
 /// Whether an expression is a new list or deque with nothing in it.
-fn is_new(cx: &Context<'_>, view: &View<'_>, value: &Expr) -> bool {
+pub(super) fn is_new(cx: &Context<'_>, view: &View<'_>, value: &Expr) -> bool {
     match value {
         Expr::List(list) => list.elts.is_empty(),
         Expr::Call(call) => {
@@ -153,7 +153,7 @@ fn is_read_as_times(
 }
 
 /// Whether only the truth of an expression is asked.
-fn is_test(view: &View<'_>, expr: &Expr) -> bool {
+pub(super) fn is_test(view: &View<'_>, expr: &Expr) -> bool {
     match view.tree.parent(expr) {
         Some(AnyNodeRef::StmtIf(_) | AnyNodeRef::StmtWhile(_) | AnyNodeRef::ElifElseClause(_)) => {
             true

@@ -41,8 +41,8 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         };
         match moved {
             Ok(mut change) => {
-                let other = |it: &&(Place, String)| !several.inside.contains(&it.0);
-                let mut spoken = places.iter().filter(other);
+                let runs_move = !objects.is_only_passed;
+                let mut spoken = spoken(&places, several, runs_move);
                 if let Some((first, api)) = spoken.next() {
                     change.place = *first;
                     change.api.clone_from(api);
@@ -55,9 +55,8 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                 if several.made_outside.is_none()
                     && let Ok(mut change) = outlined(cx, objects, &runs, several)
                 {
-                    let other = |it: &&(Place, String)| !several.inside.contains(&it.0);
-                    let covered = places.iter().filter(other).map(|(place, _)| *place);
-                    change.covers.extend(covered);
+                    let covered = spoken(&places, several, false);
+                    change.covers.extend(covered.map(|(place, _)| *place));
                     changes.push(change);
                     continue;
                 }
@@ -82,6 +81,19 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             ));
         }
     }
+}
+
+/// The places that a change of a loop speaks for. What takes what is run for an entry of the program waits for the round
+/// in which the run itself moves: until then it may become what another function awaits.
+fn spoken<'p>(
+    places: &'p [(Place, String)],
+    several: &'p Several<'_>,
+    runs_move: bool,
+) -> impl Iterator<Item = &'p (Place, String)> {
+    let is_run = |api: &str| api == "asyncio.AbstractEventLoop.run_until_complete";
+    places
+        .iter()
+        .filter(move |(place, api)| !several.inside.contains(place) && (runs_move || !is_run(api)))
 }
 
 /// Whether this rule speaks for an API, rather than the rule of a member.

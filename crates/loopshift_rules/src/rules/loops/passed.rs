@@ -88,9 +88,9 @@ fn asks_itself(
     let own = ranges()
         .find(|it| it.contains_range(param))
         .unwrap_or(param);
-    let after = ranges().map(|it| it.start()).find(|it| *it >= own.end());
+    let after = ranges().map(TextRange::start).find(|it| *it >= own.end());
     let end_before = ranges()
-        .map(|it| it.end())
+        .map(TextRange::end)
         .filter(|it| *it <= own.start())
         .max();
     let gone = match (end_before, after) {
