@@ -117,6 +117,14 @@ impl Externals for CatalogExternals<'_> {
 
 /// What stands in the place of a name of the standard library once a library has patched it.
 fn put_in_place(library: &str, name: &str) -> Option<String> {
+    if let Some(rest) = name.strip_prefix("http.server.") {
+        let class = rest.split('.').next()?;
+        let is_known = matches!(
+            class,
+            "HTTPServer" | "ThreadingHTTPServer" | "BaseHTTPRequestHandler"
+        );
+        return is_known.then(|| format!("{library}.patched.{rest}"));
+    }
     let futures = name.strip_prefix("concurrent.futures.");
     let futures = futures.map(|rest| {
         (

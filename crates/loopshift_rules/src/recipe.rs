@@ -87,6 +87,7 @@ const GREEN_TO_ASYNCIO: Recipe = Recipe {
         "eventlet",
         "greenlet",
         "contextlib",
+        "http",
         "pytest",
         "queue",
         "select",

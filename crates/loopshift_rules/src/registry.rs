@@ -230,6 +230,11 @@ pub const RULES: &[Rule] = &[
         page: include_str!("../../../docs/rules/green-greenthread.md"),
     },
     Rule {
+        name: "green-http",
+        plan: rules::green_http::plan,
+        page: include_str!("../../../docs/rules/green-http.md"),
+    },
+    Rule {
         name: "green-hub",
         plan: rules::green_hub::plan,
         page: include_str!("../../../docs/rules/green-hub.md"),

@@ -53,6 +53,7 @@ pub(crate) mod green_geventhub;
 pub(crate) mod green_greenlet;
 pub(crate) mod green_greenpool;
 pub(crate) mod green_greenthread;
+pub(crate) mod green_http;
 pub(crate) mod green_hub;
 pub(crate) mod green_itempool;
 pub(crate) mod green_local;

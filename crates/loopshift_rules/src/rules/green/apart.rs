@@ -130,9 +130,12 @@ fn is_bounded(cx: &Context<'_>, view: &View<'_>, object: &Expr) -> bool {
     let mut objects = cx.program.values_at(view.place(object)).peekable();
     let any = objects.peek().is_some();
     any && objects.all(|object| {
-        let Value::Object(_, site) = object else {
+        let Value::Object(class, site) = object else {
             return false;
         };
+        if cx.program.flow.text(class) == "urllib.error.HTTPError" {
+            return *cx.once(all_opened_in_time);
+        }
         let Some(made) = site_place(cx.program, site) else {
             return false;
         };
@@ -141,6 +144,16 @@ fn is_bounded(cx: &Context<'_>, view: &View<'_>, object: &Expr) -> bool {
             Some(Expr::Call(made)) => is_told(made),
             _ => false,
         })
+    })
+}
+
+/// Whether all calls that may raise the error which is an answer are told after which time they end.
+fn all_opened_in_time(cx: &Context<'_>) -> bool {
+    let mut opened = (cx.uses.iter()).filter(|use_| use_.api == "urllib.request.urlopen");
+    opened.all(|use_| {
+        let view = cx.view(use_.place.file);
+        let call = view.and_then(|view| view.call_of(use_.place.range));
+        call.is_some_and(is_told)
     })
 }
 

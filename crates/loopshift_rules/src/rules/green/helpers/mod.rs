@@ -16,6 +16,7 @@ mod locks;
 mod loops;
 mod pools;
 mod queues;
+mod requests;
 mod servers;
 mod signals;
 mod sockets;
@@ -65,6 +66,7 @@ const FAMILIES: &[&[Helper]] = &[
     local::HELPERS,
     locks::HELPERS,
     queues::HELPERS,
+    requests::HELPERS,
     servers::HELPERS,
     signals::HELPERS,
     sockets::HELPERS,
