@@ -110,7 +110,7 @@ fn server<'c>(
     let tls = settings_of_server(call, &bound, plain)?;
     let listener = bound.get("listener").ok_or("it has no address")?;
     let application = bound.get("application").ok_or("it has no application")?;
-    if !plain && local::is_local(cx, view, application, local::is_silent(cx, view, &bound)) {
+    if !plain && local::is_local(cx, view, application, local::is_silent(&bound)) {
         let mut change = as_small(use_);
         let server = Piece::Helper(helper("HTTPServer").ok_or(MISSING)?);
         let (listener, application) = (listener.range().into(), application.range().into());
@@ -344,10 +344,12 @@ fn forever(
     if plain {
         change.edit(Edit::replace(attribute.attr.range(), "serve", &[]));
     }
+    let is_task = || expr.is_some_and(|expr| task_of(cx, view, expr).is_some());
     match view.call_of(use_.place.range) {
         Some(call) if call.arguments.is_empty() || !plain => {
             wait(cx, view, call, owners, &mut change)?;
         }
+        None if is_task() => {}
         _ => return Err("it is given a time for its end".to_owned()),
     }
     Ok(change)
@@ -402,7 +404,7 @@ fn serve<'c>(
         if green_websocket::is_application(cx, view, site) {
             return green_websocket::serve(cx, use_, view, call, (sock, site), *owner);
         }
-        if local::is_local(cx, view, site, local::is_silent(cx, view, &bound)) {
+        if local::is_local(cx, view, site, local::is_silent(&bound)) {
             change = as_small(use_);
             name = vec![Piece::Helper(helper("serve_http").ok_or(MISSING)?)];
             name.extend(["(".into(), sock.range().into(), ", ".into()]);
@@ -439,7 +441,7 @@ fn serve<'c>(
         let keyword = keywords.iter().find(|it| named(it) == Some(name));
         keyword.map(|it| &it.value)
     };
-    let silent = local::logs_nothing(cx, view, given("log"), given("log_output"));
+    let silent = local::logs_nothing(given("log"), given("log_output"));
     if local::is_local(cx, view, site, silent) {
         let edits = std::mem::take(&mut change.edits);
         change = as_small(use_);

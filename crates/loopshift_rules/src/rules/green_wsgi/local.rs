@@ -40,7 +40,7 @@ pub(super) fn is_local(
 }
 
 /// Whether a server logs nothing, and has no settings but those that say so.
-pub(super) fn is_silent(cx: &Context<'_>, view: &View<'_>, bound: &Bound<'_>) -> bool {
+pub(super) fn is_silent(bound: &Bound<'_>) -> bool {
     let known = [
         "application",
         "listener",
@@ -51,27 +51,27 @@ pub(super) fn is_silent(cx: &Context<'_>, view: &View<'_>, bound: &Bound<'_>) ->
     ];
     let log = bound.get("log");
     let is_off = log.is_some_and(Expr::is_none_literal_expr) && bound.get("listener").is_some();
-    bound.only(&known) && (is_off || logs_nothing(cx, view, log, bound.get("log_output")))
+    bound.only(&known) && (is_off || logs_nothing(log, bound.get("log_output")))
 }
 
 /// Whether nothing is logged by what a server is told of its log.
-pub(super) fn logs_nothing(
-    cx: &Context<'_>,
-    view: &View<'_>,
-    log: Option<&Expr>,
-    log_output: Option<&Expr>,
-) -> bool {
+pub(super) fn logs_nothing(log: Option<&Expr>, log_output: Option<&Expr>) -> bool {
     let is_false = |expr: &Expr| matches!(expr, Expr::BooleanLiteral(it) if !it.value);
-    log_output.is_some_and(is_false) || log.is_some_and(|log| is_nowhere(cx, view, log))
+    log_output.is_some_and(is_false) || log.is_some_and(is_nowhere)
 }
 
 /// Whether it is a file that keeps nothing: `open(os.devnull, "w")`.
-fn is_nowhere(cx: &Context<'_>, view: &View<'_>, log: &Expr) -> bool {
+fn is_nowhere(log: &Expr) -> bool {
     let Expr::Call(call) = log else {
         return false;
     };
     let opened = call.arguments.args.first();
-    opened.is_some_and(|path| cx.api_of(view, path) == Some("os.devnull"))
+    opened.is_some_and(|path| match path {
+        Expr::StringLiteral(it) => it.value.to_str() == "/dev/null",
+        Expr::Attribute(it) => it.attr.as_str() == "devnull",
+        Expr::Name(it) => it.id.as_str() == "devnull",
+        _ => false,
+    })
 }
 
 /// Whether all servers of the program are for itself: at addresses of this machine, at ports that nobody else knows, or
@@ -101,8 +101,24 @@ fn asks_itself(cx: &Context<'_>) -> bool {
         let Some((host, port)) = address(listener) else {
             return false;
         };
-        let here = matches!(host, Expr::StringLiteral(it) if matches!(it.value.to_str(), "127.0.0.1" | "localhost"));
-        if !here {
+        let is_unknown = number(port) == Some(0.0) && &*use_.api == "eventlet.listen";
+        let is_own = |host: &str| match host {
+            "127.0.0.1" | "localhost" => true,
+            "" | "0.0.0.0" => is_unknown,
+            _ => false,
+        };
+        let mut hosts = cx.program.values_at(view.place(host)).peekable();
+        let is_here = match host {
+            Expr::StringLiteral(it) => is_own(it.value.to_str()),
+            _ => {
+                hosts.peek().is_some()
+                    && hosts.all(|host| match host {
+                        Value::Str(name) => is_own(cx.program.flow.text(name)),
+                        _ => false,
+                    })
+            }
+        };
+        if !is_here {
             return false;
         }
         served |= number(port) != Some(0.0);

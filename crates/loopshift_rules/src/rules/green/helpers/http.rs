@@ -159,6 +159,8 @@ pub(super) const HELPERS: &[Helper] = &[
                     write(b"")
                 if chunked:
                     writer.write(b"0\r\n\r\n")
+            except (BrokenPipeError, ConnectionResetError):
+                keep = False
             except Exception:
                 {@traceback}.print_exc()
                 keep = False
