@@ -10,6 +10,7 @@ use loopshift_python::parse::line_index;
 use memchr::memmem;
 
 use super::green::is_guard;
+use crate::catalog::Api;
 use crate::context::{Context, View};
 use crate::recipe::{is_green, root};
 
@@ -225,15 +226,19 @@ fn waits_plainly(cx: &Context<'_>, left: &[&str]) -> Option<String> {
             "it leaves `{module}` as it is, which the program uses"
         ));
     }
-    // Everything else waits by sockets.
-    let by_sockets = left
-        .iter()
-        .any(|it| matches!(*it, "socket" | "select" | "ssl"));
+    // Everything else waits by sockets, which clients of HTTP do not select from.
+    let by_sockets = |api: &Api| {
+        let select = (!api.apart).then_some("select");
+        let mut modules = ["socket", "ssl"].into_iter().chain(select);
+        modules.any(|module| left.contains(&module))
+    };
     let use_ = cx.uses.iter().find(|use_| {
         let of = root(&use_.api);
-        let waits = (cx.catalog.get(&use_.api)).is_some_and(|api| !api.cooperative.is_empty());
-        let is_left = left.contains(&of) || (by_sockets && !is_named(&&of));
-        waits && is_left && !is_green(&use_.api)
+        let Some(api) = cx.catalog.get(&use_.api) else {
+            return false;
+        };
+        let is_left = left.contains(&of) || (!is_named(&&of) && by_sockets(api));
+        !api.cooperative.is_empty() && is_left && !is_green(&use_.api)
     })?;
     let line = cx.program.line(use_.place);
     let path = &cx.program.file(use_.place.file).path;
