@@ -15,6 +15,9 @@ use super::{
 use crate::context::{Context, View};
 use crate::rules::code::definition;
 
+/// So many functions hand a time on to each other, and no more.
+const DEPTH: usize = 8;
+
 /// Whether a time that is an argument of a call, at this range, goes to parameters of functions of ours that only meet others.
 pub(super) fn is_given_among_times(
     cx: &Context<'_>,
@@ -36,7 +39,7 @@ pub(super) fn is_given_among_times(
         let Some(first) = def.body.first() else {
             return false;
         };
-        gets_times(cx, *function, &name)
+        gets_times(cx, *function, &name, DEPTH)
             && name_is_difference(cx, other, &name, first.start(), seen)
     })
 }
@@ -86,7 +89,10 @@ fn parameter(
 }
 
 /// Whether all calls that are known give a parameter a time.
-fn gets_times(cx: &Context<'_>, function: FuncId, name: &str) -> bool {
+fn gets_times(cx: &Context<'_>, function: FuncId, name: &str, depth: usize) -> bool {
+    let Some(depth) = depth.checked_sub(1) else {
+        return false;
+    };
     let sites = cx.callers.of(function);
     !cx.callers.is_handed_over(function)
         && !sites.is_empty()
@@ -110,16 +116,22 @@ fn gets_times(cx: &Context<'_>, function: FuncId, name: &str) -> bool {
             call.arguments.iter_source_order().any(|it| {
                 let value = it.value();
                 parameter(call, value.range(), shift, def).as_deref() == Some(name)
-                    && is_point(cx, view, value)
+                    && is_point(cx, view, value, depth)
             })
         })
 }
 
 /// Whether an expression is a point in time by the clock of the loop: read from it, with a span added, or what a parameter got.
-fn is_point(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+fn is_point(cx: &Context<'_>, view: &View<'_>, expr: &Expr, depth: usize) -> bool {
     match expr {
-        Expr::BinOp(it) if matches!(it.op, Operator::Add | Operator::Sub) => {
-            is_point(cx, view, &it.left) || it.op == Operator::Add && is_point(cx, view, &it.right)
+        Expr::BinOp(it) => {
+            let sides = [&it.left, &it.right].map(|side| is_point(cx, view, side, depth));
+            match it.op {
+                Operator::Add => sides[0] != sides[1],
+                // A time less a time is a span.
+                Operator::Sub => sides == [true, false],
+                _ => false,
+            }
         }
         Expr::Name(name) if !is_time(cx, view, expr) => {
             let function = cx.program.function_at(view.place(expr));
@@ -127,7 +139,7 @@ fn is_point(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
                 let mut parameters = def.parameters.iter();
                 parameters.any(|it| it.name().as_str() == name.id.as_str())
             });
-            is_parameter && gets_times(cx, function, name.id.as_str())
+            is_parameter && gets_times(cx, function, name.id.as_str(), depth)
         }
         _ => is_time(cx, view, expr),
     }
@@ -185,7 +197,10 @@ fn is_read(
         return true;
     }
     let puts = |tuple: &Expr| match tuple {
-        Expr::Tuple(it) => it.elts.get(at).is_some_and(|it| is_point(cx, view, it)),
+        Expr::Tuple(it) => it
+            .elts
+            .get(at)
+            .is_some_and(|it| is_point(cx, view, it, DEPTH)),
         _ => false,
     };
     match view.tree.parent(expr) {

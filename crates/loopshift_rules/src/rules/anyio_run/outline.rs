@@ -146,8 +146,12 @@ pub(super) fn outlined(
             anchors.push(use_.place.range);
         }
     }
-    if started.is_empty() {
+    let ends = started.iter().filter_map(|run| view.call_of(run.range));
+    let Some(end) = ends.map(Ranged::end).max() else {
         return Err("the event loop runs nothing".to_owned());
+    };
+    if anchors.iter().any(|anchor| anchor.start() > end) {
+        return Err("something is put into the event loop behind its last run".to_owned());
     }
     let (stretch, names) = stretch(cx, view, owner, anchors, &going)?;
     let range = stretch.run.range();
@@ -252,6 +256,15 @@ fn stretch<'c>(
     if names.needs_rest {
         return Err("what is set there is read elsewhere".to_owned());
     }
+    let defines = |stmt: &Stmt| {
+        stmt.is_function_def_stmt()
+            || stmt.is_class_def_stmt()
+            || stmt.is_import_stmt()
+            || stmt.is_import_from_stmt()
+    };
+    if is_module && run.stmts().iter().any(defines) {
+        return Err("what the module defines stands between what uses the event loop".to_owned());
+    }
     let range = run.range();
     if is_in_loop(view, range) {
         return Err("the event loop is used again and again".to_owned());
@@ -354,13 +367,14 @@ fn await_run(
     {
         return Err("it runs within a generator".to_owned());
     }
+    let again = is_in_loop(view, call.range());
     let made = cx.uses.iter().any(|it| {
         let member = it.api.strip_prefix("asyncio.AbstractEventLoop.");
         let of_loop = member.is_some() && !RUNNING.contains(&&*it.api);
         it.place.file == view.file
             && cx.program.function_at(it.place) == owner
             && range.contains_range(it.place.range)
-            && it.place.range.start() < call.start()
+            && (again || it.place.range.start() < call.start())
             && (of_loop || MAKING.contains(&&*it.api))
     });
     let left = runs

@@ -96,6 +96,16 @@ pub(super) fn shared(
             &mut nonlocal,
         )?;
     }
+    let annotates = |node: AnyNodeRef| match node {
+        AnyNodeRef::StmtAnnAssign(it) => {
+            let name = view.text(it.target.range());
+            global.contains(&name) || nonlocal.contains(&name)
+        }
+        _ => false,
+    };
+    if view.tree.nodes_within(range).any(annotates) {
+        return Err("a name that is shared with the rest is annotated there".to_owned());
+    }
     let lines = [("global", global), ("nonlocal", nonlocal)];
     Ok(Shared {
         lines: (lines.into_iter())
