@@ -367,7 +367,7 @@ fn in_block(
 }
 
 /// The functions that set a context variable themselves.
-fn sets_context(cx: &Context<'_>) -> Vec<FuncId> {
+pub(crate) fn sets_context(cx: &Context<'_>) -> Vec<FuncId> {
     let mut found = Vec::new();
     for (_, call) in cx.program.calls() {
         for target in cx.program.callees(call) {

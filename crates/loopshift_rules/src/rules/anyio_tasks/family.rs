@@ -171,6 +171,8 @@ pub(super) struct Family<'c> {
     pub(super) callbacks: Callbacks,
     /// Why it stays, where that is clear already.
     pub(super) refusal: Option<String>,
+    /// Whether its task is awaited where it is made, and need not be one.
+    pub(super) is_direct: bool,
 }
 
 impl Family<'_> {
@@ -329,6 +331,7 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
             keeping: Keeping::default(),
             callbacks: Callbacks::default(),
             refusal: None,
+            is_direct: false,
         };
         for site in family.cluster.sites.clone() {
             model.by_site.insert(site, model.families.len());

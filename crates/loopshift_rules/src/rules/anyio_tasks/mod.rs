@@ -9,6 +9,7 @@ mod beside;
 mod callbacks;
 mod cancelled;
 mod conditions;
+mod direct;
 mod emit;
 mod ending;
 mod entered;
@@ -111,11 +112,12 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
     told::check(cx, &mut model);
     outside::check(cx, &mut model);
     factory::check(cx, &mut model);
+    direct::mark(cx, &mut model);
     unstarted::mark(cx, &mut model);
     if !model.families.is_empty() && !handles::are_there(cx) {
         for index in 0..model.families.len() {
             let family = &model.families[index];
-            if !family.is_of_timers() && family.refusal.is_none() {
+            if !family.is_of_timers() && family.refusal.is_none() && !family.is_direct {
                 model.families[index].refusal = handles::refusal(&model, index);
             }
         }
@@ -123,6 +125,7 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
     spread(&mut model);
     let Places { regions, threads } = place(cx, &mut model);
     changes.extend(emit::changes(cx, &model, &regions, &threads));
+    changes.extend(direct::changes(&model));
     for family in &model.families {
         let free = family.spawns.iter().filter(|spawn| !spawn.in_group);
         if let Some(reason) = &family.refusal {
@@ -157,7 +160,7 @@ fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
     let mut wanted: BTreeMap<FuncId, BTreeSet<usize>> = BTreeMap::new();
     let mut outliving: BTreeMap<usize, String> = BTreeMap::new();
     for index in 0..model.families.len() {
-        if model.families[index].refusal.is_some() {
+        if model.families[index].refusal.is_some() || model.families[index].is_direct {
             continue;
         }
         if let Some(place) = identity::compared(cx, &model.families[index]) {

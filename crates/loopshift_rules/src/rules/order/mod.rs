@@ -155,6 +155,24 @@ impl<'c> Order<'c> {
             && (self.all(&self.tasks.from([func])).iter()).any(Effect::is_visible)
     }
 
+    /// Whether nothing that can be seen happens beside what stands at a place: only what the program begins with runs it, and
+    /// no task that does something visible may go on there.
+    pub(crate) fn is_alone(&self, here: Place) -> bool {
+        let host = self.cx.program.function_at(here);
+        let run_by = self.tasks.to([host]);
+        let goes_on = |spawn: &Spawn| {
+            let window = || spawn.window(self.cx);
+            spawn.owner != host || window().is_none_or(|window| window.holds(here.range))
+        };
+        let is_beside = |task: &&Task| {
+            run_by.contains(&task.func)
+                || task.spawns.iter().any(goes_on)
+                    && (self.all(&self.tasks.from([task.func])).iter()).any(Effect::is_visible)
+        };
+        let mut tasks = self.tasks.all.iter();
+        !tasks.any(|task| task.start == Start::Spawned && is_beside(&task))
+    }
+
     /// Whether a task that the program starts may be ready to run where the function stands at a place.
     fn may_be_ready(&self, task: &Task, host: FuncId, here: Place) -> bool {
         let may_be = |spawn: &Spawn| {

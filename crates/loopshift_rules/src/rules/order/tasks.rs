@@ -384,7 +384,14 @@ fn window(cx: &Context<'_>, place: Place) -> Option<Window> {
 fn waits(cx: &Context<'_>, view: &View<'_>, it: &ExprAwait) -> bool {
     match &*it.value {
         Expr::Call(call) => match cx.api_of(view, &call.func) {
-            Some(api) => matches!(api, "asyncio.gather" | "asyncio.wait_for"),
+            Some(api) => matches!(
+                api,
+                "asyncio.gather"
+                    | "asyncio.wait_for"
+                    | "asyncio.create_task"
+                    | "asyncio.ensure_future"
+                    | "asyncio.AbstractEventLoop.create_task"
+            ),
             None => false,
         },
         Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) => true,
