@@ -22,7 +22,7 @@ use super::awaited::{
     Awaited, awaited, can_be_awaited, coroutines, is_conditional, is_plain, statement_around,
 };
 use super::cancellation::handlers_by_function;
-use super::code::{Reach, has_comment};
+use super::code::{Reach, definition, has_comment, switches};
 use super::in_place::{declined, give_coroutines, made_in, take_over, unmade};
 use super::order::Order;
 use super::seconds::{Seconds, seconds};
@@ -239,12 +239,17 @@ fn moved<'c>(
 
 impl Facts<'_> {
     /// Whether somebody can see that what is waited for runs in a task of its own, where it is a coroutine of the program:
-    /// others that are ready run before it begins, and between its end and what follows.
+    /// others that are ready run before it begins, and between its end and what follows; by that even a coroutine that never
+    /// waits lets them run.
     fn is_seen_as_task(&self, cx: &Context<'_>, view: &View<'_>, what: &Expr) -> bool {
         let here = view.place(what);
         cx.program.values_at(here).any(|value| match value {
             Value::Coroutine(func) => {
-                self.order.begins_seen(here, func) || self.order.ends_seen(here, func)
+                let never_waits =
+                    || definition(cx, func).is_some_and(|(_, def)| !switches(&def.body));
+                self.order.begins_seen(here, func)
+                    || self.order.ends_seen(here, func)
+                    || never_waits() && !self.order.is_alone(here)
             }
             _ => false,
         })
