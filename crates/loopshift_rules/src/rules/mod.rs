@@ -86,7 +86,7 @@ pub(crate) mod non_negative;
 pub(crate) mod objects;
 pub(crate) mod order;
 pub(crate) mod origins;
-mod outside;
+pub(crate) mod outside;
 pub(crate) mod over;
 pub(crate) mod per_function;
 pub(crate) mod pipes;
