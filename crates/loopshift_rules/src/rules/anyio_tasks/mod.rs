@@ -19,6 +19,7 @@ mod failure;
 mod family;
 mod fatal;
 mod forms;
+mod gotten;
 mod group;
 mod handles;
 mod helpers;
@@ -111,6 +112,7 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
     members::check(cx, &mut model);
     told::check(cx, &mut model);
     outside::check(cx, &mut model);
+    gotten::check(cx, &mut model);
     factory::check(cx, &mut model);
     direct::mark(cx, &mut model);
     unstarted::mark(cx, &mut model);
