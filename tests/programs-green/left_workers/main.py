@@ -16,7 +16,7 @@ class Worker:
         try:
             while True:
                 item = self.queue.get()
-                log.append((self.name, item))
+                log.append(str(item))
         finally:
             log.append("stop " + self.name)
 
@@ -27,7 +27,7 @@ for n in range(3):
     queue.put(n)
     gevent.sleep(0)
 gevent.sleep(0.01)
-print(log)
+print(sorted(log))
 print([w.job.ready() for w in workers])
 log.append("end")
 print(log[-1], len(log))
