@@ -14,7 +14,7 @@ mod named;
 use handed::{Handed, Held};
 pub(crate) use handed::{is_container, is_error, is_of_container};
 use named::called_by_name;
-pub use named::{ByName, imports_by_name};
+pub use named::{ByName, imports_by_name, strings_given};
 
 /// Who calls whom, from the side of the callee.
 #[derive(Debug, Default)]

@@ -11,6 +11,7 @@ use crate::ir::{
     Function, Import, Key, Load, ModuleIr, Narrow, Node, ParamKind, Protocol, ProtocolKind, Store,
     Subscript, Sym,
 };
+use crate::lower::{ModuleName, absolute};
 
 /// A module of the program.
 #[derive(Debug)]
@@ -456,5 +457,15 @@ impl Linked {
     /// The file of the module with this dotted name.
     pub fn module(&self, name: Sym) -> Option<FileId> {
         self.by_name.get(&name).copied()
+    }
+
+    /// The file of the module that an import in a file names, with so many dots before the name.
+    pub fn imported(&self, file: FileId, name: Option<&str>, level: u32) -> Option<FileId> {
+        let module = &self.modules[file.0 as usize];
+        let from = ModuleName {
+            name: &module.name,
+            is_package: module.is_package,
+        };
+        self.module(self.symbols.find(&absolute(from, name, level))?)
     }
 }

@@ -24,7 +24,7 @@ use crate::objects;
 use crate::outline::Outline;
 use crate::relevance::in_contact;
 
-pub use crate::callers::{ByName, CallSite, Callers, imports_by_name};
+pub use crate::callers::{ByName, CallSite, Callers, imports_by_name, strings_given};
 
 /// A file as the engine takes it.
 #[derive(Clone, Debug)]

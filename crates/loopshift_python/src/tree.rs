@@ -9,7 +9,7 @@ use ruff_python_ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
 };
 use ruff_python_ast::{
-    AnyNodeRef, Comprehension, Expr, ExprLambda, ModModule, Stmt, StmtFunctionDef,
+    AnyNodeRef, Comprehension, Expr, ExprCall, ExprLambda, ModModule, Stmt, StmtFunctionDef,
 };
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
@@ -211,6 +211,14 @@ impl<'a> Tree<'a> {
     pub fn suite_of(&self, stmt: &'a Stmt) -> Option<(&'a [Stmt], usize)> {
         let (block, index) = self.blocks.find(stmt.start())?;
         (block.stmts.get(index)?.range() == stmt.range()).then_some((block.stmts, index))
+    }
+
+    /// The innermost call around a node: the one it is an argument of, where it is one.
+    pub fn call_around(&self, node: impl Into<AnyNodeRef<'a>>) -> Option<&'a ExprCall> {
+        self.ancestors(node).find_map(|node| match node {
+            AnyNodeRef::ExprCall(call) => Some(call),
+            _ => None,
+        })
     }
 
     /// Whether `expr` is the operand of an `await`.

@@ -10,26 +10,7 @@ use crate::program::{Input, Program};
 
 /// The methods whose names `operator.methodcaller` and `operator.attrgetter` get.
 pub(super) fn called_by_name(program: &Program<'_>) -> Vec<FuncId> {
-    let flow = &program.flow;
-    let reads = |target: &Target| match target {
-        Target::External(sym) => {
-            matches!(
-                flow.text(*sym),
-                "operator.methodcaller" | "operator.attrgetter"
-            )
-        }
-        Target::Func(_) => false,
-    };
-    let calls = flow.linked.calls.iter();
-    let names: BTreeSet<&str> = calls
-        .filter(|call| program.callees(call).iter().any(reads))
-        .flat_map(|call| &call.args)
-        .flat_map(|arg| flow.values_of(arg.node))
-        .filter_map(|value| match value {
-            Value::Str(sym) => Some(flow.text(sym)),
-            _ => None,
-        })
-        .collect();
+    let names = strings_given(program, &["operator.methodcaller", "operator.attrgetter"]);
     if names.is_empty() {
         return Vec::new();
     }
@@ -38,6 +19,25 @@ pub(super) fn called_by_name(program: &Program<'_>) -> Vec<FuncId> {
         function.class.is_some() && names.contains(function.name())
     };
     program.functions().filter(is_named).collect()
+}
+
+/// The strings that calls of these APIs are given.
+pub fn strings_given<'p>(program: &'p Program<'_>, apis: &[&str]) -> BTreeSet<&'p str> {
+    let flow = &program.flow;
+    let is_one = |target: &Target| match target {
+        Target::External(sym) => apis.contains(&flow.text(*sym)),
+        Target::Func(_) => false,
+    };
+    let calls = flow.linked.calls.iter();
+    calls
+        .filter(|call| program.callees(call).iter().any(is_one))
+        .flat_map(|call| &call.args)
+        .flat_map(|arg| flow.values_of(arg.node))
+        .filter_map(|value| match value {
+            Value::Str(sym) => Some(flow.text(sym)),
+            _ => None,
+        })
+        .collect()
 }
 
 /// What the program may find by names that are not known: `importlib.import_module(name)`.

@@ -380,10 +380,7 @@ fn waits(
     let await_ = match view.tree.parent(expr) {
         Some(AnyNodeRef::ExprAwait(await_)) => await_,
         Some(AnyNodeRef::Arguments(_) | AnyNodeRef::Keyword(_)) => {
-            let call = view.tree.ancestors(expr).find_map(|node| match node {
-                AnyNodeRef::ExprCall(call) => Some(call),
-                _ => None,
-            });
+            let call = view.tree.call_around(expr);
             let Some(call) = call else { return Ok(()) };
             let Some(api) = cx
                 .api_of(view, &call.func)

@@ -113,10 +113,7 @@ fn is_named(cx: &Context<'_>, place: Place) -> bool {
             let Some(expr) = view.tree.expr_at(site.place.range) else {
                 return false;
             };
-            let spawn = view.tree.ancestors(expr).find_map(|node| match node {
-                AnyNodeRef::ExprCall(call) => Some(call),
-                _ => None,
-            });
+            let spawn = view.tree.call_around(expr);
             spawn.is_some_and(|spawn| {
                 let named = spawn
                     .arguments

@@ -245,10 +245,7 @@ fn is_difference(
             matches!(assign.op, Operator::Add | Operator::Sub)
         }
         Some(AnyNodeRef::Arguments(_)) => {
-            let call = view.tree.ancestors(expr).find_map(|node| match node {
-                AnyNodeRef::ExprCall(call) => Some(call),
-                _ => None,
-            });
+            let call = view.tree.call_around(expr);
             let Some(call) = call else { return false };
             match cx.api_of(view, &call.func) {
                 Some(api) if TAKE_A_TIME.contains(&api) => true,
@@ -276,11 +273,7 @@ fn is_difference(
                 })
         }
         Some(AnyNodeRef::Keyword(_)) => {
-            let mut around = view.tree.ancestors(expr);
-            let call = around.find_map(|node| match node {
-                AnyNodeRef::ExprCall(call) => Some(call),
-                _ => None,
-            });
+            let call = view.tree.call_around(expr);
             call.is_some_and(|call| handed::is_given_among_times(cx, view, call, range, seen))
         }
         Some(AnyNodeRef::ExprTuple(tuple)) => {

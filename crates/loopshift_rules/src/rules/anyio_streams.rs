@@ -310,10 +310,7 @@ fn is_stored(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
     if !matches!(view.tree.parent(expr), Some(AnyNodeRef::Arguments(_))) {
         return false;
     }
-    let call = view.tree.ancestors(expr).find_map(|node| match node {
-        AnyNodeRef::ExprCall(call) => Some(call),
-        _ => None,
-    });
+    let call = view.tree.call_around(expr);
     call.is_some_and(|call| {
         call.func.is_attribute_expr()
             && !cx

@@ -100,7 +100,7 @@ struct Facts<'c> {
     reach: Arc<Reach>,
     handlers: BTreeMap<FuncId, Vec<Place>>,
     /// Calls that set a context variable, by function.
-    sets_context: Vec<FuncId>,
+    sets_context: Arc<Vec<FuncId>>,
     futures: Vec<Cluster>,
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         order: LazyCell::new(Box::new(|| Order::new(cx))),
         reach: cx.once(Reach::new),
         handlers: handlers_by_function(cx),
-        sets_context: sets_context(cx),
+        sets_context: cx.once(sets_context),
         futures: clusters(cx.program, |class| class == "asyncio.Future"),
     };
     for (use_, api, view) in uses {
@@ -371,7 +371,7 @@ fn in_block(
     ));
 }
 
-/// The functions that set a context variable themselves.
+/// The functions that set a context variable themselves; to be kept by [`Context::once`].
 pub(crate) fn sets_context(cx: &Context<'_>) -> Vec<FuncId> {
     let mut found = Vec::new();
     for (_, call) in cx.program.calls() {

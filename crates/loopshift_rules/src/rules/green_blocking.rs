@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -202,10 +202,7 @@ pub(super) fn becomes_threaded(cx: &Context<'_>, api: &Api) -> bool {
 fn handed_over(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Change, String> {
     let passed_on = || "it is passed on as a function".to_owned();
     let expr = view.tree.expr_at(use_.place.range).ok_or_else(passed_on)?;
-    let taker = view.tree.ancestors(expr).find_map(|node| match node {
-        AnyNodeRef::ExprCall(call) => Some(call),
-        _ => None,
-    });
+    let taker = view.tree.call_around(expr);
     let taker = taker.filter(|taker| {
         let mut arguments = taker.arguments.args.iter();
         arguments.any(|it| it.range() == expr.range())

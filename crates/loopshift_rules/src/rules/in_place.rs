@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
@@ -27,7 +27,7 @@ pub(crate) fn coroutine_of<'v>(
     call: &'v ExprCall,
 ) -> Option<&'v Expr> {
     let coroutine = made_of(cx, view, call)?;
-    let waiting = call_around(view, call)?;
+    let waiting = view.tree.call_around(call)?;
     let mut made = made_in(cx, view, waiting).into_iter();
     made.any(|(made, _)| made.range() == call.range())
         .then_some(coroutine)
@@ -170,17 +170,6 @@ fn handed<'v>(cx: &Context<'_>, view: &View<'v>, call: &'v ExprCall) -> Option<V
         }
         _ => None,
     }
-}
-
-/// The call around a call in the same statement.
-fn call_around<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<&'v ExprCall> {
-    view.tree
-        .ancestors(call)
-        .take_while(|node| !node.is_statement())
-        .find_map(|node| match node {
-            AnyNodeRef::ExprCall(call) => Some(call),
-            _ => None,
-        })
 }
 
 /// The expressions whose values arguments hand over.

@@ -190,10 +190,7 @@ fn place(
 
 /// Whether the argument says which loop a function of asyncio is to use.
 fn names_the_loop(cx: &Context<'_>, view: &View<'_>, expr: &Expr, keyword: &Keyword) -> bool {
-    let call = view.tree.ancestors(expr).find_map(|node| match node {
-        AnyNodeRef::ExprCall(call) => Some(call),
-        _ => None,
-    });
+    let call = view.tree.call_around(expr);
     let is_loop = keyword.arg.as_ref().is_some_and(|it| it.as_str() == "loop");
     let of_asyncio = |api: &str| api.starts_with("asyncio.");
     is_loop && call.is_some_and(|it| cx.api_of(view, &it.func).is_some_and(of_asyncio))
@@ -223,10 +220,7 @@ fn handed(
     expr: &Expr,
     objects: &mut LoopObjects,
 ) -> Result<(), String> {
-    let call: Option<&ExprCall> = view.tree.ancestors(expr).find_map(|node| match node {
-        AnyNodeRef::ExprCall(call) => Some(call),
-        _ => None,
-    });
+    let call: Option<&ExprCall> = view.tree.call_around(expr);
     let Some(call) = call else {
         return Err("the event loop is passed on".to_owned());
     };

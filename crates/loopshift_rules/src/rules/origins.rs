@@ -6,7 +6,9 @@ mod parameters;
 
 use loopshift_engine::change::FileId;
 use loopshift_engine::flow::value::Value;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, Operator, Stmt, StmtImportFrom};
+use loopshift_python::ast::{
+    AnyNodeRef, Expr, ExprAttribute, ExprCall, Operator, Stmt, StmtImportFrom,
+};
 use loopshift_python::scope::{Binding, BindingKind, ScopeId};
 use loopshift_python::{Ranged, TextRange};
 use memchr::memmem;
@@ -162,21 +164,9 @@ fn module_of<'c>(
     view: &View<'_>,
     import: &StmtImportFrom,
 ) -> Option<&'c View<'c>> {
-    let own = cx.program.file(view.file);
-    let mut name: Vec<&str> = Vec::new();
-    if let Some(up) = (import.level as usize).checked_sub(usize::from(own.is_package)) {
-        let parts: Vec<&str> = own.module.split('.').collect();
-        if import.level > 0 {
-            name.extend(parts.get(..parts.len().checked_sub(up)?)?);
-        }
-    } else {
-        name.extend(own.module.split('.'));
-    }
-    name.extend(import.module.as_deref());
-    let name = name.join(".");
-    let mut files = cx.program.files.iter();
-    let index = files.position(|it| it.module == name)?;
-    cx.view(FileId(u32::try_from(index).ok()?))
+    let module = import.module.as_deref();
+    let linked = &cx.program.flow.linked;
+    cx.view(linked.imported(view.file, module, import.level)?)
 }
 
 fn of_attribute<'c>(
@@ -301,6 +291,12 @@ fn of_store<'c>(view: &'c View<'c>, attribute: &'c ExprAttribute) -> Option<Orig
         AnyNodeRef::StmtAugAssign(it) => Some(Origin::Changed(it.op, view, &it.value)),
         _ => None,
     }
+}
+
+/// Whether a call unpacks some of its arguments, so that which is which can't be seen.
+fn is_unpacked(call: &ExprCall) -> bool {
+    call.arguments.args.iter().any(Expr::is_starred_expr)
+        || call.arguments.keywords.iter().any(|it| it.arg.is_none())
 }
 
 /// Whether nothing that mentions the variable, or the attribute, can put something else into what it holds.

@@ -220,11 +220,7 @@ fn is_read(
             None => false,
         },
         Some(AnyNodeRef::Arguments(_)) => {
-            let mut around = view.tree.ancestors(expr);
-            let call = around.find_map(|node| match node {
-                AnyNodeRef::ExprCall(call) => Some(call),
-                _ => None,
-            });
+            let call = view.tree.call_around(expr);
             call.is_some_and(
                 |call| match (cx.api_of(view, &call.func), &*call.arguments.args) {
                     (Some("heapq.heappush"), [_, tuple]) => puts(tuple),

@@ -133,10 +133,7 @@ fn is_read_as_times(
             }
         }
         Some(AnyNodeRef::Arguments(_)) => {
-            let call = view.tree.ancestors(expr).find_map(|node| match node {
-                AnyNodeRef::ExprCall(call) => Some(call),
-                _ => None,
-            });
+            let call = view.tree.call_around(expr);
             call.is_some_and(|call| match cx.api_of(view, &call.func) {
                 Some("<builtin>.len" | "<builtin>.bool") => true,
                 Some("<builtin>.min" | "<builtin>.max") => {

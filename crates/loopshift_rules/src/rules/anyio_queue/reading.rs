@@ -196,10 +196,7 @@ impl<'v> Collector<'_, 'v> {
 
     pub(super) fn argument(&mut self, view: &'v View<'v>, outer: &'v Expr) -> Result<(), Obstacle> {
         let cx = self.cx;
-        let call = view.tree.ancestors(outer).find_map(|node| match node {
-            AnyNodeRef::ExprCall(call) => Some(call),
-            _ => None,
-        });
+        let call = view.tree.call_around(outer);
         let Some(call) = call.filter(|call| call.arguments.range().contains_range(outer.range()))
         else {
             return Err(Obstacle::new(

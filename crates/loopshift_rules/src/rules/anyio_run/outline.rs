@@ -431,11 +431,7 @@ fn begins_late(cx: &Context<'_>, view: &View<'_>, main: &Expr) -> Result<bool, S
 /// Takes out `loop=loop`, which names the loop that runs.
 fn unnamed(view: &View<'_>, place: Place) -> Result<Edit, String> {
     let expr = view.tree.expr_at(place.range);
-    let mut around = expr.into_iter().flat_map(|it| view.tree.ancestors(it));
-    let call: Option<&ExprCall> = around.find_map(|node| match node {
-        AnyNodeRef::ExprCall(call) => Some(call),
-        _ => None,
-    });
+    let call = expr.and_then(|expr| view.tree.call_around(expr));
     let keyword = call.and_then(|call| {
         let mut keywords = call.arguments.keywords.iter();
         Some((call, keywords.find(|it| it.value.range() == place.range)?))

@@ -27,7 +27,7 @@ pub(super) fn mark(cx: &Context<'_>, model: &mut Model<'_>) {
     }
     let order = Order::new(cx);
     // What is in the task alone.
-    let mut apart: BTreeSet<FuncId> = sets_context(cx).into_iter().collect();
+    let mut apart: BTreeSet<FuncId> = cx.once(sets_context).iter().copied().collect();
     let current = cx.uses.iter().filter(|it| it.api == "asyncio.current_task");
     apart.extend(current.map(|use_| cx.program.function_at(use_.place)));
     for index in found {

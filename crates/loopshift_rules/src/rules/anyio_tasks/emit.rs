@@ -452,7 +452,7 @@ fn errors_of(
     if family.spawns.iter().all(|spawn| !spawn.may_raise(&raising)) {
         return Errors::None;
     }
-    if region.is_some_and(|region| fatal::ends(cx, model, region, index)) {
+    if region.is_some_and(|region| fatal::ends(model, region, index)) {
         return Errors::Fatal;
     }
     if family.callbacks.tells {

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::Ranged;
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtAssign};
 
 use super::cancelled::is_cancelled;
 use super::family::{Family, MemberUse, Model, Spawn, Wait, WaitKind};
 use super::region::{Region, waits_of};
-use super::suites::inner_suites;
 use crate::context::{Context, View};
 use crate::rules::awaited::coroutines;
 use crate::rules::code::{Reach, is_switch, own, own_of};
@@ -20,31 +19,30 @@ use crate::rules::raising::{Passed, is_told, passed, passed_around};
 use crate::rules::siblings::{clean_up, ends_program};
 
 /// Whether an error of a task of the family ends the program no later than it does in asyncio, and no sooner.
-pub(super) fn ends(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>, index: usize) -> bool {
+pub(super) fn ends(model: &Model<'_>, region: &Region<'_>, index: usize) -> bool {
     let family = &model.families[index];
     let asks = |member: &MemberUse<'_>| member.name == "exception";
-    if is_cancelled(family)
-        || family.members.iter().any(asks)
-        || family.callbacks.tells
-        || !family.callbacks.all.is_empty()
-        || !region.starts.is_empty()
-    {
-        return false;
-    }
-    let is_raised = waits_of(model, index).all(|wait| wait.kind.raises());
     let at_once = |wait: &Wait<'_>| is_awaited_at_once(region, family, wait);
-    if !is_raised || !waits_of(model, index).any(at_once) {
-        return false;
-    }
+    region.is_fatal
+        && !is_cancelled(family)
+        && !family.members.iter().any(asks)
+        && !family.callbacks.tells
+        && family.callbacks.all.is_empty()
+        && waits_of(model, index).all(|wait| wait.kind.raises())
+        && waits_of(model, index).any(at_once)
+}
+
+/// Whether an error that leaves the region ends the program, with all that runs in it.
+pub(super) fn is_fatal(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>) -> bool {
     let place = Place {
         file: region.view.file,
         range: region.run.range(),
     };
-    if is_told(cx, place) || may_exit(cx, place) {
-        return false;
-    }
-    let roots = coroutines_of(cx, model, region);
-    roots.is_some_and(|roots| ends_program(cx, &cx.once(Reach::new), &roots, place))
+    region.starts.is_empty()
+        && !is_told(cx, place)
+        && !may_exit(cx, place)
+        && coroutines_of(cx, model, region)
+            .is_some_and(|roots| ends_program(cx, &cx.once(Reach::new), &roots, place))
 }
 
 /// Whether an error that leaves the region passes code that cleans up before what runs beside it does in asyncio, and behind
@@ -91,7 +89,8 @@ fn is_awaited_at_once(region: &Region<'_>, family: &Family<'_>, wait: &Wait<'_>)
         WaitKind::Await => region.families.len() == 1 && family.spawns.len() == 1,
         _ => false,
     };
-    let Some((suite, last)) = suite_of(&region.def.body, wait.await_.range()) else {
+    let stmt = view.tree.enclosing_statement(wait.await_.range());
+    let Some((suite, last)) = stmt.and_then(|stmt| view.tree.suite_of(stmt)) else {
         return false;
     };
     together
@@ -112,24 +111,14 @@ fn is_awaited_at_once(region: &Region<'_>, family: &Family<'_>, wait: &Wait<'_>)
 
 /// Whether the statement waits once, and before it does anything else.
 fn is_asked_once(stmt: &Stmt, wait: &Wait<'_>) -> bool {
-    match stmt {
+    let nodes = match stmt {
         Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::Return(_) => {
             own(std::slice::from_ref(stmt))
-                .into_iter()
-                .filter(|node| is_switch(*node))
-                .count()
-                == 1
         }
-        Stmt::For(it) => {
-            it.iter.range().contains_range(wait.await_.range())
-                && own_of(&it.iter)
-                    .into_iter()
-                    .filter(|node| is_switch(*node))
-                    .count()
-                    == 1
-        }
-        _ => false,
-    }
+        Stmt::For(it) if it.iter.range().contains_range(wait.await_.range()) => own_of(&it.iter),
+        _ => return false,
+    };
+    nodes.into_iter().filter(|node| is_switch(*node)).count() == 1
 }
 
 /// What may let others run, leave, or take a task away again.
@@ -175,7 +164,7 @@ fn is_held(view: &View<'_>, spawn: &Spawn<'_>, wait: &Wait<'_>, stmt: &Stmt) -> 
                     return is_given(view, wait, name, several);
                 }
                 // In a loop it is put into a list right away.
-                let list = put_next(stmt, assign.range(), name);
+                let list = put_next(view, assign, name);
                 return !several && list.is_some_and(|list| is_given(view, wait, list, true));
             }
             _ => return false,
@@ -185,7 +174,7 @@ fn is_held(view: &View<'_>, spawn: &Spawn<'_>, wait: &Wait<'_>, stmt: &Stmt) -> 
 }
 
 /// The list into which a call of `append` or `add` puts something.
-fn puts(call: &loopshift_python::ast::ExprCall) -> Option<&str> {
+fn puts(call: &ExprCall) -> Option<&str> {
     match &*call.func {
         Expr::Attribute(it) if matches!(it.attr.as_str(), "append" | "add") => {
             it.value.as_name_expr().map(|name| name.id.as_str())
@@ -195,8 +184,9 @@ fn puts(call: &loopshift_python::ast::ExprCall) -> Option<&str> {
 }
 
 /// The list into which the statement after this one puts the variable.
-fn put_next<'a>(stmt: &'a Stmt, assign: TextRange, name: &str) -> Option<&'a str> {
-    let (suite, at) = suite_of(std::slice::from_ref(stmt), assign)?;
+fn put_next<'v>(view: &View<'v>, assign: &'v StmtAssign, name: &str) -> Option<&'v str> {
+    let stmt = view.tree.enclosing_statement(assign.range())?;
+    let (suite, at) = view.tree.suite_of(stmt)?;
     let Stmt::Expr(next) = suite.get(at + 1)? else {
         return None;
     };
@@ -224,15 +214,4 @@ fn is_given(view: &View<'_>, wait: &Wait<'_>, name: &str, all: bool) -> bool {
         plain => !all && is_it(plain),
     };
     once && wait.operands.iter().any(is_given)
-}
-
-/// The innermost list of statements around a place, and where in it the place is.
-fn suite_of(body: &[Stmt], range: TextRange) -> Option<(&[Stmt], usize)> {
-    let at = body
-        .iter()
-        .position(|stmt| stmt.range().contains_range(range))?;
-    let mut inner = inner_suites(&body[at]).into_iter();
-    inner
-        .find_map(|suite| suite_of(suite, range))
-        .or(Some((body, at)))
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::flow::Target;
-use loopshift_engine::flow::value::Value;
+use loopshift_engine::program::strings_given;
 use loopshift_python::ast::Expr;
 
 use super::family::Model;
@@ -11,7 +10,8 @@ use crate::context::Context;
 
 /// Refuses the tasks that are kept in such attributes.
 pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
-    let names = names(cx);
+    let paths = strings_given(cx.program, &["operator.attrgetter"]);
+    let names: BTreeSet<&str> = paths.iter().flat_map(|path| path.split('.')).collect();
     if names.is_empty() {
         return;
     }
@@ -32,24 +32,4 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
             ));
         }
     }
-}
-
-/// The attributes that it gets.
-fn names<'c>(cx: &Context<'c>) -> BTreeSet<&'c str> {
-    let flow = &cx.program.flow;
-    let gets = |target: &Target| match target {
-        Target::External(sym) => flow.text(*sym) == "operator.attrgetter",
-        Target::Func(_) => false,
-    };
-    let calls = cx.program.calls().map(|(_, call)| call);
-    calls
-        .filter(|call| cx.program.callees(call).iter().any(gets))
-        .flat_map(|call| &call.args)
-        .flat_map(|given| flow.values_of(given.node))
-        .filter_map(|value| match value {
-            Value::Str(sym) => Some(flow.text(sym)),
-            _ => None,
-        })
-        .flat_map(|path| path.split('.'))
-        .collect()
 }

@@ -163,10 +163,7 @@ fn classify(view: &View<'_>, expr: &Expr, out: &mut SetUses) {
                 Some(AnyNodeRef::Arguments(_) | AnyNodeRef::ExprCall(_))
                     if matches!(member.attr.as_str(), "discard" | "remove") =>
                 {
-                    let call = view.tree.ancestors(member).find_map(|node| match node {
-                        AnyNodeRef::ExprCall(call) => Some(call),
-                        _ => None,
-                    });
+                    let call = view.tree.call_around(member);
                     let registers = call.is_some_and(|call| {
                         matches!(&*call.func, Expr::Attribute(it) if it.attr.as_str() == "add_done_callback")
                     });

@@ -31,6 +31,8 @@ pub(super) struct Region<'c> {
     pub(super) tail: BTreeSet<Place>,
     /// The ways out on which tasks are left that asyncio would cancel at the end of the program.
     pub(super) stops: Vec<(ExitKind, TextRange)>,
+    /// Whether an error that leaves it ends the program.
+    pub(super) is_fatal: bool,
     /// Whether a task that was told to stop may be left at the end.
     pub(super) lingers: bool,
     /// Calls that start tasks and are given the group.
@@ -125,6 +127,7 @@ fn region<'c>(wanted: &Wanted<'_, 'c>, run: Run<'c>, families: BTreeSet<usize>) 
         open: false,
         tail: BTreeSet::new(),
         stops: Vec::new(),
+        is_fatal: false,
         lingers: false,
         starts: Vec::new(),
     }
@@ -370,6 +373,7 @@ fn finish<'c>(
             );
         }
     }
+    region.is_fatal = fatal::is_fatal(cx, wanted.model, region);
     if !region.open {
         find_tail(cx, wanted, region);
     }
@@ -424,7 +428,7 @@ fn find_tail(cx: &Context<'_>, wanted: &Wanted<'_, '_>, region: &mut Region<'_>)
         && region
             .families
             .iter()
-            .any(|index| raises(*index) && !fatal::ends(cx, wanted.model, region, *index));
+            .any(|index| raises(*index) && !fatal::ends(wanted.model, region, *index));
     let fails = |wait: &&Wait<'_>| {
         let raises = |site: &Place| {
             let family = wanted.model.by_site.get(site);

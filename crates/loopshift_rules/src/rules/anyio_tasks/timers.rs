@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
@@ -262,12 +262,7 @@ pub(super) fn edit_member(change: &mut Change, member: &MemberUse<'_>) {
 /// Whether a member of a task is what the loop calls, after some time.
 pub(super) fn waits_first(member: &MemberUse<'_>) -> bool {
     let tree = &member.view.tree;
-    let call = tree
-        .ancestors(member.attribute)
-        .find_map(|node| match node {
-            AnyNodeRef::ExprCall(call) => Some(call),
-            _ => None,
-        });
+    let call = tree.call_around(member.attribute);
     call.is_some_and(|call| {
         let is_later =
             matches!(&*call.func, Expr::Attribute(it) if it.attr.as_str() == "call_later");

@@ -121,8 +121,8 @@ fn holds_no_code(cx: &Context<'_>, view: &View<'_>, given: &Expr) -> bool {
 
 /// Whether a call is told after which time it ends.
 fn is_told(call: &ExprCall) -> bool {
-    let mut keywords = call.arguments.keywords.iter();
-    keywords.any(|it| it.arg.as_deref() == Some("timeout") && !it.value.is_none_literal_expr())
+    let timeout = call.arguments.find_keyword("timeout");
+    timeout.is_some_and(|it| !it.value.is_none_literal_expr())
 }
 
 /// Whether all calls that make an object are told after which time what it does ends.

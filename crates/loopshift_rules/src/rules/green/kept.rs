@@ -139,10 +139,7 @@ pub(crate) fn task_of<'v>(
     let Some(AnyNodeRef::Arguments(arguments)) = view.tree.parent(function) else {
         return None;
     };
-    let call = view.tree.ancestors(arguments).find_map(|node| match node {
-        AnyNodeRef::ExprCall(call) => Some(call),
-        _ => None,
-    })?;
+    let call = view.tree.call_around(arguments)?;
     let row = cx.catalog.get(cx.api_of(view, &call.func)?)?;
     (row.spawns && cx.recipe.moves(&row.name)).then_some(call)
 }

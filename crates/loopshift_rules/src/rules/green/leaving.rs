@@ -78,10 +78,7 @@ fn only_tests(view: &View<'_>, expr: &Expr) -> bool {
             it.left.range() == expr.range() && it.comparators.iter().all(Expr::is_none_literal_expr)
         }
         Some(AnyNodeRef::Arguments(_) | AnyNodeRef::ExprStarred(_)) => {
-            let call = view.tree.ancestors(expr).find_map(|node| match node {
-                AnyNodeRef::ExprCall(call) => Some(call),
-                _ => None,
-            });
+            let call = view.tree.call_around(expr);
             call.is_some_and(
                 |call| matches!(&*call.func, Expr::Attribute(it) if it.attr.as_str() == "__exit__"),
             )

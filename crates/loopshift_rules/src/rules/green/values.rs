@@ -196,10 +196,7 @@ fn stays_in_sight(cx: &Context<'_>, view: &View<'_>, expr: &Expr, api: &str) -> 
             values.all(|value| is_api(cx, value, api)) || (is_sleep && is_known)
         }
         Some(AnyNodeRef::Arguments(_) | AnyNodeRef::Keyword(_)) => {
-            let call = view.tree.ancestors(expr).find_map(|node| match node {
-                AnyNodeRef::ExprCall(call) => Some(call),
-                _ => None,
-            });
+            let call = view.tree.call_around(expr);
             call.is_some_and(|call| is_taken(cx, view, call, expr))
         }
         _ => false,

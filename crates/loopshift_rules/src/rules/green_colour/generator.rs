@@ -83,14 +83,7 @@ pub(super) fn edits(
             Ok(brackets(view, generator, "[", "]"))
         }
         Some(AnyNodeRef::Arguments(_)) => {
-            let call = view
-                .tree
-                .ancestors(expr)
-                .find_map(|node| match node {
-                    AnyNodeRef::ExprCall(call) => Some(call),
-                    _ => None,
-                })
-                .ok_or(REASON)?;
+            let call = view.tree.call_around(expr).ok_or(REASON)?;
             given(cx, view, generator, call).ok_or_else(|| REASON.to_owned())
         }
         _ => Err(REASON.to_owned()),

@@ -191,10 +191,7 @@ fn form<'v>(view: &View<'v>, expr: &'v Expr, generator: bool, searched: bool) ->
             unpacks.then_some(Form::Unpacked)
         }
         AnyNodeRef::Arguments(_) => {
-            let call = view.tree.ancestors(expr).find_map(|node| match node {
-                AnyNodeRef::ExprCall(call) => Some(call),
-                _ => None,
-            })?;
+            let call = view.tree.call_around(expr)?;
             Some(Form::Given(call))
         }
         AnyNodeRef::ExprCompare(it) => {

@@ -22,10 +22,7 @@ pub(crate) fn of<'v>(
     function: TextRange,
 ) -> Option<&'v ExprCall> {
     let expr = view.tree.expr_at(function)?;
-    let call = view.tree.ancestors(expr).find_map(|node| match node {
-        AnyNodeRef::ExprCall(call) => Some(call),
-        _ => None,
-    })?;
+    let call = view.tree.call_around(expr)?;
     let is_first = call.arguments.args.first().map(Ranged::range) == Some(function);
     let is_iter = cx.api_of(view, &call.func) == Some("<builtin>.iter");
     (is_first && is_iter && call.arguments.args.len() == 2).then_some(call)

@@ -93,11 +93,7 @@ fn asks_itself(cx: &Context<'_>) -> bool {
         let Some(call) = view.call_of(use_.place.range) else {
             continue;
         };
-        let keywords = &call.arguments.keywords;
-        let listener = keywords
-            .iter()
-            .find(|it| it.arg.as_deref() == Some("listener"));
-        let listener = listener.map(|it| &it.value).or(call.arguments.args.first());
+        let listener = call.arguments.find_argument_value("listener", 0);
         let Some((host, port)) = address(listener) else {
             return false;
         };

@@ -402,10 +402,7 @@ fn waits(cx: &Context<'_>, view: &View<'_>, it: &ExprAwait) -> bool {
 /// The end of the group in whose block `tg.create_task(…)` stands.
 fn in_group(cx: &Context<'_>, view: &View<'_>, spawn: TextRange) -> Option<TextRange> {
     let expr = view.tree.expr_at(spawn)?;
-    let call = view.tree.ancestors(expr).find_map(|node| match node {
-        AnyNodeRef::ExprCall(call) => Some(call),
-        _ => None,
-    })?;
+    let call = view.tree.call_around(expr)?;
     let Expr::Attribute(callee) = &*call.func else {
         return None;
     };

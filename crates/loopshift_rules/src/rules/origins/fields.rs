@@ -3,9 +3,9 @@
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::ClassId;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Identifier, StmtClassDef};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtClassDef};
 
-use super::Origin;
+use super::{Origin, is_unpacked};
 use crate::context::{Context, View};
 
 /// The arguments of all calls that make an object of the class, where it has the field and no constructor of its own; `None`
@@ -45,24 +45,12 @@ pub(super) fn given<'c>(cx: &Context<'c>, class: ClassId, name: &str) -> Option<
                 if is_unpacked(call) || is_derived && !call.arguments.args.is_empty() {
                     return None;
                 }
-                out.extend(argument(call, name, place).map(|it| Origin::Value(other, it)));
+                let value = call.arguments.find_argument_value(name, place);
+                out.extend(value.map(|it| Origin::Value(other, it)));
             }
         }
     }
     Some(out)
-}
-
-/// What a call gives the field; nothing where the default stands.
-fn argument<'v>(call: &'v ExprCall, name: &str, place: usize) -> Option<&'v Expr> {
-    let mut keywords = call.arguments.keywords.iter();
-    let by_name = keywords.find(|it| it.arg.as_ref().map(Identifier::as_str) == Some(name));
-    let by_place = || call.arguments.args.get(place);
-    by_name.map(|it| &it.value).or_else(by_place)
-}
-
-fn is_unpacked(call: &ExprCall) -> bool {
-    call.arguments.args.iter().any(Expr::is_starred_expr)
-        || call.arguments.keywords.iter().any(|it| it.arg.is_none())
 }
 
 fn asks_for_class(call: &ExprCall) -> bool {

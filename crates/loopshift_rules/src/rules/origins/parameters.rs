@@ -1,10 +1,10 @@
 //! What callers give a parameter.
 
 use loopshift_engine::flow::value::Value;
-use loopshift_python::ast::{Expr, Identifier, StmtFunctionDef};
+use loopshift_python::ast::{Expr, StmtFunctionDef};
 use loopshift_python::{Ranged, TextRange};
 
-use super::Origin;
+use super::{Origin, is_unpacked};
 use crate::context::{Context, View};
 
 /// The arguments of all calls of the function, and its default where one gives none; `None` where not all calls are seen.
@@ -43,19 +43,16 @@ pub(super) fn given<'c>(
             Value::Bound(..) | Value::Class(_) => method,
             _ => false,
         });
-        let unpacked = call.arguments.args.iter().any(Expr::is_starred_expr)
-            || call.arguments.keywords.iter().any(|it| it.arg.is_none());
-        if !direct || unpacked {
+        if !direct || is_unpacked(call) {
             return None;
         }
+        let place = position.and_then(|it| it.checked_sub(usize::from(method)));
         let name = parameter.parameter.name.as_str();
-        let mut keywords = call.arguments.keywords.iter();
-        let by_name = keywords.find(|it| it.arg.as_ref().map(Identifier::as_str) == Some(name));
-        let by_place = || {
-            let place = position?.checked_sub(usize::from(method))?;
-            call.arguments.args.get(place)
+        let value = match place {
+            Some(place) => call.arguments.find_argument_value(name, place),
+            None => call.arguments.find_keyword(name).map(|it| &it.value),
         };
-        out.push(match by_name.map(|it| &it.value).or_else(by_place) {
+        out.push(match value {
             Some(value) => Origin::Value(other, value),
             None => Origin::Value(view, parameter.default()?),
         });

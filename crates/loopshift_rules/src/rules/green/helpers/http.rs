@@ -73,8 +73,8 @@ macro_rules! request {
     };
 }
 
-/// The parts of an answer: those of an application that waits between them are awaited.
-macro_rules! parts {
+/// Asks the application, and makes the parts of its answer: those of one that waits between them are awaited.
+macro_rules! answer {
     () => {
         r#"
             async def parts():
@@ -84,6 +84,11 @@ macro_rules! parts {
                 else:
                     for data in answer:
                         yield data
+
+            try:
+                answer = application(environ, start_response)
+                if {@inspect}.isawaitable(answer):
+                    answer = await answer
 "#
     };
 }
@@ -145,13 +150,8 @@ pub(super) const HELPERS: &[Helper] = &[
                 if data:
                     writer.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
 "#,
-            parts!(),
-            r#"
-            try:
-                answer = application(environ, start_response)
-                if {@inspect}.isawaitable(answer):
-                    answer = await answer
-                async for data in parts():
+            answer!(),
+            r#"                async for data in parts():
                     if data:
                         write(data)
                         await writer.drain()
@@ -175,7 +175,8 @@ pub(super) const HELPERS: &[Helper] = &[
     },
     Helper {
         name: "_HTTPServer",
-        source: r#"class {name}:
+        source: concat!(
+            r#"class {name}:
     """Serve a WSGI application over HTTP, each connection in a task."""
 
     def __init__(self, listener, application):
@@ -183,23 +184,9 @@ pub(super) const HELPERS: &[Helper] = &[
         self.address, self.application = listener, application
         self._tasks = set()
 
-    @property
-    def started(self):
-        return self._accepting is not None
-
-    @property
-    def closed(self):
-        return self.socket is None
-
-    @property
-    def server_host(self):
-        return self.address[0]
-
-    @property
-    def server_port(self):
-        return self.address[1]
-
-    def start(self):
+"#,
+            server_state!(),
+            r#"    def start(self):
         if self.socket is None:
             self.socket = {@socket}.create_server(self.address, backlog=128)
             self.socket.setblocking(False)
@@ -240,6 +227,7 @@ pub(super) const HELPERS: &[Helper] = &[
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 "#,
+        ),
     },
     Helper {
         name: "_http_answers",
@@ -289,13 +277,8 @@ pub(super) const HELPERS: &[Helper] = &[
                     lines = "\r\n".join(head_lines).encode("latin-1")
                 writer.write(lines + (b"%x\r\n%b\r\n" % (len(data), data) if chunked else data))
 "#,
-            parts!(),
-            r#"
-            try:
-                answer = application(environ, start_response)
-                if {@inspect}.isawaitable(answer):
-                    answer = await answer
-                gathered = b""
+            answer!(),
+            r#"                gathered = b""
                 async for data in parts():
                     gathered += data.encode("ascii") if isinstance(data, str) else data
                     if len(gathered) >= 4096:

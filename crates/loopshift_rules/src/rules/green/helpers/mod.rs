@@ -2,6 +2,29 @@
 //!
 //! Their meaning, and programs that show it, are in the rules' pages.
 
+/// What servers tell of themselves.
+macro_rules! server_state {
+    () => {
+        "    @property
+    def started(self):
+        return self._accepting is not None
+
+    @property
+    def closed(self):
+        return self.socket is None
+
+    @property
+    def server_host(self):
+        return self.address[0]
+
+    @property
+    def server_port(self):
+        return self.address[1]
+
+"
+    };
+}
+
 mod assembled;
 mod border;
 mod bridges;

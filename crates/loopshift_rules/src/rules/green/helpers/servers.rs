@@ -5,7 +5,8 @@ use loopshift_python::edit::Helper;
 pub(super) const HELPERS: &[Helper] = &[
     Helper {
         name: "_StreamServer",
-        source: "\
+        source: concat!(
+            "\
 class {name}:
     \"\"\"Accept connections, and handle each in a task of its own; one is closed when its handler ends.\"\"\"
 
@@ -27,23 +28,9 @@ class {name}:
         if backlog is not None:
             self.backlog = backlog
 
-    @property
-    def started(self):
-        return self._accepting is not None
-
-    @property
-    def closed(self):
-        return self.socket is None
-
-    @property
-    def server_host(self):
-        return self.address[0]
-
-    @property
-    def server_port(self):
-        return self.address[1]
-
-    def start(self):
+",
+            server_state!(),
+            "    def start(self):
         if self.socket is None:
             inet6 = not self.address[0] or \":\" in self.address[0]
             sock = {#Socket}({@socket}.AF_INET6 if inet6 else {@socket}.AF_INET)
@@ -101,7 +88,8 @@ class {name}:
     async def _serve(self, sock, address):
         with sock:
             await self.handle(sock, address)
-",
+"
+        ),
     },
     Helper {
         name: "_DatagramServer",
