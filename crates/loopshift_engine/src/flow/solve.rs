@@ -379,8 +379,13 @@ impl Flow<'_> {
         }
     }
 
-    /// The names that the bodies of classes annotate, by their nodes.
+    /// The attributes that classes annotate, by their nodes: in their bodies, and as `self.x: T = …` in their methods.
     fn declared(&self) -> FxHashMap<Node, (ClassId, Sym)> {
+        let annotated: FxHashSet<Node> = self.linked.annotations.iter().map(|it| it.0).collect();
+        let stores = self.linked.stores.iter();
+        let set = stores
+            .filter(|store| annotated.contains(&store.from))
+            .filter_map(|store| Some((store.from, (store.class?, store.attr))));
         let classes = (0..).map(ClassId).zip(&self.linked.classes);
         classes
             .flat_map(|(class, it)| {
@@ -388,6 +393,7 @@ impl Flow<'_> {
                     .iter()
                     .map(move |(attr, node)| (*node, (class, *attr)))
             })
+            .chain(set)
             .collect()
     }
 
