@@ -1,4 +1,4 @@
-//! `asyncio.Lock`, `Semaphore`, `BoundedSemaphore` and `Condition` become `AnyIO`'s.
+//! `asyncio.Lock`, `Semaphore`, `BoundedSemaphore` and `Condition` become `AnyIO`'s; a `Barrier` becomes a class of the module.
 //!
 //! `AnyIO`'s lock has an owner, its semaphores have no default, and both let other tasks run even where they are free,
 //! unless told not to.
@@ -20,9 +20,11 @@ use super::outside::may_run_outside;
 use super::relocked;
 use crate::context::{Context, View};
 
+mod barrier;
 mod condition;
 mod shares;
 
+use barrier::barrier;
 use condition::condition;
 
 const RULE: &str = "anyio-primitives";
@@ -56,6 +58,8 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             reason: SEEN.to_owned(),
         })
     };
+    let barriers = Family::new(cx, "asyncio.Barrier");
+    plan_family(cx, changes, RULE, &barriers, |moving, _| barrier(moving));
     // A condition may share its lock: which form that takes must be known there.
     let mut plain_locks = vec![true; locks.clusters.len()];
     plan_family(cx, changes, RULE, &locks, |moving, change| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, FileId};
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{AnyNodeRef, ExprCall, Stmt};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -80,7 +80,7 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
                 .filter(|stmt| (statements.iter()).all(|it| it.start() < stmt.start()))
                 .ok_or("a handler is removed again: the block in which the signal is received has to end there")?;
             let range = stmt.range();
-            removed.insert(signal_of(view, use_));
+            removed.extend(signals_of(view, use_));
             let rest = TextRange::new(range.end(), function.range().end());
             if awaits(view, rest) {
                 change.caveat("the handler is there until the end of the block");
@@ -99,7 +99,7 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
         let top = top_statement(view, call, function.range())
             .ok_or("it is called in a loop that may run again, or in a block that may not run")?;
         statements.push(top);
-        added.insert(signal_of(view, use_));
+        added.extend(signals_of(view, use_));
         change.edits.push((
             use_.place.file,
             Edit::Replace {
@@ -221,17 +221,47 @@ fn top_statement<'v>(view: &View<'v>, call: &'v ExprCall, function: TextRange) -
     None
 }
 
-/// Which signal a call is about, as written, with what a loop goes through.
-fn signal_of(view: &View<'_>, use_: &Use) -> Option<String> {
-    let call = view.call_of(use_.place.range)?;
-    let signal = view.text(call.arguments.args.first()?.range());
-    let iterated = view.tree.ancestors(call).find_map(|node| match node {
-        AnyNodeRef::StmtFor(it) if view.text(it.target.range()) == signal => {
-            Some(view.text(it.iter.range()))
+/// Which signals a call is about: their names, where they are written there, also in a loop that goes through some.
+fn signals_of(view: &View<'_>, use_: &Use) -> BTreeSet<String> {
+    let call = view.call_of(use_.place.range);
+    let Some(signal) = call.and_then(|call| call.arguments.args.first()) else {
+        return BTreeSet::new();
+    };
+    // `getattr(signal, name)` is the signal of that name.
+    let named = match signal {
+        Expr::Call(it) if view.text(it.func.range()) == "getattr" => it.arguments.args.get(1),
+        _ => Some(signal),
+    };
+    let named = named.unwrap_or(signal);
+    let iterated = view.tree.ancestors(signal).find_map(|node| match node {
+        AnyNodeRef::StmtFor(it) if view.text(it.target.range()) == view.text(named.range()) => {
+            Some(&*it.iter)
         }
         _ => None,
     });
-    Some(format!("{signal} of {}", iterated.unwrap_or_default()))
+    let all: Option<BTreeSet<String>> = match iterated {
+        None => name_of(named).map(|name| [name].into()),
+        Some(Expr::Tuple(it)) => it.elts.iter().map(name_of).collect(),
+        Some(Expr::List(it)) => it.elts.iter().map(name_of).collect(),
+        Some(Expr::Set(it)) => it.elts.iter().map(name_of).collect(),
+        Some(_) => None,
+    };
+    let as_written = || match iterated {
+        Some(it) => format!("each of {}", view.text(it.range())),
+        None => view.text(signal.range()).to_owned(),
+    };
+    all.unwrap_or_else(|| [as_written()].into())
+}
+
+/// The name of a signal: of `signal.SIGTERM`, `SIGTERM`, `"SIGTERM"`.
+fn name_of(signal: &Expr) -> Option<String> {
+    let name = match signal {
+        Expr::Attribute(it) => it.attr.as_str(),
+        Expr::Name(it) => it.id.as_str(),
+        Expr::StringLiteral(it) => it.value.to_str(),
+        _ => return None,
+    };
+    name.starts_with("SIG").then(|| name.to_owned())
 }
 
 /// The statement that removes a handler, or the loop that does nothing but remove some. None where it may run before other

@@ -1,0 +1,97 @@
+//! Barriers: `AnyIO` has none, so a small class of the module stands in for asyncio's.
+
+use loopshift_python::edit::{Helper, Piece};
+
+use crate::rules::objects::moving::{Form, Moving};
+use crate::rules::objects::{Obstacle, method};
+
+/// `asyncio.Barrier` without `abort` and `reset`: who comes while others still leave waits for the next round, and all who
+/// wait look again in the order in which they came. See `Lib/asyncio/locks.py` of Python.
+static BARRIER: Helper = Helper {
+    name: "Barrier",
+    source: "\
+class {name}:
+    \"\"\"A place where tasks wait until all of them are there.\"\"\"
+
+    def __init__(self, parties):
+        if parties < 1:
+            raise ValueError(\"parties must be > 0\")
+        self.parties = parties
+        self.broken = False
+        self._inside = 0
+        self._leaving = False
+        self._turns = []
+
+    @property
+    def n_waiting(self):
+        return 0 if self._leaving else self._inside
+
+    async def __aenter__(self):
+        return await self.wait()
+
+    async def __aexit__(self, *exc_info):
+        pass
+
+    async def wait(self):
+        while self._leaving:
+            await self._turn()
+        index = self._inside
+        self._inside += 1
+        try:
+            if self._inside == self.parties:
+                self._leaving = True
+                self._wake()
+            while not self._leaving:
+                await self._turn()
+            return index
+        finally:
+            self._inside -= 1
+            if not self._inside:
+                self._leaving = False
+                self._wake()
+
+    async def _turn(self):
+        turn = {@anyio}.Event()
+        self._turns.append(turn)
+        await turn.wait()
+
+    def _wake(self):
+        for turn in self._turns:
+            turn.set()
+        self._turns.clear()
+",
+};
+
+/// The class for barriers.
+///
+/// # Errors
+/// What they are asked that the class does not have.
+pub(super) fn barrier(moving: &Moving<'_>) -> Result<Form, Obstacle> {
+    let has = [
+        "wait",
+        "parties",
+        "n_waiting",
+        "broken",
+        "__aenter__",
+        "__aexit__",
+    ];
+    let mut members = moving.cluster.members.iter();
+    if let Some(member) = members.find(|it| !has.contains(&method(it))) {
+        let reason = format!(
+            "AnyIO has no barrier, and `{}` ends the wait of others with an error that only asyncio has",
+            method(member)
+        );
+        return Err(Obstacle::new(member.place, reason));
+    }
+    if moving.cluster.from_outside || moving.sites.is_empty() {
+        return Err(Obstacle {
+            at: None,
+            reason: "AnyIO has no barrier, and this one comes from outside of these files"
+                .to_owned(),
+        });
+    }
+    Ok(Form {
+        class: vec![Piece::Helper(&BARRIER)],
+        factory: None,
+    })
+}
