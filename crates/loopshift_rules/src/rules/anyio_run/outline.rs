@@ -4,12 +4,15 @@
 
 mod names;
 
+use std::collections::BTreeSet;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::{Ranged, TextRange, TextSize};
+use rustc_hash::FxHashSet;
 
 use self::names::{Shared, shared};
 use super::RULE;
@@ -22,7 +25,7 @@ use crate::rules::awaited::coroutines;
 use crate::rules::code::{Reach, called_within, definition, is_in_loop};
 use crate::rules::green::{awaiting, blank_lines, main_name};
 use crate::rules::loops::LoopObjects;
-use crate::rules::order::Order;
+use crate::rules::order::{Order, effects};
 
 /// What makes tasks that run as soon as the loop does.
 pub(super) const MAKING: &[&str] = &[
@@ -166,13 +169,14 @@ pub(super) fn outlined(
     of_running(cx, objects, several, &mut change)?;
     resets(cx, &started, &mut going, &mut change);
     for place in &started {
-        await_run(cx, view, *place, owner, range, runs, order, &mut change)?;
+        await_run(cx, &stretch, *place, &started, runs, order, &mut change)?;
     }
     for place in &objects.named {
         change.edit(unnamed(view, *place)?);
     }
     let left = runs.iter().any(|run| ends_tasks(cx, order, run));
-    if left || leaves_unwaited(cx, &stretch, &started) {
+    let mut unwaited = unwaited(cx, &stretch, &started, range.end());
+    if left || unwaited.any(|runs| runs.is_none_or(|runs| runs.is_empty() || clean_up(cx, runs))) {
         change.caveat(
             "tasks that are left at the end are cancelled, as by `asyncio.run`, and clean up",
         );
@@ -342,20 +346,17 @@ fn is_alone(cx: &Context<'_>, stretch: &Stretch<'_>, objects: &LoopObjects) -> R
 }
 
 /// `loop.run_until_complete(x)` becomes `await x`. A coroutine gets a task where others have been made before: they begin first.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "all of it is what is known of the run"
-)]
+/// Where others go on behind it, those that are ready when it ends run before what stands behind it.
 fn await_run(
     cx: &Context<'_>,
-    view: &View<'_>,
+    stretch: &Stretch<'_>,
     place: Place,
-    owner: FuncId,
-    range: TextRange,
+    started: &[Place],
     runs: &[&Run],
     order: &Order<'_>,
     change: &mut Change,
 ) -> Result<(), String> {
+    let (view, owner, range) = (stretch.view, stretch.owner, stretch.run.range());
     let (_, call) = call_at(cx, place)?;
     let ([main], true) = (&*call.arguments.args, call.arguments.keywords.is_empty()) else {
         return Err("it is not known what it runs".to_owned());
@@ -386,9 +387,23 @@ fn await_run(
         .map_or(("await ", ""), |expr| awaiting(view, expr));
     let mut head: Vec<Piece> = vec![before.into()];
     let mut tail = after.to_owned();
-    if begins_late(cx, view, main)? && (made || left) {
+    let is_coroutine = begins_late(cx, view, main)?;
+    if is_coroutine && (made || left) {
         head.extend(pieces("{@asyncio}.create_task(", &[]));
         tail.insert(0, ')');
+    }
+    let by_then = if again { range.end() } else { call.end() };
+    let shows = |runs: &FxHashSet<FuncId>| runs.iter().any(|func| is_visible(cx, *func));
+    let goes_on = unwaited(cx, stretch, started, by_then).any(|runs| {
+        runs.is_none_or(|runs| runs.is_empty() || runs.iter().any(|it| is_visible(cx, *it)))
+    }) || runs
+        .iter()
+        .filter(|run| again || run.place.range.start() <= place.range.start())
+        .any(|run| run.left(order).any(|runs| shows(&runs)));
+    if goes_on {
+        // On trio, what is ready at once runs in any order.
+        let turns = if is_coroutine && !made && !left { 2 } else { 1 };
+        let_others_run(view, call, range, turns, change)?;
     }
     change.edit(Edit::Replace {
         range: TextRange::new(call.start(), main.start()),
@@ -441,33 +456,81 @@ fn unnamed(view: &View<'_>, place: Place) -> Result<Edit, String> {
     Ok(Edit::delete(gone))
 }
 
-/// Whether a task is made there that no run waits for, and that does something when it is cancelled at the end.
-fn leaves_unwaited(cx: &Context<'_>, stretch: &Stretch<'_>, started: &[Place]) -> bool {
+/// Whether somebody can see that a task ran the function.
+fn is_visible(cx: &Context<'_>, func: FuncId) -> bool {
+    effects(cx, func)
+        .iter()
+        .any(|(_, effect)| effect.is_visible())
+}
+
+/// Lets those run that are ready, behind the statement that runs the loop, unless it is the last one there.
+fn let_others_run(
+    view: &View<'_>,
+    call: &ExprCall,
+    stretch: TextRange,
+    turns: usize,
+    change: &mut Change,
+) -> Result<(), String> {
+    let stmt = view
+        .tree
+        .enclosing_statement(call.range())
+        .ok_or("it can't be found")?;
+    if stmt.end() == stretch.end() {
+        return Ok(());
+    }
+    let value = match stmt {
+        Stmt::Expr(it) => Some(&*it.value),
+        Stmt::Assign(it) => Some(&*it.value),
+        Stmt::AnnAssign(it) => it.value.as_deref(),
+        Stmt::AugAssign(it) => Some(&*it.value),
+        _ => None,
+    };
+    if value.map(Ranged::range) != Some(call.range()) {
+        return Err("a task goes on behind a run, and what is ready when that ends would have to run before the rest of the line".to_owned());
+    }
+    let turn = pieces("\nawait {@asyncio}.sleep(0)", &[]);
+    change.edit(Edit::Replace {
+        range: TextRange::empty(stmt.end()),
+        pieces: std::iter::repeat_n(turn, turns).flatten().collect(),
+    });
+    Ok(())
+}
+
+/// What runs in the tasks that are made there before `until`, and that no run waits for by then; none where that is not known.
+fn unwaited<'s>(
+    cx: &'s Context<'_>,
+    stretch: &'s Stretch<'_>,
+    started: &[Place],
+    until: TextSize,
+) -> impl Iterator<Item = Option<BTreeSet<FuncId>>> + 's {
     let view = stretch.view;
     let range = stretch.run.range();
     let runs: Vec<TextRange> = started
         .iter()
         .filter_map(|place| view.call_of(place.range).map(Ranged::range))
+        .filter(|run| run.end() <= until)
         .collect();
-    let made = cx.uses.iter().filter(|it| {
+    let made = cx.uses.iter().filter(move |it| {
         it.place.file == view.file
             && range.contains_range(it.place.range)
+            && it.place.range.start() < until
             && MAKING.contains(&&*it.api)
             && cx.program.function_at(it.place) == stretch.owner
     });
     let reach = cx.once(Reach::new);
     made.filter_map(|it| view.call_of(it.place.range))
-        .any(|call| {
-            let waited = runs.iter().any(|run| {
+        .filter(move |call| {
+            !runs.iter().any(|run| {
                 run.contains_range(call.range())
                     || kept_in(view, call).is_some_and(|name| {
                         let mut read = view.scopes.references_of(name);
                         read.any(|it| run.contains_range(it.range))
                     })
-            });
+            })
+        })
+        .map(move |call| {
             let coroutine = call.arguments.args.first();
-            let runs = coroutine.map(|it| reach.from(coroutines(cx, view, it)));
-            !waited && runs.is_none_or(|runs| runs.is_empty() || clean_up(cx, runs))
+            coroutine.map(|it| reach.from(coroutines(cx, view, it)))
         })
 }
 

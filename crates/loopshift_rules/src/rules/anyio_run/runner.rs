@@ -6,12 +6,13 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::objects::{Cluster, clusters};
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
-use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::edit::{Edit, Piece, pieces};
 
 use super::{RULE, inside, options, runnable};
 use crate::context::{Context, View};
 use crate::rules::awaited::coroutines;
 use crate::rules::code::Reach;
+use crate::rules::objects::{Mention, mention};
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for cluster in clusters(cx.program, |ty| ty == "asyncio.Runner") {
@@ -87,18 +88,10 @@ fn convert(cx: &Context<'_>, cluster: &Cluster) -> Result<Change, String> {
             pieces: given,
         });
     }
-    for held in &cluster.places {
-        let view = cx.view(held.place.file).ok_or("the file can't be edited")?;
-        let known = view.tree.expr_at(held.place.range).is_some_and(|expr| {
-            matches!(
-                view.tree.parent(expr),
-                Some(AnyNodeRef::ExprAttribute(_) | AnyNodeRef::WithItem(_))
-            )
-        });
-        if !known || !held.only {
-            return Err("the runner is passed on".to_owned());
-        }
+    if !cluster.places.iter().all(|held| held.only) {
+        return Err("the runner may be something else where it goes".to_owned());
     }
+    annotations(cx, &mut change)?;
     let reach = cx.once(Reach::new);
     for member in &cluster.members {
         if member.api != "asyncio.Runner.run" {
@@ -141,6 +134,28 @@ fn convert(cx: &Context<'_>, cluster: &Cluster) -> Result<Change, String> {
         );
     }
     Ok(change)
+}
+
+/// What names the class: the runner goes where its annotations say.
+fn annotations(cx: &Context<'_>, change: &mut Change) -> Result<(), String> {
+    for use_ in cx.uses.iter().filter(|it| it.api == "asyncio.Runner") {
+        let view = cx.view(use_.place.file).ok_or("the file can't be edited")?;
+        match mention(cx, view, use_.place.range) {
+            Mention::Call(_) => {}
+            Mention::Annotation(_) => {
+                let class = pieces("{@anyio.from_thread}.BlockingPortal", &[]);
+                let range = use_.place.range;
+                let edit = Edit::Replace {
+                    range,
+                    pieces: class,
+                };
+                change.covers.push(use_.place);
+                change.edits.push((use_.place.file, edit));
+            }
+            _ => return Err("the class of runners itself is used as a value".to_owned()),
+        }
+    }
+    Ok(())
 }
 
 /// What the coroutine calls, directly or not, that shows that it runs in another thread, or in another context than the

@@ -8,6 +8,7 @@ use loopshift_engine::ir::FuncId;
 use loopshift_engine::objects::{Cluster, clusters};
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, StmtTry};
+use rustc_hash::FxHashSet;
 
 use crate::context::{Context, View};
 use crate::rules::awaited::coroutines;
@@ -44,7 +45,15 @@ impl Run {
 impl Run {
     /// Whether it starts a task that may go on behind it.
     pub(super) fn leaves_tasks(&self, order: &Order<'_>) -> bool {
-        order.leaves_tasks(&self.functions).next().is_some()
+        self.left(order).next().is_some()
+    }
+
+    /// What runs in each of these tasks.
+    pub(super) fn left<'o>(
+        &'o self,
+        order: &'o Order<'_>,
+    ) -> impl Iterator<Item = FxHashSet<FuncId>> + 'o {
+        order.leaves_tasks(&self.functions)
     }
 }
 
