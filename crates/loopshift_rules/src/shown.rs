@@ -19,6 +19,7 @@ use crate::processes::Processes;
 /// Classes whose text holds an address, another in each run: `<asyncio.locks.Event object at 0x7f… [set]>`. Nobody relies on
 /// it. See `__repr__` in `Lib/asyncio/locks.py` and `Lib/asyncio/queues.py` of Python.
 const ADDRESSED: &[&str] = &[
+    "asyncio.Barrier",
     "asyncio.BoundedSemaphore",
     "asyncio.Condition",
     "asyncio.Event",
@@ -53,6 +54,11 @@ const TEXT: &[&str] = &[
     "logging.warning",
     "pprint.pprint",
 ];
+
+/// Whether a function makes text of what it is given, and does nothing else with it.
+pub(crate) fn is_shown_by(function: &str) -> bool {
+    TEXT.contains(&function)
+}
 
 /// What is another of a task that `AnyIO` made, where asyncio is asked for it.
 const OF_TASK: &[&str] = &[

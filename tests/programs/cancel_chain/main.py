@@ -1,4 +1,4 @@
-# moves: partly
+# moves: fully
 import asyncio
 
 

@@ -9,8 +9,8 @@ use loopshift_python::edit::Edit;
 use super::cancellation::{
     Return, Role, after_return, async_function, exits, goes_on, role, shields, waits_for_futures,
 };
-use super::caught;
 use super::code::switches;
+use super::{anyio_tasks, caught};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-cancelled";
@@ -74,6 +74,7 @@ fn moved<'v>(cx: &Context<'_>, use_: &Use, view: &'v View<'v>) -> Result<Option<
                 check_end(cx, view, func, stmt, true, &mut change)?;
             }
         }
+        Role::Test | Role::Elsewhere if anyio_tasks::covers(cx, use_.place) => return Ok(None),
         Role::Test => {}
         Role::Raise | Role::Elsewhere => {
             return Err(

@@ -7,13 +7,12 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{ExceptHandler, Expr, Stmt, StmtTry};
 
-use super::family::{Family, Model, WaitKind};
+use super::family::Family;
 use super::region::visit_exprs;
 use super::suites::each;
 use crate::context::{Context, View};
 use crate::rules::cancellation::is_cancelled_error;
 use crate::rules::code::definition;
-use crate::rules::shared::is_statement;
 
 /// What a cancellation needs in the functions that it can reach.
 #[derive(Default)]
@@ -70,18 +69,6 @@ fn cleans_up(stmts: &[Stmt]) -> bool {
         };
     });
     found
-}
-
-/// Whether the results of a family with cancelled tasks are used together with the errors, where asyncio gives a
-/// `CancelledError`.
-pub(super) fn is_result(model: &Model<'_>, index: usize) -> bool {
-    let family = &model.families[index];
-    is_cancelled(family)
-        && model.waits.iter().any(|wait| {
-            wait.kind == WaitKind::Gather { exceptions: true }
-                && !is_statement(wait.view, wait.await_)
-                && (wait.sites.iter()).any(|site| family.cluster.sites.contains(site))
-        })
 }
 
 /// What the cancellation of the tasks that these expressions start can meet.

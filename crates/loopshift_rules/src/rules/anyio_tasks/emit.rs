@@ -12,10 +12,10 @@ use super::failure::handlers;
 use super::family::{Model, Spawn, Wait, WaitKind};
 use super::forms::{Out, edit_wait, under_timeout};
 use super::region::{Region, waits_of};
-use super::rename::{asked_early, rename_cancelled, rename_state};
+use super::rename::{asked_early, rename_cancelled, rename_results, rename_state};
 use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
-use super::{callbacks, ending, fatal, host, left, members, offered, offload, timers};
+use super::{callbacks, ending, fatal, host, left, members, offered, offload, results, timers};
 use crate::context::{Context, View};
 use crate::rules::cancel::can_be_cut_short;
 use crate::rules::raising::Raising;
@@ -267,6 +267,8 @@ fn change(
                 "it is waited for with others where a timeout or a cancellation may come, which asyncio hands on to them, and AnyIO does not",
             );
         }
+        let is_cancelled = |index| results::may_be_cancelled(&model.families[index], wait);
+        let cancelled = families.iter().copied().any(is_cancelled);
         let mut out = Out {
             timed,
             group: groups.get(&wait.function).cloned(),
@@ -274,6 +276,7 @@ fn change(
             deleted: Vec::new(),
             last: Vec::new(),
             late: false,
+            cancelled,
             leaving: families
                 .iter()
                 .any(|index| !model.families[*index].callbacks.watched.is_empty()),
@@ -291,6 +294,12 @@ fn change(
             );
         }
         rename_cancelled(cx, model, &mut change, wait);
+        if cancelled {
+            match results::tests(cx, wait) {
+                Ok(tests) => rename_results(&mut change, tests),
+                Err(reason) => return decline(&reason),
+            }
+        }
     }
     for index in &all {
         if let Some(caveat) = members::unnamed(&model.families[*index]) {
@@ -447,6 +456,9 @@ fn errors_of(
     let family = &model.families[index];
     if family.is_of_timers() {
         return Errors::None;
+    }
+    if (waits_of(model, index)).any(|wait| results::may_be_cancelled(family, wait)) {
+        return Errors::Kept;
     }
     let raising = Raising::new(cx);
     if family.spawns.iter().all(|spawn| !spawn.may_raise(&raising)) {

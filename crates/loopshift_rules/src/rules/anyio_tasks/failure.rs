@@ -51,6 +51,7 @@ pub(super) fn handlers(
                     let types: Vec<&Expr> = match api {
                         Some("contextlib.suppress") => call.arguments.args.iter().collect(),
                         Some("pytest.raises") => call.arguments.args.iter().take(1).collect(),
+                        _ if asserts(&call.func) => call.arguments.args.iter().take(1).collect(),
                         _ => continue,
                     };
                     let mut catches = Catches::default();
@@ -65,6 +66,11 @@ pub(super) fn handlers(
         }
     }
     out
+}
+
+/// Whether it is `self.assertRaises` of a test.
+fn asserts(callee: &Expr) -> bool {
+    matches!(callee, Expr::Attribute(it) if ["assertRaises", "assertRaisesRegex"].contains(&it.attr.as_str()))
 }
 
 /// Whether a range is in the statements, or is that of several of them.

@@ -171,6 +171,8 @@ pub(super) struct Family<'c> {
     pub(super) callbacks: Callbacks,
     /// Why it stays, where that is clear already.
     pub(super) refusal: Option<String>,
+    /// Whether nobody tells its tasks to stop, but they may end as if somebody did.
+    pub(super) ends_cancelled: bool,
     /// Whether its task is awaited where it is made, and need not be one.
     pub(super) is_direct: bool,
 }
@@ -331,6 +333,7 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
             keeping: Keeping::default(),
             callbacks: Callbacks::default(),
             refusal: None,
+            ends_cancelled: false,
             is_direct: false,
         };
         for site in family.cluster.sites.clone() {

@@ -24,6 +24,8 @@ pub(super) struct Out {
     pub(super) last: Vec<Vec<Piece>>,
     /// Whether an error arrives later than it does in asyncio.
     pub(super) late: bool,
+    /// Whether a task may have been told to stop, and what stands for it is used.
+    pub(super) cancelled: bool,
     /// Whether the tasks leave their set as they end: it must be copied before one waits for them.
     pub(super) leaving: bool,
 }
@@ -38,6 +40,7 @@ impl Out {
             deleted: Vec::new(),
             last: Vec::new(),
             late: false,
+            cancelled: false,
             leaving: false,
         }
     }
@@ -269,7 +272,12 @@ fn edit_gather(
         match (guarded, exceptions, is_tail) {
             (true, true, _) => {
                 text.push("await ".into());
-                text.push(Piece::Helper(helpers::value_or_error(cx)));
+                if out.cancelled {
+                    text.push(Piece::Needs(&helpers::CANCELLED_ERROR));
+                    text.push(Piece::Helper(helpers::value_or_cancelled(cx)));
+                } else {
+                    text.push(Piece::Helper(&helpers::VALUE_OR_ERROR));
+                }
                 text.push("(".into());
                 text.extend(operand);
                 text.push(")".into());

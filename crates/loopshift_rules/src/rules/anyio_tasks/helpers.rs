@@ -2,7 +2,7 @@
 
 use loopshift_python::edit::Helper;
 
-use super::handles;
+use super::{handles, results};
 use crate::context::Context;
 use crate::rules::gather_helpers;
 
@@ -55,8 +55,18 @@ pub(super) static WAIT_FOR_SHIELDED: Helper = Helper {
 ",
 };
 
-/// What `gather(return_exceptions=True)` has for a task.
-macro_rules! value_or_error {
+/// What `gather(return_exceptions=True)` has for a task that nobody tells to stop.
+pub(super) static VALUE_OR_ERROR: Helper = Helper {
+    name: "_value_or_error",
+    source: "async def {name}(task):
+    \"\"\"The value of a task, or its error.\"\"\"
+    value, error = await task
+    return value if error is None else error
+",
+};
+
+/// The same for one that may be told to stop.
+macro_rules! value_or_cancelled {
     ($cancelled:literal) => {
         Helper {
             name: "_value_or_error",
@@ -67,8 +77,8 @@ macro_rules! value_or_error {
         value, error = await task
     except ",
                 $cancelled,
-                " as exc:
-        return exc
+                ":
+        return {#CancelledError}(\"\")
     return value if error is None else error
 "
             ),
@@ -76,17 +86,25 @@ macro_rules! value_or_error {
     };
 }
 
-static VALUE_OR_ERROR: Helper = value_or_error!("{@anyio}.TaskCancelled");
-static VALUE_OR_ERROR_40: Helper = value_or_error!("task.Cancelled");
+static VALUE_OR_CANCELLED: Helper = value_or_cancelled!("{@anyio}.TaskCancelled");
+static VALUE_OR_CANCELLED_40: Helper = value_or_cancelled!("task.Cancelled");
 
-/// What `gather(return_exceptions=True)` has for a task.
-pub(super) fn value_or_error(cx: &Context<'_>) -> &'static Helper {
+/// What `gather(return_exceptions=True)` has for a task that may be told to stop.
+pub(super) fn value_or_cancelled(cx: &Context<'_>) -> &'static Helper {
     if handles::are_there(cx) {
-        &VALUE_OR_ERROR
+        &VALUE_OR_CANCELLED
     } else {
-        &VALUE_OR_ERROR_40
+        &VALUE_OR_CANCELLED_40
     }
 }
+
+/// What `gather(return_exceptions=True)` has for a task that was cancelled.
+pub(super) static CANCELLED_ERROR: Helper = Helper {
+    name: results::CLASS,
+    source: "class {name}(BaseException):
+    \"\"\"What stands for a task that was cancelled among the results of tasks.\"\"\"
+",
+};
 
 /// What asyncio does with the error of a task that nobody waits for.
 pub(super) static LOG_ERRORS: Helper = Helper {

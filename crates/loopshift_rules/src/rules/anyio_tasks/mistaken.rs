@@ -20,6 +20,9 @@ use crate::rules::runners::runners;
 /// Refuses the families whose end by cancellation would be taken for an error.
 pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
     let through = cancelled_through(cx, model);
+    for index in &through {
+        model.families[*index].ends_cancelled = true;
+    }
     let mut refused: Vec<(usize, String)> = Vec::new();
     for wait in model.waits.iter().filter(|wait| wait.kind.raises()) {
         let families: BTreeSet<usize> = wait
@@ -59,6 +62,40 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
     for (index, reason) in refused {
         model.families[index].refusal.get_or_insert(reason);
     }
+}
+
+/// Refuses families whose tasks wait for one that stays and may be told to stop: asyncio ends them as cancelled then, and
+/// `AnyIO` would end their group. Says whether there are any.
+pub(super) fn check_left(cx: &Context<'_>, model: &mut Model<'_>) -> bool {
+    let ends = |family: &Family<'_>| {
+        family.refusal.is_some() && (is_cancelled(family) || family.ends_cancelled)
+    };
+    let left: BTreeSet<usize> = (0..model.families.len())
+        .filter(|index| ends(&model.families[*index]))
+        .collect();
+    let caught = |wait: &Wait<'_>| {
+        let around = handlers(cx, wait.view, wait.await_.range());
+        (around.iter()).any(|(_, catches, _)| catches.cancelled || catches.wide)
+    };
+    let raising = (model.waits_of(&left)).filter(|wait| wait.kind.raises() && !caught(wait));
+    let waiting: Vec<(FuncId, usize)> = raising
+        .map(|wait| (wait.function, cx.program.line(wait.view.place(wait.await_))))
+        .collect();
+    let mut found = false;
+    for family in &mut model.families {
+        if waiting.is_empty() || family.refusal.is_some() || family.is_of_timers() {
+            continue;
+        }
+        let coros = family.spawns.iter().map(|it| it.view.place(it.coro));
+        let runs = functions(cx, &coros.collect::<Vec<_>>());
+        if let Some((_, line)) = waiting.iter().find(|(function, _)| runs.contains(function)) {
+            family.refusal = Some(format!(
+                "at line {line} it waits for a task that stays and may be told to stop, and would end all of its group with it"
+            ));
+            found = true;
+        }
+    }
+    found
 }
 
 /// Where it is asked whether a task was cancelled, behind a wait for it in the same `try`, by who sees that wait cancelled.

@@ -6,6 +6,7 @@
 
 mod annotations;
 mod beside;
+mod callable;
 mod callbacks;
 mod cancelled;
 mod conditions;
@@ -37,6 +38,7 @@ mod ordered;
 mod outside;
 mod region;
 mod rename;
+mod results;
 mod shielded;
 mod silent;
 mod spawning;
@@ -48,6 +50,7 @@ mod told;
 mod unstarted;
 mod waiting;
 mod waits;
+mod woken;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,6 +102,12 @@ pub(crate) fn plan_shielded(cx: &Context<'_>, changes: &mut Vec<Change>) {
     plan_for(cx, shielded::RULE, changes);
 }
 
+/// Whether a change of tasks speaks for what stands there.
+pub(crate) fn covers(cx: &Context<'_>, place: Place) -> bool {
+    let all = cx.once(all_changes);
+    (all.iter()).any(|it| it.declined.is_none() && it.covers.contains(&place))
+}
+
 /// The changes of one of the rules.
 fn plan_for(cx: &Context<'_>, rule: &str, changes: &mut Vec<Change>) {
     let all = cx.once(all_changes);
@@ -116,6 +125,7 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
     factory::check(cx, &mut model);
     direct::mark(cx, &mut model);
     unstarted::mark(cx, &mut model);
+    woken::check(cx, &mut model);
     if !model.families.is_empty() && !handles::are_there(cx) {
         for index in 0..model.families.len() {
             let family = &model.families[index];
@@ -125,7 +135,13 @@ fn all_changes(cx: &Context<'_>) -> Vec<Change> {
         }
     }
     spread(&mut model);
-    let Places { regions, threads } = place(cx, &mut model);
+    let Places { regions, threads } = loop {
+        let places = place(cx, &mut model);
+        if !mistaken::check_left(cx, &mut model) {
+            break places;
+        }
+        spread(&mut model);
+    };
     changes.extend(emit::changes(cx, &model, &regions, &threads));
     changes.extend(direct::changes(&model));
     for family in &model.families {
@@ -172,11 +188,8 @@ fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
             ));
             continue;
         }
-        if cancelled::is_result(model, index) {
-            model.families[index].refusal = Some(
-                "what `gather` gives for a cancelled task is used: AnyIO has no error to give in its place"
-                    .to_owned(),
-            );
+        if let Some(reason) = results::refusal(cx, model, index) {
+            model.families[index].refusal = Some(reason);
             continue;
         }
         match owner(cx, &model.families[index]) {

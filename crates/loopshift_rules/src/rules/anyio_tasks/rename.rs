@@ -1,13 +1,13 @@
 //! Exception classes in handlers around what is asked of a task.
 
-use loopshift_engine::change::Change;
-use loopshift_python::edit::Edit;
+use loopshift_engine::change::{Change, Place};
+use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::failure::handlers;
 use super::family::{MemberUse, Model, Wait};
-use super::handles;
 use super::mistaken::is_of_task;
+use super::{handles, helpers};
 use crate::context::{Context, View};
 use crate::rules::caught;
 
@@ -45,6 +45,18 @@ pub(super) fn rename_state(
 ) {
     rename(cx, change, view, range, "asyncio.CancelledError");
     rename(cx, change, view, range, "asyncio.InvalidStateError");
+}
+
+/// `asyncio.CancelledError` in tests of results.
+pub(super) fn rename_results(change: &mut Change, tests: Vec<Place>) {
+    for place in tests {
+        let pieces = vec![Piece::Helper(&helpers::CANCELLED_ERROR)];
+        let range = place.range;
+        change
+            .edits
+            .push((place.file, Edit::Replace { range, pieces }));
+        change.covers.push(place);
+    }
 }
 
 /// Says what differs where a task may be asked for its result before it has ended, and a handler for all errors shows the one

@@ -57,6 +57,7 @@ pub(super) fn collect<'c>(cx: &Context<'c>, model: &mut Model<'c>, waits: &mut V
             keeping: super::keep::Keeping::default(),
             callbacks: super::callbacks::Callbacks::default(),
             refusal: None,
+            ends_cancelled: false,
             is_direct: false,
         });
         let operand: Option<&Expr> = view.tree.expr_at(call.range());

@@ -13,8 +13,8 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::family::Family;
-use super::host;
 use super::region::is_context_manager;
+use super::{callable, host};
 use crate::context::{Context, View};
 use crate::rules::code::definition;
 
@@ -122,14 +122,15 @@ pub(super) fn thread(
     Ok(out)
 }
 
-/// The calls of a function. One that makes an object is known twice: as itself, and as the call of `__init__` behind it.
+/// The calls of a function. One that makes an object, or calls one, is known twice: as itself, and as the call of `__init__` or
+/// `__call__` behind it.
 fn calls_of<'x>(cx: &'x Context<'_>, function: FuncId) -> impl Iterator<Item = &'x CallSite> {
     let sites = cx.callers.of(function);
-    let makes_object = cx.program.function(function).name() == "__init__";
+    let is_behind = ["__init__", "__call__"].contains(&cx.program.function(function).name());
     sites.iter().filter(move |site| {
         let mut others = sites.iter();
         let written = |it: &CallSite| it.place == site.place && it.owner != FuncId::NONE;
-        !(makes_object && site.owner == FuncId::NONE && others.any(written))
+        !(is_behind && site.owner == FuncId::NONE && others.any(written))
     })
 }
 
@@ -178,6 +179,7 @@ fn reached(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Option<Vec<Fun
     let functions: Option<Vec<Vec<FuncId>>> = callees
         .map(|callee| match callee {
             Value::Class(class) => Some(cx.program.flow.constructors(class)),
+            Value::Instance(class) => Some(vec![callable::method_of(cx, class)?]),
             other => other.function().map(|function| vec![function]),
         })
         .collect();
@@ -238,7 +240,8 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
         return Err(format!("`{name}` can't take a task group as a parameter"));
     };
     let short = def.name.as_str();
-    if short.starts_with("__") && short.ends_with("__") && short != "__init__" {
+    let is_called = short == "__call__" && callable::is_seen(cx, function);
+    if short.starts_with("__") && short.ends_with("__") && short != "__init__" && !is_called {
         return Err(format!(
             "`{name}` is called by Python, which hands on no task group"
         ));
@@ -356,7 +359,12 @@ pub(super) fn edit(
                 .values_at(view.place(&*call.func))
                 .any(|value| match value.function() {
                     Some(func) => definition(cx, func).is_some_and(|(_, def)| by_name(def)),
-                    None => matches!(value, Value::Partial(_) | Value::Class(_)),
+                    None => match value {
+                        Value::Instance(class) => callable::method_of(cx, class)
+                            .and_then(|func| definition(cx, func))
+                            .is_some_and(|(_, def)| by_name(def)),
+                        _ => matches!(value, Value::Partial(_) | Value::Class(_)),
+                    },
                 });
         let named = named || is_open(call);
         let value = if named {

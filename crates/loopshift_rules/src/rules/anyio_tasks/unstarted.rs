@@ -70,6 +70,33 @@ fn stopped_early(
     made: &BTreeSet<Place>,
     joins: bool,
 ) -> Unstarted {
+    let mut stops = stops(family, made, joins);
+    let in_group = family.spawns.iter().any(|spawn| spawn.in_group);
+    if stops.places.is_empty() && !in_group {
+        return Unstarted::new();
+    }
+    if in_group {
+        stops.grouped.extend(&family.cluster.sites);
+    }
+    let makers = family.spawns.iter().map(|spawn| spawn.function);
+    let mut found = before(cx, &stops, makers);
+    found.retain(|site| site.is_some_and(|site| family.cluster.sites.contains(&site)));
+    found
+}
+
+/// Those of some calls behind which nothing surely lets others run before tasks of the family are told to stop.
+pub(super) fn just_before(
+    cx: &Context<'_>,
+    family: &Family<'_>,
+    calls: &BTreeSet<Place>,
+) -> BTreeSet<Place> {
+    let stops = stops(family, calls, false);
+    let owners = calls.iter().map(|place| cx.program.function_at(*place));
+    before(cx, &stops, owners).into_iter().flatten().collect()
+}
+
+/// What tells the tasks of a family to stop.
+fn stops<'m>(family: &Family<'_>, made: &'m BTreeSet<Place>, joins: bool) -> Stops<'m> {
     let mut stops = Stops {
         places: BTreeSet::new(),
         functions: BTreeSet::new(),
@@ -85,19 +112,17 @@ fn stopped_early(
         };
         stops.functions.insert(member.function);
     }
-    let in_group = family.spawns.iter().any(|spawn| spawn.in_group);
-    if stops.places.is_empty() && !in_group {
-        return Unstarted::new();
-    }
-    if in_group {
-        stops.grouped.extend(&family.cluster.sites);
-    }
+    stops
+}
+
+/// The calls among those that are looked for, in the functions `makers` and others, behind which nothing surely lets others run
+/// before tasks are told to stop.
+fn before(cx: &Context<'_>, stops: &Stops<'_>, makers: impl Iterator<Item = FuncId>) -> Unstarted {
     let mut known: BTreeMap<FuncId, Summary> = BTreeMap::new();
-    let makers = family.spawns.iter().map(|spawn| spawn.function);
     let mut work: VecDeque<FuncId> = makers.chain(stops.functions.iter().copied()).collect();
     let mut found = Unstarted::new();
     while let Some(func) = work.pop_front() {
-        let walked = walk(cx, func, &stops, &known);
+        let walked = walk(cx, func, stops, &known);
         found.extend(walked.found.iter().copied());
         let summary = Summary::of(&walked);
         if known.get(&func) == Some(&summary) {
@@ -115,6 +140,5 @@ fn stopped_early(
             }
         }
     }
-    found.retain(|site| site.is_some_and(|site| family.cluster.sites.contains(&site)));
     found
 }

@@ -371,10 +371,13 @@ impl<'w, 'c> Walk<'w, 'c> {
                 }
                 AnyNodeRef::ExprAttribute(member) => {
                     let place = self.view.map(|view| view.place(member));
-                    if let (Some((stops, _)), Some(place)) = (self.family, place)
-                        && stops.places.contains(&place)
-                    {
-                        self.found.extend(state.iter().copied());
+                    if let (Some((stops, _)), Some(place)) = (self.family, place) {
+                        if stops.places.contains(&place) {
+                            self.found.extend(state.iter().copied());
+                        }
+                        if stops.made.contains(&place) {
+                            state.insert(Some(place));
+                        }
                     }
                 }
                 _ => {}

@@ -1,0 +1,177 @@
+//! Tasks that are told to stop when what they wait for has just come, and they have not gone on yet: `event.set()`, and then
+//! `task.cancel()`. asyncio ends them where they wait; `AnyIO` lets them go on to their next wait.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::Place;
+use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{AnyNodeRef, Expr};
+
+use super::cancelled::{functions, is_cancelled};
+use super::family::{Family, Model};
+use super::unstarted::just_before;
+use crate::context::{Context, View};
+use crate::rules::code::{definition, own};
+
+/// The members that wait for another task. Queues look themselves, see the class that stands in for them.
+const WAITS: &[&str] = &[
+    "Condition.wait",
+    "Condition.wait_for",
+    "Event.wait",
+    "Lock.acquire",
+    "Semaphore.acquire",
+    "BoundedSemaphore.acquire",
+];
+
+/// The members that let those go on that wait.
+const WAKES: &[&str] = &[
+    "Condition.notify",
+    "Condition.notify_all",
+    "Event.set",
+    "Future.set_exception",
+    "Future.set_result",
+    "Lock.release",
+    "Semaphore.release",
+    "BoundedSemaphore.release",
+];
+
+/// Whether an API is one of the members, of asyncio's class, or of `AnyIO`'s where it has moved in a round before.
+fn is_one_of(api: &str, members: &[&str]) -> bool {
+    let member = api.strip_prefix("asyncio.").or(api.strip_prefix("anyio."));
+    member.is_some_and(|member| members.contains(&member))
+}
+
+/// Refuses the tasks that may be told to stop just after they were woken.
+pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
+    let wakes = |use_: &Use| is_one_of(&use_.api, WAKES) || use_.api == "anyio.Future";
+    if !cx.uses.iter().any(wakes) {
+        return;
+    }
+    for family in &mut model.families {
+        if family.refusal.is_some() || family.is_of_timers() {
+            continue;
+        }
+        if let Some(place) = woken(cx, family) {
+            let line = cx.program.line(place);
+            let path = &cx.program.file(place.file).path;
+            family.refusal = Some(format!(
+                "it may be told to stop before it goes on from what line {line} of {path} wakes: asyncio ends it there, and AnyIO lets it go on to its next wait"
+            ));
+        }
+    }
+}
+
+/// What wakes a task of the family just before it is told to stop.
+fn woken(cx: &Context<'_>, family: &Family<'_>) -> Option<Place> {
+    if !is_cancelled(family) {
+        return None;
+    }
+    let coros: Vec<Place> = (family.spawns.iter())
+        .map(|spawn| spawn.view.place(spawn.coro))
+        .collect();
+    let run = functions(cx, &coros);
+    let waits = cx.uses.iter().filter(|use_| {
+        is_one_of(&use_.api, WAITS)
+            && run.contains(&cx.program.function_at(use_.place))
+            && !is_timed(cx, use_.place)
+    });
+    let mut awaited: BTreeSet<CallId> = waits.flat_map(|use_| objects(cx, use_.place)).collect();
+    for function in run {
+        awaited.extend(entered_or_awaited(cx, function));
+    }
+    let wakes = cx.uses.iter().filter(|use_| is_one_of(&use_.api, WAKES));
+    let wakes: BTreeSet<Place> = wakes
+        .filter(|use_| {
+            objects(cx, use_.place)
+                .iter()
+                .any(|it| awaited.contains(it))
+        })
+        .filter_map(|use_| {
+            let view = cx.view(use_.place.file)?;
+            Some(view.place(view.call_of(use_.place.range)?))
+        })
+        .chain(settled(cx).filter(|it| objects(cx, *it).iter().any(|it| awaited.contains(it))))
+        .collect();
+    if wakes.is_empty() {
+        return None;
+    }
+    just_before(cx, family, &wakes).into_iter().next()
+}
+
+/// Where a future that has moved in a round before is given its value or its error.
+fn settled<'x>(cx: &'x Context<'_>) -> impl Iterator<Item = Place> + 'x {
+    let is_set = |node: AnyNodeRef<'_>| match node {
+        AnyNodeRef::ExprAttribute(it) if it.ctx.is_store() => ["return_value", "exception"]
+            .contains(&it.attr.as_str())
+            .then(|| it.range()),
+        _ => None,
+    };
+    let views = cx.views_with(&["return_value", "exception"]);
+    views.flat_map(move |view| {
+        let ranges = view.tree.nodes().filter_map(is_set);
+        ranges
+            .map(|range| Place {
+                file: view.file,
+                range,
+            })
+            .collect::<Vec<_>>()
+    })
+}
+
+/// Whether the wait has a timeout of its own: until Python 3.12 `wait_for` gives what has come where it is cancelled.
+fn is_timed(cx: &Context<'_>, wait: Place) -> bool {
+    let Some(view) = cx.view(wait.file) else {
+        return false;
+    };
+    view.tree.around(wait.range).any(|node| match node {
+        AnyNodeRef::ExprCall(call) => cx.api_of(view, &call.func) == Some("asyncio.wait_for"),
+        AnyNodeRef::StmtWith(with) => with.items.iter().any(|item| match &item.context_expr {
+            Expr::Call(call) => cx.api_of(view, &call.func) == Some("anyio.fail_after"),
+            _ => false,
+        }),
+        _ => false,
+    })
+}
+
+/// The futures that a function awaits, and the locks that it enters.
+fn entered_or_awaited(cx: &Context<'_>, function: FuncId) -> BTreeSet<CallId> {
+    let Some((view, def)) = definition(cx, function) else {
+        return BTreeSet::new();
+    };
+    let mut waited: Vec<&Expr> = Vec::new();
+    for node in own(&def.body) {
+        match node {
+            AnyNodeRef::ExprAwait(it) if !it.value.is_call_expr() => waited.push(&it.value),
+            AnyNodeRef::StmtWith(it) if it.is_async => {
+                waited.extend(it.items.iter().map(|item| &item.context_expr));
+            }
+            _ => {}
+        }
+    }
+    let objects = |expr: &&Expr| made_at(cx, view.place(*expr));
+    waited.iter().flat_map(objects).collect()
+}
+
+/// The objects whose member stands there.
+fn objects(cx: &Context<'_>, member: Place) -> BTreeSet<CallId> {
+    let receiver = |view: &View<'_>| match view.tree.expr_at(member.range) {
+        Some(Expr::Attribute(it)) => Some(view.place(&*it.value)),
+        _ => None,
+    };
+    let receiver = cx.view(member.file).and_then(receiver);
+    receiver.map_or_else(BTreeSet::new, |it| made_at(cx, it))
+}
+
+/// The calls that make the objects of libraries that an expression may be.
+fn made_at(cx: &Context<'_>, place: Place) -> BTreeSet<CallId> {
+    let values = cx.program.values_at(place);
+    values
+        .filter_map(|value| match value {
+            Value::Object(_, site) => Some(site),
+            _ => None,
+        })
+        .collect()
+}
