@@ -3,7 +3,7 @@
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::program::Program;
 use loopshift_python::ast::{Decorator, Expr, ModModule, Stmt, StmtFunctionDef};
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::{Ranged, TextRange, TextSize};
 
 /// A fixture or a test.
 #[derive(Clone, Debug)]
@@ -22,6 +22,47 @@ pub(super) struct Function {
     pub patched: bool,
     /// Whether it, its class or its module has the mark.
     pub marked: bool,
+    /// Where it could ask for one more fixture.
+    pub room: Room,
+}
+
+impl Function {
+    /// Whether it is a test that is no coroutine.
+    pub(super) fn is_plain_test(&self) -> bool {
+        self.fixture.is_none() && !self.is_async
+    }
+}
+
+/// The place for another parameter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// In front of the first one behind `self`, or else behind the last.
+    pub at: TextSize,
+    /// What parts it from the one before.
+    pub before: &'static str,
+    /// What parts it from the one behind.
+    pub behind: &'static str,
+    /// Whether the function says the types of things.
+    pub annotated: bool,
+}
+
+impl Room {
+    fn of(def: &StmtFunctionDef, has_self: bool) -> Self {
+        let parameters = &def.parameters;
+        let own: Vec<TextRange> = parameters.iter().map(|it| it.range()).collect();
+        let (at, before, behind) = match (own.get(usize::from(has_self)), own.first()) {
+            (Some(next), _) => (next.start(), "", ", "),
+            (None, Some(receiver)) => (receiver.end(), ", ", ""),
+            (None, None) => (parameters.range().start() + TextSize::new(1), "", ""),
+        };
+        Room {
+            at,
+            before,
+            behind,
+            annotated: def.returns.is_some()
+                || parameters.iter().any(|it| it.annotation().is_some()),
+        }
+    }
 }
 
 /// What a fixture's decorator says.
@@ -42,6 +83,8 @@ pub(super) struct Collected {
     pub functions: Vec<Function>,
     /// Where a new top-level definition can go: behind the imports, before the first definition.
     pub behind_imports: Option<TextRange>,
+    /// The hook by which it chooses event loops for pytest-asyncio.
+    pub chooses_loops: Option<Place>,
 }
 
 /// Reads a file.
@@ -68,10 +111,17 @@ pub(super) fn collect(program: &Program<'_>, file: FileId, module: &ModModule) -
         .iter()
         .rfind(is_simple)
         .map(Ranged::range);
+    let chooses_loops = module.body.iter().find_map(|stmt| match stmt {
+        Stmt::FunctionDef(def) if def.name.as_str() == "pytest_asyncio_loop_factories" => {
+            Some(collector.place(def.name.range()))
+        }
+        _ => None,
+    });
     Collected {
         file,
         functions: collector.functions,
         behind_imports,
+        chooses_loops,
     }
 }
 
@@ -117,12 +167,13 @@ impl Collector<'_> {
             .decorator_list
             .iter()
             .any(|it| matches!(&it.expression, Expr::Name(name) if name.id == "staticmethod"));
+        let has_self = in_class && !is_static;
         let parameters = &def.parameters;
         let needs = parameters
             .posonlyargs
             .iter()
             .chain(&parameters.args)
-            .skip(usize::from(in_class && !is_static))
+            .skip(usize::from(has_self))
             .chain(&parameters.kwonlyargs)
             .filter(|parameter| parameter.default.is_none())
             .map(|parameter| parameter.parameter.name.to_string())
@@ -142,6 +193,7 @@ impl Collector<'_> {
             needs,
             patched: def.decorator_list.iter().any(|it| self.gives_arguments(it)),
             marked,
+            room: Room::of(def, has_self),
         });
     }
 

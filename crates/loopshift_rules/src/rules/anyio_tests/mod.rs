@@ -3,6 +3,7 @@
 //! A test and the fixtures it uses must be run by the same plugin, so tests that share async fixtures move together or
 //! stay together.
 
+mod backend;
 mod case;
 mod collect;
 pub(crate) mod mode;
@@ -12,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::uses::{Use, uses};
 use loopshift_python::ast::{AnyNodeRef, Expr};
-use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::edit::Edit;
 use loopshift_python::parse::{line_index, parse_module};
-use loopshift_python::{Ranged, TextRange, TextSize};
+use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
+use backend::{ask_for_backend, backend_edit};
 use collect::{Collected, Function, collect};
 use mode::Mode;
 
@@ -31,8 +33,6 @@ pub(crate) fn is_of_tests(api: &str) -> bool {
 }
 
 const CASE: &str = "unittest.IsolatedAsyncioTestCase";
-
-const BACKEND: &str = "anyio_backend";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let all: Vec<&Use> = cx.uses.iter().filter(|it| is_of_tests(&it.api)).collect();
@@ -66,7 +66,7 @@ struct Unit<'c> {
 
 /// Everything together where fixtures of a `conftest.py` or the mode of the project tie it; otherwise each file for itself.
 fn units<'c>(cx: &Context<'_>, tests: &Tests, own: &[&'c Use], mode: &Mode) -> Vec<Unit<'c>> {
-    let shared = mode.is_auto() || own.iter().any(|use_| is_conftest(cx, use_.place.file));
+    let shared = mode.place().is_some() || own.iter().any(|use_| is_conftest(cx, use_.place.file));
     if shared {
         return vec![Unit {
             uses: own.to_vec(),
@@ -100,23 +100,21 @@ struct Tests {
 
 impl Tests {
     fn new(cx: &Context<'_>) -> Self {
+        let of_pytest = uses(cx.program, |root| root == "pytest");
+        let anyio_before = of_pytest.iter().any(|it| it.api == "pytest.mark.anyio");
+        // Fixtures may stand in plugins, too.
+        let of_tests = cx.uses.iter().filter(|it| is_of_tests(&it.api));
+        let used: BTreeSet<FileId> = of_tests.chain(&of_pytest).map(|it| it.place.file).collect();
         let mut files = BTreeMap::new();
         for (index, input) in cx.program.files.iter().enumerate() {
             let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-            let used = cx
-                .uses
-                .iter()
-                .any(|it| it.place.file == file && is_of_tests(&it.api));
-            if !input.is_python() || !(used || is_test_file(&input.path)) {
+            if !input.is_python() || !(used.contains(&file) || is_test_file(&input.path)) {
                 continue;
             }
             if let Ok(parsed) = parse_module(&input.text, cx.settings.python) {
                 files.insert(file, collect(cx.program, file, parsed.syntax()));
             }
         }
-        let anyio_before = uses(cx.program, |root| root == "pytest")
-            .iter()
-            .any(|use_| use_.api == "pytest.mark.anyio");
         Tests {
             files,
             anyio_before,
@@ -129,10 +127,10 @@ impl Tests {
 
     /// The change that moves a unit, or the declined ones that tell why it stays.
     fn change(&self, cx: &Context<'_>, unit: &Unit<'_>, mode: &Mode) -> Vec<Change> {
-        let first = match (unit.uses.first(), mode) {
+        let first = match (unit.uses.first(), mode.place()) {
             (Some(use_), _) => (use_.place, use_.api.clone()),
-            (None, Mode::Auto { place, .. }) => (*place, MARK.to_owned()),
-            (None, _) => return Vec::new(),
+            (None, Some(place)) => (place, MARK.to_owned()),
+            (None, None) => return Vec::new(),
         };
         let mut change = Change::new(
             RULE,
@@ -180,14 +178,11 @@ impl Tests {
             change.covers.push(use_.place);
         }
         self.check(unit, mode)?;
-        if let Some(use_) = cx.uses.iter().find(|use_| own_loop(&use_.api)) {
-            let line = cx.program.line(use_.place);
-            let path = &cx.program.file(use_.place.file).path;
-            let reason = format!(
-                "the program has an event loop of its own (`{}` at {path}:{line}), which pytest-asyncio may run the tests on",
-                use_.api
-            );
-            return Err((use_.place, reason));
+        self.own_loops(cx)?;
+        for fixture in self.for_plain_tests(unit)? {
+            change
+                .edits
+                .push((fixture.place.file, ask_for_backend(fixture)));
         }
         let handler = "asyncio.AbstractEventLoop.call_exception_handler";
         if let Some(use_) = cx.uses.iter().find(|use_| use_.api == handler) {
@@ -224,7 +219,7 @@ impl Tests {
         mode: &Mode,
     ) -> Result<Change, String> {
         let mut change = case::convert(cx, use_)?;
-        if *mode != Mode::Strict {
+        if mode.is_auto() {
             return Err("pytest-asyncio would run its tests: `asyncio_mode` is `auto`".to_owned());
         }
         let autouse = self
@@ -243,6 +238,9 @@ impl Tests {
             change.requires.push(first.place);
             return Ok(change);
         }
+        if mode.place().is_some() {
+            return Err("`addopts` chooses between the plugins for all tests".to_owned());
+        }
         if let Some(target) = self.backend_target(cx, file) {
             let edit = backend_edit(cx, self.files.get(&target), target, self.is_wide());
             let edit = edit.ok_or("there is no place for a fixture")?;
@@ -253,22 +251,8 @@ impl Tests {
 
     /// Whether `AnyIO`'s plugin would run the tests and fixtures of the unit as pytest-asyncio does.
     fn check(&self, unit: &Unit<'_>, mode: &Mode) -> Result<(), (Place, String)> {
-        let in_unit = || {
-            unit.files
-                .iter()
-                .filter_map(|file| self.files.get(file))
-                .flat_map(|file| &file.functions)
-        };
-        let known: BTreeMap<&str, &Function> = self
-            .functions()
-            .filter(|function| function.fixture.is_some())
-            .map(|function| (function.name.as_str(), function))
-            .collect();
-        for function in in_unit() {
-            if function.name == "event_loop" || function.name == "event_loop_policy" {
-                let reason = format!("the fixture `{}` is one of pytest-asyncio", function.name);
-                return Err((function.place, reason));
-            }
+        let known = self.fixtures();
+        for function in self.in_unit(unit) {
             let runs = function.is_async
                 && (function.marked || mode.is_auto() || function.fixture.is_some());
             for need in function.needs.iter().filter(|_| !function.patched) {
@@ -285,132 +269,54 @@ impl Tests {
                 }
             }
         }
-        let async_autouse = |function: &&Function| {
-            function.is_async && function.fixture.is_some_and(|fixture| fixture.autouse)
-        };
-        let autouse = in_unit().find(async_autouse);
-        for test in in_unit().filter(|it| it.fixture.is_none() && !it.is_async) {
-            let found = autouse.or_else(|| asks_for_async(test, &known, 0));
-            if let Some(fixture) = found {
-                let reason = format!(
-                    "the test is no coroutine and uses the async fixture `{}`, which AnyIO's plugin runs for async tests only",
-                    fixture.name
-                );
-                return Err((test.place, reason));
+        Ok(())
+    }
+
+    /// Whether pytest-asyncio may run the tests on event loops that the program makes.
+    fn own_loops(&self, cx: &Context<'_>) -> Result<(), (Place, String)> {
+        for file in self.files.values() {
+            let is_hook = |it: &&Function| {
+                it.fixture.is_some()
+                    && matches!(it.name.as_str(), "event_loop" | "event_loop_policy")
+            };
+            let hook = file.functions.iter().find(is_hook).map(|it| it.place);
+            if let Some(place) = hook.or(file.chooses_loops) {
+                let name = cx.program.text(place);
+                let reason = format!("`{name}` chooses event loops for pytest-asyncio");
+                return Err((place, reason));
             }
         }
-        Ok(())
-    }
-
-    /// Whether an async fixture lives longer than a test.
-    fn is_wide(&self) -> bool {
-        self.functions()
-            .any(|it| it.is_async && it.fixture.is_some_and(|fixture| fixture.wide))
-    }
-
-    /// The file that needs the fixture for the backend, for the tests of another one; none where they have it.
-    fn backend_target(&self, cx: &Context<'_>, file: FileId) -> Option<FileId> {
-        let has = |file: &Collected| file.functions.iter().any(|it| it.name == BACKEND);
-        let path = &cx.program.file(file).path;
-        let above: Vec<&Collected> = self
-            .files
-            .values()
-            .filter(|other| is_conftest_above(&cx.program.file(other.file).path, path))
-            .collect();
-        let own = self.files.get(&file);
-        if own.is_some_and(has) || above.iter().any(|other| has(other)) {
-            return None;
-        }
-        // The outermost one serves all; where some tests run on several backends, each module says it for itself.
-        let outermost = above
-            .iter()
-            .min_by_key(|other| cx.program.file(other.file).path.len())
-            .filter(|_| !self.anyio_before);
-        Some(outermost.map_or(file, |conftest| conftest.file))
-    }
-
-    /// Sees to the fixture that keeps one run a test.
-    fn add_backend(
-        &self,
-        cx: &Context<'_>,
-        unit: &Unit<'_>,
-        change: &mut Change,
-    ) -> Result<(), (Place, String)> {
-        let has_async_tests = |file: &FileId| {
-            let functions = self.files.get(file).map(|it| it.functions.iter());
-            functions.is_some_and(|mut all| all.any(|it| it.is_async && it.fixture.is_none()))
+        // A policy of somebody else gives AnyIO's plugin its event loops, too.
+        let derived = |use_: &&Use| {
+            own_loop(&use_.api)
+                && cx
+                    .view(use_.place.file)
+                    .is_some_and(|view| is_base(view, use_.place.range))
         };
-        let with_tests = unit.files.iter().copied().filter(has_async_tests);
-        let targets: BTreeSet<FileId> = with_tests
-            .filter_map(|file| self.backend_target(cx, file))
-            .collect();
-        let wide = self.is_wide();
-        for target in targets {
-            let edit = backend_edit(cx, self.files.get(&target), target, wide);
-            let first = Place {
-                file: target,
-                range: TextRange::empty(TextSize::new(0)),
-            };
-            change.edits.push((
-                target,
-                edit.ok_or((first, "there is no place for a fixture".to_owned()))?,
-            ));
-        }
-        Ok(())
+        let Some(use_) = cx.uses.iter().find(derived) else {
+            return Ok(());
+        };
+        let line = cx.program.line(use_.place);
+        let path = &cx.program.file(use_.place.file).path;
+        let reason = format!(
+            "the program has an event loop of its own (`{}` at {path}:{line}), which pytest-asyncio may run the tests on",
+            use_.api
+        );
+        Err((use_.place, reason))
     }
-}
 
-/// The fixture that says the backend, put into a file.
-fn backend_edit(
-    cx: &Context<'_>,
-    collected: Option<&Collected>,
-    file: FileId,
-    wide: bool,
-) -> Option<Edit> {
-    let collected = collected?;
-    let scope: Piece = if wide { "(scope=\"session\")" } else { "" }.into();
-    let text = &cx.program.file(file).text;
-    match collected.behind_imports {
-        // Behind what may be imported at the end of that line.
-        Some(range) => {
-            let rest = text.get(range.end().to_usize()..)?;
-            let line_end = TextSize::try_from(rest.find('\n')? + 1).ok()?;
-            Some(Edit::Replace {
-                range: TextRange::empty(range.end() + line_end),
-                pieces: pieces(
-                    "\n\n@{@pytest}.fixture{0}\ndef anyio_backend():\n    return \"asyncio\"\n",
-                    &[scope],
-                ),
-            })
-        }
-        None if text.trim().is_empty() => Some(Edit::Replace {
-            range: TextRange::empty(TextSize::new(0)),
-            pieces: pieces(
-                "import pytest\n\n\n@pytest.fixture{0}\ndef anyio_backend():\n    return \"asyncio\"\n",
-                &[scope],
-            ),
-        }),
-        None => None,
+    fn in_unit<'t>(&'t self, unit: &'t Unit<'_>) -> impl Iterator<Item = &'t Function> {
+        let files = unit.files.iter().filter_map(|file| self.files.get(file));
+        files.flat_map(|file| &file.functions)
     }
-}
 
-/// The async fixture that a test uses, through others too.
-fn asks_for_async<'f>(
-    function: &Function,
-    known: &BTreeMap<&str, &'f Function>,
-    depth: usize,
-) -> Option<&'f Function> {
-    // Fixtures that ask for each other in a circle are an error of the tests.
-    if depth > 20 {
-        return None;
+    /// All fixtures by name.
+    fn fixtures(&self) -> BTreeMap<&str, &Function> {
+        self.functions()
+            .filter(|function| function.fixture.is_some())
+            .map(|function| (function.name.as_str(), function))
+            .collect()
     }
-    function.needs.iter().find_map(|need| {
-        let fixture = *known.get(need.as_str())?;
-        if fixture.is_async {
-            return Some(fixture);
-        }
-        asks_for_async(fixture, known, depth + 1)
-    })
 }
 
 /// `@pytest.mark.asyncio`, `pytestmark = pytest.mark.asyncio` and the same in a list.
@@ -505,27 +411,28 @@ fn is_test_file(path: &str) -> bool {
             .is_some_and(|stem| stem.starts_with("test_") || stem.ends_with("_test"))
 }
 
-fn is_conftest_above(conftest: &str, path: &str) -> bool {
-    conftest
-        .strip_suffix("conftest.py")
-        .is_some_and(|dir| (dir.is_empty() || dir.ends_with('/')) && path.starts_with(dir))
-}
-
 fn line_of(cx: &Context<'_>, place: Place) -> String {
     let input = cx.program.file(place.file);
     let line = line_index(&input.text).line(place.range.start());
     format!("line {line} of {}", input.path)
 }
 
-/// Whether an API is one to make kinds of event loops with.
+/// Whether an API is a class to derive kinds of event loops from, or what makes them.
 fn own_loop(api: &str) -> bool {
-    let Some(name) = api.strip_prefix("asyncio.") else {
-        return false;
-    };
-    matches!(
-        name,
-        "BaseEventLoop" | "SelectorEventLoop" | "ProactorEventLoop" | "set_event_loop_policy"
-    ) || name.ends_with("EventLoopPolicy")
+    let name = api.strip_prefix("asyncio.").unwrap_or_default();
+    name.ends_with("EventLoop") || name.ends_with("EventLoopPolicy")
+}
+
+/// Whether a class derives from what stands at a place.
+fn is_base(view: &View<'_>, range: TextRange) -> bool {
+    let parents = view
+        .tree
+        .expr_at(range)
+        .and_then(|it| view.tree.parent(it))
+        .into_iter();
+    parents
+        .filter_map(|it| view.tree.parent(it))
+        .any(|it| it.is_stmt_class_def())
 }
 
 /// Fixtures of pytest and of plugins that know nothing of event loops.

@@ -1,4 +1,4 @@
-//! How pytest-asyncio is set up for the project: `asyncio_mode`.
+//! How the plugins are set up for the project: the mode of pytest-asyncio, and whether `AnyIO`'s is turned off.
 
 use std::ops::Range;
 
@@ -11,32 +11,30 @@ use toml_edit::Document;
 use crate::context::Context;
 use crate::project::ini;
 
-/// The mode of the project.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Only what is marked.
-    Strict,
-    /// All async tests and fixtures.
-    Auto {
-        /// The name of the setting.
-        place: Place,
-    },
-    /// It is given in a way that can't be moved.
-    Elsewhere {
-        /// Where.
-        place: Place,
-        /// Why not.
-        reason: String,
-    },
+/// The settings of the project.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mode {
+    /// The name of the setting by which pytest-asyncio runs all async tests and fixtures, not only what is marked.
+    auto: Option<Place>,
+    /// The option that turns `AnyIO`'s plugin off.
+    off: Option<Place>,
+    /// A setting that can't be moved, and why not.
+    stays: Option<(Place, String)>,
 }
 
 impl Mode {
     /// Whether tests need no mark.
     pub(crate) fn is_auto(&self) -> bool {
-        matches!(self, Mode::Auto { .. })
+        self.auto.is_some()
     }
 
-    /// Adds the edit that sets `AnyIO`'s plugin up in the same way.
+    /// The first setting that all tests share; none where each file may move for itself.
+    pub(super) fn place(&self) -> Option<Place> {
+        let stays = self.stays.as_ref().map(|(place, _)| *place);
+        self.auto.or(self.off).or(stays)
+    }
+
+    /// Adds the edits that set `AnyIO`'s plugin up in the same way.
     ///
     /// # Errors
     /// Where and why it can't be.
@@ -45,24 +43,28 @@ impl Mode {
         cx: &Context<'_>,
         change: &mut Change,
     ) -> Result<(), (Place, String)> {
-        match self {
-            Mode::Strict => Ok(()),
-            Mode::Elsewhere { place, reason } => Err((*place, reason.clone())),
-            // It came with 4.12.1.
-            Mode::Auto { place } if !cx.anyio_has(4, 13) => Err((
-                *place,
-                "`asyncio_mode = auto` needs AnyIO 4.13 for `anyio_mode`".to_owned(),
-            )),
-            Mode::Auto { place } => {
-                let edit = Edit::replace(place.range, "anyio_mode", &[]);
-                change.edits.push((place.file, edit));
-                Ok(())
-            }
+        if let Some(stays) = &self.stays {
+            return Err(stays.clone());
         }
+        if let Some(place) = self.auto {
+            // It came with 4.12.1.
+            if !cx.anyio_has(4, 13) {
+                let reason = "`asyncio_mode = auto` needs AnyIO 4.13 for `anyio_mode`";
+                return Err((place, reason.to_owned()));
+            }
+            let edit = Edit::replace(place.range, "anyio_mode", &[]);
+            change.edits.push((place.file, edit));
+        }
+        if let Some(place) = self.off {
+            change
+                .edits
+                .push((place.file, Edit::replace(place.range, "", &[])));
+        }
+        Ok(())
     }
 }
 
-/// The mode that the project's files set. pytest reads the first of its files that there is.
+/// What the project's files set. pytest reads the first of its files that there is.
 pub(crate) fn find(files: &[Input]) -> Mode {
     const ORDER: &[&str] = &[
         "pytest.ini",
@@ -88,7 +90,7 @@ pub(crate) fn find(files: &[Input]) -> Mode {
             }
         }
     }
-    Mode::Strict
+    Mode::default()
 }
 
 fn place(file: FileId, range: Range<usize>) -> Place {
@@ -99,36 +101,96 @@ fn place(file: FileId, range: Range<usize>) -> Place {
     }
 }
 
-const IN_OPTIONS: &str = "`addopts` sets the mode of pytest-asyncio, or turns AnyIO's plugin off";
+/// What `addopts`, which stands in `range`, does with the plugins.
+fn options(file: FileId, text: &str, range: Range<usize>, is_list: bool, mode: &mut Mode) {
+    let given = text.get(range.clone()).unwrap_or_default();
+    let stays = |reason: &str| Some((place(file, range.clone()), reason.to_owned()));
+    if given.contains("--asyncio-mode") {
+        mode.stays = stays("`addopts` sets the mode of pytest-asyncio");
+    } else if given.contains("no:anyio") {
+        match turned_off(text, range.clone(), is_list) {
+            Some(option) => mode.off = Some(place(file, option)),
+            None => mode.stays = stays("`addopts` turns AnyIO's plugin off"),
+        }
+    }
+}
 
-fn stands_in_way(options: &str) -> bool {
-    options.contains("--asyncio-mode") || options.contains("no:anyio")
+/// The option `-p no:anyio` in the range of a text, with what parts it from the next one; `None` where it is written in
+/// a way that can't be taken out.
+fn turned_off(text: &str, range: Range<usize>, is_list: bool) -> Option<Range<usize>> {
+    const OFF: &str = "no:anyio";
+    let at = range.start + text.get(range.clone())?.find(OFF)?;
+    let mut end = at + OFF.len();
+    if text[end..range.end].contains(OFF) {
+        return None;
+    }
+    let is_quote = |c: char| matches!(c, '"' | '\'');
+    let between = |c: char| c.is_ascii_whitespace() || is_list && (c == ',' || is_quote(c));
+    let before = text[range.start..at].trim_end_matches(between);
+    let mut start = range.start + before.strip_suffix("-p")?.len();
+    if is_list {
+        start -= text[..start]
+            .chars()
+            .next_back()
+            .filter(|it| is_quote(*it))?
+            .len_utf8();
+        end += text[end..]
+            .chars()
+            .next()
+            .filter(|it| is_quote(*it))?
+            .len_utf8();
+        let rest = text[end..].trim_start();
+        let next = rest.strip_prefix(',').map(str::trim_start);
+        match next {
+            // What follows, on another line or not, comes to stand in its place.
+            Some(next) if !next.starts_with([']', '#']) => {
+                return Some(start..text.len() - next.len());
+            }
+            Some(_) => end = text.len() - rest.len() + 1,
+            None => {}
+        }
+        let before = text[..start].trim_end();
+        if before.ends_with(',') && text[end..].trim_start().starts_with(']') {
+            // The list ends with a comma afterwards where it did so before.
+            start = before.len() - usize::from(next.is_none());
+        }
+        return Some(start..end);
+    }
+    let before = text[..start].trim_end_matches([' ', '\t']);
+    let after = text[end..].trim_start_matches([' ', '\t']);
+    let is_line = before.ends_with('\n') && after.trim_start_matches('\r').starts_with('\n');
+    Some(if is_line {
+        let line_before = before
+            .strip_suffix('\n')
+            .map(|it| it.trim_end_matches('\r'));
+        line_before.unwrap_or(before).len()..end
+    } else if after.len() < text.len() - end {
+        start..text.len() - after.len()
+    } else {
+        before.len()..end
+    })
 }
 
 /// `[tool.pytest.ini_options]`; `None` where there is none.
 fn in_toml(file: FileId, text: &str) -> Option<Mode> {
     let document = Document::parse(text).ok()?;
-    let options = document
+    let table = document
         .as_table()
         .get("tool")?
         .get("pytest")?
         .get("ini_options")?
         .as_table_like()?;
-    if let Some(added) = options.get("addopts")
-        && stands_in_way(&added.to_string())
+    let mut mode = Mode::default();
+    if let Some(added) = table.get("addopts")
+        && let Some(range) = added.span()
     {
-        return Some(Mode::Elsewhere {
-            place: place(file, added.span().unwrap_or(0..0)),
-            reason: IN_OPTIONS.to_owned(),
-        });
+        options(file, text, range, added.is_array(), &mut mode);
     }
-    if options.get("asyncio_mode").and_then(|it| it.as_str()) != Some("auto") {
-        return Some(Mode::Strict);
+    if table.get("asyncio_mode").and_then(|it| it.as_str()) == Some("auto") {
+        let key = table.key("asyncio_mode").and_then(toml_edit::Key::span)?;
+        mode.auto = Some(place(file, key));
     }
-    let span = options.key("asyncio_mode").and_then(toml_edit::Key::span)?;
-    Some(Mode::Auto {
-        place: place(file, span),
-    })
+    Some(mode)
 }
 
 /// `[pytest]`, and `[tool:pytest]` in `setup.cfg`; `None` where there is none.
@@ -139,22 +201,59 @@ fn in_ini(file: FileId, text: &str, is_setup: bool) -> Option<Mode> {
         if setting.section != section {
             continue;
         }
-        found.get_or_insert(Mode::Strict);
+        let mode = found.get_or_insert_with(Mode::default);
         let value = text.get(setting.value.clone()).unwrap_or_default();
-        let lines = setting
-            .lines
-            .iter()
-            .filter_map(|line| text.get(line.clone()));
-        let key = place(file, setting.key_range.clone());
-        if setting.key == "addopts" && (stands_in_way(value) || lines.clone().any(stands_in_way)) {
-            return Some(Mode::Elsewhere {
-                place: key,
-                reason: IN_OPTIONS.to_owned(),
-            });
-        }
-        if setting.key == "asyncio_mode" && value == "auto" {
-            found = Some(Mode::Auto { place: key });
+        match setting.key.as_str() {
+            "addopts" => {
+                let end = setting.lines.last().unwrap_or(&setting.value).end;
+                options(file, text, setting.value.start..end, false, mode);
+            }
+            "asyncio_mode" if value == "auto" => mode.auto = Some(place(file, setting.key_range)),
+            _ => {}
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::turned_off;
+
+    fn without(text: &str, is_list: bool) -> String {
+        let start = text.find('=').expect("a value") + 1;
+        let mut out = text.to_owned();
+        out.replace_range(
+            turned_off(text, start..text.len(), is_list).expect("the option"),
+            "",
+        );
+        out
+    }
+
+    #[test]
+    fn the_option_goes_with_what_parts_it_from_the_next() {
+        let cases = [
+            ("a = '-x -p no:anyio -q'", "a = '-x -q'"),
+            ("a = -x -pno:anyio", "a = -x"),
+            ("a =\n  -x\n  -p no:anyio\n  -q\n", "a =\n  -x\n  -q\n"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(without(text, false), expected);
+        }
+        let lists = [
+            ("a = [\"-x\", \"-p\", \"no:anyio\"]", "a = [\"-x\"]"),
+            ("a = [\"-pno:anyio\", \"-x\"]", "a = [\"-x\"]"),
+            ("a = ['-p', 'no:anyio']", "a = []"),
+            (
+                "a = [\n  '-x',\n  '-p', 'no:anyio',\n  '-q',\n]",
+                "a = [\n  '-x',\n  '-q',\n]",
+            ),
+            (
+                "a = [\n  '-x',\n  '-p',\n  'no:anyio',\n]",
+                "a = [\n  '-x',\n]",
+            ),
+        ];
+        for (text, expected) in lists {
+            assert_eq!(without(text, true), expected);
+        }
+    }
 }
