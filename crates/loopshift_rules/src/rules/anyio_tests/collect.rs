@@ -5,6 +5,8 @@ use loopshift_engine::program::Program;
 use loopshift_python::ast::{Decorator, Expr, ModModule, Stmt, StmtFunctionDef};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
+use super::ports::{self, Port};
+
 /// A fixture or a test.
 #[derive(Clone, Debug)]
 pub(super) struct Function {
@@ -22,6 +24,8 @@ pub(super) struct Function {
     pub patched: bool,
     /// Whether it, its class or its module has the mark.
     pub marked: bool,
+    /// The fixtures of pytest-asyncio that it asks for and `AnyIO` has by another name.
+    pub ports: Vec<Port>,
     /// Where it could ask for one more fixture.
     pub room: Room,
 }
@@ -72,6 +76,8 @@ pub(super) struct Fixture {
     pub autouse: bool,
     /// It lives longer than one test, or that is not known.
     pub wide: bool,
+    /// Tests run once for each of several values.
+    pub many: bool,
 }
 
 /// What stands in a file.
@@ -169,7 +175,7 @@ impl Collector<'_> {
             .any(|it| matches!(&it.expression, Expr::Name(name) if name.id == "staticmethod"));
         let has_self = in_class && !is_static;
         let parameters = &def.parameters;
-        let needs = parameters
+        let needs: Vec<String> = parameters
             .posonlyargs
             .iter()
             .chain(&parameters.args)
@@ -190,6 +196,7 @@ impl Collector<'_> {
             place: self.place(def.name.range()),
             is_async: def.is_async,
             fixture,
+            ports: ports::asked_for(def, &needs),
             needs,
             patched: def.decorator_list.iter().any(|it| self.gives_arguments(it)),
             marked,
@@ -229,6 +236,7 @@ impl Collector<'_> {
         Some(Fixture {
             autouse: keyword("autouse")
                 .is_some_and(|it| !matches!(it, Expr::BooleanLiteral(it) if !it.value)),
+            many: keyword("params").is_some(),
             wide: scope.is_some_and(|scope| !is_function(scope)),
         })
     }

@@ -7,6 +7,7 @@ mod backend;
 mod case;
 mod collect;
 pub(crate) mod mode;
+mod ports;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,7 @@ use loopshift_python::parse::{line_index, parse_module};
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
-use backend::{ask_for_backend, backend_edit};
+use backend::{ask_for_backend, backend_edit, is_conftest_above};
 use collect::{Collected, Function, collect};
 use mode::Mode;
 
@@ -94,6 +95,10 @@ fn is_conftest(cx: &Context<'_>, file: FileId) -> bool {
 /// All that pytest would collect.
 struct Tests {
     files: BTreeMap<FileId, Collected>,
+    /// Each `conftest.py`.
+    conftests: Vec<FileId>,
+    /// The fixtures by name: the file, and which function of it.
+    fixtures: BTreeMap<String, Vec<(FileId, usize)>>,
     /// Whether some tests are run by `AnyIO`'s plugin already.
     anyio_before: bool,
 }
@@ -115,8 +120,23 @@ impl Tests {
                 files.insert(file, collect(cx.program, file, parsed.syntax()));
             }
         }
+        let mut fixtures: BTreeMap<String, Vec<(FileId, usize)>> = BTreeMap::new();
+        for (file, collected) in &files {
+            for (index, function) in collected.functions.iter().enumerate() {
+                if function.fixture.is_some() {
+                    let named = fixtures.entry(function.name.clone()).or_default();
+                    named.push((*file, index));
+                }
+            }
+        }
         Tests {
+            conftests: files
+                .keys()
+                .copied()
+                .filter(|file| is_conftest(cx, *file))
+                .collect(),
             files,
+            fixtures,
             anyio_before,
         }
     }
@@ -177,9 +197,9 @@ impl Tests {
             change.edits.push((use_.place.file, edit));
             change.covers.push(use_.place);
         }
-        self.check(unit, mode)?;
+        self.give(cx, unit, mode, change)?;
         self.own_loops(cx)?;
-        for fixture in self.for_plain_tests(unit)? {
+        for fixture in self.for_plain_tests(cx, unit)? {
             change
                 .edits
                 .push((fixture.place.file, ask_for_backend(fixture)));
@@ -193,15 +213,17 @@ impl Tests {
             );
             return Err((use_.place, reason));
         }
-        // A loop that a test asks for is that of the plugin. It may come from a plain fixture, which any test may take.
+        // A loop that is asked for where none may run is one of the plugin. It may come from a plain fixture, which any
+        // test may take.
         for use_ in cx.uses {
-            let of_loop = matches!(
-                use_.api.as_str(),
-                "asyncio.get_event_loop"
-                    | "asyncio.get_running_loop"
-                    | "asyncio.new_event_loop"
-                    | "asyncio.set_event_loop"
-            );
+            let of_loop = match use_.api.as_str() {
+                "asyncio.get_event_loop" => {
+                    let func = cx.program.function_at(use_.place);
+                    !cx.program.function(func).is_async
+                }
+                "asyncio.new_event_loop" | "asyncio.set_event_loop" => true,
+                _ => false,
+            };
             let file = use_.place.file;
             if of_loop && (unit.files.contains(&file) || is_conftest(cx, file)) {
                 change.requires.push(use_.place);
@@ -249,23 +271,42 @@ impl Tests {
         Ok(change)
     }
 
-    /// Whether `AnyIO`'s plugin would run the tests and fixtures of the unit as pytest-asyncio does.
-    fn check(&self, unit: &Unit<'_>, mode: &Mode) -> Result<(), (Place, String)> {
-        let known = self.fixtures();
-        for function in self.in_unit(unit) {
-            let runs = function.is_async
-                && (function.marked || mode.is_auto() || function.fixture.is_some());
-            for need in function.needs.iter().filter(|_| !function.patched) {
-                let is_known = known.contains_key(need.as_str()) || PLAIN.contains(&need.as_str());
-                if need.starts_with("event_loop") {
-                    let reason = "it asks for the event loop of pytest-asyncio".to_owned();
-                    return Err((function.place, reason));
-                }
-                if runs && !is_known {
-                    let reason = format!(
-                        "the fixture `{need}` is not defined here: pytest-asyncio may have to run it"
-                    );
-                    return Err((function.place, reason));
+    /// Sees to it that `AnyIO`'s plugin gives the tests and fixtures of the unit what they ask for.
+    fn give(
+        &self,
+        cx: &Context<'_>,
+        unit: &Unit<'_>,
+        mode: &Mode,
+        change: &mut Change,
+    ) -> Result<(), (Place, String)> {
+        for file in &unit.files {
+            let functions = self
+                .files
+                .get(file)
+                .into_iter()
+                .flat_map(|it| &it.functions);
+            for function in functions.filter(|it| !it.patched) {
+                let runs = function.is_async
+                    && (function.marked || mode.is_auto() || function.fixture.is_some());
+                for need in function.needs.iter().map(String::as_str) {
+                    if need.starts_with("event_loop") {
+                        let reason = "it asks for the event loop of pytest-asyncio".to_owned();
+                        return Err((function.place, reason));
+                    }
+                    if self.fixtures.contains_key(need) || PLAIN.contains(&need) {
+                        continue;
+                    }
+                    let port = function.ports.iter().find(|it| it.name == need);
+                    if let Some(port) = port.filter(|_| cx.anyio_has(4, 9)) {
+                        let renamed = |at: &TextRange| Edit::replace(*at, port.counterpart, &[]);
+                        let edits = port.places.iter().map(renamed);
+                        change.edits.extend(edits.map(|edit| (*file, edit)));
+                    } else if runs {
+                        let reason = format!(
+                            "the fixture `{need}` is not defined here: pytest-asyncio may have to run it"
+                        );
+                        return Err((function.place, reason));
+                    }
                 }
             }
         }
@@ -305,17 +346,22 @@ impl Tests {
         Err((use_.place, reason))
     }
 
-    fn in_unit<'t>(&'t self, unit: &'t Unit<'_>) -> impl Iterator<Item = &'t Function> {
-        let files = unit.files.iter().filter_map(|file| self.files.get(file));
-        files.flat_map(|file| &file.functions)
-    }
-
-    /// All fixtures by name.
-    fn fixtures(&self) -> BTreeMap<&str, &Function> {
-        self.functions()
-            .filter(|function| function.fixture.is_some())
-            .map(|function| (function.name.as_str(), function))
-            .collect()
+    /// The fixture that a name means in a file: one of the file hides those of the `conftest.py` above, and the nearest of
+    /// these hides others, which may be of plugins.
+    fn fixture(&self, cx: &Context<'_>, file: FileId, name: &str) -> Option<&Function> {
+        let path = &cx.program.file(file).path;
+        let nearness = |it: &&Function| {
+            let there = &cx.program.file(it.place.file).path;
+            let above = is_conftest_above(there, path);
+            (
+                it.place.file == file,
+                above,
+                if above { there.len() } else { 0 },
+            )
+        };
+        let named = self.fixtures.get(name)?.iter();
+        let functions = named.map(|&(file, index)| &self.files[&file].functions[index]);
+        functions.max_by_key(nearness)
     }
 }
 
