@@ -216,12 +216,14 @@ impl Tests {
         // A loop that is asked for where none may run is one of the plugin. It may come from a plain fixture, which any
         // test may take.
         for use_ in cx.uses {
+            let function = cx.program.function(cx.program.function_at(use_.place));
             let of_loop = match use_.api.as_str() {
-                "asyncio.get_event_loop" => {
-                    let func = cx.program.function_at(use_.place);
-                    !cx.program.function(func).is_async
+                "asyncio.get_event_loop" => !function.is_async,
+                // One that a test makes is its own.
+                "asyncio.new_event_loop" => {
+                    !function.is_async && !function.name().starts_with("test")
                 }
-                "asyncio.new_event_loop" | "asyncio.set_event_loop" => true,
+                "asyncio.set_event_loop" => true,
                 _ => false,
             };
             let file = use_.place.file;
