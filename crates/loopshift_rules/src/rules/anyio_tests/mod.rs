@@ -8,6 +8,7 @@ mod case;
 mod collect;
 pub(crate) mod mode;
 mod ports;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -212,6 +213,12 @@ impl Tests {
                 "errors are told to the event loop (`call_exception_handler` at {path}:{line}), for which AnyIO's plugin fails the test"
             );
             return Err((use_.place, reason));
+        }
+        if let Some(place) = told::may_be_told(cx, &unit.files) {
+            change.caveat(format!(
+                "an error that nobody waits for is logged by asyncio, and fails the test with AnyIO's plugin ({})",
+                line_of(cx, place)
+            ));
         }
         // A loop that is asked for where none may run is one of the plugin. It may come from a plain fixture, which any
         // test may take.
