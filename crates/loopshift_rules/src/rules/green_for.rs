@@ -294,17 +294,23 @@ fn whole(
         }
         _ => loads,
     });
-    let opens = if reads_apart(cx, view, reply) {
+    let mut opens = if reads_apart(cx, view, reply) {
         green_blocking::opens(cx, change.place)?
     } else {
         change.caveat(green_blocking::THREAD);
         pieces(green_blocking::TO_THREAD, &[])
     };
+    // What is opened there is waited for before its method is taken.
+    let (before, after) = match reply {
+        Expr::Call(_) => ("(", ").read)"),
+        _ => ("", ".read)"),
+    };
+    opens.push(before.into());
     change.edit(Edit::Replace {
         range: TextRange::empty(reply.start()),
         pieces: opens,
     });
-    change.edit(Edit::insert(reply.end(), ".read)", &[]));
+    change.edit(Edit::insert(reply.end(), after, &[]));
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 //! it, and that behaves as the old one.
 
 mod exact;
+mod extent;
 mod home;
 mod inside;
 mod plain;

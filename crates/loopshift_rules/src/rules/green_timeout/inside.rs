@@ -1,13 +1,10 @@
 //! Handlers that may see a timeout while its time runs: the cancellation by which it comes must be raised as what it is
 //! before they look at it.
 
-use std::collections::BTreeSet;
-
 use loopshift_engine::change::Place;
 use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::graph::functions;
 use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_python::ast::{
     AnyNodeRef, ExceptHandler, ExceptHandlerExceptHandler, Expr, Identifier, Stmt, StmtTry,
@@ -15,12 +12,11 @@ use loopshift_python::ast::{
 };
 use loopshift_python::{Ranged, TextRange};
 
-use super::{Found, RULE, last};
-use crate::catalog::Kind;
+use super::extent::Extent;
+use super::{Found, RULE};
 use crate::context::{Context, View};
-use crate::rules::code::{Reach, called_within, is_yield, own};
+use crate::rules::code::{Reach, is_yield, own};
 use crate::rules::green::{is_coloured, looks_on};
-use crate::rules::timeouts::item_of;
 
 /// The bodies that a timeout may cut short: of `try` statements whose handlers may be for it, and of `with` statements over
 /// what looks at how it is left.
@@ -65,9 +61,10 @@ pub(super) fn bodies<'c>(
                 let ExceptHandler::ExceptHandler(handler) = handler;
                 own_exceptions || is_for_timeouts(cx, view, handler.type_.as_deref())
             });
-            if asks
-                && is_coloured(cx, func)
-                && extent.holds(func, place)
+            // A generator that waits nowhere itself may be run by what waits.
+            let waits = is_coloured(cx, func) || own(&it.body).into_iter().any(is_yield);
+            if waits
+                && (asks && extent.holds(func, place) || extent.ends_at(place))
                 && !is_covered(cx, view, it)
                 && may_wait(cx, view, func, it)
                 && let (Some(first), Some(last)) = (it.body.first(), it.body.last())
@@ -131,76 +128,8 @@ fn reads_name(view: &View<'_>, handler: &ExceptHandlerExceptHandler) -> bool {
         })
 }
 
-/// Where the time of a timeout may run.
-struct Extent {
-    blocks: Vec<Place>,
-    functions: BTreeSet<FuncId>,
-    everywhere: bool,
-}
-
-impl Extent {
-    fn new(cx: &Context<'_>, reach: &Reach, uses: &[Found<'_>]) -> Self {
-        let mut out = Extent {
-            blocks: Vec::new(),
-            functions: BTreeSet::new(),
-            everywhere: false,
-        };
-        for (use_, api, view) in uses {
-            let Some(call) = view.call_of(use_.place.range) else {
-                continue;
-            };
-            let starts = api.kind == Kind::Exception || last(&use_.api) == "start_new";
-            if last(&use_.api) == "with_timeout" {
-                let given = call.arguments.args.get(1).into_iter();
-                let run = given.flat_map(|it| cx.program.values_at(view.place(it)));
-                let run = functions(&cx.program.flow, run);
-                out.functions.extend(reach.from(run));
-            } else if starts && item_of(view, call).is_none() {
-                let owner = cx.program.function_at(use_.place);
-                out.functions.extend(reach.from([owner]));
-                out.everywhere |= !is_ended(view, use_.place.range);
-            }
-        }
-        for view in cx.views() {
-            for node in view.tree.nodes() {
-                if let AnyNodeRef::StmtWith(with) = node
-                    && enters_timeout(cx, view, with)
-                {
-                    let place = view.place(with);
-                    out.functions.extend(reach.from(called_within(cx, place)));
-                    out.blocks.push(place);
-                }
-            }
-        }
-        out
-    }
-
-    fn holds(&self, func: FuncId, place: Place) -> bool {
-        self.everywhere
-            || self.functions.contains(&func)
-            || self
-                .blocks
-                .iter()
-                .any(|block| block.file == place.file && block.range.contains_range(place.range))
-    }
-}
-
-/// Whether the function in which a timeout starts ends it.
-fn is_ended(view: &View<'_>, range: TextRange) -> bool {
-    let function = view.tree.around(range).find_map(|node| match node {
-        AnyNodeRef::StmtFunctionDef(def) => Some(def),
-        _ => None,
-    });
-    function.is_some_and(|def| {
-        own(&def.body).into_iter().any(|node| match node {
-            AnyNodeRef::ExprAttribute(it) => matches!(it.attr.as_str(), "cancel" | "close"),
-            _ => false,
-        })
-    })
-}
-
 /// Whether a `with` enters a timeout.
-fn enters_timeout(cx: &Context<'_>, view: &View<'_>, with: &StmtWith) -> bool {
+pub(super) fn enters_timeout(cx: &Context<'_>, view: &View<'_>, with: &StmtWith) -> bool {
     with.items
         .iter()
         .any(|item| may_be_timeout(cx, view.place(&item.context_expr)))

@@ -12,7 +12,7 @@ use loopshift_python::{Ranged, TextRange};
 use super::RULE;
 use crate::catalog::Api;
 use crate::context::{Context, View};
-use crate::rules::code::{Reach, called_within, definition, own};
+use crate::rules::code::{Reach, called_within, definition, is_yield, own};
 use crate::rules::green::{is_coloured, looks_on};
 use crate::rules::timeouts::item_of;
 
@@ -134,6 +134,11 @@ fn catches_inside(
             || catches_kills(node)
             || matches!(node, AnyNodeRef::StmtWith(it) if looks_on(cx, view, it))
     };
+    if own(&with.body).into_iter().any(is_yield) {
+        return Err(
+            "its generator yields within the time, and other handlers may catch it".to_owned(),
+        );
+    }
     let here = own(&with.body).into_iter().any(|node| catches(view, node));
     let called = reach.from(called_within(cx, view.place(with)));
     let there = called.into_iter().any(|func| {
