@@ -7,6 +7,7 @@ mod beside;
 mod bridges;
 pub mod catalog;
 pub mod context;
+mod derived;
 mod entries;
 pub mod externals;
 mod interest;

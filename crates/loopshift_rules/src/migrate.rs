@@ -22,6 +22,7 @@ use crate::beside;
 use crate::bridges;
 use crate::catalog::{Catalog, Kind, Target, Version};
 use crate::context::{Context, Settings};
+use crate::derived;
 use crate::externals::CatalogExternals;
 use crate::interest;
 use crate::leave_out::{self, LeftOut};
@@ -312,6 +313,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look], is_first: bool) -> Migr
     give_way(&mut changes);
     once(&mut changes);
     if recipe.colours {
+        derived::decline(&context, &mut changes);
         bridges::cross(&context, &mut changes);
         bridges::requests(&context, &mut changes);
         green::complete(&context, &mut changes);

@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::Expr;
@@ -55,7 +56,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             _ => continue,
         };
         changes.push(
-            class(cx, use_, view, helper)
+            class(cx, use_, view, helper, &used)
                 .unwrap_or_else(|reason| Change::declined(RULE, use_.place, &*use_.api, reason)),
         );
     }
@@ -83,6 +84,7 @@ fn class(
     use_: &Use,
     view: &View<'_>,
     helper: &'static Helper,
+    used: &BTreeSet<&str>,
 ) -> Result<Change, String> {
     let expr = view
         .tree
@@ -102,6 +104,11 @@ fn class(
             return Err("its size is changed later".to_owned());
         }
     }
+    if let Some(method) = overridden(cx, used) {
+        return Err(format!(
+            "a class of the program has its own `{method}`, which the pool calls itself"
+        ));
+    }
     let message = format!("`{}` becomes a class of tasks", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     // The variable holds the new class by then.
@@ -113,6 +120,43 @@ fn class(
         pieces: vec![Piece::Helper(helper)],
     });
     Ok(change)
+}
+
+/// What pools of gevent ask themselves for, in which a class that derives from one would have a say.
+const ASKED: &[&str] = &[
+    "_apply_async_cb_spawn",
+    "_apply_async_use_greenlet",
+    "_apply_immediately",
+    "_discard",
+    "add",
+    "full",
+    "start",
+    "wait_available",
+];
+
+/// What a class that derives from a pool has in place of what the pool would call.
+fn overridden(cx: &Context<'_>, used: &BTreeSet<&str>) -> Option<&'static str> {
+    let flow = &cx.program.flow;
+    // The new class does not go through `spawn` in these.
+    let in_the_background = ["apply_async", "apply_cb", "map_async", "map_cb"];
+    let spawns = in_the_background.iter().any(|it| used.contains(it));
+    let asked: Vec<&str> = (ASKED.iter().copied())
+        .chain(spawns.then_some("spawn"))
+        .collect();
+    let is_pool = |entry: &MroEntry| match entry {
+        MroEntry::External(sym) => {
+            matches!(flow.text(*sym), "gevent.pool.Pool" | "gevent.pool.Group")
+        }
+        MroEntry::Class(_) => false,
+    };
+    let mut derived = (flow.mro.iter().enumerate())
+        .filter(|(_, bases)| bases.iter().any(is_pool))
+        .filter_map(|(class, _)| Some(ClassId(u32::try_from(class).ok()?)));
+    derived.find_map(|class| {
+        let methods = cx.program.methods(class);
+        let mut names = methods.iter().map(|it| cx.program.function(*it).name());
+        names.find_map(|name| asked.iter().copied().find(|it| *it == name))
+    })
 }
 
 /// Whether the program sets how many threads a pool has.

@@ -1,0 +1,125 @@
+//! Classes of the program that derive from one that is written into it, in place of the library's: what that keeps under
+//! names of its own, as they do not know them, must not meet theirs.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::Change;
+use loopshift_engine::flow::MroEntry;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::ClassId;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::edit::{Edit, Helper, Piece};
+
+use crate::context::{Context, View};
+use crate::rules::green::helper;
+
+/// Declines the changes of bases whose derived classes have something by a name that the new base has for itself.
+pub(crate) fn decline(cx: &Context<'_>, changes: &mut [Change]) {
+    for change in changes.iter_mut().filter(|it| it.declined.is_none()) {
+        let Some(helper) = base(cx, change) else {
+            continue;
+        };
+        if let Some(name) = clash(cx, &change.api, helper) {
+            let reason = format!(
+                "a class that derives from it has a `{name}` of its own, as the class in its place has"
+            );
+            let mut declined = Change::declined(change.rule, change.place, &*change.api, reason);
+            declined.covers = std::mem::take(&mut change.covers);
+            *change = declined;
+        }
+    }
+}
+
+/// The class that a change writes as the base of another.
+fn base(cx: &Context<'_>, change: &Change) -> Option<&'static Helper> {
+    change.edits.iter().find_map(|(file, edit)| {
+        let Edit::Replace { range, pieces } = edit else {
+            return None;
+        };
+        let helper = pieces.iter().find_map(|piece| match piece {
+            Piece::Helper(helper) => Some(*helper),
+            _ => None,
+        })?;
+        let view = cx.view(*file)?;
+        let expr = view.tree.expr_at(*range)?;
+        is_base(view, expr).then_some(helper)
+    })
+}
+
+fn is_base(view: &View<'_>, expr: &Expr) -> bool {
+    view.tree.around(expr.range()).any(|node| match node {
+        AnyNodeRef::StmtClassDef(it) => it.bases().iter().any(|base| base.range() == expr.range()),
+        _ => false,
+    })
+}
+
+/// A name that a class derived from one of the library and the one in its place both have.
+fn clash(cx: &Context<'_>, library: &str, helper: &'static Helper) -> Option<String> {
+    let flow = &cx.program.flow;
+    let is_it = |name: &str| {
+        name == library
+            || cx
+                .catalog
+                .get(name)
+                .is_some_and(|row| &*row.name == library)
+    };
+    let derived: BTreeSet<ClassId> = (0..)
+        .map(ClassId)
+        .zip(flow.mro.iter())
+        .filter(|(_, bases)| {
+            bases.iter().any(|entry| match entry {
+                MroEntry::External(sym) => is_it(flow.text(*sym)),
+                MroEntry::Class(_) => false,
+            })
+        })
+        .map(|(class, _)| class)
+        .collect();
+    // What the library has under that name, they have meant.
+    let names: BTreeSet<&str> = (own_names(helper).into_iter())
+        .filter(|name| cx.catalog.member(library, name).is_none())
+        .collect();
+    let bound = derived.iter().find_map(|class| {
+        let (_, class) = cx.program.class(*class);
+        let mut bound = class.attrs.iter().map(|(name, _)| flow.text(*name));
+        bound.find(|name| names.contains(name))
+    });
+    if let Some(name) = bound {
+        return Some(name.to_owned());
+    }
+    let is_theirs = |value| matches!(value, Value::Instance(class) if derived.contains(&class));
+    cx.views_where(is_theirs).find_map(|view| {
+        view.tree.exprs().find_map(|expr| match expr {
+            Expr::Attribute(it)
+                if it.ctx.is_store()
+                    && names.contains(it.attr.as_str())
+                    && cx.program.values_at(view.place(&*it.value)).any(is_theirs) =>
+            {
+                Some(it.attr.to_string())
+            }
+            _ => None,
+        })
+    })
+}
+
+/// The names of the attributes and methods of a class, and of those that it needs; without those that Python hides, as
+/// `__name`, or knows itself, as `__init__`.
+fn own_names(class: &'static Helper) -> BTreeSet<&'static str> {
+    let mut names = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut work = vec![class];
+    while let Some(found) = work.pop() {
+        if !seen.insert(found.name) {
+            continue;
+        }
+        for lead in ["self.", "def "] {
+            names.extend(found.source.split(lead).skip(1).map(|rest| {
+                let is_part = |it: char| it.is_alphanumeric() || it == '_';
+                rest.split(|it| !is_part(it)).next().unwrap_or_default()
+            }));
+        }
+        work.extend(found.needs().filter_map(helper));
+    }
+    names.retain(|name| !name.is_empty() && !name.starts_with("__"));
+    names
+}
