@@ -75,9 +75,12 @@ fn clash(cx: &Context<'_>, library: &str, helper: &'static Helper) -> Option<Str
         })
         .map(|(class, _)| class)
         .collect();
-    // What the library has under that name, they have meant.
+    // What the library has, or asks for, under that name, they have meant.
+    let row = cx.catalog.get(library);
+    let is_hook =
+        |name: &str| row.is_some_and(|row| row.hooks.iter().any(|it| &*it.method == name));
     let names: BTreeSet<&str> = (own_names(helper).into_iter())
-        .filter(|name| cx.catalog.member(library, name).is_none())
+        .filter(|name| cx.catalog.member(library, name).is_none() && !is_hook(name))
         .collect();
     let bound = derived.iter().find_map(|class| {
         let (_, class) = cx.program.class(*class);

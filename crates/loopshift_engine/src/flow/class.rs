@@ -15,6 +15,9 @@ pub enum MroEntry {
     External(Sym),
 }
 
+/// Bases that have nothing of their own which a program asks for.
+const PLAIN: &[&str] = &["<builtin>.object", "abc.ABC", "socketserver.ThreadingMixIn"];
+
 impl Flow<'_> {
     /// Linearises the bases of every class (C3, or depth first where that fails).
     pub(super) fn linearize(&mut self) {
@@ -67,8 +70,7 @@ impl Flow<'_> {
                 return None;
             };
             let text = self.text(*sym);
-            let plain =
-                text == "<builtin>.object" || text.starts_with("typing.") || text == "abc.ABC";
+            let plain = text.starts_with("typing.") || PLAIN.contains(&text);
             (!plain).then_some(*sym)
         });
         let first = external.clone().next()?;
@@ -136,26 +138,17 @@ impl Flow<'_> {
         after: ClassId,
         attr: Sym,
     ) -> Result<(ClassId, Node), Option<Sym>> {
-        let mut external = None;
         let order = &self.mro[class.0 as usize];
         let start = order
             .iter()
             .position(|entry| *entry == MroEntry::Class(after));
-        for entry in order.iter().skip(start.map_or(0, |at| at + 1)) {
-            match entry {
-                MroEntry::Class(class) => {
-                    if let Some(node) = self.attrs.get(&(*class, attr)) {
-                        return Ok((*class, *node));
-                    }
-                }
-                MroEntry::External(sym) => {
-                    if external.is_none() && self.text(*sym) != "<builtin>.object" {
-                        external = Some(*sym);
-                    }
-                }
-            }
-        }
-        Err(external)
+        let rest = &order[start.map_or(0, |at| at + 1)..];
+        let mut ours = rest.iter().filter_map(|entry| match entry {
+            MroEntry::Class(class) => Some(*class),
+            MroEntry::External(_) => None,
+        });
+        let found = ours.find_map(|class| Some((class, *self.attrs.get(&(class, attr))?)));
+        found.ok_or_else(|| self.first_outside(rest))
     }
 
     /// The classes of ours in resolution order.

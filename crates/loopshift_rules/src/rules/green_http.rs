@@ -1,5 +1,9 @@
 //! Servers of `http.server` in a patched program: their handlers may wait, and run as tasks.
 
+mod derived;
+
+use std::collections::BTreeSet;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
@@ -7,7 +11,7 @@ use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, Stmt};
-use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::edit::{Edit, Helper, Piece};
 use rustc_hash::FxHashMap;
 
 use super::green::{each, helper, is_coloured, kept, owners};
@@ -130,22 +134,68 @@ fn moved<'c>(
 }
 
 /// Whether the program keeps nothing but data as attributes of servers: no object that moves, and no code of its own,
-/// which others would ask for there.
+/// which others would ask for there. Where a class of the program derives from one, only what is asked of a server of
+/// which no more is known counts.
 fn keep_data(cx: &Context<'_>) -> bool {
+    let derived = derived::classes(cx);
     let is_server = |value: Value| match value {
         Value::Object(class, _) => cx.program.flow.text(class).ends_with(SERVER),
         _ => false,
     };
-    cx.views_where(is_server).all(|view| {
-        view.tree.exprs().all(|expr| {
-            let Expr::Attribute(attribute) = expr else {
-                return true;
-            };
-            let place = view.place(&*attribute.value);
-            let sets = attribute.ctx.is_store() && cx.program.values_at(place).any(is_server);
-            !sets || is_data(cx, view, attribute)
+    let is_derived = |value| matches!(value, Value::Instance(class) if derived.contains(&class));
+    let asked = cx.once(asked);
+    cx.views_where(|value| is_server(value) || is_derived(value))
+        .all(|view| {
+            view.tree.exprs().all(|expr| {
+                let Expr::Attribute(attribute) = expr else {
+                    return true;
+                };
+                let values = || cx.program.values_at(view.place(&*attribute.value));
+                let sets = attribute.ctx.is_store()
+                    && (values().any(is_server)
+                        || (asked.may_ask(&attribute.attr) && values().any(is_derived)));
+                !sets || is_data(cx, view, attribute)
+            })
         })
-    })
+}
+
+/// What is asked of servers of which no more is known than that they are some: by handlers.
+struct Asked {
+    names: BTreeSet<String>,
+    /// Whether one is handed on.
+    more: bool,
+}
+
+impl Asked {
+    fn may_ask(&self, name: &str) -> bool {
+        self.more || self.names.contains(name)
+    }
+}
+
+fn asked(cx: &Context<'_>) -> Asked {
+    let mut out = Asked {
+        names: BTreeSet::new(),
+        more: false,
+    };
+    let is_server = |value: Value| match value {
+        Value::Object(class, _) => cx.program.flow.text(class).ends_with(SERVER),
+        _ => false,
+    };
+    for view in cx.views_where(is_server) {
+        for expr in view.tree.exprs() {
+            if !cx.program.values_at(view.place(expr)).any(is_server) {
+                continue;
+            }
+            match view.tree.parent(expr) {
+                Some(AnyNodeRef::ExprAttribute(it)) => {
+                    out.names.insert(it.attr.to_string());
+                }
+                Some(AnyNodeRef::StmtAssign(_) | AnyNodeRef::WithItem(_)) => {}
+                _ => out.more |= !expr.is_call_expr(),
+            }
+        }
+    }
+    out
 }
 
 /// Whether what is kept in an attribute is data.
@@ -156,17 +206,25 @@ fn is_data(cx: &Context<'_>, view: &View<'_>, attribute: &ExprAttribute) -> bool
         Some(Stmt::AnnAssign(it)) => it.value.as_deref(),
         _ => None,
     };
-    let is_plain = |value: Value| match value {
+    kept.is_some_and(|kept| {
+        let parts = view.tree.nodes_within(kept.range());
+        let mut exprs = parts.filter_map(AnyNodeRef::as_expr_ref);
+        exprs.all(|it| {
+            cx.program
+                .values_at(view.place(it.range()))
+                .all(|value| is_plain(cx, value))
+        })
+    })
+}
+
+/// Whether a value is data.
+fn is_plain(cx: &Context<'_>, value: Value) -> bool {
+    match value {
         Value::Object(class, _) => !cx.recipe.moves(cx.program.flow.text(class)),
         Value::Str(_) | Value::Start(_) | Value::Int(_) | Value::Container(_) => true,
         Value::External(_) | Value::Unknown(_) => true,
         _ => false,
-    };
-    kept.is_some_and(|kept| {
-        let parts = view.tree.nodes_within(kept.range());
-        let mut exprs = parts.filter_map(AnyNodeRef::as_expr_ref);
-        exprs.all(|it| cx.program.values_at(view.place(it.range())).all(is_plain))
-    })
+    }
 }
 
 /// Checks that a class of handlers leaves to the server what this does in another way.
@@ -202,6 +260,18 @@ fn server<'c>(
     api: &'c Api,
     view: &'c View<'c>,
 ) -> Result<Change, String> {
+    if let Some(class) = derived::around(view, use_.place.range) {
+        return derived::moved(cx, use_, view, class);
+    }
+    if let Some(helper) = derived::init(cx, view, use_)? {
+        let message = "the class in its place is made ready";
+        let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+        change.edit(Edit::Replace {
+            range: use_.place.range,
+            pieces: vec![Piece::Helper(helper)],
+        });
+        return Ok(change);
+    }
     let (call, bound) = cx.direct_call(use_, api, view)?;
     if !bound.only(&["server_address", "RequestHandlerClass"]) {
         return Err("it is not bound to its address at once".to_owned());
@@ -223,18 +293,23 @@ fn server<'c>(
                 .to_owned(),
         );
     }
-    let name = if use_.api.ends_with(".ThreadingHTTPServer") {
-        "TaskRequestServer"
-    } else {
-        "RequestServer"
-    };
     let message = format!("`{}` becomes a server of tasks", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
     change.edit(Edit::Replace {
         range: call.func.range(),
-        pieces: vec![Piece::Helper(helper(name).ok_or("a helper is missing")?)],
+        pieces: vec![Piece::Helper(in_its_place(&use_.api, false)?)],
     });
     Ok(change)
+}
+
+/// The class that takes the place of a server. `threads` says whether it answers in threads whatever its name.
+fn in_its_place(api: &str, threads: bool) -> Result<&'static Helper, String> {
+    let name = if threads || api.ends_with(".ThreadingHTTPServer") {
+        "TaskRequestServer"
+    } else {
+        "RequestServer"
+    };
+    helper(name).ok_or_else(|| "a helper is missing".to_owned())
 }
 
 /// Checks that a class is one of handlers, whose methods wait only where they are awaited.
