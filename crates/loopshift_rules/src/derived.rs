@@ -4,15 +4,12 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Change;
-use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::ClassId;
-use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Helper, Piece};
 
-use crate::context::{Context, View};
-use crate::rules::green::helper;
+use crate::context::Context;
+use crate::rules::green::{class_of_base, derived, helper};
 
 /// Declines the changes of bases whose derived classes have something by a name that the new base has for itself.
 pub(crate) fn decline(cx: &Context<'_>, changes: &mut [Change]) {
@@ -42,15 +39,7 @@ fn base(cx: &Context<'_>, change: &Change) -> Option<&'static Helper> {
             _ => None,
         })?;
         let view = cx.view(*file)?;
-        let expr = view.tree.expr_at(*range)?;
-        is_base(view, expr).then_some(helper)
-    })
-}
-
-fn is_base(view: &View<'_>, expr: &Expr) -> bool {
-    view.tree.around(expr.range()).any(|node| match node {
-        AnyNodeRef::StmtClassDef(it) => it.bases().iter().any(|base| base.range() == expr.range()),
-        _ => false,
+        class_of_base(view, *range).map(|_| helper)
     })
 }
 
@@ -64,17 +53,7 @@ fn clash(cx: &Context<'_>, library: &str, helper: &'static Helper) -> Option<Str
                 .get(name)
                 .is_some_and(|row| &*row.name == library)
     };
-    let derived: BTreeSet<ClassId> = (0..)
-        .map(ClassId)
-        .zip(flow.mro.iter())
-        .filter(|(_, bases)| {
-            bases.iter().any(|entry| match entry {
-                MroEntry::External(sym) => is_it(flow.text(*sym)),
-                MroEntry::Class(_) => false,
-            })
-        })
-        .map(|(class, _)| class)
-        .collect();
+    let derived = derived(cx, is_it);
     // What the library has, or asks for, under that name, they have meant.
     let row = cx.catalog.get(library);
     let is_hook =

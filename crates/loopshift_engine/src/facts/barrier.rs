@@ -209,7 +209,8 @@ fn leaves(program: &Program<'_>, base: &str, method: &str) -> bool {
     let api = |name: &str| program.flow.externals.api(name);
     let hooks = api(base).map_or(&[][..], |api| &api.hooks);
     let is_hook = hooks.iter().any(|hook| hook.method == method);
-    // Who makes an object calls its `__init__`, and nobody else.
-    let is_own = method != "__init__" && api(&format!("{base}.{method}")).is_some();
+    // Who makes an object calls its `__init__`, who goes through it the others, and nobody else.
+    let by_language = matches!(method, "__init__" | "__iter__" | "__next__");
+    let is_own = !by_language && api(&format!("{base}.{method}")).is_some();
     is_hook || (!hooks.is_empty() && !is_own)
 }

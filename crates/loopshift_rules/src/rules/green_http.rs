@@ -14,7 +14,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece};
 use rustc_hash::FxHashMap;
 
-use super::green::{each, helper, is_coloured, kept, owners};
+use super::green::{class_of_base, each, helper, is_coloured, kept, owners};
 use super::objects::{Mention, mention};
 use super::rows;
 use crate::catalog::{Api, Kind};
@@ -260,7 +260,7 @@ fn server<'c>(
     api: &'c Api,
     view: &'c View<'c>,
 ) -> Result<Change, String> {
-    if let Some(class) = derived::around(view, use_.place.range) {
+    if let Some(class) = class_of_base(view, use_.place.range) {
         return derived::moved(cx, use_, view, class);
     }
     if let Some(helper) = derived::init(cx, view, use_)? {

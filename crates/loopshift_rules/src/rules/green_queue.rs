@@ -1,6 +1,7 @@
 //! Queues of green threads become queues of asyncio, whose size `None` is no size, and whose size 0 is no limit.
 
 mod counted;
+mod derived;
 mod exceptions;
 mod iteration;
 
@@ -84,6 +85,9 @@ fn class<'c>(
     api: &'c Api,
     view: &'c View<'c>,
 ) -> Result<Change, String> {
+    if let Some(change) = derived::moved(cx, use_, view) {
+        return change;
+    }
     let channel = helper("Channel").ok_or("a helper is missing")?;
     let name: Vec<Piece> = match counterpart(&use_.api) {
         Some(name) => vec![asyncio(), format!(".{name}").into()],
@@ -196,6 +200,12 @@ fn asyncio() -> Piece {
     pieces("{@asyncio}", &[]).remove(0)
 }
 
+/// Whether a queue of size 0 hands over what is put to who waits for it. The queues of `eventlet.green.Queue` are those of
+/// the standard library.
+fn makes_channels(api: &str) -> bool {
+    api.starts_with("eventlet.") && !api.contains(".green.")
+}
+
 /// What stands for the size. None where it makes a channel.
 fn size(
     cx: &Context<'_>,
@@ -207,8 +217,7 @@ fn size(
     if counterpart(&use_.api).is_none() {
         return Ok(None);
     }
-    // The queues of `eventlet.green.Queue` are those of the standard library.
-    let channels = use_.api.starts_with("eventlet.") && !use_.api.contains(".green.");
+    let channels = makes_channels(&use_.api);
     let Some(size) = bound.get("maxsize").filter(|it| !it.is_none_literal_expr()) else {
         return Ok(Some(Vec::new()));
     };

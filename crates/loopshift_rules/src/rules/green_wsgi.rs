@@ -110,13 +110,23 @@ fn server<'c>(
     let tls = settings_of_server(call, &bound, plain)?;
     let listener = bound.get("listener").ok_or("it has no address")?;
     let application = bound.get("application").ok_or("it has no application")?;
-    if !plain && local::is_local(cx, view, application, local::is_silent(&bound)) {
+    if !plain && local::is_local(cx, view, application, local::is_silent(cx, &bound)) {
         let mut change = as_small(use_);
-        let server = Piece::Helper(helper("HTTPServer").ok_or(MISSING)?);
+        let size = (bound.get("spawn"))
+            .map(|_| at_once(cx, view, &bound, &mut change))
+            .transpose()?;
+        let name = size.as_ref().map_or("HTTPServer", |_| "LimitedHTTPServer");
+        let server = Piece::Helper(helper(name).ok_or(MISSING)?);
         let (listener, application) = (listener.range().into(), application.range().into());
-        let pieces = pieces("{0}({1}, {2})", &[server, listener, application]);
-        let range = call.range();
-        change.edit(Edit::Replace { range, pieces });
+        let mut text = pieces("{0}({1}, {2}", &[server, listener, application]);
+        if let Some(size) = size {
+            text.extend([", ".into(), size]);
+        }
+        text.push(")".into());
+        change.edit(Edit::Replace {
+            range: call.range(),
+            pieces: text,
+        });
         return Ok(change);
     }
     let mut change = changed(use_);
@@ -404,7 +414,7 @@ fn serve<'c>(
         if green_websocket::is_application(cx, view, site) {
             return green_websocket::serve(cx, use_, view, call, (sock, site), *owner);
         }
-        if local::is_local(cx, view, site, local::is_silent(&bound)) {
+        if local::is_local(cx, view, site, local::is_silent(cx, &bound)) {
             change = as_small(use_);
             name = vec![Piece::Helper(helper("serve_http").ok_or(MISSING)?)];
             name.extend(["(".into(), sock.range().into(), ", ".into()]);

@@ -11,6 +11,7 @@ mod entry;
 pub(crate) mod escaped;
 mod greenlets;
 mod helpers;
+mod inherited;
 mod kept;
 mod leaving;
 mod links;
@@ -52,6 +53,7 @@ pub(crate) use helpers::{
     GET, GREENLET, GROUP, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE, assembled,
     complete, helper, helper_for, timeouts,
 };
+pub(crate) use inherited::{Making, class_of_base, derived, is_init, making};
 pub(crate) use kept::{after_test, kept, only_of, task_of, waits, waits_in};
 pub(crate) use leaving::looks_on;
 pub(crate) use links::{are_followed, is_only};

@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Change;
-use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtClassDef};
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtClassDef};
 use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::{OF_SERVER, RULE, SERVER, asked, handles, in_its_place, is_plain, keep_data};
 use crate::context::{Context, View};
-use crate::rules::green::is_coloured;
+use crate::rules::green::{derived, is_coloured, is_init, making};
 
 /// What answers each connection in a thread, which is waited for when the server is closed.
 const MIXIN: &str = "socketserver.ThreadingMixIn";
@@ -25,16 +24,6 @@ const METHODS: &[&str] = &[
     "server_close",
     "shutdown",
 ];
-
-/// The class that a base stands in.
-pub(super) fn around<'v>(view: &View<'v>, range: TextRange) -> Option<&'v StmtClassDef> {
-    view.tree.around(range).find_map(|node| match node {
-        AnyNodeRef::StmtClassDef(it) if it.bases().iter().any(|base| base.range() == range) => {
-            Some(it)
-        }
-        _ => None,
-    })
-}
 
 /// `class Server(ThreadingMixIn, HTTPServer)`.
 pub(super) fn moved(
@@ -57,8 +46,11 @@ pub(super) fn moved(
     }
     let is_daemon = keeps_to_its_own(cx, view, class)?;
     let ids = classes(cx);
-    for (view, handlers) in given(cx, &ids)? {
-        let mut values = cx.program.values_at(view.place(handlers)).peekable();
+    for made in making(cx, &ids) {
+        let handlers = made.argument(1, "RequestHandlerClass");
+        let handlers = handlers.filter(|_| made.count() == Some(2));
+        let handlers = handlers.ok_or("it is not bound to its address at once")?;
+        let mut values = cx.program.values_at(made.view.place(handlers)).peekable();
         let unknown = || "its class of handlers is not known".to_owned();
         values.peek().ok_or_else(unknown)?;
         for value in values {
@@ -111,19 +103,11 @@ pub(super) fn init(
     view: &View<'_>,
     use_: &Use,
 ) -> Result<Option<&'static Helper>, String> {
-    let expr = view.tree.expr_at(use_.place.range);
-    let Some(AnyNodeRef::ExprAttribute(it)) = expr.and_then(|it| view.tree.parent(it)) else {
-        return Ok(None);
-    };
-    let Some(AnyNodeRef::ExprCall(call)) = view.tree.parent(it) else {
-        return Ok(None);
-    };
-    let is_init =
-        call.func.range() == it.range() && is_init(cx, view, call, &classes(cx)).is_some();
-    if !is_init || !use_.only {
+    let range = use_.place.range;
+    if !use_.only || !is_init(cx, view, range, &classes(cx)) {
         return Ok(None);
     }
-    let threads = view.tree.around(call.range()).find_map(|node| match node {
+    let threads = view.tree.around(range).find_map(|node| match node {
         AnyNodeRef::StmtClassDef(class) => Some(
             class
                 .bases()
@@ -185,20 +169,9 @@ fn keeps_to_its_own(
 
 /// The classes that derive from a server.
 pub(super) fn classes(cx: &Context<'_>) -> BTreeSet<ClassId> {
-    let flow = &cx.program.flow;
-    let is_server = |entry: &MroEntry| match entry {
-        MroEntry::External(sym) => {
-            let name = flow.text(*sym);
-            name.ends_with(SERVER) || name.ends_with(".patched.ThreadingHTTPServer")
-        }
-        MroEntry::Class(_) => false,
-    };
-    (0..)
-        .map(ClassId)
-        .zip(flow.mro.iter())
-        .filter(|(_, bases)| bases.iter().any(is_server))
-        .map(|(class, _)| class)
-        .collect()
+    derived(cx, |name| {
+        name.ends_with(SERVER) || name.ends_with(".patched.ThreadingHTTPServer")
+    })
 }
 
 /// The methods of these classes.
@@ -208,72 +181,4 @@ fn methods<'c>(
 ) -> impl Iterator<Item = FuncId> + 'c {
     let own = |class: &ClassId| cx.program.methods(*class).to_vec();
     ids.iter().flat_map(own)
-}
-
-/// The classes of handlers that such servers are made with: by a call of the class, or by one of `__init__` in its own.
-fn given<'c>(
-    cx: &Context<'c>,
-    ids: &BTreeSet<ClassId>,
-) -> Result<Vec<(&'c View<'c>, &'c Expr)>, String> {
-    let has_init = |class: &ClassId| {
-        let bases = &cx.program.flow.mro[class.0 as usize];
-        bases.iter().any(|entry| match entry {
-            MroEntry::Class(class) => {
-                let methods = cx.program.methods(*class);
-                methods
-                    .iter()
-                    .any(|it| cx.program.function(*it).name() == "__init__")
-            }
-            MroEntry::External(_) => false,
-        })
-    };
-    let mut out = Vec::new();
-    for view in cx.views() {
-        for call in view.tree.exprs().filter_map(Expr::as_call_expr) {
-            let mut made = cx.program.values_at(view.place(&*call.func));
-            let plain = made.any(|value| {
-                matches!(value, Value::Class(class) if ids.contains(&class) && !has_init(&class))
-            });
-            let skipped = match is_init(cx, view, call, ids) {
-                Some(skipped) => skipped,
-                None if plain => 0,
-                None => continue,
-            };
-            let is_named = |it: &&loopshift_python::ast::Keyword| {
-                it.arg
-                    .as_ref()
-                    .is_some_and(|it| it == "RequestHandlerClass")
-            };
-            let named = call.arguments.keywords.iter().find(is_named);
-            let args = &call.arguments.args;
-            let count = args.len() + call.arguments.keywords.len() - skipped;
-            let handlers = named.map(|it| &it.value).or_else(|| args.get(1 + skipped));
-            match handlers {
-                Some(it) if count == 2 && !args.iter().any(Expr::is_starred_expr) => {
-                    out.push((view, it));
-                }
-                _ => return Err("it is not bound to its address at once".to_owned()),
-            }
-        }
-    }
-    Ok(out)
-}
-
-/// Whether a call is one of `__init__` of a server in that of a derived class; how many arguments stand for the object.
-fn is_init(
-    cx: &Context<'_>,
-    view: &View<'_>,
-    call: &ExprCall,
-    ids: &BTreeSet<ClassId>,
-) -> Option<usize> {
-    let Expr::Attribute(it) = &*call.func else {
-        return None;
-    };
-    let owner = cx
-        .program
-        .function(cx.program.function_at(view.place(call)));
-    let is_ours = it.attr.as_str() == "__init__"
-        && owner.name() == "__init__"
-        && owner.class.is_some_and(|class| ids.contains(&class));
-    is_ours.then(|| usize::from(!it.value.is_call_expr()))
 }

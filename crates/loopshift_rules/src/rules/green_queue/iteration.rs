@@ -6,7 +6,7 @@ use loopshift_python::ast::{AnyNodeRef, CmpOp, Comprehension, Expr, ExprCall, St
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::{RULE, is_queue};
+use super::{RULE, derived, is_queue};
 use crate::context::{Context, View};
 use crate::rules::code::{can_be_while, is_plain};
 use crate::rules::green::{anchor, helper, is_coloured};
@@ -14,6 +14,7 @@ use crate::rules::green::{anchor, helper, is_coloured};
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let is_one = |value| match value {
         Value::Object(class, _) => is_queue(cx, cx.program.flow.text(class)),
+        Value::Instance(class) => derived::base_of(cx, class, "").is_some(),
         _ => false,
     };
     for view in cx.views_where(is_one) {
@@ -27,6 +28,9 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             for value in cx.program.values_at(view.place(expr)) {
                 let class = match value {
                     Value::Object(class, _) => cx.program.flow.text(class),
+                    Value::Instance(class) => {
+                        derived::base_of(cx, class, asked.name()).unwrap_or_default()
+                    }
                     _ => "",
                 };
                 if is_queue(cx, class) {

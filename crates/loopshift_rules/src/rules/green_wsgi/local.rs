@@ -39,16 +39,23 @@ pub(super) fn is_local(
         && *cx.once(asks_itself)
 }
 
-/// Whether a server logs nothing, and has no settings but those that say so.
-pub(super) fn is_silent(bound: &Bound<'_>) -> bool {
+/// Whether a server logs nothing, and has no settings but those that say so, or how many connections it has at a time.
+pub(super) fn is_silent(cx: &Context<'_>, bound: &Bound<'_>) -> bool {
     let known = [
         "application",
+        "error_log",
         "listener",
         "log",
         "log_output",
         "site",
         "sock",
+        "spawn",
     ];
+    // What an application has to say of an error, it may write there.
+    let is_said = |log: &Expr| !log.is_none_literal_expr() || cx.mentions("wsgi.errors");
+    if bound.get("error_log").is_some_and(is_said) {
+        return false;
+    }
     let log = bound.get("log");
     let is_off = log.is_some_and(Expr::is_none_literal_expr) && bound.get("listener").is_some();
     bound.only(&known) && (is_off || logs_nothing(log, bound.get("log_output")))

@@ -230,6 +230,30 @@ pub(super) const HELPERS: &[Helper] = &[
         ),
     },
     Helper {
+        name: "_LimitedHTTPServer",
+        source: r#"class {name}({#HTTPServer}):
+    """Serve so many connections at a time; others are taken when one has ended."""
+
+    def __init__(self, listener, application, size):
+        super().__init__(listener, application)
+        self._room = {@asyncio}.Semaphore(size)
+
+    async def _accept(self):
+        loop = {@asyncio}.get_running_loop()
+        while True:
+            await self._room.acquire()
+            sock, _ = await loop.sock_accept(self.socket)
+            connection = await {@asyncio}.open_connection(sock=sock)
+            task = {@asyncio}.create_task({#http}(self.application, *connection))
+            self._tasks.add(task)
+            task.add_done_callback(self._leave)
+
+    def _leave(self, task):
+        self._tasks.discard(task)
+        self._room.release()
+"#,
+    },
+    Helper {
         name: "_http_answers",
         source: concat!(
             r#"async def {name}(application, reader, writer, idle):
