@@ -23,7 +23,7 @@ use super::gather_helpers::{
 };
 use super::in_place::{declined, give_coroutines, made_in, unmade};
 use super::raising::{Raising, is_builtin_call, is_told, may_be_caught};
-use super::siblings::{ended_group, ends_alike, is_seen, rest_of_entry};
+use super::siblings::{Around, block_around, ends_alike, is_seen, rest_of_entry};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-gather";
@@ -141,11 +141,10 @@ fn moved<'c>(
         && !is_computed
         && let Waiter::Await(await_) = value
         && view.await_of(call.range()).map(Ranged::range) == Some(await_.range())
-        && may_be_caught(cx, view.place(call))
         && is_seen(cx, &facts.reach, view, call)
-        && let Some(rest) = rest_of_entry(cx, view, await_)
+        && let Some(around) = group_around(cx, facts, view, call, await_)
     {
-        in_entry(cx, &mut change, view, call, rest);
+        in_group(cx, &mut change, view, call, &around);
         if may_exit(cx, view.place(call)) {
             change.caveat("what ends the program leaves the entry point in a group");
         }
@@ -311,13 +310,33 @@ fn edit(
     });
 }
 
-/// In the coroutine that the program runs, a group around the rest of it keeps what runs on after an error.
-fn in_entry(
+/// The statements around which a group keeps what runs on after an error, where that can be seen.
+fn group_around(
+    cx: &Context<'_>,
+    facts: &Facts<'_, '_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    await_: &Expr,
+) -> Option<Around> {
+    let here = view.place(call);
+    if !may_be_caught(cx, here) {
+        if ends_alike(cx, &facts.reach, view, call, here) {
+            return None;
+        }
+        if let Some(block) = block_around(cx, &facts.reach, view, call) {
+            return Some(Around::Block(block));
+        }
+    }
+    rest_of_entry(cx, view, await_).map(Around::Rest)
+}
+
+/// Gives a call of `gather` a group to run its coroutines in.
+fn in_group(
     cx: &Context<'_>,
     change: &mut Change,
     view: &View<'_>,
     call: &ExprCall,
-    rest: TextRange,
+    around: &Around,
 ) {
     let scope = view.scopes.at(call.start());
     // Several groups in one function need names of their own.
@@ -347,7 +366,7 @@ fn in_entry(
         range: TextRange::empty(open),
         pieces: vec![format!("{name}{comma}").into()],
     });
-    change.edit(ended_group(rest, &name));
+    change.edit(around.group(&name));
 }
 
 fn first_error(change: &mut Change, stmt: &Stmt, groups: bool) {

@@ -230,17 +230,67 @@ pub(crate) fn catches_cancellation(
     }
 }
 
-/// A task group around statements, which ends what runs in it behind them.
-pub(crate) fn ended_group(statements: TextRange, name: &str) -> Edit {
-    let mut header = pieces("async with {@anyio}.create_task_group() as ", &[]);
-    header.push(format!("{name}:").into());
-    Edit::Wrap(Wrap {
-        range: statements,
-        before: Vec::new(),
-        header,
-        last: vec![vec![format!("{name}.cancel_scope.cancel()").into()]],
-        after: Vec::new(),
-    })
+/// What a task group stands around.
+pub(crate) enum Around {
+    /// A block, at the end of which nothing runs in it, unless an error leaves the block.
+    Block(TextRange),
+    /// Statements, behind which it ends what runs in it.
+    Rest(TextRange),
+}
+
+impl Around {
+    /// The group.
+    pub(crate) fn group(&self, name: &str) -> Edit {
+        let (range, last) = match *self {
+            Around::Block(range) => (range, Vec::new()),
+            Around::Rest(range) => {
+                let end = format!("{name}.cancel_scope.cancel()").into();
+                (range, vec![vec![end]])
+            }
+        };
+        let mut header = pieces("async with {@anyio}.create_task_group() as ", &[]);
+        header.push(format!("{name}:").into());
+        Edit::Wrap(Wrap {
+            range,
+            before: Vec::new(),
+            header,
+            last,
+            after: Vec::new(),
+        })
+    }
+}
+
+/// The block in which an error of the call is not caught, where a group around it changes nothing else: the error then ends
+/// the program, and takes what is left in the group along.
+pub(crate) fn block_around(
+    cx: &Context<'_>,
+    reach: &Reach,
+    view: &View<'_>,
+    call: &ExprCall,
+) -> Option<TextRange> {
+    let func = cx.program.function_at(view.place(call));
+    let (_, def) = definition(cx, func)?;
+    let holds = |it: &&Stmt| it.range().contains_range(call.range());
+    let block = def.body.iter().find(holds)?;
+    let is_block = matches!(block, Stmt::With(with) if with.is_async);
+    let hindered = || {
+        own(std::slice::from_ref(block))
+            .into_iter()
+            .any(is_hindered)
+    };
+    (is_block
+        && runs_alone(cx)
+        && ends_program(cx, reach, &roots(cx, view, call), view.place(block))
+        && !hindered()
+        && view.can_wrap(block.range()).is_ok())
+    .then_some(block.range())
+}
+
+/// Whether a task group must not be around a node.
+fn is_hindered(node: AnyNodeRef<'_>) -> bool {
+    is_yield(node)
+        || matches!(node, AnyNodeRef::ExprName(name)
+            if matches!(name.id.as_str(), "exit" | "quit" | "SystemExit" | "sys" | "os"))
 }
 
 /// The rest of the function from the statement on in which the `await` stands, where the function is what the program
@@ -268,12 +318,10 @@ pub(crate) fn rest_of_entry(cx: &Context<'_>, view: &View<'_>, await_: &Expr) ->
         .iter()
         .position(|stmt| stmt.range().contains_range(await_.range()))?;
     let rest = def.body.get(at..)?;
-    let hindered = own(rest).into_iter().any(|node| {
-        is_yield(node)
-            || matches!(node, AnyNodeRef::StmtReturn(_))
-            || matches!(node, AnyNodeRef::ExprName(name)
-                if matches!(name.id.as_str(), "exit" | "quit" | "SystemExit" | "sys" | "os"))
-    });
+    let is_return = |node: AnyNodeRef<'_>| matches!(node, AnyNodeRef::StmtReturn(_));
+    let hindered = own(rest)
+        .into_iter()
+        .any(|node| is_hindered(node) || is_return(node));
     let (first, last) = (rest.first()?, rest.last()?);
     let range = TextRange::new(first.start(), last.end());
     let plain = !matches!(last, Stmt::Return(_) | Stmt::Raise(_));

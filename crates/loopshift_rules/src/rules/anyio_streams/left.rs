@@ -16,7 +16,7 @@ use crate::rules::code::{Reach, called_within, definition, own};
 use crate::rules::lasting::lasts;
 use crate::rules::order::{Effect, effects};
 use crate::rules::raising::is_still;
-use crate::rules::siblings::{catches_cancellation, ended_group, rest_of_entry};
+use crate::rules::siblings::{Around, catches_cancellation, rest_of_entry};
 
 /// What differs where the handlers do not go on.
 pub(super) const CANCELS: &str =
@@ -73,7 +73,7 @@ pub(super) fn keep(left: Left, file: FileId, serving: &[Piece], change: &mut Cha
         Left::Unseen => {}
         Left::In(rest, name) => {
             serving.push(format!(", {name}").into());
-            change.edits.push((file, ended_group(rest, &name)));
+            change.edits.push((file, Around::Rest(rest).group(&name)));
         }
         Left::Cancelled => change.caveat(CANCELS),
     }
