@@ -480,14 +480,13 @@ fn own_loop(api: &str) -> bool {
 
 /// Whether a class derives from what stands at a place.
 fn is_base(view: &View<'_>, range: TextRange) -> bool {
-    let parents = view
-        .tree
-        .expr_at(range)
-        .and_then(|it| view.tree.parent(it))
-        .into_iter();
-    parents
-        .filter_map(|it| view.tree.parent(it))
-        .any(|it| it.is_stmt_class_def())
+    let parent = view.tree.expr_at(range).and_then(|it| view.tree.parent(it));
+    let Some(AnyNodeRef::Arguments(bases)) = parent else {
+        return false;
+    };
+    view.tree
+        .parent(bases)
+        .is_some_and(|it| it.is_stmt_class_def())
 }
 
 /// Fixtures of pytest and of plugins that know nothing of event loops.
