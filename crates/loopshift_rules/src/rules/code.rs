@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::Target;
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_engine::program::Program;
 use loopshift_python::ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
 };
-use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtFor, StmtFunctionDef};
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtClassDef, StmtFor, StmtFunctionDef};
 use loopshift_python::parse::with_deep_stack;
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
@@ -113,6 +113,19 @@ pub(crate) fn definition<'c>(
     let range = cx.program.function(func).range;
     view.tree.around(range).find_map(|node| match node {
         AnyNodeRef::StmtFunctionDef(def) if def.range() == range => Some((view, def)),
+        _ => None,
+    })
+}
+
+/// The definition of a class, with the view of its file. None for files without one.
+pub(crate) fn class_definition<'c>(
+    cx: &Context<'c>,
+    class: ClassId,
+) -> Option<(&'c View<'c>, &'c StmtClassDef)> {
+    let (file, class) = cx.program.class(class);
+    let view = cx.view(file)?;
+    (view.tree.around(class.name_range)).find_map(|node| match node {
+        AnyNodeRef::StmtClassDef(def) if def.range() == class.range => Some((view, def)),
         _ => None,
     })
 }

@@ -5,16 +5,15 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::{ClassId, FuncId};
+use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Helper, Piece};
 use rustc_hash::FxHashMap;
 
-use super::green::{Ending, GROUP, POOL, THREADS, assembled, named, owners, replace_call};
+use super::green::{Ending, GROUP, POOL, THREADS, assembled, derived, named, owners, replace_call};
 use super::green_wait::plain_exit;
 use super::shared::is_statement;
 use crate::catalog::Api;
@@ -136,25 +135,16 @@ const ASKED: &[&str] = &[
 
 /// What a class that derives from a pool has in place of what the pool would call.
 fn overridden(cx: &Context<'_>, used: &BTreeSet<&str>) -> Option<&'static str> {
-    let flow = &cx.program.flow;
     // The new class does not go through `spawn` in these.
     let in_the_background = ["apply_async", "apply_cb", "map_async", "map_cb"];
     let spawns = in_the_background.iter().any(|it| used.contains(it));
     let asked: Vec<&str> = (ASKED.iter().copied())
         .chain(spawns.then_some("spawn"))
         .collect();
-    let is_pool = |entry: &MroEntry| match entry {
-        MroEntry::External(sym) => {
-            matches!(flow.text(*sym), "gevent.pool.Pool" | "gevent.pool.Group")
-        }
-        MroEntry::Class(_) => false,
-    };
-    let mut derived = (flow.mro.iter().enumerate())
-        .filter(|(_, bases)| bases.iter().any(is_pool))
-        .filter_map(|(class, _)| Some(ClassId(u32::try_from(class).ok()?)));
-    derived.find_map(|class| {
-        let methods = cx.program.methods(class);
-        let mut names = methods.iter().map(|it| cx.program.function(*it).name());
+    let is_pool = |name: &str| matches!(name, "gevent.pool.Pool" | "gevent.pool.Group");
+    derived(cx, is_pool).into_iter().find_map(|class| {
+        let (_, class) = cx.program.class(class);
+        let mut names = (class.attrs.iter()).map(|(name, _)| cx.program.flow.text(*name));
         names.find_map(|name| asked.iter().copied().find(|it| *it == name))
     })
 }

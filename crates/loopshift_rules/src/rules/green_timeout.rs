@@ -30,8 +30,7 @@ const RULE: &str = "green-timeout";
 type Found<'c> = (&'c Use, &'c Api, &'c View<'c>);
 
 /// What may differ where the name of the class is shown.
-const NAMED: &str =
-    "a handler reads the name of the class of its error, which is another one for a timeout";
+const NAMED: &str = "a handler or an `__exit__` reads the name of the class of its error, which is another one for a timeout";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut by_part: BTreeMap<usize, Vec<Found<'_>>> = BTreeMap::new();

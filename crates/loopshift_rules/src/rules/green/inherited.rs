@@ -66,7 +66,13 @@ impl<'c> Making<'c> {
 }
 
 /// The calls that make objects of derived classes ready: of the class, or of `__init__` where that has its own.
-pub(crate) fn making<'c>(cx: &Context<'c>, derived: &BTreeSet<ClassId>) -> Vec<Making<'c>> {
+///
+/// # Errors
+/// In words, where something else than the program may call such a class.
+pub(crate) fn making<'c>(
+    cx: &Context<'c>,
+    derived: &BTreeSet<ClassId>,
+) -> Result<Vec<Making<'c>>, String> {
     let has_init = |class: &ClassId| {
         let bases = &cx.program.flow.mro[class.0 as usize];
         bases.iter().any(|entry| match entry {
@@ -83,8 +89,15 @@ pub(crate) fn making<'c>(cx: &Context<'c>, derived: &BTreeSet<ClassId>) -> Vec<M
     let mut out = Vec::new();
     for view in cx.views() {
         for call in view.tree.exprs().filter_map(Expr::as_call_expr) {
-            let mut made = cx.program.values_at(view.place(&*call.func));
             let is_plain = |value| matches!(value, Value::Class(class) if plain.contains(&class));
+            let is_one = |expr: &Expr| cx.program.values_at(view.place(expr)).any(is_plain);
+            if !calls_plainly(cx, view, call) && given(call).any(is_one) {
+                return Err(
+                    "a class that derives from it is handed on, and nobody sees what makes its objects"
+                        .to_owned(),
+                );
+            }
+            let mut made = cx.program.values_at(view.place(&*call.func));
             let skipped = match init_of(cx, view, call, derived) {
                 Some(skipped) => skipped,
                 None if made.any(is_plain) => 0,
@@ -97,7 +110,30 @@ pub(crate) fn making<'c>(cx: &Context<'c>, derived: &BTreeSet<ClassId>) -> Vec<M
             });
         }
     }
-    out
+    Ok(out)
+}
+
+/// What is given to a call.
+fn given(call: &ExprCall) -> impl Iterator<Item = &Expr> {
+    let named = call.arguments.keywords.iter().map(|it| &it.value);
+    call.arguments.args.iter().chain(named)
+}
+
+/// Whether a call makes objects of a class that it is given without arguments, if any, or where that is seen.
+fn calls_plainly(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    let is_seen = |value| matches!(value, Value::Func(_) | Value::Class(_) | Value::Bound(..));
+    let mut called = cx.program.values_at(view.place(&*call.func)).peekable();
+    let is_ours = called.peek().is_some() && called.all(is_seen);
+    let name = match &*call.func {
+        Expr::Name(it) => it.id.as_str(),
+        Expr::Attribute(it) => it.attr.as_str(),
+        _ => "",
+    };
+    is_ours
+        || matches!(
+            name,
+            "defaultdict" | "field" | "isinstance" | "issubclass" | "super"
+        )
 }
 
 /// Whether a call is one of the library's `__init__`, in that of a derived class: how many arguments stand for the object.

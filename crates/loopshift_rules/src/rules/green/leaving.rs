@@ -12,12 +12,20 @@ use crate::rules::code::{definition, own};
 
 /// Whether something that is entered there looks at what its block was left with.
 pub(crate) fn looks_on(cx: &Context<'_>, view: &View<'_>, with: &StmtWith) -> bool {
-    with.items.iter().any(|item| {
-        let mut values = cx.program.values_at(view.place(&item.context_expr));
-        values.any(|value| match value {
-            Value::Instance(class) => exit(cx, class).is_some_and(|func| asks(cx, func)),
-            _ => false,
-        })
+    exits(cx, view, with).any(|func| asks(cx, func))
+}
+
+/// The methods `__exit__` of the program that a `with` ends with.
+pub(crate) fn exits<'a>(
+    cx: &'a Context<'_>,
+    view: &'a View<'_>,
+    with: &'a StmtWith,
+) -> impl Iterator<Item = FuncId> + 'a {
+    let entered = with.items.iter();
+    let values = entered.flat_map(|item| cx.program.values_at(view.place(&item.context_expr)));
+    values.filter_map(|value| match value {
+        Value::Instance(class) => exit(cx, class),
+        _ => None,
     })
 }
 

@@ -55,7 +55,7 @@ pub(crate) use helpers::{
 };
 pub(crate) use inherited::{Making, class_of_base, derived, is_init, making};
 pub(crate) use kept::{after_test, kept, only_of, task_of, waits, waits_in};
-pub(crate) use leaving::looks_on;
+pub(crate) use leaving::{exits, looks_on};
 pub(crate) use links::{are_followed, is_only};
 pub(crate) use locals::are_loaded;
 pub(crate) use named::{awaited, awaited_there, named};

@@ -12,6 +12,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::{OF_SERVER, RULE, SERVER, asked, handles, in_its_place, is_plain, keep_data};
 use crate::context::{Context, View};
+use crate::rules::code::{class_definition, has_comment};
 use crate::rules::green::{derived, is_coloured, is_init, making};
 
 /// What answers each connection in a thread, which is waited for when the server is closed.
@@ -46,7 +47,10 @@ pub(super) fn moved(
     }
     let is_daemon = keeps_to_its_own(cx, view, class)?;
     let ids = classes(cx);
-    for made in making(cx, &ids) {
+    for heir in &ids {
+        inherits_plainly(cx, *heir)?;
+    }
+    for made in making(cx, &ids)? {
         let handlers = made.argument(1, "RequestHandlerClass");
         let handlers = handlers.filter(|_| made.count() == Some(2));
         let handlers = handlers.ok_or("it is not bound to its address at once")?;
@@ -89,6 +93,11 @@ pub(super) fn moved(
         } else {
             TextRange::new(base.end(), mixin.end())
         };
+        if has_comment(view, gone) {
+            return Err(
+                "a comment stands between the classes that a class derives from".to_owned(),
+            );
+        }
         change.edit(Edit::delete(gone));
         if !is_daemon {
             change.caveat("its threads were waited for when it was closed; tasks are not");
@@ -167,11 +176,29 @@ fn keeps_to_its_own(
     Ok(is_daemon)
 }
 
+/// That a class which derives from such a class derives from nothing else, and keeps to its own as well.
+fn inherits_plainly(cx: &Context<'_>, class: ClassId) -> Result<(), String> {
+    let (view, def) =
+        class_definition(cx, class).ok_or("a class that derives from it is not seen")?;
+    let is_direct = |base: &Expr| cx.api_of(view, base).is_some_and(is_server);
+    if !def.bases().iter().any(is_direct) {
+        if def.bases().len() != 1 || !def.keywords().is_empty() {
+            return Err(
+                "a class derives from one that derives from it, and from something else".to_owned(),
+            );
+        }
+        keeps_to_its_own(cx, view, def)?;
+    }
+    Ok(())
+}
+
 /// The classes that derive from a server.
 pub(super) fn classes(cx: &Context<'_>) -> BTreeSet<ClassId> {
-    derived(cx, |name| {
-        name.ends_with(SERVER) || name.ends_with(".patched.ThreadingHTTPServer")
-    })
+    derived(cx, is_server)
+}
+
+fn is_server(name: &str) -> bool {
+    name.ends_with(SERVER) || name.ends_with(".patched.ThreadingHTTPServer")
 }
 
 /// The methods of these classes.

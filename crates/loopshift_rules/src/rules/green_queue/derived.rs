@@ -106,7 +106,7 @@ fn based(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String
         pieces: vec![asyncio(), format!(".{name}").into()],
     });
     if let Some(class) = class_of_base(view, use_.place.range) {
-        for made in making(cx, &heirs(cx, view.place(class))) {
+        for made in making(cx, &heirs(cx, view.place(class)))? {
             made_in_loop(cx, made.view.place(made.call))?;
             limit(cx, use_, &made, &mut change)?;
         }

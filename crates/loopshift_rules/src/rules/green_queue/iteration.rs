@@ -1,7 +1,8 @@
 //! Queues that are iterated over, up to the class `StopIteration`, and what else Python asks a queue itself.
 
-use loopshift_engine::change::Change;
+use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::FunctionKind;
 use loopshift_python::ast::{AnyNodeRef, CmpOp, Comprehension, Expr, ExprCall, StmtFor};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
@@ -24,11 +25,13 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             };
             let mut any = false;
             let mut only = true;
+            let mut is_derived = false;
             let mut api = String::new();
             for value in cx.program.values_at(view.place(expr)) {
                 let class = match value {
                     Value::Object(class, _) => cx.program.flow.text(class),
                     Value::Instance(class) => {
+                        is_derived = true;
                         derived::base_of(cx, class, asked.name()).unwrap_or_default()
                     }
                     _ => "",
@@ -42,14 +45,27 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             }
             if any {
                 let api = format!("{api}.{}", asked.name());
+                let place = view.place(expr);
+                let change = if is_derived && waits_outside(cx, place, &asked) {
+                    Err("it is gone through outside of a function".to_owned())
+                } else {
+                    moved(cx, view, expr, &asked, only, &api)
+                };
                 changes.push(
-                    moved(cx, view, expr, &asked, only, &api).unwrap_or_else(|reason| {
-                        Change::declined(RULE, view.place(expr), api.as_str(), reason)
+                    change.unwrap_or_else(|reason| {
+                        Change::declined(RULE, place, api.as_str(), reason)
                     }),
                 );
             }
         }
     }
+}
+
+/// Whether the items of a queue are taken by a module itself. What of that goes into its entry is what is known to wait, and
+/// that does not know of classes of the program.
+fn waits_outside(cx: &Context<'_>, place: Place, asked: &Asked<'_>) -> bool {
+    let owner = cx.program.function(cx.program.function_at(place));
+    owner.kind == FunctionKind::Module && !matches!(asked, Asked::Length(_) | Asked::Other(_))
 }
 
 /// What is asked of a value itself.

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::graph::functions;
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtTry, StmtWith};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt, StmtTry, StmtWith};
 use loopshift_python::{Ranged, TextRange};
 
-use super::inside::enters_timeout;
+use super::inside::{enters_timeout, may_wait};
 use super::{Found, last};
 use crate::catalog::Kind;
 use crate::context::{Context, View};
@@ -49,7 +49,7 @@ impl Extent {
             } else if starts && item_of(view, call).is_none() {
                 let owner = cx.program.function_at(use_.place);
                 out.functions.extend(reach.from([owner]));
-                match ending(view, call) {
+                match ending(cx, view, call) {
                     Some(it) => {
                         if own(&it.body).into_iter().any(is_yield) {
                             out.generators.insert(owner);
@@ -125,8 +125,9 @@ impl Extent {
     }
 }
 
-/// The `try` that surely ends a timeout, in its `finally`: nothing is called between the start and the `try`.
-fn ending<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<&'v StmtTry> {
+/// The `try` that surely ends a timeout before anything waits that is not in its body: in its `finally`, and nothing is
+/// called, or left, between the start and the `try`.
+fn ending<'v>(cx: &Context<'_>, view: &View<'v>, call: &'v ExprCall) -> Option<&'v StmtTry> {
     let AnyNodeRef::StmtAssign(assign) = view.tree.parent(call)? else {
         return None;
     };
@@ -134,14 +135,35 @@ fn ending<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<&'v StmtTry> {
         return None;
     };
     let name = view.text(name.range());
-    let is_its = |expr: &Expr, methods: &[&str]| {
-        matches!(expr, Expr::Call(call) if matches!(&*call.func, Expr::Attribute(it)
-            if methods.contains(&it.attr.as_str()) && view.text(it.value.range()) == name))
+    let is_its = |stmt: &Stmt, methods: &[&str]| {
+        matches!(stmt, Stmt::Expr(it) if matches!(&*it.value, Expr::Call(call)
+            if matches!(&*call.func, Expr::Attribute(it)
+                if methods.contains(&it.attr.as_str()) && view.text(it.value.range()) == name)))
     };
+    let func = cx.program.function_at(view.place(call));
     let ends = |it: &StmtTry| {
-        it.finalbody
+        let end = it
+            .finalbody
             .iter()
-            .any(|stmt| matches!(stmt, Stmt::Expr(it) if is_its(&it.value, &["cancel", "close"])))
+            .position(|stmt| is_its(stmt, &["cancel", "close"]));
+        // A timeout that comes behind the body is not raised as what it is.
+        let behind = it.handlers.iter().map(|handler| {
+            let ExceptHandler::ExceptHandler(handler) = handler;
+            &handler.body[..]
+        });
+        end.is_some_and(|end| {
+            behind
+                .chain([&it.orelse[..], &it.finalbody[..end]])
+                .all(|suite| !may_wait(cx, view, func, suite))
+        })
+    };
+    // Others that the name stood for were not ended by it.
+    let sets = |it: &StmtTry| {
+        let sets = |node: &AnyNodeRef<'_>| match node {
+            AnyNodeRef::StmtAssign(it) => it.targets.iter().any(|it| view.text(it.range()) == name),
+            _ => false,
+        };
+        own(&it.body).iter().filter(|node| sets(node)).count()
     };
     let start = assign.range();
     let within = |range: TextRange, it: &StmtTry| {
@@ -151,30 +173,42 @@ fn ending<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<&'v StmtTry> {
         })
     };
     let mut around = (view.tree.ancestors(call))
-        .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
+        .take_while(|node| {
+            !matches!(
+                node,
+                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)
+            )
+        })
         .filter_map(|node| match node {
             AnyNodeRef::StmtTry(it) => Some(it),
             _ => None,
         });
-    if let Some(it) = around.find(|it| within(start, it) && ends(it)) {
+    if let Some(it) = around.find(|it| within(start, it) && ends(it) && sets(it) == 1) {
         return Some(it);
     }
     let stmt = view.tree.enclosing_statement(start)?;
     let (suite, at) = view.tree.suite_of(stmt)?;
     for stmt in &suite[at + 1..] {
         match stmt {
-            Stmt::Try(it) => return ends(it).then_some(it),
-            Stmt::Expr(it) if is_its(&it.value, &["start"]) => {}
-            other if !own(std::slice::from_ref(other)).into_iter().any(is_call) => {}
+            Stmt::Try(it) => return (ends(it) && sets(it) == 0).then_some(it),
+            stmt if is_its(stmt, &["start"]) => {}
+            other if !own(std::slice::from_ref(other)).into_iter().any(is_more) => {}
             _ => return None,
         }
     }
     None
 }
 
-fn is_call(node: AnyNodeRef<'_>) -> bool {
+/// Whether a node calls something, or leaves what it stands in.
+fn is_more(node: AnyNodeRef<'_>) -> bool {
     matches!(
         node,
-        AnyNodeRef::ExprCall(_) | AnyNodeRef::StmtWith(_) | AnyNodeRef::StmtFor(_)
+        AnyNodeRef::ExprCall(_)
+            | AnyNodeRef::StmtWith(_)
+            | AnyNodeRef::StmtFor(_)
+            | AnyNodeRef::StmtReturn(_)
+            | AnyNodeRef::StmtRaise(_)
+            | AnyNodeRef::StmtBreak(_)
+            | AnyNodeRef::StmtContinue(_)
     ) || is_yield(node)
 }

@@ -6,17 +6,14 @@ use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{ClassId, FuncId};
-use loopshift_python::ast::{
-    AnyNodeRef, ExceptHandler, ExceptHandlerExceptHandler, Expr, Identifier, Stmt, StmtTry,
-    StmtWith,
-};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Identifier, Stmt, StmtTry, StmtWith};
 use loopshift_python::{Ranged, TextRange};
 
 use super::extent::Extent;
 use super::{Found, RULE};
 use crate::context::{Context, View};
-use crate::rules::code::{Reach, is_yield, own};
-use crate::rules::green::{is_coloured, looks_on};
+use crate::rules::code::{Reach, definition, is_yield, own};
+use crate::rules::green::{exits, is_coloured, looks_on};
 
 /// The bodies that a timeout may cut short: of `try` statements whose handlers may be for it, and of `with` statements over
 /// what looks at how it is left.
@@ -66,7 +63,7 @@ pub(super) fn bodies<'c>(
             if waits
                 && (asks && extent.holds(func, place) || extent.ends_at(place))
                 && !is_covered(cx, view, it)
-                && may_wait(cx, view, func, it)
+                && may_wait(cx, view, func, &it.body)
                 && let (Some(first), Some(last)) = (it.body.first(), it.body.last())
             {
                 out.push((view, TextRange::new(first.start(), last.end())));
@@ -76,17 +73,25 @@ pub(super) fn bodies<'c>(
     out
 }
 
-/// Whether a handler that may catch a timeout reads the name of its class.
+/// Whether a handler that may catch a timeout, or an `__exit__` that may see one, reads the name of its class.
 pub(super) fn names_class(cx: &Context<'_>, files: &impl Fn(usize) -> bool) -> bool {
     let mut views = cx.views().filter(|view| files(view.file.0 as usize));
     views.any(|view| {
         view.tree.nodes().any(|node| match node {
             AnyNodeRef::ExceptHandlerExceptHandler(it) => {
+                let caught = it.name.as_ref().map(Identifier::as_str);
                 it.type_
                     .as_deref()
                     .is_none_or(|class| catches(cx, view, class))
-                    && reads_name(view, it)
+                    && reads_name(view, it.range(), caught.as_slice())
             }
+            AnyNodeRef::StmtWith(with) => exits(cx, view, with).any(|func| {
+                definition(cx, func).is_some_and(|(view, def)| {
+                    let given = def.parameters.iter().skip(1);
+                    let given: Vec<&str> = given.map(|it| it.name().as_str()).collect();
+                    reads_name(view, def.range(), &given)
+                })
+            }),
             _ => false,
         })
     })
@@ -104,28 +109,23 @@ fn catches(cx: &Context<'_>, view: &View<'_>, class: &Expr) -> bool {
     }
 }
 
-/// Whether a handler reads the name of the class of what it caught.
-fn reads_name(view: &View<'_>, handler: &ExceptHandlerExceptHandler) -> bool {
-    let caught = handler.name.as_ref().map(Identifier::as_str);
+/// Whether code reads the name of one of these classes, or of the class of one of these objects.
+fn reads_name(view: &View<'_>, code: TextRange, names: &[&str]) -> bool {
     let is_it = |expr: &Expr| match expr {
-        Expr::Name(it) => Some(it.id.as_str()) == caught,
+        Expr::Name(it) => names.contains(&it.id.as_str()),
         _ => false,
     };
-    view.tree
-        .nodes_within(handler.range())
-        .any(|node| match node {
-            AnyNodeRef::ExprAttribute(it) => {
-                let is_class = match &*it.value {
-                    Expr::Call(call) => call.arguments.args.first().is_some_and(is_it),
-                    Expr::Attribute(class) => {
-                        class.attr.as_str() == "__class__" && is_it(&class.value)
-                    }
-                    _ => false,
-                };
-                is_class && matches!(it.attr.as_str(), "__name__" | "__qualname__")
-            }
-            _ => false,
-        })
+    view.tree.nodes_within(code).any(|node| match node {
+        AnyNodeRef::ExprAttribute(it) => {
+            let is_class = match &*it.value {
+                Expr::Call(call) => call.arguments.args.first().is_some_and(is_it),
+                Expr::Attribute(class) => class.attr.as_str() == "__class__" && is_it(&class.value),
+                other => is_it(other),
+            };
+            is_class && matches!(it.attr.as_str(), "__name__" | "__qualname__")
+        }
+        _ => false,
+    })
 }
 
 /// Whether a `with` enters a timeout.
@@ -205,9 +205,9 @@ fn is_covered(cx: &Context<'_>, view: &View<'_>, it: &StmtTry) -> bool {
     matches!(&it.body[..], [Stmt::With(with)] if enters_timeout(cx, view, with))
 }
 
-/// Whether the body of a `try` may wait.
-fn may_wait(cx: &Context<'_>, view: &View<'_>, func: FuncId, it: &StmtTry) -> bool {
-    let (Some(first), Some(last)) = (it.body.first(), it.body.last()) else {
+/// Whether statements of a function may wait.
+pub(super) fn may_wait(cx: &Context<'_>, view: &View<'_>, func: FuncId, suite: &[Stmt]) -> bool {
+    let (Some(first), Some(last)) = (suite.first(), suite.last()) else {
         return false;
     };
     let range = TextRange::new(first.start(), last.end());
@@ -220,7 +220,7 @@ fn may_wait(cx: &Context<'_>, view: &View<'_>, func: FuncId, it: &StmtTry) -> bo
         Cause::Override(_) | Cause::Spawned { .. } => false,
     });
     waits
-        || own(&it.body).into_iter().any(|node| {
+        || own(suite).into_iter().any(|node| {
             let hidden = match node {
                 AnyNodeRef::StmtWith(with) => !enters_timeout(cx, view, with),
                 AnyNodeRef::StmtFor(_) => true,

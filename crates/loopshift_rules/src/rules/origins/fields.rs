@@ -3,23 +3,17 @@
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::ClassId;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtClassDef};
+use loopshift_python::ast::{Expr, ExprCall, StmtClassDef};
 
 use super::{Origin, is_unpacked};
 use crate::context::{Context, View};
+use crate::rules::code::class_definition;
 
 /// The arguments of all calls that make an object of the class, where it has the field and no constructor of its own; `None`
 /// where not all of them are seen.
 pub(super) fn given<'c>(cx: &Context<'c>, class: ClassId, name: &str) -> Option<Vec<Origin<'c>>> {
-    let (file, known) = cx.program.class(class);
-    let view = cx.view(file)?;
-    let def = view
-        .tree
-        .around(known.name_range)
-        .find_map(|node| match node {
-            AnyNodeRef::StmtClassDef(def) if def.range() == known.range => Some(def),
-            _ => None,
-        })?;
+    let (_, known) = cx.program.class(class);
+    let (view, def) = class_definition(cx, class)?;
     let mut fields = (known.fields.iter()).map(|(sym, _)| cx.program.flow.text(*sym));
     let Some(place) = fields.position(|field| field == name) else {
         // It may be a field of a base.
