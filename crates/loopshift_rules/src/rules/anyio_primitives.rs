@@ -59,7 +59,9 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         })
     };
     let barriers = Family::new(cx, "asyncio.Barrier");
-    plan_family(cx, changes, RULE, &barriers, |moving, _| barrier(moving));
+    plan_family(cx, changes, RULE, &barriers, |moving, _| {
+        barrier(cx, moving)
+    });
     // A condition may share its lock: which form that takes must be known there.
     let mut plain_locks = vec![true; locks.clusters.len()];
     plan_family(cx, changes, RULE, &locks, |moving, change| {

@@ -3,15 +3,42 @@
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
+use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::{Ranged, TextRange};
 
-use super::code::definition;
+use super::code::{definition, is_in_loop};
 use crate::context::{Context, View};
 
 /// Whether the call is one of a runner, or makes a coroutine that goes to one.
 pub(crate) fn is_of_runner(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
     runs(cx, view, call) || runners(cx, view, call.range()).is_some()
+}
+
+/// Whether the tasks that the coroutine leaves end when it does. An `asyncio.Runner` keeps its event loop, and them, for what it
+/// runs next: so only where that is clearly nothing.
+pub(crate) fn ends_with_it(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    !cx.once(Keeping::new).0 && is_of_runner(cx, view, call)
+}
+
+/// Whether the program has an `asyncio.Runner` that may run more than one coroutine.
+struct Keeping(bool);
+
+impl Keeping {
+    fn new(cx: &Context<'_>) -> Self {
+        let mut runs = cx.uses.iter().filter(|it| it.api == "asyncio.Runner.run");
+        let Some(first) = runs.next() else {
+            return Keeping(false);
+        };
+        let owner = cx.program.function_at(first.place);
+        let is_made_there =
+            |it: &Use| it.api == "asyncio.Runner" && cx.program.function_at(it.place) == owner;
+        let view = cx.view(first.place.file);
+        let is_only = runs.next().is_none()
+            && cx.uses.iter().any(is_made_there)
+            && view.is_some_and(|view| !is_in_loop(view, first.place.range));
+        Keeping(!is_only)
+    }
 }
 
 /// The places in functions of the program where the coroutine is run that is made at `coroutine`: none where a runner of a

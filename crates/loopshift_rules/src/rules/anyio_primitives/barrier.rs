@@ -1,9 +1,11 @@
 //! Barriers: `AnyIO` has none, so a small class of the module stands in for asyncio's.
 
+use loopshift_engine::uses::Use;
 use loopshift_python::edit::{Helper, Piece};
 
+use crate::context::Context;
 use crate::rules::objects::moving::{Form, Moving};
-use crate::rules::objects::{Obstacle, method};
+use crate::rules::objects::{Mention, Obstacle, mention, method};
 
 /// `asyncio.Barrier` without `abort` and `reset`: who comes while others still leave waits for the next round, and all who
 /// wait look again in the order in which they came. See `Lib/asyncio/locks.py` of Python.
@@ -66,7 +68,16 @@ class {name}:
 ///
 /// # Errors
 /// What they are asked that the class does not have.
-pub(super) fn barrier(moving: &Moving<'_>) -> Result<Form, Obstacle> {
+pub(super) fn barrier(cx: &Context<'_>, moving: &Moving<'_>) -> Result<Form, Obstacle> {
+    let mut named = cx.uses.iter().filter(|it| it.api == "asyncio.Barrier");
+    let is_test = |it: &&Use| {
+        let view = cx.view(it.place.file);
+        view.is_none_or(|view| matches!(mention(cx, view, it.place.range), Mention::Test))
+    };
+    if let Some(use_) = named.find(is_test) {
+        let reason = "AnyIO has no barrier, and the class of asyncio's is told from others";
+        return Err(Obstacle::new(use_.place, reason));
+    }
     let has = [
         "wait",
         "parties",

@@ -8,17 +8,17 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
-use crate::rules::runners::is_of_runner;
+use crate::rules::runners::{ends_with_it, is_of_runner};
 
-/// Whether a function is only ever the one coroutine of `asyncio.run`.
+/// Whether a function is only ever the one coroutine of `asyncio.run`, which ends all tasks that it leaves.
 pub(super) fn is_entry(cx: &Context<'_>, function: FuncId) -> bool {
-    all_calls(cx, function, |view, call| is_of_runner(cx, view, call))
+    all_calls(cx, function, |view, call| ends_with_it(cx, view, call))
 }
 
 /// Whether a function is only ever the one coroutine that a program runs, also by an event loop that is made by hand.
 pub(super) fn is_run(cx: &Context<'_>, function: FuncId) -> bool {
     all_calls(cx, function, |view, call| {
-        is_of_runner(cx, view, call) || by_hand(cx, view, call).is_some()
+        ends_with_it(cx, view, call) || by_hand(cx, view, call).is_some()
     })
 }
 

@@ -201,6 +201,18 @@ pub(crate) fn is_root(cx: &Context<'_>, function: FuncId) -> bool {
         && def.name.as_str().starts_with("test")
         && cx.callers.of(function).is_empty()
         && cx.program.function(function).class.is_none()
+        && !cx.once(SharedLoops::new).0
+}
+
+/// Whether tests share event loops, and the tasks that one leaves go on in the next.
+struct SharedLoops(bool);
+
+impl SharedLoops {
+    fn new(cx: &Context<'_>) -> Self {
+        let said = ["asyncio_default_test_loop_scope", "loop_scope="];
+        let mut files = cx.program.files.iter();
+        SharedLoops(files.any(|file| said.iter().any(|it| file.text.contains(it))))
+    }
 }
 
 /// The context managers that frameworks enter for as long as they serve: what is left ends with them.

@@ -33,20 +33,20 @@ impl Tests {
         let mut found: BTreeMap<Place, &Function> = BTreeMap::new();
         for file in &unit.files {
             for test in functions(*file).filter(|it| it.is_plain_test()) {
-                let asked = self.asks_for_async(cx, *file, test, 0);
-                let Some(fixture) = autouse.or(asked) else {
+                let mut asked = Vec::new();
+                self.asked_async(cx, *file, test, 0, &mut asked);
+                let Some(fixture) = autouse.or(asked.first().copied()) else {
                     continue;
                 };
+                let stays_there = asked.iter().find(|it| !unit.files.contains(&it.place.file));
                 let stays = if autouse.is_some() {
                     "without being asked for"
                 } else if test.patched {
                     "and gets arguments from elsewhere"
-                } else if !unit.files.contains(&fixture.place.file) {
+                } else if stays_there.is_some() {
                     "from a file that stays"
-                } else if self.says_backend(cx, *file, |it| it.many) {
-                    "and would run on each backend that the project names"
                 } else {
-                    found.insert(fixture.place, fixture);
+                    found.extend(asked.iter().map(|it| (it.place, *it)));
                     continue;
                 };
                 let reason = format!(
@@ -56,29 +56,38 @@ impl Tests {
                 return Err((test.place, reason));
             }
         }
+        // Who asks for a fixture by a string, or is a test by settings of the project, may be a plain test.
+        let is_for_any = says_what_is_a_test(cx);
+        let others = unit.files.iter().flat_map(|file| functions(*file));
+        let others = others.filter(|it| it.is_async && it.fixture.is_some());
+        let others = others.filter(|it| is_for_any || self.is_said(&it.name));
+        found.extend(others.map(|it| (it.place, it)));
+        found.retain(|_, it| !it.needs.iter().any(|need| need == BACKEND));
         Ok(found.into_values().collect())
     }
 
-    /// The async fixture that a test of a file uses, through others too.
-    fn asks_for_async(
-        &self,
+    /// Adds the async fixtures that a test of a file uses, through others too.
+    fn asked_async<'t>(
+        &'t self,
         cx: &Context<'_>,
         file: FileId,
         function: &Function,
         depth: usize,
-    ) -> Option<&Function> {
+        found: &mut Vec<&'t Function>,
+    ) {
         // Fixtures that ask for each other in a circle are an error of the tests.
         if depth > 20 {
-            return None;
+            return;
         }
-        let needs = function.needs.iter();
-        let mut fixtures = needs.filter_map(|need| self.fixture(cx, file, need));
-        fixtures.find_map(|fixture| {
-            if fixture.is_async {
-                return Some(fixture);
+        for need in &function.needs {
+            for fixture in self.named(cx, file, need, function) {
+                if fixture.is_async {
+                    found.push(fixture);
+                } else {
+                    self.asked_async(cx, file, fixture, depth + 1, found);
+                }
             }
-            self.asks_for_async(cx, file, fixture, depth + 1)
-        })
+        }
     }
 
     /// Whether an async fixture lives longer than a test.
@@ -97,7 +106,7 @@ impl Tests {
         let own = self.files.get(&file).into_iter();
         let files = own.chain(self.above(cx, file));
         let mut functions = files.flat_map(|it| &it.functions);
-        functions.any(|it| it.name == BACKEND && it.fixture.is_some_and(&is_such))
+        functions.any(|it| it.name == BACKEND && !it.in_class && it.fixture.is_some_and(&is_such))
     }
 
     /// Each `conftest.py` for the tests of a file.
@@ -120,7 +129,7 @@ impl Tests {
         let outermost = self
             .above(cx, file)
             .min_by_key(|other| cx.program.file(other.file).path.len())
-            .filter(|_| !self.anyio_before);
+            .filter(|_| self.anyio_before.is_empty());
         Some(outermost.map_or(file, |conftest| conftest.file))
     }
 
@@ -131,28 +140,60 @@ impl Tests {
         unit: &Unit<'_>,
         change: &mut Change,
     ) -> Result<(), (Place, String)> {
+        let is_for_any = says_what_is_a_test(cx);
+        let may_ask = |file: FileId| {
+            let own = self.files.get(&file);
+            let mut seen = own
+                .into_iter()
+                .chain(self.above(cx, file))
+                .flat_map(|it| &it.functions);
+            let said = own.map(|it| &it.said.names);
+            seen.any(|it| {
+                it.is_async
+                    && it.fixture.is_some()
+                    && (is_for_any || said.is_some_and(|said| said.contains(&it.name)))
+            })
+        };
         let has_tests = |file: &FileId| {
             let mut tests = self
                 .files
                 .get(file)
                 .into_iter()
                 .flat_map(|it| &it.functions);
-            tests.any(|it| {
-                let is_async = it.is_async && it.fixture.is_none();
-                is_async || it.is_plain_test() && self.asks_for_async(cx, *file, it, 0).is_some()
-            })
+            may_ask(*file)
+                || tests.any(|it| {
+                    let is_async = it.is_async && it.fixture.is_none();
+                    let mut asked = Vec::new();
+                    if it.is_plain_test() {
+                        self.asked_async(cx, *file, it, 0, &mut asked);
+                    }
+                    is_async || !asked.is_empty()
+                })
         };
-        let with_tests = unit.files.iter().copied().filter(has_tests);
-        let targets: BTreeSet<FileId> = with_tests
-            .filter_map(|file| self.backend_target(cx, file))
-            .collect();
+        let first_of = |file: FileId| Place {
+            file,
+            range: TextRange::empty(TextSize::new(0)),
+        };
         let wide = self.is_wide();
+        let mut targets = BTreeSet::new();
+        for file in unit.files.iter().copied().filter(has_tests) {
+            if self.says_backend(cx, file, |it| it.many) {
+                let reason = "its tests would run on each backend that the project names";
+                return Err((first_of(file), reason.to_owned()));
+            }
+            if wide && self.says_backend(cx, file, |it| !it.wide) {
+                let reason = "an async fixture lives longer than the project's `anyio_backend`";
+                return Err((first_of(file), reason.to_owned()));
+            }
+            targets.extend(self.backend_target(cx, file));
+        }
         for target in targets {
+            if self.anyio_before.contains(&target) {
+                let reason = "its other tests run on each backend, and would run on one with these";
+                return Err((first_of(target), reason.to_owned()));
+            }
             let edit = backend_edit(cx, self.files.get(&target), target, wide);
-            let first = Place {
-                file: target,
-                range: TextRange::empty(TextSize::new(0)),
-            };
+            let first = first_of(target);
             change.edits.push((
                 target,
                 edit.ok_or((first, "there is no place for a fixture".to_owned()))?,
@@ -160,6 +201,18 @@ impl Tests {
         }
         Ok(())
     }
+}
+
+/// Whether the project has settings that say which functions are tests, or which fixtures all of them use.
+fn says_what_is_a_test(cx: &Context<'_>) -> bool {
+    const SETTINGS: &[&str] = &[
+        "python_classes",
+        "python_files",
+        "python_functions",
+        "usefixtures",
+    ];
+    let mut files = cx.program.files.iter().filter(|file| !file.is_python());
+    files.any(|file| SETTINGS.iter().any(|it| file.text.contains(it)))
 }
 
 /// The fixture that says the backend, put into a file.

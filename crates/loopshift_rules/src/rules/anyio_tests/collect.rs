@@ -2,10 +2,13 @@
 
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::program::Program;
-use loopshift_python::ast::{Decorator, Expr, ModModule, Stmt, StmtFunctionDef};
+use loopshift_python::ast::{
+    Decorator, ExceptHandler, Expr, ModModule, Stmt, StmtClassDef, StmtFunctionDef,
+};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::ports::{self, Port};
+use super::said::Said;
 
 /// A fixture or a test.
 #[derive(Clone, Debug)]
@@ -14,6 +17,8 @@ pub(super) struct Function {
     pub name: String,
     /// Where its name stands.
     pub place: Place,
+    /// Whether it is a method: a fixture only for the tests of its class.
+    pub in_class: bool,
     /// Whether it is `async def`.
     pub is_async: bool,
     /// Whether it is a fixture.
@@ -91,6 +96,8 @@ pub(super) struct Collected {
     pub behind_imports: Option<TextRange>,
     /// The hook by which it chooses event loops for pytest-asyncio.
     pub chooses_loops: Option<Place>,
+    /// What its strings say.
+    pub said: Said,
 }
 
 /// Reads a file.
@@ -128,6 +135,7 @@ pub(super) fn collect(program: &Program<'_>, file: FileId, module: &ModModule) -
         functions: collector.functions,
         behind_imports,
         chooses_loops,
+        said: Said::of(file, module),
     }
 }
 
@@ -142,7 +150,8 @@ impl Collector<'_> {
         for stmt in body {
             match stmt {
                 Stmt::FunctionDef(def) => self.function(def, marked, in_class, given),
-                Stmt::ClassDef(class) if class.name.starts_with("Test") => {
+                // Classes of tests may derive from any that is not unittest's.
+                Stmt::ClassDef(class) if !self.is_unittest(class) => {
                     let marked = marked
                         || self.has_mark(&class.decorator_list)
                         || self.marked_body(&class.body);
@@ -150,11 +159,31 @@ impl Collector<'_> {
                     given.extend(parametrized(&class.decorator_list));
                     self.body(&class.body, marked, true, &given);
                 }
-                Stmt::If(stmt) => self.body(&stmt.body, marked, in_class, given),
-                Stmt::Try(stmt) => self.body(&stmt.body, marked, in_class, given),
+                Stmt::If(stmt) => {
+                    self.body(&stmt.body, marked, in_class, given);
+                    for clause in &stmt.elif_else_clauses {
+                        self.body(&clause.body, marked, in_class, given);
+                    }
+                }
+                Stmt::Try(stmt) => {
+                    for body in [&stmt.body, &stmt.orelse, &stmt.finalbody] {
+                        self.body(body, marked, in_class, given);
+                    }
+                    for ExceptHandler::ExceptHandler(handler) in &stmt.handlers {
+                        self.body(&handler.body, marked, in_class, given);
+                    }
+                }
                 _ => {}
             }
         }
+    }
+
+    fn is_unittest(&self, class: &StmtClassDef) -> bool {
+        class
+            .bases()
+            .iter()
+            .filter_map(|base| self.api(base))
+            .any(|api| api.starts_with("unittest."))
     }
 
     fn function(&mut self, def: &StmtFunctionDef, marked: bool, in_class: bool, given: &[String]) {
@@ -194,6 +223,7 @@ impl Collector<'_> {
         self.functions.push(Function {
             name,
             place: self.place(def.name.range()),
+            in_class,
             is_async: def.is_async,
             fixture,
             ports: ports::asked_for(def, &needs),

@@ -8,6 +8,7 @@ mod case;
 mod collect;
 pub(crate) mod mode;
 mod ports;
+mod said;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,9 +67,13 @@ struct Unit<'c> {
     files: BTreeSet<FileId>,
 }
 
-/// Everything together where fixtures of a `conftest.py` or the mode of the project tie it; otherwise each file for itself.
+/// Everything together where fixtures of a `conftest.py`, those of a plugin, or the mode of the project tie it; otherwise each file for itself.
 fn units<'c>(cx: &Context<'_>, tests: &Tests, own: &[&'c Use], mode: &Mode) -> Vec<Unit<'c>> {
-    let shared = mode.place().is_some() || own.iter().any(|use_| is_conftest(cx, use_.place.file));
+    let is_for_others = |file: FileId| {
+        let path = &cx.program.file(file).path;
+        path.ends_with("conftest.py") || !is_test_file(path)
+    };
+    let shared = mode.place().is_some() || own.iter().any(|use_| is_for_others(use_.place.file));
     if shared {
         return vec![Unit {
             uses: own.to_vec(),
@@ -100,14 +105,15 @@ struct Tests {
     conftests: Vec<FileId>,
     /// The fixtures by name: the file, and which function of it.
     fixtures: BTreeMap<String, Vec<(FileId, usize)>>,
-    /// Whether some tests are run by `AnyIO`'s plugin already.
-    anyio_before: bool,
+    /// The files of which some tests are run by `AnyIO`'s plugin already.
+    anyio_before: BTreeSet<FileId>,
 }
 
 impl Tests {
     fn new(cx: &Context<'_>) -> Self {
         let of_pytest = uses(cx.program, |root| root == "pytest");
-        let anyio_before = of_pytest.iter().any(|it| it.api == "pytest.mark.anyio");
+        let by_anyio = of_pytest.iter().filter(|it| it.api == "pytest.mark.anyio");
+        let anyio_before = by_anyio.map(|it| it.place.file).collect();
         // Fixtures may stand in plugins, too.
         let of_tests = cx.uses.iter().filter(|it| is_of_tests(&it.api));
         let used: BTreeSet<FileId> = of_tests.chain(&of_pytest).map(|it| it.place.file).collect();
@@ -200,6 +206,12 @@ impl Tests {
         }
         self.give(cx, unit, mode, change)?;
         self.own_loops(cx)?;
+        if let Some(place) = self.files.values().find_map(|it| it.said.mark) {
+            return Err((
+                place,
+                "it asks tests for the mark of pytest-asyncio".to_owned(),
+            ));
+        }
         for fixture in self.for_plain_tests(cx, unit)? {
             change
                 .edits
@@ -306,7 +318,7 @@ impl Tests {
                         continue;
                     }
                     let port = function.ports.iter().find(|it| it.name == need);
-                    if let Some(port) = port.filter(|_| cx.anyio_has(4, 9)) {
+                    if let Some(port) = port.filter(|_| cx.anyio_has(4, 9) && !self.is_said(need)) {
                         let renamed = |at: &TextRange| Edit::replace(*at, port.counterpart, &[]);
                         let edits = port.places.iter().map(renamed);
                         change.edits.extend(edits.map(|edit| (*file, edit)));
@@ -355,9 +367,22 @@ impl Tests {
         Err((use_.place, reason))
     }
 
-    /// The fixture that a name means in a file: one of the file hides those of the `conftest.py` above, and the nearest of
-    /// these hides others, which may be of plugins.
-    fn fixture(&self, cx: &Context<'_>, file: FileId, name: &str) -> Option<&Function> {
+    /// Whether a string says the name of a fixture, from which pytest may take it.
+    fn is_said(&self, name: &str) -> bool {
+        let mut files = self.files.values();
+        files.any(|it| it.said.names.contains(name))
+    }
+
+    /// The fixtures that a name may mean in a file, for a function: those of the file, of whichever class, hide those of the
+    /// `conftest.py` above, and the nearest of these hides others, which may be of plugins. A fixture that asks for its own
+    /// name means another one.
+    fn named(
+        &self,
+        cx: &Context<'_>,
+        file: FileId,
+        name: &str,
+        asking: &Function,
+    ) -> Vec<&Function> {
         let path = &cx.program.file(file).path;
         let nearness = |it: &&Function| {
             let there = &cx.program.file(it.place.file).path;
@@ -368,9 +393,14 @@ impl Tests {
                 if above { there.len() } else { 0 },
             )
         };
-        let named = self.fixtures.get(name)?.iter();
-        let functions = named.map(|&(file, index)| &self.files[&file].functions[index]);
-        functions.max_by_key(nearness)
+        let named = self.fixtures.get(name).into_iter().flatten();
+        let mut functions: Vec<&Function> = named
+            .map(|&(file, index)| &self.files[&file].functions[index])
+            .filter(|it| it.place != asking.place)
+            .collect();
+        let nearest = functions.iter().map(nearness).max();
+        functions.retain(|it| Some(nearness(it)) == nearest);
+        functions
     }
 }
 

@@ -11,6 +11,12 @@ use toml_edit::Document;
 use crate::context::Context;
 use crate::project::ini;
 
+/// For how long one event loop runs the tests.
+const LOOP_SCOPE: &str = "asyncio_default_test_loop_scope";
+
+/// What turns `AnyIO`'s plugin off, behind `-p`.
+const OFF: &str = "no:anyio";
+
 /// The settings of the project.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mode {
@@ -64,8 +70,35 @@ impl Mode {
     }
 }
 
-/// What the project's files set. pytest reads the first of its files that there is.
+/// What the project's files set, of which pytest reads the first that there is, and what else it is given.
 pub(crate) fn find(files: &[Input]) -> Mode {
+    let mut mode = set(files);
+    if mode.stays.is_none() {
+        mode.stays = given_elsewhere(files, mode.off);
+    }
+    mode
+}
+
+/// Where something else than the settings of pytest gives it an option for the plugins: a script, or a command of tox.
+fn given_elsewhere(files: &[Input], off: Option<Place>) -> Option<(Place, String)> {
+    for (index, input) in files.iter().enumerate() {
+        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+        for option in [OFF, "--asyncio-mode"] {
+            for (at, _) in input.text.match_indices(option) {
+                let found = place(file, at..at + option.len());
+                let is_known = |it: Place| it.file == file && it.range.contains_range(found.range);
+                if !off.is_some_and(is_known) {
+                    let reason = format!("`{option}` is given to pytest here");
+                    return Some((found, reason));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// What is set in the first file that sets something.
+fn set(files: &[Input]) -> Mode {
     const ORDER: &[&str] = &[
         "pytest.ini",
         ".pytest.ini",
@@ -107,7 +140,9 @@ fn options(file: FileId, text: &str, range: Range<usize>, is_list: bool, mode: &
     let stays = |reason: &str| Some((place(file, range.clone()), reason.to_owned()));
     if given.contains("--asyncio-mode") {
         mode.stays = stays("`addopts` sets the mode of pytest-asyncio");
-    } else if given.contains("no:anyio") {
+    } else if selects_by_mark(given) {
+        mode.stays = stays("`addopts` names `asyncio`, by which it may choose tests");
+    } else if given.contains(OFF) {
         match turned_off(text, range.clone(), is_list) {
             Some(option) => mode.off = Some(place(file, option)),
             None => mode.stays = stays("`addopts` turns AnyIO's plugin off"),
@@ -115,10 +150,23 @@ fn options(file: FileId, text: &str, range: Range<usize>, is_list: bool, mode: &
     }
 }
 
+/// Whether options have the name of the mark as a word of its own, as in `-m "not asyncio"`.
+fn selects_by_mark(given: &str) -> bool {
+    let mut words = given.split(|c: char| c.is_ascii_whitespace() || "\"'(),".contains(c));
+    words.any(|word| word.strip_prefix("-m").unwrap_or(word) == "asyncio")
+}
+
+/// Lets the tests stay that share event loops by the setting for the scope of these.
+fn shared_loop(mode: &mut Mode, at: Place, value: &str) {
+    if value != "function" {
+        let reason = "`asyncio_default_test_loop_scope` lets tests share an event loop";
+        mode.stays = Some((at, reason.to_owned()));
+    }
+}
+
 /// The option `-p no:anyio` in the range of a text, with what parts it from the next one; `None` where it is written in
 /// a way that can't be taken out.
 fn turned_off(text: &str, range: Range<usize>, is_list: bool) -> Option<Range<usize>> {
-    const OFF: &str = "no:anyio";
     let at = range.start + text.get(range.clone())?.find(OFF)?;
     let mut end = at + OFF.len();
     if text[end..range.end].contains(OFF) {
@@ -178,13 +226,26 @@ fn in_toml(file: FileId, text: &str) -> Option<Mode> {
         .as_table()
         .get("tool")?
         .get("pytest")?
-        .get("ini_options")?
         .as_table_like()?;
+    // pytest 9 also reads them from the table itself.
+    let table = match table.get("ini_options") {
+        Some(options) => options.as_table_like()?,
+        None => table,
+    };
     let mut mode = Mode::default();
     if let Some(added) = table.get("addopts")
         && let Some(range) = added.span()
     {
         options(file, text, range, added.is_array(), &mut mode);
+    }
+    if let Some(scope) = table.get(LOOP_SCOPE)
+        && let Some(range) = scope.span()
+    {
+        shared_loop(
+            &mut mode,
+            place(file, range),
+            scope.as_str().unwrap_or_default(),
+        );
     }
     if table.get("asyncio_mode").and_then(|it| it.as_str()) == Some("auto") {
         let key = table.key("asyncio_mode").and_then(toml_edit::Key::span)?;
@@ -208,6 +269,7 @@ fn in_ini(file: FileId, text: &str, is_setup: bool) -> Option<Mode> {
                 let end = setting.lines.last().unwrap_or(&setting.value).end;
                 options(file, text, setting.value.start..end, false, mode);
             }
+            LOOP_SCOPE => shared_loop(mode, place(file, setting.value), value),
             "asyncio_mode" if value == "auto" => mode.auto = Some(place(file, setting.key_range)),
             _ => {}
         }

@@ -1,7 +1,9 @@
 //! The fixtures of pytest-asyncio for free ports, which `AnyIO`'s plugin has by other names since 4.9.
 
 use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
-use loopshift_python::ast::{Expr, Parameter, StmtFunctionDef};
+use loopshift_python::ast::{
+    Expr, Identifier, InterpolatedStringElement, Keyword, Parameter, StmtFunctionDef,
+};
 use loopshift_python::{Ranged, TextRange};
 
 /// Those of pytest-asyncio, and what `AnyIO` calls them.
@@ -35,12 +37,15 @@ pub(super) fn asked_for(def: &StmtFunctionDef, needs: &[String]) -> Vec<Port> {
                 counterpart,
                 places: Vec::new(),
                 bound: 0,
+                said: 0,
+                members: 0,
                 clash: false,
             };
             names.visit_parameters(&def.parameters);
             names.visit_body(&def.body);
-            // One inside, by another function, is another thing.
-            (names.bound == 1 && !names.clash).then_some(Port {
+            // One inside, by another function, is another thing. So is what binds the name in a way that is not renamed here.
+            let is_plain = names.bound == 1 && names.said == names.bound + names.members;
+            (is_plain && !names.clash).then_some(Port {
                 name,
                 counterpart,
                 places: names.places,
@@ -56,7 +61,11 @@ struct Names {
     places: Vec<TextRange>,
     /// How many parameters have the name.
     bound: usize,
-    /// Whether the counterpart is the name of something.
+    /// How often it stands where no expression does: there, in `nonlocal`, behind a dot, before `=` in a call.
+    said: usize,
+    /// How many of these are members and keywords of something else.
+    members: usize,
+    /// Whether the counterpart is the name of something, or somebody can see what the name is.
     clash: bool,
 }
 
@@ -70,12 +79,38 @@ impl<'a> SourceOrderVisitor<'a> for Names {
         source_order::walk_parameter(self, parameter);
     }
 
+    fn visit_identifier(&mut self, identifier: &'a Identifier) {
+        self.said += usize::from(identifier.as_str() == self.name);
+    }
+
+    fn visit_keyword(&mut self, keyword: &'a Keyword) {
+        let is_it = |it: &Identifier| it.as_str() == self.name;
+        self.members += usize::from(keyword.arg.as_ref().is_some_and(is_it));
+        source_order::walk_keyword(self, keyword);
+    }
+
+    fn visit_interpolated_string_element(&mut self, element: &'a InterpolatedStringElement) {
+        let before = self.places.len();
+        source_order::walk_interpolated_string_element(self, element);
+        let shows_text = |it: &InterpolatedStringElement| match it {
+            InterpolatedStringElement::Interpolation(it) => it.debug_text.is_some(),
+            InterpolatedStringElement::Literal(_) => false,
+        };
+        self.clash |= self.places.len() > before && shows_text(element);
+    }
+
     fn visit_expr(&mut self, expr: &'a Expr) {
-        if let Expr::Name(name) = expr {
-            if name.id == self.name {
-                self.places.push(name.range());
+        match expr {
+            Expr::Name(name) => {
+                if name.id == self.name {
+                    self.places.push(name.range());
+                }
+                let shows_names = ["locals", "vars", "dir", "eval", "exec"];
+                self.clash |=
+                    name.id == self.counterpart || shows_names.contains(&name.id.as_str());
             }
-            self.clash |= name.id == self.counterpart;
+            Expr::Attribute(it) => self.members += usize::from(it.attr.as_str() == self.name),
+            _ => {}
         }
         source_order::walk_expr(self, expr);
     }
