@@ -476,7 +476,7 @@ mod tests {
         );
         assert!(
             catalog
-                .get("asyncio.Barrier.wait")
+                .get("asyncio.DatagramTransport.sendto")
                 .unwrap()
                 .why_not
                 .is_some()
