@@ -21,18 +21,12 @@ impl Tests {
         cx: &Context<'_>,
         unit: &Unit<'_>,
     ) -> Result<Vec<&'t Function>, (Place, String)> {
-        let functions = |file: FileId| {
-            self.files
-                .get(&file)
-                .into_iter()
-                .flat_map(|it| &it.functions)
-        };
         let is_autouse = |it: &&Function| it.is_async && it.fixture.is_some_and(|it| it.autouse);
-        let mut in_unit = unit.files.iter().flat_map(|file| functions(*file));
+        let mut in_unit = unit.files.iter().flat_map(|file| self.of_file(*file));
         let autouse = in_unit.find(is_autouse);
         let mut found: BTreeMap<Place, &Function> = BTreeMap::new();
         for file in &unit.files {
-            for test in functions(*file).filter(|it| it.is_plain_test()) {
+            for test in self.of_file(*file).filter(|it| it.is_plain_test()) {
                 let mut asked = Vec::new();
                 self.asked_async(cx, *file, test, 0, &mut asked);
                 let Some(fixture) = autouse.or(asked.first().copied()) else {
@@ -57,10 +51,9 @@ impl Tests {
             }
         }
         // Who asks for a fixture by a string, or is a test by settings of the project, may be a plain test.
-        let is_for_any = says_what_is_a_test(cx);
-        let others = unit.files.iter().flat_map(|file| functions(*file));
+        let others = unit.files.iter().flat_map(|file| self.of_file(*file));
         let others = others.filter(|it| it.is_async && it.fixture.is_some());
-        let others = others.filter(|it| is_for_any || self.is_said(&it.name));
+        let others = others.filter(|it| self.any_may_be_test || self.said.contains(&it.name));
         found.extend(others.map(|it| (it.place, it)));
         found.retain(|_, it| !it.needs.iter().any(|need| need == BACKEND));
         Ok(found.into_values().collect())
@@ -140,7 +133,6 @@ impl Tests {
         unit: &Unit<'_>,
         change: &mut Change,
     ) -> Result<(), (Place, String)> {
-        let is_for_any = says_what_is_a_test(cx);
         let may_ask = |file: FileId| {
             let own = self.files.get(&file);
             let mut seen = own
@@ -151,17 +143,12 @@ impl Tests {
             seen.any(|it| {
                 it.is_async
                     && it.fixture.is_some()
-                    && (is_for_any || said.is_some_and(|said| said.contains(&it.name)))
+                    && (self.any_may_be_test || said.is_some_and(|said| said.contains(&it.name)))
             })
         };
         let has_tests = |file: &FileId| {
-            let mut tests = self
-                .files
-                .get(file)
-                .into_iter()
-                .flat_map(|it| &it.functions);
             may_ask(*file)
-                || tests.any(|it| {
+                || self.of_file(*file).any(|it| {
                     let is_async = it.is_async && it.fixture.is_none();
                     let mut asked = Vec::new();
                     if it.is_plain_test() {
@@ -201,18 +188,6 @@ impl Tests {
         }
         Ok(())
     }
-}
-
-/// Whether the project has settings that say which functions are tests, or which fixtures all of them use.
-fn says_what_is_a_test(cx: &Context<'_>) -> bool {
-    const SETTINGS: &[&str] = &[
-        "python_classes",
-        "python_files",
-        "python_functions",
-        "usefixtures",
-    ];
-    let mut files = cx.program.files.iter().filter(|file| !file.is_python());
-    files.any(|file| SETTINGS.iter().any(|it| file.text.contains(it)))
 }
 
 /// The fixture that says the backend, put into a file.

@@ -24,6 +24,7 @@ use crate::context::{Context, View};
 use backend::{ask_for_backend, backend_edit, is_conftest_above};
 use collect::{Collected, Function, collect};
 use mode::Mode;
+use told::Told;
 
 pub(crate) const RULE: &str = "anyio-tests";
 
@@ -40,10 +41,11 @@ const CASE: &str = "unittest.IsolatedAsyncioTestCase";
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let all: Vec<&Use> = cx.uses.iter().filter(|it| is_of_tests(&it.api)).collect();
     let (cases, own): (Vec<&Use>, Vec<&Use>) = all.into_iter().partition(|it| it.api == CASE);
-    let mode = mode::find(cx.program.files);
+    let mut mode = mode::find(cx.program.files);
     if cases.is_empty() && own.is_empty() && !mode.is_auto() {
         return;
     }
+    mode.look_elsewhere(cx.program.files);
     let tests = Tests::new(cx);
     let units = if own.is_empty() && !mode.is_auto() {
         Vec::new()
@@ -107,6 +109,12 @@ struct Tests {
     fixtures: BTreeMap<String, Vec<(FileId, usize)>>,
     /// The files of which some tests are run by `AnyIO`'s plugin already.
     anyio_before: BTreeSet<FileId>,
+    /// The names that strings say, from which pytest may take fixtures.
+    said: BTreeSet<String>,
+    /// Whether the project has settings that say which functions are tests, or which fixtures all of them use.
+    any_may_be_test: bool,
+    /// Where and why all tests stay that pytest-asyncio runs.
+    stays: Option<(Place, String)>,
 }
 
 impl Tests {
@@ -136,16 +144,30 @@ impl Tests {
                 }
             }
         }
-        Tests {
+        let said = files.values().flat_map(|it| &it.said.names).cloned();
+        let mut tests = Tests {
             conftests: files
                 .keys()
                 .copied()
                 .filter(|file| is_conftest(cx, *file))
                 .collect(),
+            said: said.collect(),
+            any_may_be_test: mode::says_what_is_a_test(cx.program.files),
+            stays: None,
             files,
             fixtures,
             anyio_before,
-        }
+        };
+        tests.stays = tests.own_loop(cx).or_else(|| tests.asks_for_mark());
+        tests
+    }
+
+    /// The fixtures and tests of a file.
+    fn of_file(&self, file: FileId) -> impl Iterator<Item = &Function> {
+        self.files
+            .get(&file)
+            .into_iter()
+            .flat_map(|it| &it.functions)
     }
 
     fn functions(&self) -> impl Iterator<Item = &Function> {
@@ -205,12 +227,8 @@ impl Tests {
             change.covers.push(use_.place);
         }
         self.give(cx, unit, mode, change)?;
-        self.own_loops(cx)?;
-        if let Some(place) = self.files.values().find_map(|it| it.said.mark) {
-            return Err((
-                place,
-                "it asks tests for the mark of pytest-asyncio".to_owned(),
-            ));
+        if let Some(stays) = &self.stays {
+            return Err(stays.clone());
         }
         for fixture in self.for_plain_tests(cx, unit)? {
             change
@@ -226,7 +244,7 @@ impl Tests {
             );
             return Err((use_.place, reason));
         }
-        if let Some(place) = told::may_be_told(cx, &unit.files) {
+        if let Some(place) = cx.once(Told::new).reached_from(cx, &unit.files) {
             change.caveat(format!(
                 "an error that nobody waits for is logged by asyncio, and fails the test with AnyIO's plugin ({})",
                 line_of(cx, place)
@@ -301,12 +319,7 @@ impl Tests {
         change: &mut Change,
     ) -> Result<(), (Place, String)> {
         for file in &unit.files {
-            let functions = self
-                .files
-                .get(file)
-                .into_iter()
-                .flat_map(|it| &it.functions);
-            for function in functions.filter(|it| !it.patched) {
+            for function in self.of_file(*file).filter(|it| !it.patched) {
                 let runs = function.is_async
                     && (function.marked || mode.is_auto() || function.fixture.is_some());
                 for need in function.needs.iter().map(String::as_str) {
@@ -318,7 +331,9 @@ impl Tests {
                         continue;
                     }
                     let port = function.ports.iter().find(|it| it.name == need);
-                    if let Some(port) = port.filter(|_| cx.anyio_has(4, 9) && !self.is_said(need)) {
+                    if let Some(port) =
+                        port.filter(|_| cx.anyio_has(4, 9) && !self.said.contains(need))
+                    {
                         let renamed = |at: &TextRange| Edit::replace(*at, port.counterpart, &[]);
                         let edits = port.places.iter().map(renamed);
                         change.edits.extend(edits.map(|edit| (*file, edit)));
@@ -334,8 +349,15 @@ impl Tests {
         Ok(())
     }
 
-    /// Whether pytest-asyncio may run the tests on event loops that the program makes.
-    fn own_loops(&self, cx: &Context<'_>) -> Result<(), (Place, String)> {
+    /// Where the tests are asked for the mark of pytest-asyncio.
+    fn asks_for_mark(&self) -> Option<(Place, String)> {
+        let place = self.files.values().find_map(|it| it.said.mark)?;
+        let reason = "it asks tests for the mark of pytest-asyncio";
+        Some((place, reason.to_owned()))
+    }
+
+    /// What may have pytest-asyncio run the tests on event loops that the program makes.
+    fn own_loop(&self, cx: &Context<'_>) -> Option<(Place, String)> {
         for file in self.files.values() {
             let is_hook = |it: &&Function| {
                 it.fixture.is_some()
@@ -345,32 +367,24 @@ impl Tests {
             if let Some(place) = hook.or(file.chooses_loops) {
                 let name = cx.program.text(place);
                 let reason = format!("`{name}` chooses event loops for pytest-asyncio");
-                return Err((place, reason));
+                return Some((place, reason));
             }
         }
         // A policy of somebody else gives AnyIO's plugin its event loops, too.
         let derived = |use_: &&Use| {
-            own_loop(&use_.api)
+            is_kind_of_loop(&use_.api)
                 && cx
                     .view(use_.place.file)
                     .is_some_and(|view| is_base(view, use_.place.range))
         };
-        let Some(use_) = cx.uses.iter().find(derived) else {
-            return Ok(());
-        };
+        let use_ = cx.uses.iter().find(derived)?;
         let line = cx.program.line(use_.place);
         let path = &cx.program.file(use_.place.file).path;
         let reason = format!(
             "the program has an event loop of its own (`{}` at {path}:{line}), which pytest-asyncio may run the tests on",
             use_.api
         );
-        Err((use_.place, reason))
-    }
-
-    /// Whether a string says the name of a fixture, from which pytest may take it.
-    fn is_said(&self, name: &str) -> bool {
-        let mut files = self.files.values();
-        files.any(|it| it.said.names.contains(name))
+        Some((use_.place, reason))
     }
 
     /// The fixtures that a name may mean in a file, for a function: those of the file, of whichever class, hide those of the
@@ -503,7 +517,7 @@ fn line_of(cx: &Context<'_>, place: Place) -> String {
 }
 
 /// Whether an API is a class to derive kinds of event loops from, or what makes them.
-fn own_loop(api: &str) -> bool {
+fn is_kind_of_loop(api: &str) -> bool {
     let name = api.strip_prefix("asyncio.").unwrap_or_default();
     name.ends_with("EventLoop") || name.ends_with("EventLoopPolicy")
 }

@@ -34,6 +34,13 @@ impl Mode {
         self.auto.is_some()
     }
 
+    /// Looks for options that something else than the settings gives pytest.
+    pub(super) fn look_elsewhere(&mut self, files: &[Input]) {
+        if self.stays.is_none() {
+            self.stays = given_elsewhere(files, self.off);
+        }
+    }
+
     /// The first setting that all tests share; none where each file may move for itself.
     pub(super) fn place(&self) -> Option<Place> {
         let stays = self.stays.as_ref().map(|(place, _)| *place);
@@ -70,15 +77,6 @@ impl Mode {
     }
 }
 
-/// What the project's files set, of which pytest reads the first that there is, and what else it is given.
-pub(crate) fn find(files: &[Input]) -> Mode {
-    let mut mode = set(files);
-    if mode.stays.is_none() {
-        mode.stays = given_elsewhere(files, mode.off);
-    }
-    mode
-}
-
 /// Where something else than the settings of pytest gives it an option for the plugins: a script, or a command of tox.
 fn given_elsewhere(files: &[Input], off: Option<Place>) -> Option<(Place, String)> {
     for (index, input) in files.iter().enumerate() {
@@ -97,8 +95,8 @@ fn given_elsewhere(files: &[Input], off: Option<Place>) -> Option<(Place, String
     None
 }
 
-/// What is set in the first file that sets something.
-fn set(files: &[Input]) -> Mode {
+/// What the project's files set, of which pytest reads the first that there is.
+pub(crate) fn find(files: &[Input]) -> Mode {
     const ORDER: &[&str] = &[
         "pytest.ini",
         ".pytest.ini",
@@ -217,6 +215,18 @@ fn turned_off(text: &str, range: Range<usize>, is_list: bool) -> Option<Range<us
     } else {
         before.len()..end
     })
+}
+
+/// Whether the project has settings that say which functions are tests, or which fixtures all of them use.
+pub(super) fn says_what_is_a_test(files: &[Input]) -> bool {
+    const SETTINGS: &[&str] = &[
+        "python_classes",
+        "python_files",
+        "python_functions",
+        "usefixtures",
+    ];
+    let mut files = files.iter().filter(|file| !file.is_python());
+    files.any(|file| SETTINGS.iter().any(|it| file.text.contains(it)))
 }
 
 /// `[tool.pytest.ini_options]`; `None` where there is none.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
@@ -16,25 +17,42 @@ use crate::context::{Context, View};
 use crate::rules::code::Reach;
 use crate::rules::raising::Raising;
 
-/// A use that the tests of some files reach, of which the event loop may be told an error.
-pub(super) fn may_be_told(cx: &Context<'_>, files: &BTreeSet<FileId>) -> Option<Place> {
-    let mut telling = cx
-        .uses
-        .iter()
-        .filter(|it| tells(&it.api).is_some())
-        .peekable();
-    telling.peek()?;
-    let of_files = cx
-        .program
-        .functions()
-        .filter(|it| files.contains(&cx.program.function_file(*it)));
-    let reached = cx.once(Reach::new).from(of_files);
-    let raising = Raising::new(cx);
-    let waited = waited(cx);
-    telling
-        .filter(|it| reached.contains(&cx.program.function_at(it.place)))
-        .find(|it| is_told(cx, &raising, &waited, it))
-        .map(|it| it.place)
+/// The uses of which the event loop may be told an error, with the functions they stand in.
+pub(super) struct Told(Vec<(FuncId, Place)>);
+
+impl Told {
+    /// Looks through the program.
+    pub(super) fn new(cx: &Context<'_>) -> Self {
+        let telling = cx.uses.iter().filter(|it| tells(&it.api).is_some());
+        let mut telling = telling.peekable();
+        if telling.peek().is_none() {
+            return Told(Vec::new());
+        }
+        let raising = Raising::new(cx);
+        let waited = waited(cx);
+        let told = telling.filter(|it| is_told(cx, &raising, &waited, it));
+        Told(
+            told.map(|it| (cx.program.function_at(it.place), it.place))
+                .collect(),
+        )
+    }
+
+    /// The first of them that the functions of some files reach.
+    pub(super) fn reached_from(&self, cx: &Context<'_>, files: &BTreeSet<FileId>) -> Option<Place> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let of_files = cx
+            .program
+            .functions()
+            .filter(|it| files.contains(&cx.program.function_file(*it)));
+        let reached = cx.once(Reach::new).from(of_files);
+        let found = self
+            .0
+            .iter()
+            .find(|(function, _)| reached.contains(function));
+        found.map(|(_, place)| *place)
+    }
 }
 
 /// What raises the errors that an API tells the event loop of.
