@@ -478,6 +478,14 @@ pub struct Container {
     pub range: TextRange,
 }
 
+impl Container {
+    /// The nodes of all that it holds; of a dict the values.
+    pub fn contents(&self) -> impl Iterator<Item = Node> + '_ {
+        let items = self.items.iter().map(|(_, node)| *node);
+        items.chain([self.elements])
+    }
+}
+
 /// An import of one name.
 #[derive(Clone, Copy, Debug)]
 pub struct Import {

@@ -4,12 +4,10 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Change;
-use loopshift_engine::flow::value::Value;
-use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Helper, Piece};
 
 use crate::context::Context;
-use crate::rules::green::{class_of_base, derived, helper};
+use crate::rules::green::{bound_name, class_of_base, derived, helper, name_on_object};
 
 /// Declines the changes of bases whose derived classes have something by a name that the new base has for itself.
 pub(crate) fn decline(cx: &Context<'_>, changes: &mut [Change]) {
@@ -45,7 +43,6 @@ fn base(cx: &Context<'_>, change: &Change) -> Option<&'static Helper> {
 
 /// A name that a class derived from one of the library and the one in its place both have.
 fn clash(cx: &Context<'_>, library: &str, helper: &'static Helper) -> Option<String> {
-    let flow = &cx.program.flow;
     let is_it = |name: &str| {
         name == library
             || cx
@@ -61,25 +58,10 @@ fn clash(cx: &Context<'_>, library: &str, helper: &'static Helper) -> Option<Str
     let names: BTreeSet<&str> = (own_names(helper).into_iter())
         .filter(|name| cx.catalog.member(library, name).is_none() && !is_hook(name))
         .collect();
-    let bound = derived.iter().find_map(|class| {
-        let (_, class) = cx.program.class(*class);
-        let mut bound = class.attrs.iter().map(|(name, _)| flow.text(*name));
-        bound.find(|name| names.contains(name))
-    });
-    if let Some(name) = bound {
-        return Some(name.to_owned());
-    }
-    let is_theirs = |value| matches!(value, Value::Instance(class) if derived.contains(&class));
-    cx.views_where(is_theirs).find_map(|view| {
-        view.tree.exprs().find_map(|expr| match expr {
-            Expr::Attribute(it)
-                if it.ctx.is_store()
-                    && names.contains(it.attr.as_str())
-                    && cx.program.values_at(view.place(&*it.value)).any(is_theirs) =>
-            {
-                Some(it.attr.to_string())
-            }
-            _ => None,
+    let bound = bound_name(cx, &derived, |name| names.contains(name));
+    bound.map(str::to_owned).or_else(|| {
+        name_on_object(cx, &derived, |it| {
+            it.ctx.is_store() && names.contains(it.attr.as_str())
         })
     })
 }

@@ -240,8 +240,7 @@ fn held(cx: &Context<'_>, value: Value) -> Vec<(String, CallId)> {
     match value {
         Value::Container(id) => {
             let container = &flow.linked.containers[id.0 as usize];
-            let items = container.items.iter().map(|(_, node)| *node);
-            (items.chain([container.elements]))
+            (container.contents())
                 .flat_map(|node| flow.values_of(node))
                 .filter_map(own)
                 .collect()

@@ -67,11 +67,7 @@ impl Held {
                 continue;
             }
             let container = &flow.linked.containers[container.0 as usize];
-            let items = container.items.iter().map(|(_, node)| *node);
-            for value in items
-                .chain([container.elements])
-                .flat_map(|node| flow.values_of(node))
-            {
+            for value in container.contents().flat_map(|node| flow.values_of(node)) {
                 match value {
                     Value::Func(func) | Value::Bound(func, _) => {
                         self.functions.insert(func);

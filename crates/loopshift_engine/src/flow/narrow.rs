@@ -48,8 +48,7 @@ impl Flow<'_> {
             match value {
                 Value::Container(container) => {
                     let container = &self.linked.containers[container.0 as usize];
-                    let items = container.items.iter().map(|(_, node)| *node);
-                    for node in items.chain([container.elements]) {
+                    for node in container.contents() {
                         classes.extend(self.values_of(node));
                     }
                 }

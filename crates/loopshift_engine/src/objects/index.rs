@@ -93,8 +93,7 @@ impl Index {
 
     fn containers(&mut self, flow: &Flow<'_>) {
         for (place, container) in (0..).zip(&flow.linked.containers) {
-            let items = container.items.iter().map(|(_, node)| *node);
-            for node in items.chain([container.elements]) {
+            for node in container.contents() {
                 for value in flow.values_of(node) {
                     match value {
                         Value::Object(class, _) => add(&mut self.containers_of, class, place),

@@ -137,7 +137,7 @@ fn moved<'c>(
 /// which others would ask for there. Where a class of the program derives from one, only what is asked of a server of
 /// which no more is known counts.
 fn keep_data(cx: &Context<'_>) -> bool {
-    let derived = derived::classes(cx);
+    let derived = cx.once(derived::classes);
     let is_server = |value: Value| match value {
         Value::Object(class, _) => cx.program.flow.text(class).ends_with(SERVER),
         _ => false,

@@ -13,7 +13,9 @@ use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Helper, Piece};
 use rustc_hash::FxHashMap;
 
-use super::green::{Ending, GROUP, POOL, THREADS, assembled, derived, named, owners, replace_call};
+use super::green::{
+    Ending, GROUP, POOL, THREADS, assembled, bound_name, derived, named, owners, replace_call,
+};
 use super::green_wait::plain_exit;
 use super::shared::is_statement;
 use crate::catalog::Api;
@@ -134,19 +136,13 @@ const ASKED: &[&str] = &[
 ];
 
 /// What a class that derives from a pool has in place of what the pool would call.
-fn overridden(cx: &Context<'_>, used: &BTreeSet<&str>) -> Option<&'static str> {
+fn overridden<'c>(cx: &Context<'c>, used: &BTreeSet<&str>) -> Option<&'c str> {
     // The new class does not go through `spawn` in these.
     let in_the_background = ["apply_async", "apply_cb", "map_async", "map_cb"];
     let spawns = in_the_background.iter().any(|it| used.contains(it));
-    let asked: Vec<&str> = (ASKED.iter().copied())
-        .chain(spawns.then_some("spawn"))
-        .collect();
+    let is_asked = |name: &str| ASKED.contains(&name) || spawns && name == "spawn";
     let is_pool = |name: &str| matches!(name, "gevent.pool.Pool" | "gevent.pool.Group");
-    derived(cx, is_pool).into_iter().find_map(|class| {
-        let (_, class) = cx.program.class(class);
-        let mut names = (class.attrs.iter()).map(|(name, _)| cx.program.flow.text(*name));
-        names.find_map(|name| asked.iter().copied().find(|it| *it == name))
-    })
+    bound_name(cx, &derived(cx, is_pool), is_asked)
 }
 
 /// Whether the program sets how many threads a pool has.

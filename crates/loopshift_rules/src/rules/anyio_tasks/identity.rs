@@ -107,8 +107,7 @@ fn may_hold_tasks(cx: &Context<'_>, asked: impl Fn(&str) -> bool) -> impl Fn(Val
     loop {
         let before = holding.len();
         for (id, container) in (0..).map(ContainerId).zip(&flow.linked.containers) {
-            let items = container.items.iter().map(|(_, node)| *node);
-            let mut nodes = items.chain([container.elements, container.keys]);
+            let mut nodes = container.contents().chain([container.keys]);
             let holds = nodes.any(|node| flow.values_of(node).any(|value| may(&holding, value)));
             if holds {
                 holding.insert(id);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
-use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::flow::value::CallId;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -13,8 +13,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use super::cancelled::{functions, is_cancelled};
 use super::family::{Family, Model};
 use super::unstarted::just_before;
-use crate::context::{Context, View};
+use crate::context::Context;
 use crate::rules::code::{definition, own};
+use crate::rules::objects::{made_at, receiver};
 
 /// The members that wait for another task. Queues look themselves, see the class that stands in for them.
 const WAITS: &[&str] = &[
@@ -157,21 +158,12 @@ fn entered_or_awaited(cx: &Context<'_>, function: FuncId) -> BTreeSet<CallId> {
 
 /// The objects whose member stands there.
 fn objects(cx: &Context<'_>, member: Place) -> BTreeSet<CallId> {
-    let receiver = |view: &View<'_>| match view.tree.expr_at(member.range) {
-        Some(Expr::Attribute(it)) => Some(view.place(&*it.value)),
-        _ => None,
-    };
-    let receiver = cx.view(member.file).and_then(receiver);
-    receiver.map_or_else(BTreeSet::new, |it| made_at(cx, it))
-}
-
-/// The calls that make the objects of libraries that an expression may be.
-fn made_at(cx: &Context<'_>, place: Place) -> BTreeSet<CallId> {
-    let values = cx.program.values_at(place);
-    values
-        .filter_map(|value| match value {
-            Value::Object(_, site) => Some(site),
-            _ => None,
-        })
+    let receiver = cx.view(member.file).and_then(|view| {
+        let expr = receiver(view, member.range)?;
+        Some(view.place(expr))
+    });
+    receiver
+        .into_iter()
+        .flat_map(|it| made_at(cx, it))
         .collect()
 }

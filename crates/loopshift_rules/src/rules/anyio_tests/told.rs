@@ -15,6 +15,7 @@ use loopshift_python::ast::{Expr, ExprCall};
 
 use crate::context::{Context, View};
 use crate::rules::code::Reach;
+use crate::rules::objects::{made_at, made_by};
 use crate::rules::raising::Raising;
 
 /// The uses of which the event loop may be told an error, with the functions they stand in.
@@ -109,10 +110,7 @@ fn is_told(
         return true;
     };
     let argument = |index: usize| call.arguments.args.get(index);
-    let is_known = |place: Place| {
-        let mut made = cx.program.values_at(place).filter_map(made_by);
-        made.any(|made| waited.contains(&made))
-    };
+    let is_known = |place: Place| made_at(cx, place).any(|made| waited.contains(&made));
     let is_waited = || view.await_of(call.range()).is_some() || is_known(view.place(call));
     match source {
         Source::Task => argument(0).is_none_or(|it| raising.awaiting(view, it)) && !is_waited(),
@@ -149,23 +147,6 @@ fn may_raise(cx: &Context<'_>, raising: &Raising<'_, '_>, view: &View<'_>, facto
         })
 }
 
-/// The calls that made what an expression holds.
-fn made<'c>(
-    cx: &'c Context<'_>,
-    view: &View<'_>,
-    expr: &Expr,
-) -> impl Iterator<Item = CallId> + 'c {
-    let values = cx.program.values_at(view.place(expr));
-    values.filter_map(made_by)
-}
-
-fn made_by(value: Value) -> Option<CallId> {
-    match value {
-        Value::Object(_, made) => Some(made),
-        _ => None,
-    }
-}
-
 /// The calls that made what somebody waits for, or asks for its error.
 fn waited(cx: &Context<'_>) -> BTreeSet<CallId> {
     let mut found = BTreeSet::new();
@@ -188,7 +169,7 @@ struct Waits<'w, 'c> {
 
 impl Waits<'_, '_> {
     fn add(&mut self, expr: &Expr) {
-        self.found.extend(made(self.cx, self.view, expr));
+        self.found.extend(made_at(self.cx, self.view.place(expr)));
     }
 
     fn add_items(&mut self, list: &Expr) {
@@ -198,10 +179,7 @@ impl Waits<'_, '_> {
                 continue;
             };
             let container = &flow.linked.containers[id.0 as usize];
-            let nodes = container.items.iter().map(|(_, node)| *node);
-            let items = nodes
-                .chain([container.elements])
-                .flat_map(|it| flow.values_of(it));
+            let items = container.contents().flat_map(|it| flow.values_of(it));
             self.found.extend(items.filter_map(made_by));
         }
     }

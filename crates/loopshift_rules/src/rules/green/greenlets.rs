@@ -125,11 +125,8 @@ pub(crate) fn items_of(cx: &Context<'_>, value: Value) -> Vec<Value> {
     match value {
         Value::Container(id) => {
             let container = &flow.linked.containers[id.0 as usize];
-            let slots = container.items.iter().map(|(_, node)| *node);
-            slots
-                .chain([container.elements])
-                .flat_map(|slot| flow.values_of(slot))
-                .collect()
+            let slots = container.contents();
+            slots.flat_map(|slot| flow.values_of(slot)).collect()
         }
         Value::Iterator(node) => flow.values_of(node).collect(),
         Value::Generator(func) => flow.values_of(cx.program.function(func).yields).collect(),

@@ -7,7 +7,7 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::ClassId;
 use loopshift_python::Ranged;
 use loopshift_python::TextRange;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtClassDef};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall, StmtClassDef};
 
 use crate::context::{Context, View};
 
@@ -24,6 +24,39 @@ pub(crate) fn derived(cx: &Context<'_>, is_base: impl Fn(&str) -> bool) -> BTree
         .filter(|(_, bases)| bases.iter().any(is_it))
         .map(|(class, _)| class)
         .collect()
+}
+
+/// A name that one of the classes binds in its body.
+pub(crate) fn bound_name<'c>(
+    cx: &Context<'c>,
+    classes: &BTreeSet<ClassId>,
+    is_such: impl Fn(&str) -> bool,
+) -> Option<&'c str> {
+    let flow = &cx.program.flow;
+    classes.iter().find_map(|class| {
+        let attrs = &cx.program.class(*class).1.attrs;
+        let mut names = attrs.iter().map(|(name, _)| flow.text(*name));
+        names.find(|name| is_such(name))
+    })
+}
+
+/// The name of an attribute that is asked for, or set, on an object of the classes.
+pub(crate) fn name_on_object(
+    cx: &Context<'_>,
+    classes: &BTreeSet<ClassId>,
+    is_such: impl Fn(&ExprAttribute) -> bool,
+) -> Option<String> {
+    let is_theirs = |value| matches!(value, Value::Instance(class) if classes.contains(&class));
+    cx.views_where(is_theirs).find_map(|view| {
+        view.tree.exprs().find_map(|expr| match expr {
+            Expr::Attribute(it)
+                if is_such(it) && cx.program.values_at(view.place(&*it.value)).any(is_theirs) =>
+            {
+                Some(it.attr.to_string())
+            }
+            _ => None,
+        })
+    })
 }
 
 /// The class among whose bases an expression stands.
@@ -47,12 +80,8 @@ pub(crate) struct Making<'c> {
 impl<'c> Making<'c> {
     /// An argument by its place or its name; none where it is not given.
     pub(crate) fn argument(&self, index: usize, name: &str) -> Option<&'c Expr> {
-        let mut keywords = self.call.arguments.keywords.iter();
-        let named = keywords.find(|it| it.arg.as_ref().is_some_and(|it| it == name));
-        let args = &self.call.arguments.args;
-        named
-            .map(|it| &it.value)
-            .or_else(|| args.get(index + self.skipped))
+        let arguments = &self.call.arguments;
+        arguments.find_argument_value(name, index + self.skipped)
     }
 
     /// How many arguments there are; none where that is not written.

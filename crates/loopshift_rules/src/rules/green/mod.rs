@@ -53,7 +53,9 @@ pub(crate) use helpers::{
     GET, GREENLET, GROUP, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE, assembled,
     complete, helper, helper_for, timeouts,
 };
-pub(crate) use inherited::{Making, class_of_base, derived, is_init, making};
+pub(crate) use inherited::{
+    Making, bound_name, class_of_base, derived, is_init, making, name_on_object,
+};
 pub(crate) use kept::{after_test, kept, only_of, task_of, waits, waits_in};
 pub(crate) use leaving::{exits, looks_on};
 pub(crate) use links::{are_followed, is_only};

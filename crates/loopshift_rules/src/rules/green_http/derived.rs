@@ -46,8 +46,8 @@ pub(super) fn moved(
         return Err("it is not known what the class derives from".to_owned());
     }
     let is_daemon = keeps_to_its_own(cx, view, class)?;
-    let ids = classes(cx);
-    for heir in &ids {
+    let ids = cx.once(classes);
+    for heir in ids.iter() {
         inherits_plainly(cx, *heir)?;
     }
     for made in making(cx, &ids)? {
@@ -113,7 +113,7 @@ pub(super) fn init(
     use_: &Use,
 ) -> Result<Option<&'static Helper>, String> {
     let range = use_.place.range;
-    if !use_.only || !is_init(cx, view, range, &classes(cx)) {
+    if !use_.only || !is_init(cx, view, range, &cx.once(classes)) {
         return Ok(None);
     }
     let threads = view.tree.around(range).find_map(|node| match node {

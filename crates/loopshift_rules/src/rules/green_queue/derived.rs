@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::MroEntry;
-use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::ClassId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
@@ -13,7 +12,9 @@ use loopshift_python::edit::Edit;
 
 use super::{DEPTH, RULE, asyncio, counterpart, is_above_zero, is_queue, makes_channels};
 use crate::context::{Context, View};
-use crate::rules::green::{Making, class_of_base, derived, is_init, made_in_loop, making};
+use crate::rules::green::{
+    Making, bound_name, class_of_base, derived, is_init, made_in_loop, making, name_on_object,
+};
 use crate::rules::seconds::{Seconds, seconds};
 
 /// What a queue of asyncio has for itself, and calls itself: `Lib/asyncio/queues.py` of Python.
@@ -70,6 +71,7 @@ pub(super) fn base_of<'c>(cx: &Context<'c>, class: ClassId, method: &str) -> Opt
     None
 }
 
+/// The classes that derive from a queue.
 fn classes(cx: &Context<'_>) -> BTreeSet<ClassId> {
     derived(cx, |name| is_queue(cx, name))
 }
@@ -85,7 +87,7 @@ pub(super) fn moved(
 ) -> Option<Result<Change, String>> {
     let range = use_.place.range;
     let is_base = class_of_base(view, range).is_some();
-    if !is_base && (view.call_of(range).is_some() || !is_init(cx, view, range, &classes(cx))) {
+    if !is_base && (view.call_of(range).is_some() || !is_init(cx, view, range, &cx.once(classes))) {
         return None;
     }
     Some(based(cx, use_, view))
@@ -94,7 +96,7 @@ pub(super) fn moved(
 fn based(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String> {
     let name = counterpart(&use_.api).filter(|_| use_.only);
     let name = name.ok_or("asyncio has no such queue to derive from")?;
-    if let Some(name) = clash(cx, &classes(cx)) {
+    if let Some(name) = clash(cx, &cx.once(classes)) {
         return Err(format!(
             "a class that derives from it has or asks for a `{name}`, which is another one in asyncio"
         ));
@@ -124,7 +126,8 @@ fn heirs(cx: &Context<'_>, place: Place) -> BTreeSet<ClassId> {
         let mut bases = cx.program.flow.mro[class.0 as usize].iter();
         is_it(class) || bases.any(|entry| matches!(entry, MroEntry::Class(base) if is_it(base)))
     };
-    classes(cx).into_iter().filter(heirs).collect()
+    let all = cx.once(classes);
+    all.iter().copied().filter(heirs).collect()
 }
 
 /// The size that such a queue is made with, of which `None` is none to the libraries.
@@ -172,7 +175,6 @@ fn limit(
 
 /// A name by which such classes mean something else than a queue of asyncio would.
 fn clash(cx: &Context<'_>, classes: &BTreeSet<ClassId>) -> Option<String> {
-    let flow = &cx.program.flow;
     let is_taken = |name: &str| OF_ASYNCIO.contains(&name) || OF_LIBRARIES.contains(&name);
     // Of these a queue of asyncio makes use itself.
     let methods = [
@@ -187,24 +189,10 @@ fn clash(cx: &Context<'_>, classes: &BTreeSet<ClassId>) -> Option<String> {
         "qsize",
         "task_done",
     ];
-    let bound = classes.iter().find_map(|class| {
-        let attrs = &cx.program.class(*class).1.attrs;
-        let mut names = attrs.iter().map(|(name, _)| flow.text(*name));
-        names.find(|name| is_taken(name) || methods.contains(name))
+    let bound = bound_name(cx, classes, |name| {
+        is_taken(name) || methods.contains(&name)
     });
-    if let Some(name) = bound {
-        return Some(name.to_owned());
-    }
-    let is_theirs = |value| matches!(value, Value::Instance(class) if classes.contains(&class));
-    cx.views_where(is_theirs).find_map(|view| {
-        view.tree.exprs().find_map(|expr| match expr {
-            Expr::Attribute(it)
-                if is_taken(&it.attr)
-                    && cx.program.values_at(view.place(&*it.value)).any(is_theirs) =>
-            {
-                Some(it.attr.to_string())
-            }
-            _ => None,
-        })
-    })
+    bound
+        .map(str::to_owned)
+        .or_else(|| name_on_object(cx, classes, |it| is_taken(&it.attr)))
 }

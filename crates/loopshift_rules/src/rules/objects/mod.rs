@@ -10,8 +10,8 @@ pub(crate) mod values;
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::{Key, Node};
+use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::ir::Node;
 use loopshift_engine::objects::{Cluster, Member, clusters, site_place};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::{Ranged, TextRange};
@@ -76,8 +76,7 @@ impl Family {
                 }
                 Value::Container(id) => {
                     let container = &flow.linked.containers[id.0 as usize];
-                    inner.extend([container.elements, container.keys]);
-                    inner.extend(container.items.iter().map(|(_, node): &(Key, Node)| *node));
+                    inner.extend(container.contents().chain([container.keys]));
                 }
                 Value::Awaitable(node) | Value::Iterator(node) | Value::Manager(node) => {
                     inner.push(node);
@@ -254,6 +253,22 @@ pub(crate) fn method(member: &Member) -> &str {
 pub(crate) fn receiver<'v>(view: &View<'v>, member: TextRange) -> Option<&'v Expr> {
     match view.tree.expr_at(member)? {
         Expr::Attribute(attribute) => Some(&attribute.value),
+        _ => None,
+    }
+}
+
+/// The calls that made the objects of libraries that an expression may be.
+pub(crate) fn made_at<'c>(
+    cx: &'c Context<'_>,
+    place: Place,
+) -> impl Iterator<Item = CallId> + use<'c> {
+    cx.program.values_at(place).filter_map(made_by)
+}
+
+/// The call that made an object of a library.
+pub(crate) fn made_by(value: Value) -> Option<CallId> {
+    match value {
+        Value::Object(_, made) => Some(made),
         _ => None,
     }
 }

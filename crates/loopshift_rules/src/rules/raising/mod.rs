@@ -116,9 +116,8 @@ impl<'r, 'c> Raising<'r, 'c> {
                 Value::Coroutine(func) => self.of_function(func),
                 Value::Container(id) if depth > 0 => {
                     let container = &flow.linked.containers[id.0 as usize];
-                    let nodes = container.items.iter().map(|(_, node)| *node);
+                    let nodes = container.contents();
                     nodes
-                        .chain([container.elements])
                         .filter(|node| flow.values_of(*node).next().is_some())
                         .map(|node| self.of_awaitables(flow.values_of(node), depth - 1))
                         .collect()

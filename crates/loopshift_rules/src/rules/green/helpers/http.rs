@@ -185,7 +185,7 @@ pub(super) const HELPERS: &[Helper] = &[
         self._tasks = set()
 
 "#,
-            server_state!(),
+            server_state!("_accepting"),
             r#"    def start(self):
         if self.socket is None:
             self.socket = {@socket}.create_server(self.address, backlog=128)

@@ -2,12 +2,15 @@
 //!
 //! Their meaning, and programs that show it, are in the rules' pages.
 
-/// What servers tell of themselves.
+/// What servers tell of themselves, which have started where the attribute is set.
 macro_rules! server_state {
-    () => {
-        "    @property
+    ($running:literal) => {
+        concat!(
+            "    @property
     def started(self):
-        return self._accepting is not None
+        return self.",
+            $running,
+            " is not None
 
     @property
     def closed(self):
@@ -22,6 +25,7 @@ macro_rules! server_state {
         return self.address[1]
 
 "
+        )
     };
 }
 

@@ -29,7 +29,7 @@ class {name}:
             self.backlog = backlog
 
 ",
-            server_state!(),
+            server_state!("_accepting"),
             "    def start(self):
         if self.socket is None:
             inet6 = not self.address[0] or \":\" in self.address[0]
@@ -93,7 +93,8 @@ class {name}:
     },
     Helper {
         name: "_DatagramServer",
-        source: "\
+        source: concat!(
+            "\
 class {name}:
     \"\"\"Receive datagrams, and handle each in a task of its own.\"\"\"
 
@@ -110,23 +111,9 @@ class {name}:
         if handle is not None:
             self.handle = handle
 
-    @property
-    def started(self):
-        return self._receiving is not None
-
-    @property
-    def closed(self):
-        return self.socket is None
-
-    @property
-    def server_host(self):
-        return self.address[0]
-
-    @property
-    def server_port(self):
-        return self.address[1]
-
-    def start(self):
+",
+            server_state!("_receiving"),
+            "    def start(self):
         if self.socket is None:
             inet6 = not self.address[0] or \":\" in self.address[0]
             sock = {#Socket}({@socket}.AF_INET6 if inet6 else {@socket}.AF_INET, {@socket}.SOCK_DGRAM)
@@ -169,7 +156,8 @@ class {name}:
             task = {@asyncio}.create_task(self.handle(*await self.socket.recvfrom(8192)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-",
+"
+        ),
     },
     Helper {
         name: "_StopServe",
