@@ -23,7 +23,7 @@ use super::gather_helpers::{
 };
 use super::in_place::{declined, give_coroutines, made_in, unmade};
 use super::raising::{Raising, is_builtin_call, is_told, may_be_caught};
-use super::siblings::{Around, block_around, ends_alike, is_seen, rest_of_entry};
+use super::siblings::{Around, block_around, ends_alike, is_seen, rest_of_entry, runs_alone};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-gather";
@@ -347,9 +347,11 @@ fn in_group(
         .filter(|use_| use_.api == "asyncio.gather" && use_.place < change.place)
         .filter(|use_| cx.program.function_at(use_.place) == func)
         .count();
+    // The groups of tasks have the shorter name.
+    let base = if runs_alone(cx) { "tg" } else { "gathered" };
     let base = match earlier {
-        0 => "tg".to_owned(),
-        earlier => format!("tg{}", earlier + 1),
+        0 => base.to_owned(),
+        earlier => format!("{base}{}", earlier + 1),
     };
     let name = view.scopes.fresh_name(scope, &base);
     change.edit(Edit::Replace {

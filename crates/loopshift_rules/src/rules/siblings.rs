@@ -22,7 +22,11 @@ use crate::context::{Context, View};
 
 /// Whether somebody can see what the coroutines of the call do after their first wait.
 pub(crate) fn is_seen(cx: &Context<'_>, reach: &Reach, view: &View<'_>, call: &ExprCall) -> bool {
-    let roots = roots(cx, view, call);
+    are_seen(cx, reach, &roots(cx, view, call))
+}
+
+/// Whether somebody can see what coroutines of these functions do after their first wait.
+fn are_seen(cx: &Context<'_>, reach: &Reach, roots: &BTreeSet<FuncId>) -> bool {
     if roots.is_empty() {
         return true;
     }
@@ -77,12 +81,16 @@ pub(crate) fn is_left_unseen(
     view: &View<'_>,
     call: &ExprCall,
 ) -> bool {
-    cleaning_up(cx, &reach.from(roots(cx, view, call))) == Passed::Nothing
-        && !is_seen(cx, reach, view, call)
+    are_left_unseen(cx, reach, &roots(cx, view, call))
+}
+
+/// Whether nobody can see that coroutines of these functions are cancelled after their first wait.
+pub(crate) fn are_left_unseen(cx: &Context<'_>, reach: &Reach, roots: &BTreeSet<FuncId>) -> bool {
+    !clean_up(cx, reach, roots) && !are_seen(cx, reach, roots)
 }
 
 /// Whether the program has no tasks but those of `gather`.
-fn runs_alone(cx: &Context<'_>) -> bool {
+pub(crate) fn runs_alone(cx: &Context<'_>) -> bool {
     let is_in_place = |use_: &Use| {
         cx.view(use_.place.file).is_some_and(|view| {
             let call = view.call_of(use_.place.range);

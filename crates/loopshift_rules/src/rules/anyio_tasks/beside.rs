@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use loopshift_engine::change::{Change, Place};
 use loopshift_python::Ranged;
 
+use super::abandoned;
 use super::emit::Errors;
 use super::failure::{handlers, is_observed};
 use super::family::{Model, Wait, WaitKind};
@@ -61,6 +62,9 @@ pub(super) fn caveats(
         change.caveat(
             "an error of one task may come later, or end those beside it, where asyncio lets them run on",
         );
+    }
+    if abandoned::run_on(cx, model, region, &region.families) {
+        change.caveat(abandoned::RUNS_ON);
     }
     let partly = !early.is_empty()
         || (waits.iter()).any(|wait| wait.kind.is_wait() || wait.kind == WaitKind::Next);

@@ -41,7 +41,7 @@ pub(super) fn is_fatal(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>)
     region.starts.is_empty()
         && !is_told(cx, place)
         && !may_exit(cx, place)
-        && coroutines_of(cx, model, region)
+        && coroutines_of(cx, model, &region.families)
             .is_some_and(|roots| ends_program(cx, &cx.once(Reach::new), &roots, place))
 }
 
@@ -55,19 +55,21 @@ pub(super) fn cleans_up_first(cx: &Context<'_>, model: &Model<'_>, region: &Regi
     };
     let passes = passed(cx, place).unwrap_or_else(|| passed_around(cx, region.view, range));
     passes == Passed::AtOnce
-        && coroutines_of(cx, model, region)
+        && coroutines_of(cx, model, &region.families)
             .is_some_and(|roots| clean_up(cx, &cx.once(Reach::new), &roots))
 }
 
-/// The functions that run as tasks of the region; none where one is not known.
-fn coroutines_of(
+/// The functions that run as tasks of the families; none where one is not known.
+pub(super) fn coroutines_of(
     cx: &Context<'_>,
     model: &Model<'_>,
-    region: &Region<'_>,
+    families: &BTreeSet<usize>,
 ) -> Option<BTreeSet<FuncId>> {
     let mut out = BTreeSet::new();
-    let families = region.families.iter();
-    for spawn in families.flat_map(|index| &model.families[*index].spawns) {
+    for spawn in families
+        .iter()
+        .flat_map(|index| &model.families[*index].spawns)
+    {
         let found = coroutines(cx, spawn.view, spawn.coro);
         if found.is_empty() {
             return None;

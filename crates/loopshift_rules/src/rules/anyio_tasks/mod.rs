@@ -4,6 +4,7 @@
 //! its tasks. So for each task the block must be found: from where it is made to where it is over ([`region`], [`life`]).
 //! Tasks that meet in a variable or a list move together or not at all ([`family`]).
 
+mod abandoned;
 mod annotations;
 mod beside;
 mod callable;
@@ -310,7 +311,15 @@ fn regions_of<'c>(
             model,
         };
         match regions(cx, &wanted) {
-            Ok(found) => return (found, lost),
+            Ok(found) => match abandoned::forgotten(cx, &wanted, &found) {
+                refused if refused.is_empty() => return (found, lost),
+                refused => {
+                    for index in refused {
+                        families.remove(&index);
+                        lost.insert(index, abandoned::RUNS_ON.to_owned());
+                    }
+                }
+            },
             Err((refused, reason)) => {
                 if refused.is_empty() {
                     break;

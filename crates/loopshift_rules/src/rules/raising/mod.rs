@@ -49,6 +49,11 @@ impl<'r, 'c> Raising<'r, 'c> {
         !self.of_awaiting(view, expr).is_none()
     }
 
+    /// Whether a statement may raise.
+    pub(crate) fn statement(&self, view: &View<'_>, stmt: &Stmt) -> bool {
+        !self.of_body(view, std::slice::from_ref(stmt)).is_none()
+    }
+
     /// Whether a statement may raise errors of which all are known by name.
     pub(crate) fn is_known_to_raise(&self, view: &View<'_>, stmt: &Stmt) -> bool {
         let errors = self.of_body(view, std::slice::from_ref(stmt));
