@@ -1,5 +1,7 @@
 //! Whether a timeout or a cancellation can reach a place: what an abandoned thread, or a killed process, depends on.
 
+mod told;
+
 use loopshift_engine::change::Place;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
@@ -7,6 +9,8 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use rustc_hash::FxHashSet;
 
 use crate::context::{Context, View};
+use told::Told;
+pub(crate) use told::is_told_to_stop;
 
 /// Blocks whose body is cancelled from outside: by a deadline, or by a task beside it.
 const CANCELLING_BLOCKS: &[&str] = &[
@@ -48,19 +52,35 @@ const CANCELLERS: &[&str] = &[
     "asyncio.timeout_at",
 ];
 
+/// Which tasks count as ones that are cancelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tasks {
+    /// None.
+    None,
+    /// Those that somebody may tell to stop.
+    Told,
+    /// All, where some are.
+    All,
+}
+
 /// Whether a timeout or a cancellation can reach the expression, as far as the program shows.
 pub(crate) fn can_be_cancelled(cx: &Context<'_>, place: Place) -> bool {
-    reaches(cx, place, false, something_cancels(cx))
+    reaches(cx, place, false, Tasks::Told)
 }
 
 /// The same, where a coroutine that is kept or passed on counts as a task that is cancelled if some are.
 pub(crate) fn may_be_cancelled(cx: &Context<'_>, place: Place) -> bool {
-    reaches(cx, place, true, something_cancels(cx))
+    reaches(cx, place, true, Tasks::Told)
+}
+
+/// The same, where every task counts as one that is cancelled if some are.
+fn may_be_reached(cx: &Context<'_>, place: Place) -> bool {
+    reaches(cx, place, true, Tasks::All)
 }
 
 /// Whether a timeout can reach the expression, or the end of a task group of asyncio.
 pub(crate) fn can_be_cut_short(cx: &Context<'_>, place: Place) -> bool {
-    reaches(cx, place, false, false)
+    reaches(cx, place, false, Tasks::None)
 }
 
 /// Calls that run a coroutine in the place of the caller, or as the whole program.
@@ -72,7 +92,7 @@ const RUNNING_CALLS: &[&str] = &[
     "asyncio.run",
 ];
 
-/// Whether the coroutine that a call makes is not waited for where it is made.
+/// Whether the coroutine that a call makes is neither waited for nor made a task where it is made.
 fn is_passed_on(cx: &Context<'_>, place: Place) -> bool {
     let Some(view) = cx.view(place.file) else {
         return true;
@@ -91,7 +111,7 @@ fn is_passed_on(cx: &Context<'_>, place: Place) -> bool {
             AnyNodeRef::ExprCall(call) => cx.api_of(view, &call.func),
             _ => None,
         });
-        outer.is_some_and(|api| RUNNING_CALLS.contains(&api))
+        outer.is_some_and(|api| RUNNING_CALLS.contains(&api) || SPAWNING_CALLS.contains(&api))
     };
     view.await_of(place.range).is_none() && !view.tree.expr_at(place.range).is_some_and(runs)
 }
@@ -101,14 +121,20 @@ fn something_cancels(cx: &Context<'_>) -> bool {
     (cx.uses.iter()).any(|use_| CANCELLERS.contains(&use_.api.as_str()))
 }
 
-fn reaches(cx: &Context<'_>, place: Place, strict: bool, something_cancels: bool) -> bool {
+fn reaches(cx: &Context<'_>, place: Place, strict: bool, tasks: Tasks) -> bool {
+    let something_cancels = tasks != Tasks::None && something_cancels(cx);
+    let tasks = if something_cancels {
+        tasks
+    } else {
+        Tasks::None
+    };
     let mut seen: FxHashSet<FuncId> = FxHashSet::default();
     let mut todo = vec![place];
     while let Some(place) = todo.pop() {
         let Some(view) = cx.view(place.file) else {
             continue;
         };
-        if is_cancelled_here(cx, view, place, something_cancels) {
+        if is_cancelled_here(cx, view, place, tasks) {
             return true;
         }
         let function = cx.program.function_at(place);
@@ -124,12 +150,7 @@ fn reaches(cx: &Context<'_>, place: Place, strict: bool, something_cancels: bool
     false
 }
 
-fn is_cancelled_here(
-    cx: &Context<'_>,
-    view: &View<'_>,
-    place: Place,
-    something_cancels: bool,
-) -> bool {
+fn is_cancelled_here(cx: &Context<'_>, view: &View<'_>, place: Place, tasks: Tasks) -> bool {
     let inner = view
         .tree
         .enclosing_function(place.range)
@@ -140,9 +161,12 @@ fn is_cancelled_here(
                 let Some(api) = cx.api_of(view, &call.func) else {
                     continue;
                 };
-                if CANCELLING_CALLS.contains(&api)
-                    || (something_cancels && SPAWNING_CALLS.contains(&api))
-                {
+                let is_told = || match tasks {
+                    Tasks::None => false,
+                    Tasks::Told => cx.once(Told::new).is_told(view.place(call)),
+                    Tasks::All => true,
+                };
+                if CANCELLING_CALLS.contains(&api) || SPAWNING_CALLS.contains(&api) && is_told() {
                     return true;
                 }
             }

@@ -71,7 +71,6 @@ use thread::Thread;
 const RULE: &str = "anyio-tasks";
 
 /// Whether an expression may be a task, or a container of tasks: rules for other waits leave it to this one.
-#[allow(dead_code, reason = "for the rules of waits")]
 pub(crate) fn may_be_task(cx: &Context<'_>, place: Place) -> bool {
     !held(cx, place).sites.is_empty()
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
-use loopshift_engine::objects::{Cluster, Held, Member, clusters, site_place};
+use loopshift_engine::objects::{Cluster, clusters, site_place};
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use super::super::awaited::{Awaited, awaited};
-use super::super::cancel::may_be_cancelled;
+use super::super::cancel::{is_told_to_stop, may_be_cancelled};
 use super::super::code::{Reach, definition, own, switches};
 use super::super::per_function::PerFunction;
 use super::{exits, is_cancelled_error, waits_for_futures};
@@ -45,7 +45,7 @@ impl Stopped {
             some: false,
         };
         for cluster in &clusters {
-            let told = is_told_to_stop(cx, cluster);
+            let told = is_told_to_stop(cx, cluster, may_be_cancelled);
             stopped.some |= told;
             for site in &cluster.sites {
                 stopped.sites.insert(*site, told);
@@ -118,36 +118,6 @@ fn handed_on<'c>(cx: &Context<'c>, function: FuncId) -> Vec<(&'c View<'c>, &'c E
         .filter(|expr| !keeps_cancelled(cx, view, expr))
         .map(|expr| (view, expr))
         .collect()
-}
-
-/// Whether somebody may tell one of the objects to stop: by its method, or since who waits for it is told to.
-fn is_told_to_stop(cx: &Context<'_>, cluster: &Cluster) -> bool {
-    let cancels = |member: &Member| member.api.ends_with(".cancel");
-    let waits = |held: &Held| {
-        let view = cx.view(held.place.file)?;
-        // A parameter is waited for by its name.
-        let Some(expr) = view.tree.expr_at(held.place.range) else {
-            return Some(false);
-        };
-        let outer = view.tree.ancestors(expr).find_map(|node| match node {
-            AnyNodeRef::Arguments(_) | AnyNodeRef::ExprStarred(_) => None,
-            AnyNodeRef::ExprCall(call) => Some(cx.api_of(view, &call.func)),
-            _ => Some(None),
-        });
-        let awaited = view.await_of(held.place.range).is_some();
-        let by_call = outer.flatten().is_some_and(is_cancelled_with);
-        Some((awaited || by_call) && may_be_cancelled(cx, held.place))
-    };
-    let mut gathered = cx.uses.iter().filter(|use_| is_cancelled_with(&use_.api));
-    !cluster.escapes.is_empty()
-        || cluster.members.iter().any(cancels)
-        || (cluster.places.iter()).any(|held| waits(held).unwrap_or(true))
-        || !cluster.containers.is_empty() && gathered.any(|use_| may_be_cancelled(cx, use_.place))
-}
-
-/// Whether what the call waits for is cancelled where the call is.
-fn is_cancelled_with(api: &str) -> bool {
-    matches!(api, "asyncio.gather" | "asyncio.wait_for")
 }
 
 /// The functions that run in the task that a call makes.
