@@ -8,7 +8,7 @@ use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::program::CallSite;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtFunctionDef};
+use loopshift_python::ast::{AnyNodeRef, Decorator, Expr, ExprCall, StmtFunctionDef, StmtReturn};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
@@ -16,7 +16,7 @@ use super::family::Family;
 use super::region::is_context_manager;
 use super::{callable, host};
 use crate::context::{Context, View};
-use crate::rules::code::definition;
+use crate::rules::code::{definition, own};
 
 /// The way of a group from the functions that own it to those that make tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -259,7 +259,8 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
         ));
     }
     let entered = def.decorator_list.len() == 1 && is_context_manager(cx, view, def);
-    if !def.decorator_list.is_empty() && !entered {
+    let stays = |decorator: &Decorator| hands_back(cx, view, &decorator.expression);
+    if !def.decorator_list.iter().all(stays) && !entered {
         return Err(format!("`{name}` is decorated"));
     }
     if !def.parameters.posonlyargs.is_empty() {
@@ -294,6 +295,34 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a decorator is one of the program that gives the function back as it is: it may keep it, but who calls it is seen.
+fn hands_back(cx: &Context<'_>, view: &View<'_>, decorator: &Expr) -> bool {
+    let gives_it = |value: Value| {
+        let function = value.function()?;
+        let (view, def) = definition(cx, function)?;
+        let is_method = matches!(value, Value::Bound(..));
+        let given = def
+            .parameters
+            .iter_non_variadic_params()
+            .nth(usize::from(is_method))?;
+        let name = given.parameter.name.as_str();
+        let scope = view.scopes.at(super::body_range(def).start());
+        let bindings = view.scopes.scopes[scope].bindings.get(name)?;
+        let is_it = |stmt: &StmtReturn| {
+            let value = stmt.value.as_deref().and_then(Expr::as_name_expr);
+            value.is_some_and(|value| value.id.as_str() == name)
+        };
+        let mut returns = own(&def.body).into_iter().filter_map(|node| match node {
+            AnyNodeRef::StmtReturn(it) => Some(it),
+            _ => None,
+        });
+        let ends = def.body.last()?.is_return_stmt();
+        Some(!def.is_async && ends && bindings.len() == 1 && returns.all(is_it))
+    };
+    let mut values = cx.program.values_at(view.place(decorator)).peekable();
+    values.peek().is_some() && values.all(|value| gives_it(value).unwrap_or(false))
 }
 
 /// Whether the call can be given one more argument: a generator without brackets of its own stands alone.
