@@ -3,7 +3,7 @@
 //! The listener is served by a task of the object's. Here that is a task of asyncio's; the rule for tasks, which looks at
 //! the result again, finds the task group that lives as long.
 
-use loopshift_engine::change::{Change, Place};
+use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::objects::Cluster;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece, pieces};
@@ -26,6 +26,40 @@ async def {name}(listener, handler):
             await listener.serve(handler)
     except Exception:
         {@logging}.getLogger(__name__).exception(\"Error in a server\")
+",
+};
+
+/// What a server does whose connections go on when it is closed, as they do before Python 3.12. There, waiting until it is
+/// closed waits for them.
+static SERVING: Helper = Helper {
+    name: "_Serving",
+    source: "\
+class {name}:
+    \"\"\"A server that serves to the end who is connected when it is closed. An error is logged.\"\"\"
+
+    def __init__(self, listener, handler):
+        self._listener = listener
+        self._handler = handler
+        self._accepting = {@anyio}.CancelScope()
+        self._closed = {@anyio}.Event()
+
+    async def run(self):
+        try:
+            async with {@anyio}.create_task_group() as tg:
+                with self._accepting:
+                    async with self._listener:
+                        await self._listener.serve(self._handler, tg)
+                self._closed.set()
+        except Exception:
+            {@logging}.getLogger(__name__).exception(\"Error in a server\")
+        finally:
+            self._closed.set()
+
+    def close(self):
+        self._accepting.cancel()
+
+    async def wait_closed(self):
+        await self._closed.wait()
 ",
 };
 
@@ -66,6 +100,7 @@ pub(super) fn serve(
         .find(|name| cx.views_naming([name]).next().is_none())
         .ok_or(None)?;
     let mut served = Vec::new();
+    let mut closed = Vec::new();
     let mut is_end = true;
     for member in &cluster.members {
         let name = member.api.rsplit('.').next().unwrap_or(&member.api);
@@ -73,22 +108,34 @@ pub(super) fn serve(
             continue;
         }
         let other = cx.view(member.place.file).ok_or(None)?;
-        let edit = closing(other, member.place, target, task, name == "close").map_err(Some)?;
-        change.edits.push((member.place.file, edit));
+        closed.push(closed_at(other, member.place, target, name == "close").map_err(Some)?);
         served.push(member.place);
         is_end &= is_last(cx, other, cluster, member.place);
     }
-    let mut text: Vec<Piece> = vec![
-        "\n".into(),
-        Piece::from(view.text(target.value.range()).to_owned()),
-        Piece::from(format!(".{task} = ")),
-    ];
+    let ends = is_end && !cleanup_is_seen(cx, view, handler);
+    let goes_on = !ends && !cx.settings.python_has(3, 12);
+    if !ends && !goes_on {
+        change.caveat(CANCELS);
+    }
+    for closed in &closed {
+        change.edits.push((closed.file, closed.edit(task, goes_on)));
+    }
+    let task = format!("{}.{task}", view.text(target.value.range()));
+    let helper = if goes_on { &SERVING } else { &SERVE };
+    let mut made: Vec<Piece> = vec![Piece::Helper(helper), "(".into()];
+    made.push(Piece::from(view.text(target.range()).to_owned()));
+    made.push(", ".into());
+    made.extend(serving.iter().cloned());
+    made.push(")".into());
+    let mut text: Vec<Piece> = vec![Piece::from(format!("\n{task} = "))];
+    if goes_on {
+        text.extend(made);
+        text.push("\n".into());
+        made = vec![Piece::from(format!("{task}.run()"))];
+    }
     text.extend(pieces("{@asyncio}.create_task(", &[]));
-    text.extend([Piece::Helper(&SERVE), "(".into()]);
-    text.push(Piece::from(view.text(target.range()).to_owned()));
-    text.push(", ".into());
-    text.extend(serving.iter().cloned());
-    text.push("))".into());
+    text.extend(made);
+    text.push(")".into());
     change.edits.push((
         view.file,
         Edit::Replace {
@@ -96,9 +143,6 @@ pub(super) fn serve(
             pieces: text,
         },
     ));
-    if !is_end || cleanup_is_seen(cx, view, handler) {
-        change.caveat(CANCELS);
-    }
     Ok(served)
 }
 
@@ -115,14 +159,38 @@ fn is_last(cx: &Context<'_>, view: &View<'_>, cluster: &Cluster, closing: Place)
     stmt.is_some_and(|stmt| !goes_on(cx, view, stmt)) && lasts(cx, function)
 }
 
-/// `self._server.close()` as `self._serving.cancel()`, `await self._server.wait_closed()` as a wait for the task.
-fn closing(
+/// A statement that closes the server, or waits until it is closed.
+struct Closed {
+    file: FileId,
+    range: TextRange,
+    /// The object that keeps the server, as written.
+    owner: String,
+    /// Whether it closes it.
+    close: bool,
+}
+
+impl Closed {
+    /// `self._server.close()` as `self._serving.cancel()`, `await self._server.wait_closed()` as a wait for the task; or as the
+    /// same methods of what serves, where connections go on.
+    fn edit(&self, task: &str, goes_on: bool) -> Edit {
+        let text = match (self.close, goes_on) {
+            (true, false) => "{0}.cancel()",
+            (true, true) => "{0}.close()",
+            (false, false) => "await {@asyncio}.gather({0}, return_exceptions=True)",
+            (false, true) => "await {0}.wait_closed()",
+        };
+        let task = Piece::from(format!("{}.{task}", self.owner));
+        Edit::replace(self.range, text, &[task])
+    }
+}
+
+/// The statement of a call of `close` or `wait_closed`.
+fn closed_at(
     view: &View<'_>,
     member: Place,
     target: &ExprAttribute,
-    task: &str,
     close: bool,
-) -> Result<Edit, Obstacle> {
+) -> Result<Closed, Obstacle> {
     let at = |reason: &str| (member, reason.to_owned());
     let call = view
         .call_of(member.range)
@@ -148,11 +216,10 @@ fn closing(
     {
         return Err(at("closing it is no statement of its own"));
     }
-    let task = Piece::from(format!("{}.{task}", view.text(owner.range())));
-    Ok(if close {
-        Edit::replace(whole.range(), "{0}.cancel()", &[task])
-    } else {
-        let wait = "await {@asyncio}.gather({0}, return_exceptions=True)";
-        Edit::replace(whole.range(), wait, &[task])
+    Ok(Closed {
+        file: view.file,
+        range: whole.range(),
+        owner: view.text(owner.range()).to_owned(),
+        close,
     })
 }
