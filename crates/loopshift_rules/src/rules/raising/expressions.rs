@@ -1,24 +1,25 @@
 //! What expressions raise.
 
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::ContainerKind;
 use loopshift_engine::objects::site_place;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{
     AnyNodeRef, CmpOp, Comprehension, Expr, ExprCall, InterpolatedStringElement, Operator, UnaryOp,
 };
 
-use super::apis::{self, QUIET_BUILTINS, QUIET_METHODS};
+use super::apis::{self, QUIET_BUILTINS};
 use super::errors::Errors;
 use super::{Raising, is_builtin_call};
 use crate::context::View;
 use crate::rules::code::called_within;
+use crate::rules::shared::number;
 
 impl Raising<'_, '_> {
     /// What evaluating an expression raises.
     pub(super) fn of_expr(&self, view: &View<'_>, expr: &Expr) -> Errors {
         let of = |expr: &Expr| self.of_expr(view, expr);
         let builtin = |expr: &Expr| self.is_builtin(view, expr);
+        let operated = |whole: &Expr, parts: &[&Expr]| self.of_operation(view, whole, parts);
         let when = |quiet: bool, errors: Errors| if quiet { errors } else { Errors::Any };
         match expr {
             Expr::Name(_)
@@ -34,7 +35,11 @@ impl Raising<'_, '_> {
                 .map(|element| match element {
                     InterpolatedStringElement::Literal(_) => Errors::NONE,
                     InterpolatedStringElement::Interpolation(part) => {
-                        when(builtin(&part.expression), of(&part.expression))
+                        let shown = match &part.format_spec {
+                            Some(_) => when(builtin(&part.expression), Errors::NONE),
+                            None => self.of_showing(view, &part.expression),
+                        };
+                        shown.and(of(&part.expression))
                     }
                 })
                 .collect(),
@@ -65,42 +70,47 @@ impl Raising<'_, '_> {
                     .collect(),
             ),
             Expr::BoolOp(it) => it.values.iter().map(of).collect(),
-            Expr::UnaryOp(it) => when(
-                it.op == UnaryOp::Not || builtin(&it.operand),
-                of(&it.operand),
-            ),
+            Expr::UnaryOp(it) if it.op == UnaryOp::Not => of(&it.operand),
+            Expr::UnaryOp(it) => operated(expr, &[&it.operand]),
             Expr::Compare(it) => {
                 let plain = it
                     .ops
                     .iter()
                     .all(|op| matches!(op, CmpOp::Is | CmpOp::IsNot));
-                let mut sides = std::iter::once(&*it.left).chain(&it.comparators);
-                let errors = sides.clone().map(of).collect();
-                when(plain || sides.all(builtin), errors)
+                let sides: Vec<&Expr> = std::iter::once(&*it.left).chain(&it.comparators).collect();
+                if plain {
+                    sides.into_iter().map(of).collect()
+                } else {
+                    operated(expr, &sides)
+                }
             }
-            Expr::BinOp(it) => {
-                let divides = matches!(it.op, Operator::Div | Operator::FloorDiv | Operator::Mod);
-                // `%` of a string fails where types don't fit.
-                let quiet =
-                    divides || matches!(it.op, Operator::Add | Operator::Sub | Operator::Mult);
-                let errors = of(&it.left).and(of(&it.right));
-                let by_zero = match &*it.right {
-                    _ if !divides => Errors::NONE,
-                    Expr::NumberLiteral(literal)
-                        if literal
-                            .value
-                            .as_int()
-                            .is_none_or(|it| it.as_u64() != Some(0)) =>
-                    {
-                        Errors::NONE
-                    }
-                    _ => Errors::named(&["<builtin>.ZeroDivisionError"]),
-                };
-                when(
-                    quiet && builtin(&it.left) && builtin(&it.right),
-                    errors.and(by_zero),
-                )
+            // `"…" % values`: types are taken to fit.
+            Expr::BinOp(it) if it.op == Operator::Mod && it.left.is_string_literal_expr() => {
+                self.of_showing(view, &it.right).and(of(&it.right))
             }
+            Expr::BinOp(it) => match it.op {
+                Operator::Add
+                | Operator::Sub
+                | Operator::Mult
+                | Operator::BitAnd
+                | Operator::BitOr
+                | Operator::BitXor => operated(expr, &[&it.left, &it.right]),
+                Operator::Div | Operator::FloorDiv | Operator::Mod => {
+                    let by_zero = match &*it.right {
+                        Expr::NumberLiteral(literal)
+                            if literal
+                                .value
+                                .as_int()
+                                .is_none_or(|it| it.as_u64() != Some(0)) =>
+                        {
+                            Errors::NONE
+                        }
+                        _ => Errors::named(&["<builtin>.ZeroDivisionError"]),
+                    };
+                    operated(expr, &[&it.left, &it.right]).and(by_zero)
+                }
+                _ => Errors::Any,
+            },
             Expr::If(it) => of(&it.test).and(of(&it.body)).and(of(&it.orelse)),
             Expr::Named(it) => of(&it.value),
             Expr::Slice(it) => {
@@ -167,44 +177,21 @@ impl Raising<'_, '_> {
         if given == Errors::Any {
             return given;
         }
-        if QUIET_BUILTINS
-            .iter()
-            .any(|name| is_builtin_call(view, call, name))
-        {
-            let builtin = call
-                .arguments
-                .args
-                .iter()
-                .all(|it| self.is_builtin(view, it));
-            // `key=` is called for each.
-            let called = call
-                .arguments
-                .keywords
-                .iter()
-                .filter(|it| it.arg.as_deref() == Some("key"));
-            let called = called.map(|it| self.of_calling(view, &it.value)).collect();
-            // `zip` of iterables that are not of one length.
-            let strict = call.arguments.keywords.iter().any(|it| {
-                it.arg.as_deref() == Some("strict")
-                    && !matches!(&it.value, Expr::BooleanLiteral(literal) if !literal.value)
-            });
-            let uneven = if strict {
-                Errors::named(&["<builtin>.ValueError"])
-            } else {
-                Errors::NONE
-            };
-            return if builtin {
-                given.and(called).and(uneven)
-            } else {
-                Errors::Any
-            };
+        if let Some(errors) = self.of_builtin_function(view, call) {
+            return given.and(errors);
         }
         if api.is_some_and(|api| self.puts_without_end(view, call, api)) {
             return given;
         }
         if let Some(raised) = api.and_then(apis::raised_by) {
             let settled = raised == ["asyncio.InvalidStateError"] && is_asked_before(view, call)
-                || api == Some("contextvars.ContextVar.get") && self.has_default(view, call);
+                || match api {
+                    Some("contextvars.ContextVar.get") => self.has_default(view, call),
+                    Some("asyncio.Queue.task_done") => self.follow_gets(),
+                    Some("random.randint") => is_range(&call.arguments.args),
+                    Some("random.choice") => is_filled(&call.arguments.args),
+                    _ => false,
+                };
             return given.and(if settled {
                 Errors::NONE
             } else {
@@ -355,101 +342,16 @@ impl Raising<'_, '_> {
         }
     }
 
-    fn is_quiet_method(&self, view: &View<'_>, callee: &Expr) -> bool {
-        matches!(callee, Expr::Attribute(attribute)
-            if QUIET_METHODS.contains(&attribute.attr.as_str())
-                && self.is_known_builtin(view, &attribute.value)
-                && self.of_expr(view, &attribute.value).is_none())
-    }
-
-    /// What a method of a builtin object raises, beside its arguments.
-    fn of_builtin_method(&self, view: &View<'_>, call: &ExprCall) -> Option<Errors> {
-        let Expr::Attribute(attribute) = &*call.func else {
-            return None;
-        };
-        if !self.is_known_builtin(view, &attribute.value) {
-            return None;
-        }
-        let raised: &[&'static str] = match attribute.attr.as_str() {
-            name if QUIET_METHODS.contains(&name) => &[],
-            "pop" if call.arguments.args.len() == 2 => &[],
-            "pop" | "popleft" | "popitem" => &["<builtin>.IndexError", "<builtin>.KeyError"],
-            "remove" | "index" => &["<builtin>.KeyError", "<builtin>.ValueError"],
-            _ => return None,
-        };
-        Some(
-            self.of_expr(view, &attribute.value)
-                .and(Errors::named(raised)),
-        )
-    }
-
-    /// Whether the call puts something into a queue that is never full.
-    fn puts_without_end(&self, view: &View<'_>, call: &ExprCall, api: &str) -> bool {
-        let (Expr::Attribute(it), "asyncio.Queue.put_nowait") = (&*call.func, api) else {
-            return false;
-        };
-        let flow = &self.cx.program.flow;
-        let mut queues = self.cx.program.values_at(view.place(&*it.value)).peekable();
-        queues.peek().is_some()
-            && queues.all(|value| match value {
-                Value::Object(_, site) => {
-                    let made = flow.linked.calls.get(flow.written(site).0 as usize);
-                    made.is_some_and(|call| call.args.is_empty())
-                }
-                _ => false,
-            })
-    }
-
-    /// Whether nothing speaks for an object of a class with methods of its own.
-    pub(super) fn is_builtin(&self, view: &View<'_>, expr: &Expr) -> bool {
-        self.cx
-            .program
-            .values_at(view.place(expr))
-            .all(|value| match value {
-                Value::Int(_)
-                | Value::Str(_)
-                | Value::Start(_)
-                | Value::Container(_)
-                | Value::Iterator(_) => true,
-                Value::Object(ty, _) => is_plain(self.cx.program.flow.text(ty)),
-                Value::Unknown(_) => matches!(expr, Expr::Name(_) | Expr::Await(_)),
-                _ => false,
-            })
-    }
-
-    pub(super) fn is_known_builtin(&self, view: &View<'_>, expr: &Expr) -> bool {
-        let mut values = self.cx.program.values_at(view.place(expr)).peekable();
-        matches!(expr, Expr::StringLiteral(_) | Expr::FString(_))
-            || values.peek().is_some()
-                && values.all(|value| match value {
-                    Value::Str(_) | Value::Start(_) | Value::Container(_) => true,
-                    Value::Object(ty, _) => is_plain(self.cx.program.flow.text(ty)),
-                    _ => false,
-                })
-    }
-
-    /// Whether any key can be set in the object.
-    pub(super) fn is_mapping(&self, view: &View<'_>, expr: &Expr) -> bool {
-        let flow = &self.cx.program.flow;
-        let mut values = self.cx.program.values_at(view.place(expr)).peekable();
-        values.peek().is_some()
-            && values.all(|value| match value {
-                Value::Container(id) => {
-                    flow.linked.containers[id.0 as usize].kind == ContainerKind::Dict
-                }
-                Value::Object(ty, _) => matches!(
-                    flow.text(ty),
-                    "<builtin>.dict" | "collections.Counter" | "collections.defaultdict"
-                ),
-                _ => false,
-            })
-    }
-
     /// Whether the attributes of what the expression gives are plain ones: it is an instance of ours, or a module.
     fn is_field(&self, view: &View<'_>, object: &Expr) -> bool {
         let mut values = self.cx.program.values_at(view.place(object)).peekable();
         values.peek().is_some()
-            && values.all(|value| matches!(value, Value::Instance(_) | Value::Module(_)))
+            && values.all(|value| {
+                matches!(
+                    value,
+                    Value::Instance(_) | Value::Module(_) | Value::Class(_)
+                ) || matches!(value, Value::Object(..)) && self.is_plain(value, object)
+            })
     }
 
     pub(super) fn is_lock(&self, view: &View<'_>, expr: &Expr) -> bool {
@@ -463,15 +365,6 @@ impl Raising<'_, '_> {
         });
         locks && known && matches!(expr, Expr::Name(_) | Expr::Attribute(_))
     }
-}
-
-/// Whether a class outside of the program is one of plain objects, as builtin ones are.
-fn is_plain(class: &str) -> bool {
-    class.starts_with("<builtin>.")
-        || matches!(
-            class,
-            "collections.deque" | "collections.Counter" | "collections.defaultdict"
-        )
 }
 
 /// Whether an `if` around the call asks the future first whether it is done.
@@ -490,4 +383,19 @@ fn is_asked_before(view: &View<'_>, call: &ExprCall) -> bool {
         .ancestors(call)
         .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
         .any(|node| matches!(node, AnyNodeRef::StmtIf(it) if asks(&it.test)))
+}
+
+/// Whether the bounds of a range are two numbers, the lower one first.
+fn is_range(args: &[Expr]) -> bool {
+    matches!(args, [low, high] if number(low).zip(number(high)).is_some_and(|(low, high)| low <= high))
+}
+
+/// Whether what is chosen from is written out, and holds something.
+fn is_filled(args: &[Expr]) -> bool {
+    match args {
+        [Expr::List(it)] => it.elts.iter().any(|it| !it.is_starred_expr()),
+        [Expr::Tuple(it)] => it.elts.iter().any(|it| !it.is_starred_expr()),
+        [Expr::StringLiteral(it)] => !it.value.is_empty(),
+        _ => false,
+    }
 }

@@ -4,12 +4,14 @@
 //! for them; code we can't see counts as raising anything.
 
 mod apis;
+mod builtins;
 mod caught;
 mod errors;
 mod expressions;
+mod queues;
 mod statements;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use loopshift_engine::flow::value::Value;
@@ -28,6 +30,8 @@ use crate::context::{Context, View};
 pub(crate) struct Raising<'r, 'c> {
     cx: &'r Context<'c>,
     known: RefCell<BTreeMap<FuncId, Errors>>,
+    /// Whether each `task_done` follows a `get` of its own.
+    counted: OnceCell<bool>,
 }
 
 impl<'r, 'c> Raising<'r, 'c> {
@@ -36,6 +40,7 @@ impl<'r, 'c> Raising<'r, 'c> {
         Raising {
             cx,
             known: RefCell::default(),
+            counted: OnceCell::new(),
         }
     }
 

@@ -1,0 +1,225 @@
+//! What calls and operations raise that are given builtin objects, and others that are as plain.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::ContainerKind;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{Expr, ExprCall};
+
+use super::apis::{self, QUIET_BUILTINS, QUIET_METHODS};
+use super::errors::Errors;
+use super::{Raising, is_builtin_call};
+use crate::context::View;
+
+impl Raising<'_, '_> {
+    /// What a call of a builtin function raises, beside its arguments; none where it is none of those that are known.
+    pub(super) fn of_builtin_function(&self, view: &View<'_>, call: &ExprCall) -> Option<Errors> {
+        let args = &call.arguments.args;
+        let is = |name: &&&str| is_builtin_call(view, call, name);
+        if ["print", "repr", "str"].iter().any(|name| is(&name)) {
+            return Some(args.iter().map(|it| self.of_showing(view, it)).collect());
+        }
+        // A number of numbers; where the values are given as one collection, it may be empty.
+        if ["max", "min"].iter().any(|name| is(&name)) && call.arguments.keywords.is_empty() {
+            let parts: Vec<&Expr> = args.iter().collect();
+            let empty = match args.len() {
+                1 => Errors::named(&["<builtin>.ValueError"]),
+                _ => Errors::NONE,
+            };
+            return Some(self.of_operation(view, call, &parts).and(empty));
+        }
+        if ["float", "int"].iter().any(|name| is(&name))
+            && args.iter().all(|it| self.is_number(view, it))
+        {
+            return Some(Errors::NONE);
+        }
+        QUIET_BUILTINS.iter().find(is)?;
+        if !args.iter().all(|it| self.is_builtin(view, it)) {
+            return Some(Errors::Any);
+        }
+        // `key=` is called for each.
+        let keywords = call.arguments.keywords.iter();
+        let called = keywords
+            .clone()
+            .filter(|it| it.arg.as_deref() == Some("key"));
+        let called: Errors = called.map(|it| self.of_calling(view, &it.value)).collect();
+        // `zip` of iterables that are not of one length.
+        let strict = keywords.clone().any(|it| {
+            it.arg.as_deref() == Some("strict")
+                && !matches!(&it.value, Expr::BooleanLiteral(literal) if !literal.value)
+        });
+        Some(called.and(if strict {
+            Errors::named(&["<builtin>.ValueError"])
+        } else {
+            Errors::NONE
+        }))
+    }
+
+    pub(super) fn is_quiet_method(&self, view: &View<'_>, callee: &Expr) -> bool {
+        matches!(callee, Expr::Attribute(attribute)
+            if QUIET_METHODS.contains(&attribute.attr.as_str())
+                && self.is_known_builtin(view, &attribute.value)
+                && self.of_expr(view, &attribute.value).is_none())
+    }
+
+    /// What a method of a builtin object raises, beside its arguments.
+    pub(super) fn of_builtin_method(&self, view: &View<'_>, call: &ExprCall) -> Option<Errors> {
+        let Expr::Attribute(attribute) = &*call.func else {
+            return None;
+        };
+        if !self.is_known_builtin(view, &attribute.value) {
+            return None;
+        }
+        let raised: &[&'static str] = match attribute.attr.as_str() {
+            name if QUIET_METHODS.contains(&name) => &[],
+            "pop" if call.arguments.args.len() == 2 => &[],
+            "pop" | "popleft" | "popitem" => &["<builtin>.IndexError", "<builtin>.KeyError"],
+            "remove" | "index" => &["<builtin>.KeyError", "<builtin>.ValueError"],
+            _ => return None,
+        };
+        Some(
+            self.of_expr(view, &attribute.value)
+                .and(Errors::named(raised)),
+        )
+    }
+
+    /// What making a text of a value raises: what the classes of ours do for it. Objects of libraries are taken to have a text.
+    pub(super) fn of_showing(&self, view: &View<'_>, expr: &Expr) -> Errors {
+        let mut values = self.cx.program.values_at(view.place(expr));
+        if values.any(|value| matches!(value, Value::Instance(_))) {
+            self.of_hidden(view, expr)
+        } else {
+            Errors::NONE
+        }
+    }
+
+    /// What an operation raises, beside its operands: nothing with builtin objects; with those of ours, what the methods for it
+    /// do.
+    pub(super) fn of_operation(
+        &self,
+        view: &View<'_>,
+        whole: impl Ranged,
+        operands: &[&Expr],
+    ) -> Errors {
+        let flow = &self.cx.program.flow;
+        let mut ours = false;
+        for operand in operands {
+            for value in self.cx.program.values_at(view.place(*operand)) {
+                match value {
+                    Value::Instance(class) if flow.is_all_ours(class) => ours = true,
+                    _ if self.is_plain(value, operand) => {}
+                    _ => return Errors::Any,
+                }
+            }
+        }
+        if ours {
+            self.of_hidden(view, whole)
+        } else {
+            Errors::NONE
+        }
+    }
+
+    /// What the methods raise that operations call by themselves, in the function around a place.
+    fn of_hidden(&self, view: &View<'_>, whole: impl Ranged) -> Errors {
+        let program = self.cx.program;
+        let owner = program.function_at(view.place(whole));
+        let hidden = program.hidden_calls_of(owner);
+        let called: BTreeSet<_> = hidden
+            .flat_map(|call| program.callees(call))
+            .filter_map(|target| target.function())
+            .collect();
+        called
+            .into_iter()
+            .map(|func| self.of_function(func))
+            .collect()
+    }
+
+    /// Whether nothing speaks for an object of a class with methods of its own.
+    pub(super) fn is_builtin(&self, view: &View<'_>, expr: &Expr) -> bool {
+        let mut values = self.cx.program.values_at(view.place(expr));
+        values.all(|value| self.is_plain(value, expr))
+    }
+
+    pub(super) fn is_known_builtin(&self, view: &View<'_>, expr: &Expr) -> bool {
+        let mut values = self.cx.program.values_at(view.place(expr)).peekable();
+        matches!(expr, Expr::StringLiteral(_) | Expr::FString(_))
+            || values.peek().is_some()
+                && values.all(|value| match value {
+                    Value::Str(_) | Value::Start(_) | Value::Container(_) => true,
+                    Value::Object(ty, _) => is_plain(self.cx.program.flow.text(ty)),
+                    _ => false,
+                })
+    }
+
+    /// Whether any key can be set in the object.
+    pub(super) fn is_mapping(&self, view: &View<'_>, expr: &Expr) -> bool {
+        let flow = &self.cx.program.flow;
+        let mut values = self.cx.program.values_at(view.place(expr)).peekable();
+        values.peek().is_some()
+            && values.all(|value| match value {
+                Value::Container(id) => {
+                    flow.linked.containers[id.0 as usize].kind == ContainerKind::Dict
+                }
+                Value::Object(ty, _) => matches!(
+                    flow.text(ty),
+                    "<builtin>.dict" | "collections.Counter" | "collections.defaultdict"
+                ),
+                _ => false,
+            })
+    }
+
+    /// Whether a value is one that no class with methods of its own speaks for.
+    pub(super) fn is_plain(&self, value: Value, expr: &Expr) -> bool {
+        match value {
+            Value::Int(_)
+            | Value::Str(_)
+            | Value::Start(_)
+            | Value::Container(_)
+            | Value::Iterator(_) => true,
+            Value::Object(ty, _) => is_plain(self.cx.program.flow.text(ty)),
+            // What a call gives has the name of the call.
+            Value::External(sym) => is_plain_result(self.cx.program.flow.text(sym)),
+            Value::Unknown(_) => matches!(expr, Expr::Name(_) | Expr::Await(_)),
+            _ => false,
+        }
+    }
+
+    /// Whether the expression is known to give a number.
+    fn is_number(&self, view: &View<'_>, expr: &Expr) -> bool {
+        match expr {
+            Expr::NumberLiteral(_) => true,
+            Expr::UnaryOp(it) => self.is_number(view, &it.operand),
+            Expr::BinOp(it) => self.is_number(view, &it.left) && self.is_number(view, &it.right),
+            _ => {
+                let mut values = self.cx.program.values_at(view.place(expr)).peekable();
+                values.peek().is_some() && values.all(|value| matches!(value, Value::Int(_)))
+            }
+        }
+    }
+}
+
+/// Whether a class outside of the program is one of plain objects, as builtin ones are.
+fn is_plain(class: &str) -> bool {
+    class.starts_with("<builtin>.")
+        || is_of_plain_module(class)
+        || matches!(
+            class,
+            "collections.deque" | "collections.Counter" | "collections.defaultdict"
+        )
+}
+
+/// Whether the name is that of a call which gives a plain object, or of something that belongs to such an object.
+fn is_plain_result(name: &str) -> bool {
+    let Some((function, _)) = name.split_once('(') else {
+        return false;
+    };
+    let builtin = function.strip_prefix("<builtin>.");
+    is_of_plain_module(function)
+        || builtin.is_some_and(|it| it.starts_with("str.") || apis::PLAIN_BUILTINS.contains(&it))
+}
+
+fn is_of_plain_module(name: &str) -> bool {
+    let module = name.split('.').next().unwrap_or_default();
+    apis::PLAIN_MODULES.contains(&module)
+}
