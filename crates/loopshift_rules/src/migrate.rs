@@ -322,7 +322,7 @@ fn migrate_with(analysis: &Analysis<'_>, looks: &[Look], is_first: bool) -> Migr
         let all: Vec<Use> = all().cloned().collect();
         part::decline_shared(&context, part, &all, &mut changes);
     }
-    patched::decline(program, catalog, &moving, &mut changes);
+    patched::settle(&context, &mut changes);
     if recipe.target == Target::Anyio {
         shown::caveats(&context, &mut changes);
     }

@@ -4,10 +4,11 @@
 
 use loopshift_engine::change::Change;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::Expr;
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
+use super::collected::references;
 use super::non_negative::is_non_negative;
 use super::shared::is_statement;
 use crate::catalog::Api;
@@ -44,6 +45,10 @@ fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Cha
             return Err(
                 "it is passed on through a variable that may hold something else".to_owned(),
             );
+        }
+        if expr.is_some_and(|expr| is_only_called(cx, view, expr)) {
+            change.edit(Edit::replace(use_.place.range, "{@anyio}.sleep", &[]));
+            return Ok(change);
         }
         if shows_names(cx) {
             return Err("it is passed on as a function where the names of functions are read, and its would be another".to_owned());
@@ -94,6 +99,41 @@ fn by_helper(change: &mut Change, range: TextRange) {
         range,
         pieces: vec![Piece::Helper(&SLEEP)],
     });
+}
+
+/// Whether a variable of this file is made of it that is only called with a delay, which is not below zero: `real = asyncio.sleep`.
+fn is_only_called(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    let Some(Stmt::Assign(assign)) = view.tree.enclosing_statement(expr.range()) else {
+        return false;
+    };
+    // `real, waits = asyncio.sleep, []`
+    let target = match (&*assign.targets, &*assign.value) {
+        ([Expr::Tuple(targets)], Expr::Tuple(values)) if targets.len() == values.len() => values
+            .iter()
+            .position(|value| value.range() == expr.range())
+            .map(|at| &targets.elts[at]),
+        ([target], value) if value.range() == expr.range() => Some(target),
+        _ => None,
+    };
+    let Some(Expr::Name(target)) = target else {
+        return false;
+    };
+    let Some((scope, reads)) = references(view, target) else {
+        return false;
+    };
+    let id = target.id.as_str();
+    let is_own = |range: &TextRange| {
+        let callee = view.tree.expr_at(*range);
+        let call = callee.and_then(|callee| view.tree.parent(callee));
+        matches!(call, Some(AnyNodeRef::ExprCall(call)) if call.func.range() == *range
+            && call.arguments.keywords.is_empty()
+            && matches!(&*call.arguments.args, [delay] if is_non_negative(cx, view, delay)))
+    };
+    let bindings = view.scopes.scopes[scope].bindings.get(id);
+    bindings.is_some_and(|it| it.len() == 1)
+        && reads.iter().all(is_own)
+        && (view.tree.enclosing_function(assign.range()).is_some()
+            || cx.views_naming([id]).all(|other| other.file == view.file))
 }
 
 /// Whether the program reads the names of functions.

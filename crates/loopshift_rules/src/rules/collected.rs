@@ -145,7 +145,7 @@ fn append<'v>(view: &View<'v>, list: TextRange) -> Option<(&'v ExprCall, &'v Exp
 }
 
 /// The scope of a variable, and where it is read.
-fn references(view: &View<'_>, name: &ExprName) -> Option<(ScopeId, Vec<TextRange>)> {
+pub(super) fn references(view: &View<'_>, name: &ExprName) -> Option<(ScopeId, Vec<TextRange>)> {
     let id = name.id.as_str();
     let scopes = &view.scopes;
     let scope = scopes.resolve(id, scopes.at(name.start()))?;

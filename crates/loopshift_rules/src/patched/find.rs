@@ -1,66 +1,20 @@
-//! APIs that the program replaces by name while it runs: `mock.patch("app.jobs.asyncio.sleep")`.
-//!
-//! Code that is moved away from such a name would no longer meet the replacement, so it stays.
+//! Finds what the program replaces by name.
 
-use loopshift_engine::change::{Change, FileId, Place};
+use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::{ArgKind, Call};
+use loopshift_engine::ir::{Arg, ArgKind, Call};
 use loopshift_engine::link::Linked;
 use loopshift_engine::program::Program;
-use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
+use loopshift_python::ast::{Expr, ExprCall};
 
+use super::{Name, Patch};
 use crate::catalog::Catalog;
+use crate::context::Context;
 
-/// An API that is replaced by name.
-struct Patch {
-    /// Its canonical name.
-    api: String,
-    /// Only as this module sees it; everywhere otherwise.
-    module: Option<FileId>,
-    /// Who does it.
-    by: Place,
-}
-
-/// Declines the changes of uses that the program replaces by name.
-pub(crate) fn decline(
-    program: &Program<'_>,
-    catalog: &Catalog,
-    uses: &[Use],
-    changes: &mut [Change],
-) {
-    let patches = find(program, catalog);
-    if patches.is_empty() {
-        return;
-    }
-    for change in changes
-        .iter_mut()
-        .filter(|change| change.declined.is_none())
-    {
-        let reason = change
-            .covers
-            .iter()
-            .chain([&change.place])
-            .find_map(|place| {
-                let api = uses
-                    .iter()
-                    .find(|use_| use_.place == *place)
-                    .map(|use_| &*use_.api)?;
-                let patch = patches.iter().find(|patch| {
-                    patch.api == api && patch.module.is_none_or(|module| module == place.file)
-                })?;
-                let line = program.line(patch.by);
-                let path = &program.file(patch.by.file).path;
-                Some(format!(
-                    "`{api}` is replaced by name at {path}:{line}, as tests do"
-                ))
-            });
-        if let Some(reason) = reason {
-            *change = Change::declined(change.rule, change.place, change.api.clone(), reason);
-        }
-    }
-}
-
-fn find(program: &Program<'_>, catalog: &Catalog) -> Vec<Patch> {
+/// What the calls and assignments of the program replace by name.
+pub(super) fn find(cx: &Context<'_>) -> Vec<Patch> {
+    let (program, catalog) = (cx.program, cx.catalog);
     let flow = &program.flow;
     let mut patches = Vec::new();
     for (file, call) in program.calls() {
@@ -76,7 +30,13 @@ fn find(program: &Program<'_>, catalog: &Catalog) -> Vec<Patch> {
         // `patch("app.jobs.asyncio.sleep")`
         for name in strings(program, call, 0) {
             if let Some((api, module)) = resolve(program, catalog, name) {
-                patches.push(Patch { api, module, by });
+                let name = written(cx, by, Name::Text);
+                patches.push(Patch {
+                    api,
+                    module,
+                    by,
+                    name,
+                });
             }
         }
         // `patch.object(asyncio, "sleep")`, `monkeypatch.setattr(jobs, "sleep", …)`
@@ -94,16 +54,18 @@ fn find(program: &Program<'_>, catalog: &Catalog) -> Vec<Patch> {
                                 api,
                                 module: None,
                                 by,
+                                name: written(cx, by, Name::Module),
                             });
                         }
                     }
                     Value::Module(module) => {
                         let file = FileId(module);
-                        if let Some(api) = member(program, catalog, file, name) {
+                        if let Some((api, module)) = member(program, catalog, file, name) {
                             patches.push(Patch {
                                 api,
-                                module: Some(file),
+                                module,
                                 by,
+                                name: None,
                             });
                         }
                     }
@@ -130,6 +92,7 @@ fn find(program: &Program<'_>, catalog: &Catalog) -> Vec<Patch> {
                     api,
                     module: None,
                     by,
+                    name: None,
                 });
             }
         }
@@ -137,13 +100,18 @@ fn find(program: &Program<'_>, catalog: &Catalog) -> Vec<Patch> {
     patches
 }
 
-/// The short strings that a positional argument of the call may be.
+/// The short strings that the first or second argument of a call may be, by its place or by the names that patches have for it.
 fn strings<'p>(program: &'p Program<'_>, call: &Call, place: usize) -> Vec<&'p str> {
     let flow = &program.flow;
-    call.args
-        .iter()
-        .filter(|arg| arg.kind == ArgKind::Positional)
+    let given = call.args.iter();
+    let mut positional = given.filter(|arg| arg.kind == ArgKind::Positional);
+    let named = |arg: &&Arg| {
+        let keywords: &[&str] = [&["target"][..], &["attribute", "name"]][place];
+        matches!(arg.kind, ArgKind::Keyword(sym) if keywords.contains(&flow.text(sym)))
+    };
+    positional
         .nth(place)
+        .or_else(|| call.args.iter().find(named))
         .into_iter()
         .flat_map(|arg| flow.values_of(arg.node))
         .filter_map(|value| match value {
@@ -167,24 +135,31 @@ fn resolve(
     if is_wanted(catalog, &api) {
         return Some((api.into_owned(), None));
     }
-    let linked: &Linked = &program.flow.linked;
     let mut prefix = name;
     while let Some((head, _)) = prefix.rsplit_once('.') {
         prefix = head;
-        let module = linked
-            .symbols
-            .find(prefix)
-            .and_then(|sym| linked.module(sym));
-        if let Some(file) = module {
+        if let Some(file) = module(program, prefix) {
             let rest = name.get(prefix.len() + 1..)?;
-            return member(program, catalog, file, rest).map(|api| (api, Some(file)));
+            return member(program, catalog, file, rest);
         }
     }
     None
 }
 
-/// The API that a dotted path from a module of ours leads to.
-fn member(program: &Program<'_>, catalog: &Catalog, file: FileId, path: &str) -> Option<String> {
+/// The module of ours that has the name.
+pub(super) fn module(program: &Program<'_>, name: &str) -> Option<FileId> {
+    let linked: &Linked = &program.flow.linked;
+    linked.symbols.find(name).and_then(|sym| linked.module(sym))
+}
+
+/// The API that a dotted path from a module of ours leads to, and the module, where the name is one of its own: what is replaced
+/// in a library is replaced for everybody.
+fn member(
+    program: &Program<'_>,
+    catalog: &Catalog,
+    file: FileId,
+    path: &str,
+) -> Option<(String, Option<FileId>)> {
     let flow = &program.flow;
     let (first, rest) = path
         .split_once('.')
@@ -200,6 +175,40 @@ fn member(program: &Program<'_>, catalog: &Catalog, file: FileId, path: &str) ->
             None => flow.text(sym).to_owned(),
         };
         let api = catalog.canonical(&full).into_owned();
-        is_wanted(catalog, &api).then_some(api)
+        is_wanted(catalog, &api).then_some((api, rest.is_none().then_some(file)))
     })
+}
+
+/// Where a call that is known to replace something writes the name, as its first argument.
+fn written(cx: &Context<'_>, by: Place, kind: fn(Place) -> Name) -> Option<Name> {
+    let view = cx.view(by.file)?;
+    let Expr::Call(call) = view.tree.expr_at(by.range)? else {
+        return None;
+    };
+    let first = call.arguments.args.first()?;
+    let is_text = first.is_string_literal_expr();
+    let fits = matches!(kind(by), Name::Text(_)) == is_text;
+    (fits && replaces(call)).then(|| {
+        kind(Place {
+            file: by.file,
+            range: first.range(),
+        })
+    })
+}
+
+/// Whether a call replaces what its first arguments name until a test is over: `patch`, `mocker.patch`, `patch.object`,
+/// `mocker.spy`, `monkeypatch.setattr`.
+fn replaces(call: &ExprCall) -> bool {
+    let is_patch = |expr: &Expr| {
+        matches!(expr, Expr::Name(it) if it.id == "patch")
+            || matches!(expr, Expr::Attribute(it) if it.attr.as_str() == "patch")
+    };
+    match &*call.func {
+        Expr::Attribute(it) => match it.attr.as_str() {
+            "object" => is_patch(&it.value),
+            "setattr" | "spy" => matches!(&*it.value, Expr::Name(_)),
+            _ => is_patch(&call.func),
+        },
+        callee => is_patch(callee),
+    }
 }
