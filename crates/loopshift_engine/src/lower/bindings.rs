@@ -182,26 +182,38 @@ pub(crate) fn import_binding(alias: &ast::Alias) -> &str {
     }
 }
 
-/// The names that any function below declares `global` or `nonlocal`.
-pub(crate) fn collect_shared<'a>(body: &'a [Stmt], shared: &mut FxHashSet<&'a str>) {
-    struct Shared<'a, 'b>(&'b mut FxHashSet<&'a str>);
+/// Adds the names that any function below declares `global` or `nonlocal`; gives those that are `global`.
+pub(crate) fn collect_shared<'a>(
+    body: &'a [Stmt],
+    shared: &mut FxHashSet<&'a str>,
+) -> Vec<&'a str> {
+    struct Shared<'a, 'b> {
+        names: &'b mut FxHashSet<&'a str>,
+        globals: Vec<&'a str>,
+    }
     impl<'a> Visitor<'a> for Shared<'a, '_> {
         fn visit_stmt(&mut self, stmt: &'a Stmt) {
             match stmt {
                 Stmt::Global(global) => {
-                    self.0
-                        .extend(global.names.iter().map(ast::Identifier::as_str));
+                    let names = global.names.iter().map(ast::Identifier::as_str);
+                    self.names.extend(names.clone());
+                    self.globals.extend(names);
                 }
                 Stmt::Nonlocal(nonlocal) => {
-                    self.0
-                        .extend(nonlocal.names.iter().map(ast::Identifier::as_str));
+                    let names = nonlocal.names.iter().map(ast::Identifier::as_str);
+                    self.names.extend(names);
                 }
                 _ => visitor::walk_stmt(self, stmt),
             }
         }
         fn visit_expr(&mut self, _: &'a Expr) {}
     }
-    Shared(shared).visit_body(body);
+    let mut found = Shared {
+        names: shared,
+        globals: Vec::new(),
+    };
+    found.visit_body(body);
+    found.globals
 }
 
 /// The names that statements assign, for loops and `try` blocks.

@@ -95,7 +95,7 @@ pub(crate) struct Lowerer<'a> {
 
 impl<'a> Lowerer<'a> {
     fn module(&mut self, module: &'a ModModule) {
-        bindings::collect_shared(&module.body, &mut self.shared);
+        let globals = bindings::collect_shared(&module.body, &mut self.shared);
         let ret = self.node();
         let yields = self.node();
         let sends = self.node();
@@ -117,6 +117,7 @@ impl<'a> Lowerer<'a> {
         });
         let bindings = bindings::collect(&module.body, self.has_walrus);
         self.push_scope(ScopeKind::Module, FuncId(0), &bindings, String::new());
+        self.bind_globals(&globals);
         self.body(&module.body);
         let scope = self.pop_scope();
         let mut globals: Vec<(&str, Node)> = scope

@@ -78,19 +78,6 @@ impl<'a> Lowerer<'a> {
                 }
             });
         }
-        // `global x` may be the only place that binds `x`.
-        for name in &bindings.globals {
-            if !self.scopes.is_empty() && !self.scopes[0].bindings.contains_key(name) {
-                let cell = self.node();
-                let binding = Binding {
-                    cell,
-                    shared: true,
-                    captured: true,
-                    versions: Vec::new(),
-                };
-                self.scopes[0].bindings.insert(name, binding);
-            }
-        }
         self.scopes.push(Scope {
             kind,
             owner,
@@ -102,6 +89,22 @@ impl<'a> Lowerer<'a> {
             lambdas: 0,
             globals: bindings.globals.clone(),
         });
+    }
+
+    /// Binds the names of the module that only functions bind, by `global`: functions above these read them, too.
+    pub(crate) fn bind_globals(&mut self, names: &[&'a str]) {
+        for name in names {
+            if self.scopes[0].bindings.contains_key(name) {
+                continue;
+            }
+            let binding = Binding {
+                cell: self.node(),
+                shared: true,
+                captured: true,
+                versions: Vec::new(),
+            };
+            self.scopes[0].bindings.insert(name, binding);
+        }
     }
 
     /// Closes the innermost scope; what others see of it has reached the cells.

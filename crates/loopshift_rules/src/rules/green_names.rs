@@ -10,7 +10,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Alias, AnyNodeRef, Expr, Stmt};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::green::{Threads, escaped, made_in_loop, named, owners, sleeping, slept};
+use super::green::{Threads, built_on, escaped, made_in_loop, named, owners, sleeping, slept};
 use super::shared::number;
 use crate::catalog::{Api, Kind, Part, Target};
 use crate::context::{Context, View};
@@ -22,6 +22,7 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     imports(cx, changes);
     looked_at(cx, changes);
     escaped::plan(cx, changes);
+    built_on::plan(cx, changes);
     let owners = cx.once(owners);
     let threads = cx.once(Threads::new);
     let mut kept = BTreeSet::new();

@@ -49,6 +49,9 @@ const LIBRARIES: &[&str] = &["eventlet", "gevent", "gevent_uwsgi"];
 /// What may differ where what was patched is left as it is.
 const THREADS: &str = "what ran as green threads runs in threads, which may switch anywhere: what they share must be safe for that";
 
+/// What may differ where sockets are patched, and those of TLS are not.
+const TLS: &str = "`ssl` was left as it is: an answer over TLS stopped all green threads, and lets tasks run while it is waited for";
+
 /// What may differ where log records show threads.
 const RECORDS: &str =
     "log records name the thread that they come from, by `threadName`: that of the event loop then";
@@ -90,6 +93,9 @@ fn taken_out(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, St
     });
     if cx.recipe.served || !cx.apart.is_empty() {
         change.caveat(THREADS);
+    }
+    if left.contains(&"ssl") && *cx.once(goes_over_tls) {
+        change.caveat(TLS);
     }
     if !left.contains(&"threading") && names_threads(cx) {
         change.caveat(RECORDS);
@@ -215,6 +221,25 @@ fn modules(keyword: &str) -> Option<&'static [&'static str]> {
     row.map(|(_, modules)| *modules)
 }
 
+/// The uses that wait where the standard library is patched.
+fn waiting<'c>(cx: &Context<'c>) -> impl Iterator<Item = (&'c Use, &'c Api)> {
+    let rows = |use_: &'c Use| Some((use_, cx.catalog.get(&use_.api)?));
+    let uses = cx.uses.iter().filter_map(rows);
+    uses.filter(|(use_, api)| !api.cooperative.is_empty() && !is_green(&use_.api))
+}
+
+/// Whether clients of the program may wait by sockets of TLS: it speaks of them, or names no address.
+fn goes_over_tls(cx: &Context<'_>) -> bool {
+    let files = || cx.program.files.iter().filter(|file| file.is_python());
+    let has = |word: &str| {
+        files().any(|file| memmem::find(file.text.as_bytes(), word.as_bytes()).is_some())
+    };
+    let is_client =
+        |(use_, _): (&Use, &Api)| !PATCHED.iter().any(|it| it.1.contains(&root(&use_.api)));
+    let speaks = || ["https", "ssl", "SSL", "tls", "TLS"].into_iter().any(has);
+    waiting(cx).any(is_client) && (speaks() || !has("http://"))
+}
+
 /// Why calls of the program may block all green threads, where these modules are left as they are.
 fn waits_plainly(cx: &Context<'_>, left: &[&str]) -> Option<String> {
     let is_named = |module: &&&str| PATCHED.iter().any(|(_, names)| names.contains(module));
@@ -229,16 +254,13 @@ fn waits_plainly(cx: &Context<'_>, left: &[&str]) -> Option<String> {
     // Everything else waits by sockets, which clients of HTTP do not select from.
     let by_sockets = |api: &Api| {
         let select = (!api.apart).then_some("select");
-        let mut modules = ["socket", "ssl"].into_iter().chain(select);
+        let mut modules = ["socket"].into_iter().chain(select);
         modules.any(|module| left.contains(&module))
     };
-    let use_ = cx.uses.iter().find(|use_| {
+    let mut uses = waiting(cx);
+    let (use_, _) = uses.find(|(use_, api)| {
         let of = root(&use_.api);
-        let Some(api) = cx.catalog.get(&use_.api) else {
-            return false;
-        };
-        let is_left = left.contains(&of) || (!is_named(&&of) && by_sockets(api));
-        !api.cooperative.is_empty() && is_left && !is_green(&use_.api)
+        left.contains(&of) || (!is_named(&&of) && by_sockets(api))
     })?;
     let line = cx.program.line(use_.place);
     let path = &cx.program.file(use_.place.file).path;

@@ -21,6 +21,7 @@ use super::green_websocket;
 use super::rows;
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
+use crate::recipe::root;
 
 const RULE: &str = "green-socket";
 
@@ -70,14 +71,26 @@ fn unseen(cx: &Context<'_>, changes: &mut Vec<Change>) {
                 continue;
             }
             let place = view.place(attribute);
-            let known = |value| !matches!(value, Value::Unknown(_));
-            if cx.program.values_at(place).any(known) {
+            if cx.program.values_at(place).any(|value| is_known(cx, value)) {
                 continue;
             }
             let reason = "it may be called on a socket, which is not known here";
             let name = format!("socket.socket.{}", attribute.attr);
             changes.push(Change::declined(RULE, place, name, reason));
         }
+    }
+}
+
+/// Whether it is known what a value is; what a function of the sockets' modules gives that has no row may be a socket.
+fn is_known(cx: &Context<'_>, value: Value) -> bool {
+    match value {
+        Value::Unknown(_) => false,
+        Value::External(sym) | Value::ExternalBound(sym, _) => {
+            let name = cx.program.flow.text(sym);
+            let is_given = name.contains("()") && cx.catalog.get(name).is_none();
+            !(is_given && matches!(root(name), "socket" | "ssl"))
+        }
+        _ => true,
     }
 }
 

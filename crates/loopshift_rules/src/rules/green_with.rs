@@ -6,7 +6,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, StmtWith};
 use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
-use super::green::{helper, is_coloured, waits_in};
+use super::green::{GREENLET_CLASS, helper, is_coloured, is_greenlet, waits_in};
 use super::green_blocking::THREAD;
 use super::green_colour::is_ours;
 use crate::context::{Context, View};
@@ -19,7 +19,9 @@ const ENTER: &str = ".__enter__";
 const EXIT: &str = ".__exit__";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for view in cx.views_where(|value| entered_by(cx, value).is_some() || lends(cx, value)) {
+    let wanted =
+        |value| entered_by(cx, value).is_some() || lends(cx, value) || is_joined(cx, value);
+    for view in cx.views_where(wanted) {
         for node in view.tree.nodes() {
             let AnyNodeRef::StmtWith(with) = node else {
                 continue;
@@ -32,6 +34,15 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                 .iter()
                 .map(|item| entered(cx, view, &item.context_expr))
                 .collect();
+            if let Some(item) = with
+                .items
+                .iter()
+                .find(|it| joins(cx, view, &it.context_expr))
+            {
+                let place = view.place(item.context_expr.range());
+                changes.push(Change::declined(RULE, place, GREENLET_CLASS, JOINS));
+                continue;
+            }
             let Some(api) = entered.iter().flatten().next() else {
                 continue;
             };
@@ -48,6 +59,21 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             );
         }
     }
+}
+
+/// Why a green thread stays that is entered.
+const JOINS: &str = "leaving the block waits for the green thread, or ends it where the block fails, which a task does not do: wait for it behind the block";
+
+/// Whether what is entered may be a green thread.
+fn joins(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    let mut values = cx.program.values_at(view.place(expr));
+    values.any(|value| is_joined(cx, value))
+}
+
+/// Whether a value is a green thread that is entered by what its class has from the library.
+fn is_joined(cx: &Context<'_>, value: Value) -> bool {
+    let is_own = matches!(value, Value::Instance(_)) && cx.mentions("__enter__");
+    !is_own && is_greenlet(cx, value)
 }
 
 /// The method that enters the object, where that is of a library that is moved and waits; or the one that leaves it, where

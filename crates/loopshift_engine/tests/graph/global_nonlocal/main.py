@@ -28,6 +28,9 @@ rn()
 sw()
 rn()
 
+def early():
+    service.ping()
+
 def lazy():
     global service
     service = Service()
@@ -37,3 +40,4 @@ class Service:
 
 lazy()
 service.ping()
+early()

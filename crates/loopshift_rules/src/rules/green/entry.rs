@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
+use loopshift_engine::flow::value::Value;
+use loopshift_engine::ir::{FuncId, FunctionKind};
+use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtIf, StmtTry};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::logs::quiet;
-use super::{are_loaded, helper};
+use super::{are_loaded, helper, is_greenlet};
+use crate::catalog::Kind;
 use crate::context::{Context, View};
 use crate::rules::green_spawn::{acts_at_end, ends_first};
 use crate::rules::green_thread::are_left;
@@ -56,9 +60,10 @@ pub(crate) fn entry(
             // What ends the program leaves no time for the handlers of tasks that are left. Threads are waited for at its
             // very end, and what tasks do when they are cancelled is not to be seen before.
             let to_the_end = *cx.once(are_left) || *cx.once(acts_at_end);
-            let last = body
-                .iter()
-                .rposition(|stmt| holds(stmt) || to_the_end || exits_at_once(view, stmt));
+            let asks = |stmt: &Stmt| asks(cx, view, stmt);
+            let last = body.iter().rposition(|stmt| {
+                holds(stmt) || to_the_end || exits_at_once(view, stmt) || asks(stmt)
+            });
             let (Some(first), Some(last)) = (first, last) else {
                 return Err("the code that needs an event loop was not found".to_owned());
             };
@@ -80,6 +85,63 @@ fn exits_at_once(view: &View<'_>, stmt: &Stmt) -> bool {
             AnyNodeRef::ExprAttribute(it) => it.attr.as_str() == "_exit",
             _ => false,
         })
+}
+
+/// Whether a statement of the module asks objects of the library how they are, itself or by a function that it calls: what
+/// the event loop cancels at its end would have ended there.
+fn asks(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
+    if matches!(
+        stmt,
+        Stmt::FunctionDef(_) | Stmt::ClassDef(_) | Stmt::Import(_) | Stmt::ImportFrom(_)
+    ) {
+        return false;
+    }
+    let asking = cx.once(asking);
+    let mut nodes = view.tree.nodes_within(stmt.range());
+    nodes.any(|node| {
+        let range = match node {
+            AnyNodeRef::ExprName(it) => it.range(),
+            AnyNodeRef::ExprAttribute(it) => it.range(),
+            AnyNodeRef::ExprCall(it) => it.range(),
+            _ => return false,
+        };
+        let place = view.place(range);
+        let mut values = cx.program.values_at(place);
+        values.any(|value| is_green(cx, value)) || asking.contains(&place)
+    })
+}
+
+/// The calls of functions that use objects of the library.
+fn asking(cx: &Context<'_>) -> BTreeSet<Place> {
+    let is_asked = |use_: &&Use| {
+        let row = cx.catalog.get(&use_.api);
+        let is_member = row.is_some_and(|row| matches!(row.kind, Kind::Method | Kind::Property));
+        is_member && cx.recipe.moves(&use_.api)
+    };
+    let uses = cx.uses.iter().filter(is_asked);
+    let mut work: Vec<_> = uses.map(|it| cx.program.function_at(it.place)).collect();
+    let mut seen = BTreeSet::new();
+    let mut out = BTreeSet::new();
+    while let Some(func) = work.pop() {
+        if cx.program.function(func).kind == FunctionKind::Module || !seen.insert(func) {
+            continue;
+        }
+        for site in cx.callers.of(func) {
+            out.insert(site.place);
+            if site.owner != FuncId::NONE {
+                work.push(site.owner);
+            }
+        }
+    }
+    out
+}
+
+/// Whether a value is an object of the library, or of a class that derives from one.
+fn is_green(cx: &Context<'_>, value: Value) -> bool {
+    match value {
+        Value::Object(class, _) => cx.recipe.moves(cx.program.flow.text(class)),
+        value => is_greenlet(cx, value),
+    }
 }
 
 /// `if __name__ == "__main__":`

@@ -2,6 +2,7 @@
 
 mod apart;
 mod atomic;
+pub(crate) mod built_on;
 mod calls;
 mod coroutine;
 mod cut_short;

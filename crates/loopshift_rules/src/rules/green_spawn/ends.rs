@@ -104,14 +104,21 @@ fn shows(cx: &Context<'_>, view: &View<'_>, func: FuncId, range: TextRange) -> b
         })
 }
 
-/// Whether an effect shows outside of the program. What its queues and locks are told is seen by nobody any more.
+/// Whether an effect shows outside of the program. What its queues and locks are told is seen by nobody any more, and its
+/// sockets are closed by its end.
 fn is_loud(cx: &Context<'_>, func: FuncId, at: TextRange, effect: &Effect) -> bool {
     let call = || {
         let view = cx.view(cx.program.function_file(func))?;
         let call = view.tree.expr_at(at)?.as_call_expr()?;
         let api = cx.catalog.get(cx.api_of(view, &call.func)?)?;
         let of_library = cx.recipe.moves(&api.name);
-        Some(of_library || api.name.starts_with("queue.") || api.name.starts_with("threading."))
+        let closes = matches!(&*api.name, "socket.socket.close" | "socket.socket.shutdown");
+        Some(
+            of_library
+                || closes
+                || api.name.starts_with("queue.")
+                || api.name.starts_with("threading."),
+        )
     };
     matches!(effect, Effect::Output) && call() != Some(true)
 }

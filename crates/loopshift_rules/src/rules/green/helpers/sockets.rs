@@ -310,6 +310,14 @@ pub(super) const HELPERS: &[Helper] = &[
         ),
     },
     Helper {
+        name: "_create_server",
+        source: "\
+def {name}(*args, **kwargs):
+    \"\"\"A socket that listens.\"\"\"
+    return {#Socket}(fileno={@socket}.create_server(*args, **kwargs).detach())
+",
+    },
+    Helper {
         name: "_socketpair",
         source: "\
 def {name}(*args, **kwargs):
