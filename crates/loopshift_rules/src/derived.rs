@@ -66,8 +66,8 @@ fn clash(cx: &Context<'_>, library: &str, helper: &'static Helper) -> Option<Str
     })
 }
 
-/// The names of the attributes and methods of a class, and of those that it needs; without those that Python hides, as
-/// `__name`, or knows itself, as `__init__`.
+/// The names of the attributes and methods of a class, and of those that it derives from; without those that Python hides,
+/// as `__name`, or knows itself, as `__init__`.
 fn own_names(class: &'static Helper) -> BTreeSet<&'static str> {
     let mut names = BTreeSet::new();
     let mut seen = BTreeSet::new();
@@ -76,13 +76,16 @@ fn own_names(class: &'static Helper) -> BTreeSet<&'static str> {
         if !seen.insert(found.name) {
             continue;
         }
-        for lead in ["self.", "def "] {
+        // Methods, not the functions inside of them.
+        for lead in ["self.", "\n    def ", "\n    async def "] {
             names.extend(found.source.split(lead).skip(1).map(|rest| {
                 let is_part = |it: char| it.is_alphanumeric() || it == '_';
                 rest.split(|it| !is_part(it)).next().unwrap_or_default()
             }));
         }
-        work.extend(found.needs().filter_map(helper));
+        let header = found.source.lines().next().unwrap_or_default();
+        let is_base = |name: &&str| header.contains(&format!("{{#{name}}}"));
+        work.extend(found.needs().filter(is_base).filter_map(helper));
     }
     names.retain(|name| !name.is_empty() && !name.starts_with("__"));
     names

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::uses::Use;
+use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
-use loopshift_python::{Ranged, TextRange};
 
 use super::green::{
     CutShort, anchor, awaits, bracketed, broken, helper, may_be_many, owners, runs_apart, sleeping,
@@ -313,11 +313,12 @@ pub(super) fn by(
     debug_assert!(awaits(&text));
     text.extend(function);
     if !call.arguments.args.is_empty() || !call.arguments.keywords.is_empty() {
-        text.push(", ".into());
-        text.push(Piece::Source(TextRange::new(
-            arguments.start(),
-            arguments.end(),
-        )));
+        let is_below = view
+            .text(arguments)
+            .trim_start_matches(' ')
+            .starts_with(['\r', '\n']);
+        text.push(if is_below { "," } else { ", " }.into());
+        text.push(Piece::Source(arguments));
     }
     text.push(")".into());
     let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;

@@ -305,9 +305,9 @@ impl Asked<'_, '_> {
             if handler.name.is_some() {
                 change.caveat("the error has another name and text");
             }
-            if ["Timeout", "with_timeout"]
-                .iter()
-                .any(|word| cx.mentions(word))
+            if cx
+                .once(CutShort::by_limits)
+                .reaches(cx, view.place(handler))
             {
                 change.caveat("a timeout around the handler raises the same in a task");
             }

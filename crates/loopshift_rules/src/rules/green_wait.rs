@@ -1,16 +1,19 @@
 //! Waiting for several green threads, or ending them, becomes the same for tasks.
 
+mod just_started;
+
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{Comprehension, Expr, ExprCall, Number, Stmt};
+use loopshift_python::ast::{Comprehension, Expr, ExprCall, Number};
 use loopshift_python::edit::{Piece, pieces};
 
 use super::green::{Ending, each, ends_later, helper, is_greenlet, items, owners, replace_call};
 use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Bound, Context, View};
+use just_started::just_started;
 
 const RULE: &str = "green-wait";
 
@@ -103,8 +106,7 @@ fn joinall(
     if !is_statement(view, call) {
         return with(vec!["await ".into()], "joined", bound, &named);
     }
-    let just_made = made_before(view, call, greenlets).unwrap_or(greenlets);
-    if starts_one(cx, view, just_made) {
+    if starts_one(cx, view, greenlets) || just_started(cx, view, call, greenlets) {
         let mut text = pieces("await {@asyncio}.wait(", &[]);
         text.extend(arguments(bound, &named));
         text.push(")".into());
@@ -113,33 +115,9 @@ fn joinall(
     with(vec!["await ".into()], "joinall", bound, &named)
 }
 
-/// What the statement before the call gives a variable that the call is given.
-fn made_before<'c>(view: &'c View<'_>, call: &ExprCall, given: &Expr) -> Option<&'c Expr> {
-    let Expr::Name(given) = given else {
-        return None;
-    };
-    let statement = view.tree.enclosing_statement(call.range())?;
-    let (suite, at) = view.tree.suite_of(statement)?;
-    let Stmt::Assign(before) = suite.get(at.checked_sub(1)?)? else {
-        return None;
-    };
-    let [Expr::Name(name)] = &*before.targets else {
-        return None;
-    };
-    (name.id == given.id).then_some(&*before.value)
-}
-
 /// Whether a list is written out there, and something in it starts a green thread.
 fn starts_one(cx: &Context<'_>, view: &View<'_>, list: &Expr) -> bool {
-    let starts = |item: &Expr| match item {
-        Expr::Call(call) => {
-            let row = cx
-                .api_of(view, &call.func)
-                .and_then(|name| cx.catalog.get(name));
-            row.is_some_and(|row| row.rule.as_deref() == Some("green-spawn"))
-        }
-        _ => false,
-    };
+    let starts = |item: &Expr| starts(cx, view, item);
     match list {
         Expr::List(list) => list.elts.iter().any(starts),
         Expr::ListComp(list) => {
@@ -150,6 +128,14 @@ fn starts_one(cx: &Context<'_>, view: &View<'_>, list: &Expr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether an expression is a call that starts a green thread.
+fn starts(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    let Expr::Call(call) = expr else { return false };
+    let name = cx.api_of(view, &call.func);
+    let row = name.and_then(|name| cx.catalog.get(name));
+    row.is_some_and(|row| row.rule.as_deref() == Some("green-spawn"))
 }
 
 /// Whether what is written there has at least one item.

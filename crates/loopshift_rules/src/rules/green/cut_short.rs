@@ -26,6 +26,18 @@ pub(crate) struct CutShort {
 impl CutShort {
     /// Finds them.
     pub(crate) fn new(cx: &Context<'_>) -> Self {
+        CutShort::by(cx, |_| true)
+    }
+
+    /// Finds those that a time limit cuts short.
+    pub(crate) fn by_limits(cx: &Context<'_>) -> Self {
+        CutShort::by(cx, |name| {
+            !matches!(name, "kill" | "killall" | "killone" | "throw")
+        })
+    }
+
+    /// Finds those that are cut short by what `counts`, by the last part of its name.
+    fn by(cx: &Context<'_>, counts: impl Fn(&str) -> bool) -> Self {
         let mut out = CutShort::default();
         let mut roots = BTreeSet::new();
         for use_ in cx.uses {
@@ -33,6 +45,10 @@ impl CutShort {
                 let words = ["cancel", "timeout", "wait_for"];
                 let is_asyncio = use_.api.starts_with("asyncio.");
                 out.anywhere |= is_asyncio && words.iter().any(|word| use_.api.contains(word));
+                continue;
+            }
+            let name = use_.api.rsplit('.').next().unwrap_or_default();
+            if !counts(name) {
                 continue;
             }
             match cut_by(cx, use_) {
