@@ -259,7 +259,11 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
         ));
     }
     let entered = def.decorator_list.len() == 1 && is_context_manager(cx, view, def);
-    let stays = |decorator: &Decorator| hands_back(cx, view, &decorator.expression);
+    // A parameter more is a parameter more for what makes an object, too.
+    let is_of_class =
+        |decorator: &Expr| cx.api_of(view, decorator) == Some("<builtin>.classmethod");
+    let stays =
+        |it: &Decorator| is_of_class(&it.expression) || hands_back(cx, view, &it.expression);
     if !def.decorator_list.iter().all(stays) && !entered {
         return Err(format!("`{name}` is decorated"));
     }
