@@ -63,7 +63,8 @@ pub(super) fn move_along(cx: &Context<'_>, patches: &mut Vec<Patch>, changes: &m
             })
         };
         let by = found.clone().map(|it| it.by).min();
-        let (Some(place), true) = (by, uses.iter().all(is_renamed)) else {
+        let all_move = !uses.is_empty() && uses.iter().all(is_renamed);
+        let (Some(place), true) = (by, all_move) else {
             continue;
         };
         let message =
