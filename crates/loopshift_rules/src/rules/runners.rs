@@ -52,6 +52,27 @@ pub(crate) fn runners(
     if is_given_to_library(cx, view, expr) {
         return Some(Vec::new());
     }
+    within_callees(cx, view, coroutine, run_within)
+}
+
+/// The places in functions of the program where the coroutine is awaited that is made at `coroutine`, as an argument of theirs:
+/// `await timed(work())`. `None` where it may go anywhere else.
+pub(crate) fn awaiters(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    coroutine: TextRange,
+) -> Option<Vec<Place>> {
+    within_callees(cx, view, coroutine, awaited_within)
+}
+
+/// What becomes of an argument in all functions that may get it there.
+fn within_callees(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    coroutine: TextRange,
+    within: fn(&Context<'_>, FuncId, usize) -> Option<Place>,
+) -> Option<Vec<Place>> {
+    let expr = view.tree.expr_at(coroutine)?;
     let call = outer(view, expr)?;
     let args = &call.arguments.args;
     let at = args.iter().position(|it| it.range() == coroutine)?;
@@ -61,8 +82,8 @@ pub(crate) fn runners(
     let callees = cx.program.values_at(view.place(&*call.func));
     let places: Option<Vec<Place>> = callees
         .map(|callee| match callee {
-            Value::Func(func) => run_within(cx, func, at),
-            Value::Bound(func, _) => run_within(cx, func, at + 1),
+            Value::Func(func) => within(cx, func, at),
+            Value::Bound(func, _) => within(cx, func, at + 1),
             _ => None,
         })
         .collect();
@@ -99,18 +120,30 @@ fn is_given_to_library(cx: &Context<'_>, view: &View<'_>, coroutine: &Expr) -> b
 
 /// Where a function runs its parameter of this index, if it does nothing else with it.
 fn run_within(cx: &Context<'_>, func: FuncId, at: usize) -> Option<Place> {
+    let (view, expr) = only_use(cx, func, at)?;
+    let is_plain = !cx.program.function(func).is_async;
+    (is_plain && is_given_to_library(cx, view, expr)).then(|| view.place(expr))
+}
+
+/// Where a function awaits its parameter of this index, if it does nothing else with it.
+fn awaited_within(cx: &Context<'_>, func: FuncId, at: usize) -> Option<Place> {
+    let (view, expr) = only_use(cx, func, at)?;
+    let is_own = cx.program.function_at(view.place(expr)) == func;
+    (is_own && view.await_of(expr.range()).is_some()).then(|| view.place(expr))
+}
+
+/// The only place where a function reads its parameter of this index.
+fn only_use<'c>(cx: &Context<'c>, func: FuncId, at: usize) -> Option<(&'c View<'c>, &'c Expr)> {
     let (view, def) = definition(cx, func)?;
     let parameters = &def.parameters;
     let mut positional = parameters.posonlyargs.iter().chain(&parameters.args);
     let name = positional.nth(at)?.name().as_str();
-    let plain =
-        !def.is_async && def.decorator_list.is_empty() && !cx.program.function(func).is_generator;
+    let plain = def.decorator_list.is_empty() && !cx.program.function(func).is_generator;
     let is_it =
         |node: &AnyNodeRef<'_>| matches!(node, AnyNodeRef::ExprName(it) if it.id.as_str() == name);
     let uses: Vec<_> = view.tree.nodes_within(def.range()).filter(is_it).collect();
     let [AnyNodeRef::ExprName(used)] = uses.as_slice() else {
         return None;
     };
-    let expr = view.tree.expr_at(used.range())?;
-    (plain && is_given_to_library(cx, view, expr)).then(|| view.place(expr))
+    plain.then_some((view, view.tree.expr_at(used.range())?))
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FunctionKind;
-use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtAssign, StmtTry};
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
-use crate::rules::code::{own, switches};
-use crate::rules::runners::runners;
+use crate::rules::code::{definition, is_yield, own, switches};
+use crate::rules::collected::references;
+use crate::rules::runners::{awaiters, runners};
 
 /// What an error that nobody catches passes on its way to the end of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +68,10 @@ pub(crate) fn passed(cx: &Context<'_>, place: Place) -> Option<Passed> {
                     work.push((Place { file, range }, runs));
                 }
                 None => {
+                    if let Some(places) = awaiters(cx, view, site.place.range) {
+                        work.extend(places.into_iter().map(|place| (place, runs)));
+                        continue;
+                    }
                     // Elsewhere the error waits in a task.
                     let places = runners(cx, view, site.place.range)?;
                     work.extend(places.into_iter().map(|place| (place, false)));
@@ -92,9 +97,14 @@ fn waited_for(cx: &Context<'_>, view: &View<'_>, coroutine: TextRange) -> Option
                 AnyNodeRef::Arguments(_)
                     | AnyNodeRef::ExprStarred(_)
                     | AnyNodeRef::ExprGenerator(_)
+                    | AnyNodeRef::ExprList(_)
                     | AnyNodeRef::ExprListComp(_)
             )
         })?;
+        if let AnyNodeRef::StmtAssign(assign) = around {
+            at = only_read(view, assign)?;
+            continue;
+        }
         let AnyNodeRef::ExprCall(call) = around else {
             return None;
         };
@@ -113,6 +123,20 @@ fn waited_for(cx: &Context<'_>, view: &View<'_>, coroutine: TextRange) -> Option
         at = call.range();
     }
     None
+}
+
+/// The only place where a variable is read, of the function that it is bound in, once.
+fn only_read(view: &View<'_>, assign: &StmtAssign) -> Option<TextRange> {
+    let [Expr::Name(target)] = &*assign.targets else {
+        return None;
+    };
+    let (scope, reads) = references(view, target)?;
+    let [read] = reads.as_slice() else {
+        return None;
+    };
+    let is_own = view.scopes.at(read.start()) == scope;
+    let bound = view.scopes.scopes[scope].bindings.get(target.id.as_str());
+    (is_own && bound.is_some_and(|it| it.len() == 1)).then_some(*read)
 }
 
 /// Whether something in the same function may catch an error.
@@ -236,6 +260,39 @@ fn passed_try(stmt: &StmtTry, range: TextRange) -> Passed {
 
 /// Whether leaving a context manager with an error does nothing that anybody sees.
 pub(crate) fn is_still(cx: &Context<'_>, view: &View<'_>, manager: &Expr) -> bool {
+    is_still_object(cx, view, manager) || is_still_generator(cx, view, manager)
+}
+
+/// Whether the manager is made of a generator of the program that has nothing left to do where its `yield` raises.
+fn is_still_generator(cx: &Context<'_>, view: &View<'_>, manager: &Expr) -> bool {
+    let Expr::Call(call) = manager else {
+        return false;
+    };
+    let is_still = |func| {
+        let Some((view, def)) = definition(cx, func) else {
+            return false;
+        };
+        let mut yields = own(&def.body).into_iter().filter(|node| is_yield(*node));
+        yields.all(|it| {
+            around(view, it.range()).all(|node| match node {
+                AnyNodeRef::StmtTry(_) => false,
+                AnyNodeRef::StmtWith(it) => {
+                    let mut items = it.items.iter();
+                    items.all(|item| is_still_object(cx, view, &item.context_expr))
+                }
+                _ => true,
+            })
+        })
+    };
+    let mut made_by = cx.program.values_at(view.place(&*call.func)).peekable();
+    made_by.peek().is_some()
+        && made_by.all(|value| {
+            matches!(value, Value::ManagerFactory(func) | Value::BoundManager(func, _) if is_still(func))
+        })
+}
+
+/// Whether the manager is one of a library that does nothing then.
+fn is_still_object(cx: &Context<'_>, view: &View<'_>, manager: &Expr) -> bool {
     if let Expr::Call(call) = manager
         && let Some(api) = cx.api_of(view, &call.func)
     {
