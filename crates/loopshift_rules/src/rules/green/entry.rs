@@ -96,6 +96,9 @@ fn asks(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
     ) {
         return false;
     }
+    if wakes(cx, view, stmt) {
+        return false;
+    }
     let asking = cx.once(asking);
     let mut nodes = view.tree.nodes_within(stmt.range());
     nodes.any(|node| {
@@ -109,6 +112,31 @@ fn asks(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
         let mut values = cx.program.values_at(place);
         values.any(|value| is_green(cx, value)) || asking.contains(&place)
     })
+}
+
+/// Whether a statement does nothing but wake what waits for an object of the library. At the end of the program that never runs
+/// any more, and in an event loop that is about to end it would.
+fn wakes(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
+    const WAKING: &[&str] = &[
+        "notify",
+        "notify_all",
+        "put",
+        "put_nowait",
+        "release",
+        "send",
+        "send_exception",
+        "set",
+        "set_exception",
+    ];
+    let Stmt::Expr(it) = stmt else { return false };
+    let Expr::Call(call) = &*it.value else {
+        return false;
+    };
+    let Expr::Attribute(method) = &*call.func else {
+        return false;
+    };
+    let mut woken = cx.program.values_at(view.place(&*method.value));
+    WAKING.contains(&method.attr.as_str()) && woken.any(|value| is_green(cx, value))
 }
 
 /// The calls of functions that use objects of the library.
