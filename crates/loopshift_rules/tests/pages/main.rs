@@ -1,5 +1,5 @@
-//! Every page of `docs/rules` is a test, and so are the guide and every program of `tests/programs` and
-//! `tests/programs-green`.
+//! Every page of `docs/rules` is a test, and so are the further cases of rules in `tests/cases`, the guides and every program of
+//! `tests/programs` and `tests/programs-green`.
 //! `docs/writing-pages.md` says how a page is written.
 
 mod check;
@@ -42,6 +42,15 @@ fn rule_page(path: &Path) -> datatest_stable::Result<()> {
     check_all(path, &page)
 }
 
+/// Checks the further cases of a rule: all of them.
+fn cases(path: &Path) -> datatest_stable::Result<()> {
+    let text = std::fs::read_to_string(path)?;
+    let name = path.file_stem().and_then(|name| name.to_str());
+    let to_asyncio = name.is_some_and(|name| name.starts_with("green-"));
+    let page = page::Page::parse_guide(&text, to_asyncio).map_err(Failures)?;
+    check_all(path, &page)
+}
+
 /// Checks a guide: all its examples.
 fn guide(path: &Path) -> datatest_stable::Result<()> {
     let text = std::fs::read_to_string(path)?;
@@ -81,6 +90,7 @@ fn green_program(path: &Path) -> datatest_stable::Result<()> {
 
 datatest_stable::harness! {
     { test = rule_page, root = "../../docs/rules", pattern = r"^(?!README).*\.md$" },
+    { test = cases, root = "../../tests/cases", pattern = r"\.md$" },
     { test = whole_program, root = "../../tests/programs", pattern = r"^[^/]+/main\.py$" },
     { test = green_program, root = "../../tests/programs-green", pattern = r"^[^/]+/main\.py$" },
     { test = guide, root = "../../docs", pattern = r"^from-.*\.md$" },
