@@ -75,7 +75,6 @@ pub(super) const QUIET: &[&str] = &[
     "itertools.chain",
     "itertools.count",
     "itertools.repeat",
-    "json.dumps",
     "logging.Logger.critical",
     "logging.Logger.debug",
     "logging.Logger.error",
@@ -270,6 +269,7 @@ pub(super) fn raised_by(api: &str) -> Option<&'static [&'static str]> {
     let api = own.as_deref().unwrap_or(api);
     Some(match api {
         _ if QUIET.contains(&api) => &[],
+        "json.dumps" => &["<builtin>.TypeError"],
         "asyncio.Queue.get_nowait" => &["asyncio.QueueEmpty"],
         "asyncio.Queue.put_nowait" => &["asyncio.QueueFull"],
         "asyncio.Future.set_result" | "asyncio.Future.set_exception" => {

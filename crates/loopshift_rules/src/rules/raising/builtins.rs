@@ -1,14 +1,12 @@
 //! What calls and operations raise that are given builtin objects, and others that are as plain.
 
-use std::collections::BTreeSet;
-
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::ContainerKind;
-use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 
 use super::apis::{self, QUIET_BUILTINS, QUIET_METHODS};
 use super::errors::Errors;
+use super::implied::{CALCULATED, COMPARED, HASHED, SHOWN, TRUE};
 use super::{Raising, is_builtin_call};
 use crate::context::View;
 
@@ -18,7 +16,8 @@ impl Raising<'_, '_> {
         let args = &call.arguments.args;
         let is = |name: &&&str| is_builtin_call(view, call, name);
         if ["print", "repr", "str"].iter().any(|name| is(&name)) {
-            return Some(args.iter().map(|it| self.of_showing(view, it)).collect());
+            let shown = args.iter().map(|it| self.of_implied(view, it, SHOWN));
+            return Some(shown.collect());
         }
         // A number of numbers; where the values are given as one collection, it may be empty.
         if ["max", "min"].iter().any(|name| is(&name)) && call.arguments.keywords.is_empty() {
@@ -27,7 +26,9 @@ impl Raising<'_, '_> {
                 1 => Errors::named(&["<builtin>.ValueError"]),
                 _ => Errors::NONE,
             };
-            return Some(self.of_operation(view, call, &parts).and(empty));
+            let order = args.iter().map(|it| self.of_ordering(view, it));
+            let compared = self.of_operation(view, &parts, COMPARED);
+            return Some(order.collect::<Errors>().and(compared).and(empty));
         }
         if ["float", "int"].iter().any(|name| is(&name))
             && args.iter().all(|it| self.is_number(view, it))
@@ -43,13 +44,29 @@ impl Raising<'_, '_> {
         let called = keywords
             .clone()
             .filter(|it| it.arg.as_deref() == Some("key"));
+        let has_key = called.clone().next().is_some();
         let called: Errors = called.map(|it| self.of_calling(view, &it.value)).collect();
+        let implied = |names: &[&str]| {
+            args.iter()
+                .map(|it| self.of_implied(view, it, names))
+                .collect()
+        };
+        let elements: Errors = match &*call.func {
+            Expr::Name(it) => match it.id.as_str() {
+                "sorted" if !has_key => args.iter().map(|it| self.of_ordering(view, it)).collect(),
+                "sum" => implied(CALCULATED),
+                "dict" | "frozenset" | "hash" | "set" => implied(HASHED),
+                "all" | "any" | "bool" => implied(TRUE),
+                _ => Errors::NONE,
+            },
+            _ => Errors::NONE,
+        };
         // `zip` of iterables that are not of one length.
         let strict = keywords.clone().any(|it| {
             it.arg.as_deref() == Some("strict")
                 && !matches!(&it.value, Expr::BooleanLiteral(literal) if !literal.value)
         });
-        Some(called.and(if strict {
+        Some(called.and(elements).and(if strict {
             Errors::named(&["<builtin>.ValueError"])
         } else {
             Errors::NONE
@@ -72,66 +89,57 @@ impl Raising<'_, '_> {
             return None;
         }
         let raised: &[&'static str] = match attribute.attr.as_str() {
+            "format" if !fits(&attribute.value, call) => &[
+                "<builtin>.IndexError",
+                "<builtin>.KeyError",
+                "<builtin>.ValueError",
+            ],
             name if QUIET_METHODS.contains(&name) => &[],
             "pop" if call.arguments.args.len() == 2 => &[],
             "pop" | "popleft" | "popitem" => &["<builtin>.IndexError", "<builtin>.KeyError"],
             "remove" | "index" => &["<builtin>.KeyError", "<builtin>.ValueError"],
             _ => return None,
         };
+        // What is given is looked for, or shown.
+        let names = match attribute.attr.as_str() {
+            "format" => SHOWN,
+            "append" | "appendleft" | "copy" | "insert" | "join" => &[],
+            _ => HASHED,
+        };
+        let given = call.arguments.args.iter();
+        let named = call.arguments.keywords.iter().map(|it| &it.value);
+        let implied = given
+            .chain(named)
+            .map(|it| self.of_implied(view, it, names));
         Some(
             self.of_expr(view, &attribute.value)
+                .and(implied.collect())
                 .and(Errors::named(raised)),
         )
     }
 
-    /// What making a text of a value raises: what the classes of ours do for it. Objects of libraries are taken to have a text.
-    pub(super) fn of_showing(&self, view: &View<'_>, expr: &Expr) -> Errors {
-        let mut values = self.cx.program.values_at(view.place(expr));
-        if values.any(|value| matches!(value, Value::Instance(_))) {
-            self.of_hidden(view, expr)
-        } else {
-            Errors::NONE
-        }
-    }
-
-    /// What an operation raises, beside its operands: nothing with builtin objects; with those of ours, what the methods for it
-    /// do.
+    /// What an operation raises, beside its operands: nothing with builtin objects; with those of ours, what the methods with
+    /// these names do, of what they hold too.
     pub(super) fn of_operation(
         &self,
         view: &View<'_>,
-        whole: impl Ranged,
         operands: &[&Expr],
+        names: &[&str],
     ) -> Errors {
         let flow = &self.cx.program.flow;
-        let mut ours = false;
-        for operand in operands {
-            for value in self.cx.program.values_at(view.place(*operand)) {
-                match value {
-                    Value::Instance(class) if flow.is_all_ours(class) => ours = true,
-                    _ if self.is_plain(value, operand) => {}
-                    _ => return Errors::Any,
-                }
-            }
+        let is_known = |operand: &&Expr| {
+            let mut values = self.cx.program.values_at(view.place(*operand));
+            values.all(|value| match value {
+                Value::Instance(class) => flow.is_all_ours(class),
+                _ => self.is_plain(value, operand),
+            })
+        };
+        if !operands.iter().all(is_known) {
+            return Errors::Any;
         }
-        if ours {
-            self.of_hidden(view, whole)
-        } else {
-            Errors::NONE
-        }
-    }
-
-    /// What the methods raise that operations call by themselves, in the function around a place.
-    fn of_hidden(&self, view: &View<'_>, whole: impl Ranged) -> Errors {
-        let program = self.cx.program;
-        let owner = program.function_at(view.place(whole));
-        let hidden = program.hidden_calls_of(owner);
-        let called: BTreeSet<_> = hidden
-            .flat_map(|call| program.callees(call))
-            .filter_map(|target| target.function())
-            .collect();
-        called
-            .into_iter()
-            .map(|func| self.of_function(func))
+        let operands = operands.iter();
+        operands
+            .map(|it| self.of_implied(view, it, names))
             .collect()
     }
 
@@ -222,4 +230,19 @@ fn is_plain_result(name: &str) -> bool {
 fn is_of_plain_module(name: &str) -> bool {
     let module = name.split('.').next().unwrap_or_default();
     apis::PLAIN_MODULES.contains(&module)
+}
+
+/// Whether a text that is written out has as many places to fill as the call gives values, and none that needs more than a value.
+fn fits(text: &Expr, call: &ExprCall) -> bool {
+    let Some(literal) = text.as_string_literal_expr() else {
+        return false;
+    };
+    let text = literal.value.to_str().replace("{{", "").replace("}}", "");
+    let given = &call.arguments;
+    let fields: Vec<&str> = (text.split('{').skip(1))
+        .filter_map(|it| Some(it.split_once('}')?.0))
+        .collect();
+    let counted = fields.iter().filter(|it| it.is_empty()).count();
+    let mut named = fields.iter().filter(|it| !it.is_empty());
+    counted <= given.args.len() && named.all(|it| given.find_keyword(it).is_some())
 }

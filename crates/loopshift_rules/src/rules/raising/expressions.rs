@@ -4,14 +4,16 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::objects::site_place;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{
-    AnyNodeRef, CmpOp, Comprehension, Expr, ExprCall, InterpolatedStringElement, Operator, UnaryOp,
+    AnyNodeRef, CmpOp, Comprehension, Expr, ExprCall, InterpolatedStringElement, Operator, Stmt,
+    UnaryOp,
 };
 
 use super::apis::{self, QUIET_BUILTINS};
 use super::errors::Errors;
+use super::implied::{CALCULATED, COMPARED, HASHED, SHOWN, TRUE};
 use super::{Raising, is_builtin_call};
 use crate::context::View;
-use crate::rules::code::called_within;
+use crate::rules::code::{called_within, is_switch, own};
 use crate::rules::shared::number;
 
 impl Raising<'_, '_> {
@@ -19,7 +21,8 @@ impl Raising<'_, '_> {
     pub(super) fn of_expr(&self, view: &View<'_>, expr: &Expr) -> Errors {
         let of = |expr: &Expr| self.of_expr(view, expr);
         let builtin = |expr: &Expr| self.is_builtin(view, expr);
-        let operated = |whole: &Expr, parts: &[&Expr]| self.of_operation(view, whole, parts);
+        let operated = |parts: &[&Expr]| self.of_operation(view, parts, CALCULATED);
+        let shown = |expr: &Expr| self.of_implied(view, expr, SHOWN);
         let when = |quiet: bool, errors: Errors| if quiet { errors } else { Errors::Any };
         match expr {
             Expr::Name(_)
@@ -35,11 +38,8 @@ impl Raising<'_, '_> {
                 .map(|element| match element {
                     InterpolatedStringElement::Literal(_) => Errors::NONE,
                     InterpolatedStringElement::Interpolation(part) => {
-                        let shown = match &part.format_spec {
-                            Some(_) => when(builtin(&part.expression), Errors::NONE),
-                            None => self.of_showing(view, &part.expression),
-                        };
-                        shown.and(of(&part.expression))
+                        let plain = part.format_spec.is_none() || builtin(&part.expression);
+                        when(plain, shown(&part.expression)).and(of(&part.expression))
                     }
                 })
                 .collect(),
@@ -62,31 +62,41 @@ impl Raising<'_, '_> {
                 self.of_comprehension(view, [key, &it.value], &it.generators)
             }),
             Expr::Starred(it) => of(&it.value),
-            Expr::Attribute(it) => when(self.is_field(view, &it.value), of(&it.value)).and(
-                // A property is a call.
-                called_within(self.cx, view.place(expr))
-                    .difference(&called_within(self.cx, view.place(&*it.value)))
-                    .map(|func| self.of_function(*func))
-                    .collect(),
-            ),
-            Expr::BoolOp(it) => it.values.iter().map(of).collect(),
-            Expr::UnaryOp(it) if it.op == UnaryOp::Not => of(&it.operand),
-            Expr::UnaryOp(it) => operated(expr, &[&it.operand]),
+            Expr::Attribute(it) => when(self.is_field(view, &it.value), of(&it.value))
+                .and(self.of_reading(view, &it.value, &it.attr))
+                .and(
+                    // A property is a call.
+                    called_within(self.cx, view.place(expr))
+                        .difference(&called_within(self.cx, view.place(&*it.value)))
+                        .map(|func| self.of_function(*func))
+                        .collect(),
+                ),
+            Expr::BoolOp(it) => it.values.iter().map(|it| self.of_test(view, it)).collect(),
+            Expr::UnaryOp(it) if it.op == UnaryOp::Not => self.of_test(view, &it.operand),
+            Expr::UnaryOp(it) => operated(&[&it.operand]).and(of(&it.operand)),
             Expr::Compare(it) => {
                 let plain = it
                     .ops
                     .iter()
                     .all(|op| matches!(op, CmpOp::Is | CmpOp::IsNot));
                 let sides: Vec<&Expr> = std::iter::once(&*it.left).chain(&it.comparators).collect();
+                let given: Errors = sides.iter().map(|it| of(it)).collect();
+                let ordered =
+                    |op: &CmpOp| matches!(op, CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE);
                 if plain {
-                    sides.into_iter().map(of).collect()
+                    given
+                } else if it.ops.iter().any(ordered) {
+                    let order = sides.iter().map(|it| self.of_ordering(view, it));
+                    given
+                        .and(order.collect())
+                        .and(self.of_operation(view, &sides, COMPARED))
                 } else {
-                    operated(expr, &sides)
+                    given.and(self.of_operation(view, &sides, COMPARED))
                 }
             }
             // `"…" % values`: types are taken to fit.
             Expr::BinOp(it) if it.op == Operator::Mod && it.left.is_string_literal_expr() => {
-                self.of_showing(view, &it.right).and(of(&it.right))
+                shown(&it.right).and(of(&it.right))
             }
             Expr::BinOp(it) => match it.op {
                 Operator::Add
@@ -94,31 +104,41 @@ impl Raising<'_, '_> {
                 | Operator::Mult
                 | Operator::BitAnd
                 | Operator::BitOr
-                | Operator::BitXor => operated(expr, &[&it.left, &it.right]),
+                | Operator::BitXor => operated(&[&it.left, &it.right])
+                    .and(of(&it.left))
+                    .and(of(&it.right)),
                 Operator::Div | Operator::FloorDiv | Operator::Mod => {
                     let by_zero = match &*it.right {
                         Expr::NumberLiteral(literal)
                             if literal
                                 .value
                                 .as_int()
-                                .is_none_or(|it| it.as_u64() != Some(0)) =>
+                                .is_some_and(|it| it.as_u64() != Some(0))
+                                || literal.value.as_float().is_some_and(|it| *it != 0.0) =>
                         {
                             Errors::NONE
                         }
                         _ => Errors::named(&["<builtin>.ZeroDivisionError"]),
                     };
-                    operated(expr, &[&it.left, &it.right]).and(by_zero)
+                    operated(&[&it.left, &it.right])
+                        .and(of(&it.left))
+                        .and(of(&it.right))
+                        .and(by_zero)
                 }
                 _ => Errors::Any,
             },
-            Expr::If(it) => of(&it.test).and(of(&it.body)).and(of(&it.orelse)),
+            Expr::If(it) => self
+                .of_test(view, &it.test)
+                .and(of(&it.body))
+                .and(of(&it.orelse)),
             Expr::Named(it) => of(&it.value),
             Expr::Slice(it) => {
                 let parts = [&it.lower, &it.upper, &it.step];
                 parts.into_iter().flatten().map(|it| of(it)).collect()
             }
             Expr::Subscript(it) => {
-                let errors = of(&it.value).and(of(&it.slice));
+                let key = self.of_implied(view, &it.slice, HASHED);
+                let errors = of(&it.value).and(of(&it.slice)).and(key);
                 let missing = match &*it.slice {
                     Expr::Slice(_) => Errors::NONE,
                     _ => Errors::named(&["<builtin>.IndexError", "<builtin>.KeyError"]),
@@ -132,6 +152,12 @@ impl Raising<'_, '_> {
             Expr::Call(call) => self.of_call(view, call, false),
             _ => Errors::Any,
         }
+    }
+
+    /// What asking whether it is true raises.
+    pub(super) fn of_test(&self, view: &View<'_>, expr: &Expr) -> Errors {
+        self.of_expr(view, expr)
+            .and(self.of_implied(view, expr, TRUE))
     }
 
     fn of_comprehension<const N: usize>(
@@ -148,9 +174,9 @@ impl Raising<'_, '_> {
             return Errors::Any;
         }
         let elements: Errors = elements.into_iter().map(of).collect();
-        let parts = parts
-            .iter()
-            .map(|part| of(&part.iter).and(part.ifs.iter().map(of).collect()));
+        let parts = parts.iter().map(|part| {
+            of(&part.iter).and(part.ifs.iter().map(|it| self.of_test(view, it)).collect())
+        });
         elements.and(parts.collect())
     }
 
@@ -188,6 +214,11 @@ impl Raising<'_, '_> {
                 || match api {
                     Some("contextvars.ContextVar.get") => self.has_default(view, call),
                     Some("asyncio.Queue.task_done") => self.follow_gets(),
+                    Some("json.dumps") => {
+                        let mut given = call.arguments.args.iter();
+                        call.arguments.find_keyword("default").is_none()
+                            && !given.any(|it| self.holds_ours(view, it))
+                    }
                     Some("random.randint") => is_range(&call.arguments.args),
                     Some("random.choice") => is_filled(&call.arguments.args),
                     _ => false,
@@ -379,10 +410,17 @@ fn is_asked_before(view: &View<'_>, call: &ExprCall) -> bool {
                 .contains(&format!("{future}.{asked}"))
         })
     };
+    // Who waits in between lets others settle it.
+    let waits = |body: &[Stmt]| {
+        let before = own(body).into_iter();
+        before
+            .filter(|node| node.end() <= call.start())
+            .any(is_switch)
+    };
     view.tree
         .ancestors(call)
         .take_while(|node| !matches!(node, AnyNodeRef::StmtFunctionDef(_)))
-        .any(|node| matches!(node, AnyNodeRef::StmtIf(it) if asks(&it.test)))
+        .any(|node| matches!(node, AnyNodeRef::StmtIf(it) if asks(&it.test) && !waits(&it.body)))
 }
 
 /// Whether the bounds of a range are two numbers, the lower one first.

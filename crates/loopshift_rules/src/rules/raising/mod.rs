@@ -8,8 +8,10 @@ mod builtins;
 mod caught;
 mod errors;
 mod expressions;
+mod implied;
 mod queues;
 mod statements;
+mod unpacking;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -105,11 +107,12 @@ impl<'r, 'c> Raising<'r, 'c> {
                 self.of_function(func)
             }
             // What a base outside of the program does at this is not known.
-            Value::Class(class) if flow.is_all_ours(class) => flow
-                .constructors(class)
-                .into_iter()
-                .map(|func| self.of_function(func))
-                .collect(),
+            Value::Class(class) if flow.is_all_ours(class) => {
+                let made = flow.constructors(class).into_iter();
+                made.map(|func| self.of_function(func))
+                    .collect::<Errors>()
+                    .and(self.of_methods(class, &["__post_init__"]))
+            }
             _ => Errors::Any,
         }
     }

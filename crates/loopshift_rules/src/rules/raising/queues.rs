@@ -68,14 +68,29 @@ fn get_before(view: &View<'_>, call: &ExprCall) -> Option<TextRange> {
     };
     let takes =
         ["get()", "get_nowait()"].map(|it| format!("{}.{it}", view.text(method.value.range())));
+    let is_get = |expr: &Expr| takes.iter().any(|it| view.text(expr.range()) == it);
     let mut stmt = view.tree.enclosing_statement(call.range())?;
+    // Within a function without a name, or for each of several values, it may be told more often.
+    if !matches!(stmt, Stmt::Expr(it) if it.value.range() == call.range()) {
+        return None;
+    }
     loop {
         let (block, index) = view.tree.suite_of(stmt)?;
         let taken = block[..index].iter().rev().find(|stmt| {
-            matches!(stmt, Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::Expr(_))
-                && takes
-                    .iter()
-                    .any(|it| view.text(stmt.range()).contains(it.as_str()))
+            let value = match stmt {
+                Stmt::Assign(it) => Some(&*it.value),
+                Stmt::AnnAssign(it) => it.value.as_deref(),
+                Stmt::Expr(it) => Some(&*it.value),
+                _ => None,
+            };
+            value.is_some_and(|value| {
+                let value = value.as_await_expr().map_or(value, |it| &it.value);
+                // `wait_for(queue.get(), …)`
+                let first = value
+                    .as_call_expr()
+                    .and_then(|it| it.arguments.args.first());
+                is_get(value) || first.is_some_and(is_get)
+            })
         });
         if let Some(taken) = taken {
             return Some(taken.range());
@@ -114,6 +129,6 @@ fn leaves(view: &View<'_>, call: &ExprCall, all: &[TextRange]) -> bool {
     !block[index..].iter().any(another)
         && matches!(
             block.last(),
-            Some(Stmt::Break(_) | Stmt::Continue(_) | Stmt::Return(_) | Stmt::Raise(_))
+            Some(Stmt::Break(_) | Stmt::Continue(_) | Stmt::Return(_))
         )
 }

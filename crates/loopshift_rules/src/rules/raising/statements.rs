@@ -5,6 +5,7 @@ use loopshift_python::ast::{
 };
 
 use super::errors::Errors;
+use super::implied::{CALCULATED, HASHED};
 use super::{Raising, apis};
 use crate::context::View;
 use crate::rules::cancellation::is_cancelled_error;
@@ -17,10 +18,14 @@ impl Raising<'_, '_> {
     fn of_stmt(&self, view: &View<'_>, stmt: &Stmt) -> Errors {
         let of = |expr: &Expr| self.of_expr(view, expr);
         let of_one = |expr: Option<&Expr>| expr.map_or(Errors::NONE, of);
+        let test = |expr: Option<&Expr>| expr.map_or(Errors::NONE, |it| self.of_test(view, it));
         match stmt {
             Stmt::Expr(it) => of(&it.value),
             Stmt::Assign(it) => {
-                let targets = it.targets.iter().map(|target| self.of_target(view, target));
+                let targets = it.targets.iter().map(|target| {
+                    self.of_target(view, target)
+                        .and(self.of_unpacking(view, target, &it.value))
+                });
                 targets.collect::<Errors>().and(of(&it.value))
             }
             Stmt::AnnAssign(it) => self
@@ -28,10 +33,13 @@ impl Raising<'_, '_> {
                 .and(of_one(it.value.as_deref())),
             Stmt::AugAssign(it) => {
                 let plain = is_quiet_operator(it.op) && self.is_builtin(view, &it.target);
+                let added = self
+                    .of_implied(view, &it.value, CALCULATED)
+                    .and(of(&it.value));
                 match &*it.target {
                     _ if !plain => Errors::Any,
-                    Expr::Subscript(_) => of(&it.target).and(of(&it.value)),
-                    target => self.of_target(view, target).and(of(&it.value)),
+                    Expr::Subscript(_) => of(&it.target).and(added),
+                    target => self.of_target(view, target).and(added),
                 }
             }
             Stmt::Return(it) => of_one(it.value.as_deref()),
@@ -47,16 +55,17 @@ impl Raising<'_, '_> {
             Stmt::If(it) => {
                 let clauses = it.elif_else_clauses.iter();
                 let clauses =
-                    clauses.map(|it| of_one(it.test.as_ref()).and(self.of_body(view, &it.body)));
-                of(&it.test)
+                    clauses.map(|it| test(it.test.as_ref()).and(self.of_body(view, &it.body)));
+                test(Some(&it.test))
                     .and(self.of_body(view, &it.body))
                     .and(clauses.collect())
             }
-            Stmt::While(it) => of(&it.test)
+            Stmt::While(it) => test(Some(&it.test))
                 .and(self.of_body(view, &it.body))
                 .and(self.of_body(view, &it.orelse)),
             Stmt::For(it) if !it.is_async && self.is_builtin(view, &it.iter) => self
                 .of_target(view, &it.target)
+                .and(self.of_unpacking_each(view, &it.target, &it.iter))
                 .and(of(&it.iter))
                 .and(self.of_body(view, &it.body))
                 .and(self.of_body(view, &it.orelse)),
@@ -67,15 +76,18 @@ impl Raising<'_, '_> {
         }
     }
 
-    /// What binding a target raises: unpacking fails where the number differs.
+    /// What binding a target raises, unpacking apart.
     fn of_target(&self, view: &View<'_>, target: &Expr) -> Errors {
         match target {
             Expr::Name(_) => Errors::NONE,
-            Expr::Attribute(it) if matches!(&*it.value, Expr::Name(_)) => Errors::NONE,
+            Expr::Attribute(it) if matches!(&*it.value, Expr::Name(_)) => {
+                self.of_setting(view, &it.value, &it.attr)
+            }
             Expr::Tuple(it) => it.elts.iter().map(|it| self.of_target(view, it)).collect(),
             Expr::Subscript(it) if self.is_mapping(view, &it.value) => self
                 .of_expr(view, &it.value)
-                .and(self.of_expr(view, &it.slice)),
+                .and(self.of_expr(view, &it.slice))
+                .and(self.of_implied(view, &it.slice, HASHED)),
             _ => Errors::Any,
         }
     }
