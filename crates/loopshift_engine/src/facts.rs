@@ -156,6 +156,14 @@ impl Facts {
         &self.causes[func.0 as usize]
     }
 
+    /// Where a function waits itself: what suspends, and calls of what waits.
+    pub fn waits(&self, func: FuncId) -> impl Iterator<Item = Place> + '_ {
+        self.causes(func).iter().filter_map(|cause| match cause {
+            Cause::Api { place, .. } | Cause::Call { place, .. } => Some(*place),
+            _ => None,
+        })
+    }
+
     /// The way from a function down to a suspension: each step with the function it is in. Empty where nothing that
     /// suspends is known.
     pub fn chain(&self, func: FuncId) -> Vec<(FuncId, &Cause)> {

@@ -1,6 +1,8 @@
 //! Replacements that move along: where all calls of a function become calls of one that is called in the same way, what takes
 //! its place in tests takes the place of the new one.
 
+use std::collections::BTreeSet;
+
 use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_python::ast::Expr;
@@ -50,20 +52,21 @@ pub(super) fn move_along(cx: &Context<'_>, patches: &mut Vec<Patch>, changes: &m
         if found.clone().next().is_none() {
             continue;
         }
-        let uses: Vec<Place> = (cx.uses.iter())
+        let uses: BTreeSet<Place> = (cx.uses.iter())
             .filter(|it| it.api == *api)
             .map(|it| it.place)
             .collect();
         // Each of them has to be a call of the new function, by its name.
-        let is_renamed = |place: &Place| {
-            changes.iter().any(|change| {
-                change.place == *place
-                    && change.declined.is_none()
-                    && change.edits.iter().all(|(_, edit)| !writes_helper(edit))
-            })
+        let is_renamed = |change: &&Change| {
+            change.declined.is_none() && !change.edits.iter().any(|(_, edit)| writes_helper(edit))
         };
+        let renamed: BTreeSet<Place> = changes
+            .iter()
+            .filter(is_renamed)
+            .map(|it| it.place)
+            .collect();
         let by = found.clone().map(|it| it.by).min();
-        let all_move = !uses.is_empty() && uses.iter().all(is_renamed);
+        let all_move = !uses.is_empty() && uses.is_subset(&renamed);
         let (Some(place), true) = (by, all_move) else {
             continue;
         };
@@ -73,7 +76,7 @@ pub(super) fn move_along(cx: &Context<'_>, patches: &mut Vec<Patch>, changes: &m
         let edits: Option<Vec<_>> = found.map(|patch| edit(cx, patch, same, &uses)).collect();
         let Some(edits) = edits else { continue };
         moved.edits = edits;
-        moved.requires.clone_from(&uses);
+        moved.requires.extend(uses.iter().copied());
         if let Some(library) = SLEEPERS.iter().find(|it| cx.mentions(it)) {
             moved.caveat(format!(
                 "`{library}` sleeps by `{api}`, which would no longer be replaced"
@@ -95,7 +98,12 @@ fn writes_helper(edit: &Edit) -> bool {
 
 /// Writes the name of the new function where that of the old one is replaced. A module of the program has the new library under
 /// its name where it has calls that move.
-fn edit(cx: &Context<'_>, patch: &Patch, same: &Same, uses: &[Place]) -> Option<(FileId, Edit)> {
+fn edit(
+    cx: &Context<'_>,
+    patch: &Patch,
+    same: &Same,
+    uses: &BTreeSet<Place>,
+) -> Option<(FileId, Edit)> {
     let (old, _) = patch.api.rsplit_once('.')?;
     let has_calls = |file: FileId| uses.iter().any(|it| it.file == file);
     if patch.module.is_some() {

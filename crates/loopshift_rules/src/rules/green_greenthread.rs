@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::facts::Cause;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt, StmtTry};
@@ -157,15 +156,7 @@ fn handlers_wait(cx: &Context<'_>, killed: Option<BTreeSet<FuncId>>) -> bool {
         if !beside.contains(&func) {
             return false;
         }
-        let waits: Vec<TextRange> = cx
-            .facts()
-            .causes(func)
-            .iter()
-            .filter_map(|cause| match cause {
-                Cause::Api { place, .. } | Cause::Call { place, .. } => Some(place.range),
-                _ => None,
-            })
-            .collect();
+        let waits: Vec<TextRange> = cx.facts().waits(func).map(|place| place.range).collect();
         let Some((_, def)) = definition(cx, func).filter(|_| !waits.is_empty()) else {
             return false;
         };

@@ -44,19 +44,21 @@ fn rule_page(path: &Path) -> datatest_stable::Result<()> {
 
 /// Checks the further cases of a rule: all of them.
 fn cases(path: &Path) -> datatest_stable::Result<()> {
-    let text = std::fs::read_to_string(path)?;
     let name = path.file_stem().and_then(|name| name.to_str());
-    let to_asyncio = name.is_some_and(|name| name.starts_with("green-"));
-    let page = page::Page::parse_guide(&text, to_asyncio).map_err(Failures)?;
-    check_all(path, &page)
+    loose(path, name.is_some_and(|name| name.starts_with("green-")))
 }
 
 /// Checks a guide: all its examples.
 fn guide(path: &Path) -> datatest_stable::Result<()> {
-    let text = std::fs::read_to_string(path)?;
     let to_asyncio = path.ends_with("from-eventlet-to-asyncio.md")
         || path.ends_with("from-gevent-to-asyncio.md");
-    let page = page::Page::parse_guide(&text, to_asyncio).map_err(Failures)?;
+    loose(path, to_asyncio)
+}
+
+/// Checks all examples of a text that has whatever sections it needs.
+fn loose(path: &Path, to_asyncio: bool) -> datatest_stable::Result<()> {
+    let text = std::fs::read_to_string(path)?;
+    let page = page::Page::parse_loose(&text, to_asyncio).map_err(Failures)?;
     check_all(path, &page)
 }
 

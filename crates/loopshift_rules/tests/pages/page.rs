@@ -90,8 +90,8 @@ impl Page {
         Ok(page)
     }
 
-    /// Reads a guide: examples under any headings. `to_asyncio` says where it leads to.
-    pub(crate) fn parse_guide(text: &str, to_asyncio: bool) -> Result<Page, String> {
+    /// Reads a guide, or further cases: examples under any headings. `to_asyncio` says where they lead to.
+    pub(crate) fn parse_loose(text: &str, to_asyncio: bool) -> Result<Page, String> {
         let (mut page, _) = Page::read(text)?;
         for example in &mut page.examples {
             example.options.to_asyncio = to_asyncio;

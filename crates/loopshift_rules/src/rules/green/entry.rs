@@ -93,10 +93,8 @@ fn asks(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
     if matches!(
         stmt,
         Stmt::FunctionDef(_) | Stmt::ClassDef(_) | Stmt::Import(_) | Stmt::ImportFrom(_)
-    ) {
-        return false;
-    }
-    if wakes(cx, view, stmt) {
+    ) || wakes(cx, view, stmt)
+    {
         return false;
     }
     let asking = cx.once(asking);

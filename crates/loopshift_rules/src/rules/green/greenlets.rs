@@ -1,6 +1,6 @@
 //! Green threads as values: what may be one, what a list holds, and when one may be cancelled in the middle of things.
 
-use loopshift_engine::facts::Cause;
+use loopshift_engine::change::Place;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::{CallId, Value};
 use loopshift_engine::ir::{Call, Node};
@@ -78,13 +78,9 @@ fn has_not_begun(cx: &Context<'_>, view: &View<'_>, made: Value, used: &Expr) ->
     };
     let func = cx.program.function_at(view.place(used));
     let between = (call.range.end(), used.start());
-    let waits = |cause: &Cause| match cause {
-        Cause::Api { place, .. } | Cause::Call { place, .. } => {
-            place.range.start() >= between.0 && place.range.end() <= between.1
-        }
-        _ => false,
-    };
-    call.owner == func && between.0 <= between.1 && !cx.facts().causes(func).iter().any(waits)
+    let is_between =
+        |place: Place| place.range.start() >= between.0 && place.range.end() <= between.1;
+    call.owner == func && between.0 <= between.1 && !cx.facts().waits(func).any(is_between)
 }
 
 /// Whether a green thread is made by a call of what has such a name.

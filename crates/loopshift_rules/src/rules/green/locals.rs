@@ -1,6 +1,5 @@
 //! Objects whose attributes each green thread has for itself, and what modules set while they are loaded.
 
-use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_python::Ranged;
@@ -19,11 +18,7 @@ pub(crate) fn are_loaded(cx: &Context<'_>) -> bool {
 /// Whether code of the file uses an attribute of a local while modules are loaded.
 fn is_used_before(cx: &Context<'_>, view: &View<'_>) -> bool {
     let body = body_of(cx, view.file);
-    let causes = cx.facts().causes(body).iter();
-    let starts = causes.filter_map(|cause| match cause {
-        Cause::Api { place, .. } | Cause::Call { place, .. } => Some(place.range.start()),
-        _ => None,
-    });
+    let starts = cx.facts().waits(body).map(|place| place.range.start());
     let first = starts.min().filter(|_| is_coloured(cx, body));
     let is_before = |expr: &Expr| match view.tree.enclosing_function(expr.range()) {
         None => first.is_none_or(|first| expr.start() < first),

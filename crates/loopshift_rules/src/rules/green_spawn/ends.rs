@@ -2,7 +2,6 @@
 //! dropped.
 
 use loopshift_engine::change::Place;
-use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtWhile};
@@ -151,12 +150,7 @@ fn never_ends(cx: &Context<'_>, func: FuncId) -> bool {
 
 /// Where the function waits.
 fn waits(cx: &Context<'_>, func: FuncId) -> Vec<TextRange> {
-    let causes = cx.facts().causes(func).iter();
-    let places = causes.filter_map(|cause| match cause {
-        Cause::Api { place, .. } | Cause::Call { place, .. } => Some(place.range),
-        _ => None,
-    });
-    places.collect()
+    cx.facts().waits(func).map(|place| place.range).collect()
 }
 
 fn around(body: &[Stmt]) -> Option<TextRange> {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::facts::Cause;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtAssign, StmtFor};
 use loopshift_python::{Ranged, TextRange};
 
@@ -16,13 +15,8 @@ pub(super) fn just_started(
     call: &ExprCall,
     given: &Expr,
 ) -> bool {
-    let causes = cx.facts().causes(cx.program.function_at(view.place(call)));
-    let waits: Vec<TextRange> = (causes.iter())
-        .filter_map(|cause| match cause {
-            Cause::Api { place, .. } | Cause::Call { place, .. } => Some(place.range),
-            _ => None,
-        })
-        .collect();
+    let waits = cx.facts().waits(cx.program.function_at(view.place(call)));
+    let waits: Vec<TextRange> = waits.map(|place| place.range).collect();
     let mut names = Names::default();
     names.add(given);
     let mut next = view.tree.enclosing_statement(call.range());

@@ -21,7 +21,10 @@ impl Raising<'_, '_> {
     pub(super) fn of_expr(&self, view: &View<'_>, expr: &Expr) -> Errors {
         let of = |expr: &Expr| self.of_expr(view, expr);
         let builtin = |expr: &Expr| self.is_builtin(view, expr);
-        let operated = |parts: &[&Expr]| self.of_operation(view, parts, CALCULATED);
+        let operated = |parts: &[&Expr], names: &[&str]| {
+            let given: Errors = parts.iter().map(|it| of(it)).collect();
+            given.and(self.of_operation(view, parts, names))
+        };
         let shown = |expr: &Expr| self.of_implied(view, expr, SHOWN);
         let when = |quiet: bool, errors: Errors| if quiet { errors } else { Errors::Any };
         match expr {
@@ -73,42 +76,37 @@ impl Raising<'_, '_> {
                 ),
             Expr::BoolOp(it) => it.values.iter().map(|it| self.of_test(view, it)).collect(),
             Expr::UnaryOp(it) if it.op == UnaryOp::Not => self.of_test(view, &it.operand),
-            Expr::UnaryOp(it) => operated(&[&it.operand]).and(of(&it.operand)),
+            Expr::UnaryOp(it) => operated(&[&it.operand], CALCULATED),
             Expr::Compare(it) => {
                 let plain = it
                     .ops
                     .iter()
                     .all(|op| matches!(op, CmpOp::Is | CmpOp::IsNot));
                 let sides: Vec<&Expr> = std::iter::once(&*it.left).chain(&it.comparators).collect();
-                let given: Errors = sides.iter().map(|it| of(it)).collect();
                 let ordered =
                     |op: &CmpOp| matches!(op, CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE);
                 if plain {
-                    given
+                    sides.into_iter().map(of).collect()
                 } else if it.ops.iter().any(ordered) {
                     let order = sides.iter().map(|it| self.of_ordering(view, it));
-                    given
-                        .and(order.collect())
-                        .and(self.of_operation(view, &sides, COMPARED))
+                    operated(&sides, COMPARED).and(order.collect())
                 } else {
-                    given.and(self.of_operation(view, &sides, COMPARED))
+                    operated(&sides, COMPARED)
                 }
             }
             // `"…" % values`: types are taken to fit.
             Expr::BinOp(it) if it.op == Operator::Mod && it.left.is_string_literal_expr() => {
                 shown(&it.right).and(of(&it.right))
             }
-            Expr::BinOp(it) => match it.op {
-                Operator::Add
-                | Operator::Sub
-                | Operator::Mult
-                | Operator::BitAnd
-                | Operator::BitOr
-                | Operator::BitXor => operated(&[&it.left, &it.right])
-                    .and(of(&it.left))
-                    .and(of(&it.right)),
-                Operator::Div | Operator::FloorDiv | Operator::Mod => {
-                    let by_zero = match &*it.right {
+            Expr::BinOp(it) => {
+                let by_operator = match it.op {
+                    Operator::Add
+                    | Operator::Sub
+                    | Operator::Mult
+                    | Operator::BitAnd
+                    | Operator::BitOr
+                    | Operator::BitXor => Errors::NONE,
+                    Operator::Div | Operator::FloorDiv | Operator::Mod => match &*it.right {
                         Expr::NumberLiteral(literal)
                             if literal
                                 .value
@@ -119,14 +117,11 @@ impl Raising<'_, '_> {
                             Errors::NONE
                         }
                         _ => Errors::named(&["<builtin>.ZeroDivisionError"]),
-                    };
-                    operated(&[&it.left, &it.right])
-                        .and(of(&it.left))
-                        .and(of(&it.right))
-                        .and(by_zero)
-                }
-                _ => Errors::Any,
-            },
+                    },
+                    _ => return Errors::Any,
+                };
+                operated(&[&it.left, &it.right], CALCULATED).and(by_operator)
+            }
             Expr::If(it) => self
                 .of_test(view, &it.test)
                 .and(of(&it.body))
