@@ -9,6 +9,8 @@ use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
+use memchr::memmem;
+
 use super::{Name, Patch, find};
 use crate::context::Context;
 
@@ -56,7 +58,7 @@ pub(super) fn move_along(cx: &Context<'_>, patches: &mut Vec<Patch>, changes: &m
             .filter(|it| it.api == *api)
             .map(|it| it.place)
             .collect();
-        // Each of them has to be a call of the new function, by its name.
+        // Each of them has to be a call of the new function, by its name, and nothing else may call that.
         let is_renamed = |change: &&Change| {
             change.declined.is_none() && !change.edits.iter().any(|(_, edit)| writes_helper(edit))
         };
@@ -73,6 +75,23 @@ pub(super) fn move_along(cx: &Context<'_>, patches: &mut Vec<Patch>, changes: &m
         let message =
             format!("what takes the place of `{api}` takes that of the one of `{module}`");
         let mut moved = Change::new(rule, place, *api, message);
+        let is_use = |change: &&Change| uses.contains(&change.place);
+        if (changes.iter().filter(is_use)).any(|it| it.edits.len() > 1) {
+            moved.caveat(format!(
+                "what takes the place of `{api}` would be called with other arguments, where a delay may be below zero or \
+                 there is a result"
+            ));
+        }
+        let calls = format!(".{}(", api.trim_start_matches("asyncio."));
+        let mut others = changes.iter().filter(|it| !is_use(it));
+        if others.any(|it| it.edits.iter().any(|(_, edit)| writes_call(edit, &calls)))
+            || is_written(cx, &format!("{module}{calls}"))
+        {
+            moved.caveat(format!(
+                "`{module}{}` is called for other things, too, which what takes its place would see",
+                calls.trim_end_matches('(')
+            ));
+        }
         let edits: Option<Vec<_>> = found.map(|patch| edit(cx, patch, same, &uses)).collect();
         let Some(edits) = edits else { continue };
         moved.edits = edits;
@@ -90,6 +109,23 @@ pub(super) fn move_along(cx: &Context<'_>, patches: &mut Vec<Patch>, changes: &m
         patches.retain(|patch| patch.api != *api);
         changes.push(moved);
     }
+}
+
+/// Whether an edit writes such a call of an imported module, itself or in a helper.
+fn writes_call(edit: &Edit, call: &str) -> bool {
+    let pieces: Vec<&Piece> = edit.pieces().collect();
+    let has = |text: &str| text.contains(&format!("anyio}}{call}"));
+    let in_helper =
+        |it: &&Piece| matches!(it, Piece::Helper(it) | Piece::Needs(it) if has(it.source));
+    let by_itself = |it: &[&Piece]| matches!(it, [Piece::Import(_), Piece::Text(text)] if text.starts_with(call));
+    pieces.iter().any(in_helper) || pieces.windows(2).any(by_itself)
+}
+
+/// Whether the program has the text, which another rule may have written before.
+fn is_written(cx: &Context<'_>, text: &str) -> bool {
+    let finder = memmem::Finder::new(text);
+    let mut files = cx.program.files.iter();
+    files.any(|it| finder.find(it.text.as_bytes()).is_some())
 }
 
 fn writes_helper(edit: &Edit) -> bool {

@@ -8,7 +8,7 @@ use loopshift_engine::program::Program;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 
-use super::{Name, Patch};
+use super::{LIBRARY, Name, Patch, built};
 use crate::catalog::Catalog;
 use crate::context::Context;
 
@@ -16,7 +16,7 @@ use crate::context::Context;
 pub(super) fn find(cx: &Context<'_>) -> Vec<Patch> {
     let (program, catalog) = (cx.program, cx.catalog);
     let flow = &program.flow;
-    let mut patches = Vec::new();
+    let mut patches = built::find(cx);
     for (file, call) in program.calls() {
         let by = Place {
             file,
@@ -44,6 +44,24 @@ pub(super) fn find(cx: &Context<'_>) -> Vec<Patch> {
             continue;
         };
         for owner in flow.values_of(first.node) {
+            // `patch.multiple(asyncio, sleep=…)`, `patch.multiple("app.jobs.asyncio", sleep=…)`
+            if is_library(program, catalog, owner) {
+                for arg in &call.args {
+                    let ArgKind::Keyword(name) = arg.kind else {
+                        continue;
+                    };
+                    let api = format!("{LIBRARY}.{}", flow.text(name));
+                    let api = catalog.canonical(&api).into_owned();
+                    if is_wanted(catalog, &api) {
+                        patches.push(Patch {
+                            api,
+                            module: None,
+                            by,
+                            name: None,
+                        });
+                    }
+                }
+            }
             for name in strings(program, call, 1) {
                 match owner {
                     Value::External(sym) => {
@@ -121,8 +139,22 @@ fn strings<'p>(program: &'p Program<'_>, call: &Call, place: usize) -> Vec<&'p s
         .collect()
 }
 
-fn is_wanted(catalog: &Catalog, api: &str) -> bool {
-    api.starts_with("asyncio.") && catalog.get(api).is_some()
+pub(super) fn is_wanted(catalog: &Catalog, api: &str) -> bool {
+    let of_library = api.strip_prefix(LIBRARY);
+    of_library.is_some_and(|it| it.starts_with('.')) && catalog.get(api).is_some()
+}
+
+/// Whether a value is the library, or a dotted name that leads to it through a module of ours.
+fn is_library(program: &Program<'_>, catalog: &Catalog, value: Value) -> bool {
+    match value {
+        Value::External(sym) => program.flow.text(sym) == LIBRARY,
+        Value::Str(sym) => {
+            let name = program.flow.text(sym);
+            name == LIBRARY
+                || resolve(program, catalog, name).is_some_and(|(api, _)| api == LIBRARY)
+        }
+        _ => false,
+    }
 }
 
 /// The API behind a dotted name, and the module of ours through which it is reached.
@@ -152,9 +184,9 @@ pub(super) fn module(program: &Program<'_>, name: &str) -> Option<FileId> {
     linked.symbols.find(name).and_then(|sym| linked.module(sym))
 }
 
-/// The API that a dotted path from a module of ours leads to, and the module, where the name is one of its own: what is replaced
-/// in a library is replaced for everybody.
-fn member(
+/// The API that a dotted path from a module of ours leads to, or the library itself, and the module, where the name is one of
+/// its own: what is replaced in a library is replaced for everybody.
+pub(super) fn member(
     program: &Program<'_>,
     catalog: &Catalog,
     file: FileId,
@@ -175,7 +207,8 @@ fn member(
             None => flow.text(sym).to_owned(),
         };
         let api = catalog.canonical(&full).into_owned();
-        is_wanted(catalog, &api).then_some((api, rest.is_none().then_some(file)))
+        let wanted = is_wanted(catalog, &api) || api == LIBRARY;
+        wanted.then_some((api, rest.is_none().then_some(file)))
     })
 }
 

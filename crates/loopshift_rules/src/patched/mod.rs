@@ -3,15 +3,20 @@
 //! Code that is moved away from such a name would no longer meet the replacement. So it stays, or the replacement moves along.
 
 mod along;
+mod built;
 mod find;
 
 use loopshift_engine::change::{Change, FileId, Place};
+use rustc_hash::FxHashMap;
 
 use crate::context::Context;
 
+/// The library whose names are looked for.
+const LIBRARY: &str = "asyncio";
+
 /// An API that is replaced by name.
 struct Patch {
-    /// Its canonical name.
+    /// Its canonical name; that of the library, where all of it is replaced.
     api: String,
     /// Only as this module sees it; everywhere otherwise.
     module: Option<FileId>,
@@ -38,30 +43,31 @@ pub(crate) fn settle(cx: &Context<'_>, changes: &mut Vec<Change>) {
         return;
     }
     let program = cx.program;
+    let mut apis: FxHashMap<Place, &str> = FxHashMap::default();
+    for use_ in cx.uses {
+        apis.entry(use_.place).or_insert(&use_.api);
+    }
+    let mut by_api: FxHashMap<&str, Vec<&Patch>> = FxHashMap::default();
+    for patch in &patches {
+        by_api.entry(&patch.api).or_default().push(patch);
+    }
+    let replacing = |place: &Place| {
+        let of_api = [*apis.get(place)?, LIBRARY].map(|api| by_api.get(api));
+        let mut all = of_api.into_iter().flatten().flatten();
+        all.find(|patch| patch.module.is_none_or(|module| module == place.file))
+    };
     for change in changes
         .iter_mut()
         .filter(|change| change.declined.is_none())
     {
-        let reason = change
-            .covers
-            .iter()
-            .chain([&change.place])
-            .find_map(|place| {
-                let api = cx
-                    .uses
-                    .iter()
-                    .find(|use_| use_.place == *place)
-                    .map(|use_| &*use_.api)?;
-                let patch = patches.iter().find(|patch| {
-                    patch.api == api && patch.module.is_none_or(|module| module == place.file)
-                })?;
-                let line = program.line(patch.by);
-                let path = &program.file(patch.by.file).path;
-                Some(format!(
-                    "`{api}` is replaced by name at {path}:{line}, as tests do"
-                ))
-            });
-        if let Some(reason) = reason {
+        let covered = change.covers.iter().find_map(replacing);
+        if let Some(patch) = covered.or_else(|| replacing(&change.place)) {
+            let line = program.line(patch.by);
+            let path = &program.file(patch.by.file).path;
+            let reason = format!(
+                "`{}` is replaced by name at {path}:{line}, as tests do",
+                patch.api
+            );
             *change = Change::declined(change.rule, change.place, change.api.clone(), reason);
         }
     }
