@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::{CallId, Value};
+use loopshift_engine::ir::ClassId;
 use loopshift_engine::objects::site_place;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, Operator};
@@ -226,6 +227,25 @@ fn text_of(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<bool> {
         }
         at = parent;
     }
+}
+
+/// Whether the program makes a text of an object of the class, or of what holds one.
+pub(crate) fn is_instance_shown(cx: &Context<'_>, class: ClassId) -> bool {
+    let flow = &cx.program.flow;
+    let is_one = |value: Value| value == Value::Instance(class);
+    let has_one = |value: Value| match value {
+        Value::Container(id) => {
+            let mut contents = flow.linked.containers[id.0 as usize].contents();
+            contents.any(|node| flow.values_of(node).any(is_one))
+        }
+        value => is_one(value),
+    };
+    cx.views().any(|view| {
+        view.tree.exprs().any(|expr| {
+            let mut values = cx.program.values_at(view.place(expr));
+            values.any(has_one) && text_of(cx, view, expr).is_some()
+        })
+    })
 }
 
 /// The objects of the libraries that a value is or holds, with the calls that make them.

@@ -1,47 +1,160 @@
-//! Times of the loop's clock that functions of the program are given, or that stand in tuples which a list or heap keeps: they
-//! only meet other times if all that is read there does.
+//! Times of the loop's clock that are handed on: to functions, fields and containers by calls, and to callers by `return`.
 
-use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprTuple, Number, Operator};
+use loopshift_python::ast::{Expr, ExprCall, Identifier, StmtFunctionDef};
 use loopshift_python::{Ranged, TextRange};
-use rustc_hash::FxHashSet;
 
-use super::kept::{is_new, is_test};
-use super::{
-    is_difference, is_time, name_is_difference, reads_of, target_is_difference, writes_of,
-};
+use super::clock::{Ask, COPIES, Clock, Step, within};
 use crate::context::{Context, View};
-use crate::rules::code::definition;
+use crate::rules::code::{class_definition, definition};
+use crate::shown;
 
-/// So many functions hand a time on to each other, and no more.
-const DEPTH: usize = 8;
+/// APIs that take a time of the loop's clock.
+const TAKE_A_TIME: &[&str] = &[
+    "asyncio.timeout_at",
+    "asyncio.AbstractEventLoop.call_at",
+    "asyncio.Timeout.reschedule",
+];
 
-/// Whether a time that is an argument of a call, at this range, goes to parameters of functions of ours that only meet others.
-pub(super) fn is_given_among_times(
-    cx: &Context<'_>,
-    view: &View<'_>,
-    call: &ExprCall,
-    range: TextRange,
-    seen: &mut FxHashSet<Place>,
-) -> bool {
-    let Some(functions) = callees(cx, view, call) else {
-        return false;
-    };
-    functions.iter().all(|(function, shift)| {
-        let Some((other, def)) = definition(cx, *function) else {
+impl<'c> Clock<'_, 'c> {
+    /// An argument of a call.
+    pub(super) fn argument(
+        &mut self,
+        ask: Ask,
+        view: &'c View<'c>,
+        call: &'c ExprCall,
+        range: TextRange,
+        path: &[Step],
+    ) -> bool {
+        let args = &call.arguments.args;
+        let position = args.iter().position(|it| it.range() == range);
+        let api = self.cx.api_of(view, &call.func).unwrap_or_default();
+        match (api, path.split_first()) {
+            (api, None) if TAKE_A_TIME.contains(&api) => return true,
+            ("<builtin>.min" | "<builtin>.max", None) => {
+                return self.goes(ask, view, call.range(), path);
+            }
+            ("<builtin>.len" | "<builtin>.bool" | "heapq.heapify", Some(_)) => return true,
+            (api, Some(_)) if COPIES.contains(&api) && args.len() == 1 => {
+                return self.goes(ask, view, call.range(), path);
+            }
+            ("<builtin>.enumerate", Some((Step::Item, rest))) => {
+                let pairs = within(Step::Item, &within(Step::At(1), rest));
+                return self.goes(ask, view, call.range(), &pairs);
+            }
+            ("heapq.heappush", Some((Step::Item, rest))) if position == Some(0) => {
+                return ask != Ask::Puts
+                    || (args.get(1)).is_some_and(|it| self.holds(view, it, rest));
+            }
+            ("heapq.heappush", _) if position == Some(1) => {
+                return self.is_kept(ask, view, &args[0], &within(Step::Item, path));
+            }
+            (
+                "heapq.heappop" | "<builtin>.next" | "<builtin>.min" | "<builtin>.max",
+                Some((Step::Item, rest)),
+            ) if args.len() == 1 && call.arguments.keywords.is_empty() => {
+                return self.goes(ask, view, call.range(), rest);
+            }
+            _ => {}
+        }
+        if let Some(functions) = callees(self.cx, view, call) {
+            return (functions.into_iter())
+                .all(|(function, shift)| self.parameter(ask, call, range, function, shift, path));
+        }
+        if self.is_field(ask, view, call, range, path) {
+            return true;
+        }
+        let Expr::Attribute(method) = &*call.func else {
             return false;
         };
-        let Some(name) = parameter(call, range, *shift, def) else {
+        let puts = match method.attr.as_str() {
+            "append" | "appendleft" | "add" => position == Some(0),
+            "setdefault" | "insert" => position == Some(1),
+            _ => false,
+        };
+        puts && self.is_kept(ask, view, &method.value, &within(Step::Item, path))
+            && self.goes(ask, view, call.range(), path)
+    }
+
+    /// The parameter of a function of ours that gets the argument.
+    fn parameter(
+        &mut self,
+        ask: Ask,
+        call: &ExprCall,
+        range: TextRange,
+        function: FuncId,
+        shift: usize,
+        path: &[Step],
+    ) -> bool {
+        let Some((view, def)) = definition(self.cx, function) else {
             return false;
         };
-        let Some(first) = def.body.first() else {
+        let (Some(name), Some(first)) = (parameter(call, range, shift, def), def.body.first())
+        else {
             return false;
         };
-        gets_times(cx, *function, &name, DEPTH)
-            && name_is_difference(cx, other, &name, first.start(), seen)
-    })
+        let scope = view.scopes.at(first.start());
+        self.is_name_read(ask, view, &name, scope, path)
+    }
+
+    /// The field of a dataclass that gets the argument. Nobody looks at all fields at once.
+    fn is_field(
+        &mut self,
+        ask: Ask,
+        view: &View<'_>,
+        call: &ExprCall,
+        range: TextRange,
+        path: &[Step],
+    ) -> bool {
+        let cx = self.cx;
+        let mut values = cx.program.values_at(view.place(&*call.func));
+        let (Some(Value::Class(class)), None) = (values.next(), values.next()) else {
+            return false;
+        };
+        let is_data = class_definition(cx, class).is_some_and(|(view, def)| {
+            let mut decorators = def.decorator_list.iter();
+            decorators.any(|it| view.text(it.expression.range()).contains("dataclass"))
+        });
+        let (_, known) = cx.program.class(class);
+        let mut fields = (known.fields.iter()).map(|(sym, _)| cx.program.flow.text(*sym));
+        let args = &call.arguments;
+        let by_name = args.keywords.iter().find(|it| it.value.range() == range);
+        let name = match by_name {
+            Some(it) => it.arg.as_ref().map(Identifier::as_str),
+            None => (args.args.iter().position(|it| it.range() == range))
+                .filter(|_| !args.args.iter().any(Expr::is_starred_expr))
+                .and_then(|at| fields.nth(at)),
+        };
+        let shows_all = ["asdict", "astuple", "vars", "__dict__"];
+        is_data
+            && known.bases.is_empty()
+            && !shows_all.iter().any(|it| cx.mentions(it))
+            && !shown::is_instance_shown(cx, class)
+            && name.is_some_and(|name| self.is_attribute_read(ask, name, path))
+    }
+
+    /// Whoever calls the function gets it.
+    pub(super) fn returned(
+        &mut self,
+        ask: Ask,
+        view: &View<'_>,
+        range: TextRange,
+        path: &[Step],
+    ) -> bool {
+        let cx = self.cx;
+        let func = cx.program.function_at(view.place(range));
+        let sites = cx.callers.of(func);
+        let known = cx.program.function(func);
+        !cx.callers.is_handed_over(func)
+            && !known.is_async
+            && !known.is_generator
+            && !sites.is_empty()
+            && sites.iter().all(|site| {
+                let view = cx.view(site.place.file).filter(|_| site.only);
+                view.is_some_and(|view| self.goes(ask, view, site.place.range, path))
+            })
+    }
 }
 
 /// The functions of ours that a call reaches, with the number of arguments that come before those of the call.
@@ -68,7 +181,7 @@ fn parameter(
     call: &ExprCall,
     range: TextRange,
     shift: usize,
-    def: &loopshift_python::ast::StmtFunctionDef,
+    def: &StmtFunctionDef,
 ) -> Option<String> {
     let keyword = call
         .arguments
@@ -86,199 +199,4 @@ fn parameter(
     let parameters = &def.parameters;
     let mut positional = parameters.posonlyargs.iter().chain(&parameters.args);
     Some(positional.nth(at + shift)?.name().as_str().to_owned())
-}
-
-/// Whether all calls that are known give a parameter a time.
-fn gets_times(cx: &Context<'_>, function: FuncId, name: &str, depth: usize) -> bool {
-    let Some(depth) = depth.checked_sub(1) else {
-        return false;
-    };
-    let sites = cx.callers.of(function);
-    !cx.callers.is_handed_over(function)
-        && !sites.is_empty()
-        && sites.iter().all(|site| {
-            let Some(view) = cx.view(site.place.file) else {
-                return false;
-            };
-            let Some(Expr::Call(call)) = view.tree.expr_at(site.place.range) else {
-                return false;
-            };
-            let Some((_, def)) = definition(cx, function) else {
-                return false;
-            };
-            let Some(functions) = callees(cx, view, call) else {
-                return false;
-            };
-            let shift = functions
-                .iter()
-                .find(|it| it.0 == function)
-                .map_or(0, |it| it.1);
-            call.arguments.iter_source_order().any(|it| {
-                let value = it.value();
-                parameter(call, value.range(), shift, def).as_deref() == Some(name)
-                    && is_point(cx, view, value, depth)
-            })
-        })
-}
-
-/// Whether an expression is a point in time by the clock of the loop: read from it, with a span added, or what a parameter got.
-fn is_point(cx: &Context<'_>, view: &View<'_>, expr: &Expr, depth: usize) -> bool {
-    match expr {
-        Expr::BinOp(it) => {
-            let sides = [&it.left, &it.right].map(|side| is_point(cx, view, side, depth));
-            match it.op {
-                Operator::Add => sides[0] != sides[1],
-                // A time less a time is a span.
-                Operator::Sub => sides == [true, false],
-                _ => false,
-            }
-        }
-        Expr::Name(name) if !is_time(cx, view, expr) => {
-            let function = cx.program.function_at(view.place(expr));
-            let is_parameter = definition(cx, function).is_some_and(|(_, def)| {
-                let mut parameters = def.parameters.iter();
-                parameters.any(|it| it.name().as_str() == name.id.as_str())
-            });
-            is_parameter && gets_times(cx, function, name.id.as_str(), depth)
-        }
-        _ => is_time(cx, view, expr),
-    }
-}
-
-/// Whether a time that stands in a tuple goes with it into a list or a heap, and is only read there to meet others.
-pub(super) fn is_kept_in_tuples(
-    cx: &Context<'_>,
-    view: &View<'_>,
-    tuple: &ExprTuple,
-    range: TextRange,
-    seen: &mut FxHashSet<Place>,
-) -> bool {
-    let Some(at) = tuple.elts.iter().position(|it| it.range() == range) else {
-        return false;
-    };
-    let mut around = view.tree.ancestors(tuple);
-    let outer = around.find(|node| !matches!(node, AnyNodeRef::Arguments(_)));
-    let Some(AnyNodeRef::ExprCall(call)) = outer else {
-        return false;
-    };
-    let container = match (&*call.arguments.args, &*call.func) {
-        ([list, _], _) if cx.api_of(view, &call.func) == Some("heapq.heappush") => list,
-        ([_], Expr::Attribute(method)) if method.attr.as_str() == "append" => &method.value,
-        _ => return false,
-    };
-    let Expr::Attribute(container) = container else {
-        return false;
-    };
-    let name = container.attr.as_str();
-    let mut written = false;
-    cx.views_naming([name]).all(|view| {
-        writes_of(view, name).all(|value| {
-            written = true;
-            is_new(cx, view, value)
-        }) && reads_of(view, name).all(|range| is_read(cx, view, range, at, seen))
-    }) && written
-}
-
-/// Whether what is read from a container of tuples only meets other times where it is the item `at`.
-fn is_read(
-    cx: &Context<'_>,
-    view: &View<'_>,
-    range: TextRange,
-    at: usize,
-    seen: &mut FxHashSet<Place>,
-) -> bool {
-    if !seen.insert(view.place(range)) {
-        return true;
-    }
-    let Some(expr) = view.tree.expr_at(range) else {
-        return false;
-    };
-    if is_test(view, expr) {
-        return true;
-    }
-    let puts = |tuple: &Expr| match tuple {
-        Expr::Tuple(it) => it
-            .elts
-            .get(at)
-            .is_some_and(|it| is_point(cx, view, it, DEPTH)),
-        _ => false,
-    };
-    match view.tree.parent(expr) {
-        Some(AnyNodeRef::ExprSubscript(item)) => {
-            item.value.range() == range
-                && !item.slice.is_slice_expr()
-                && item.ctx.is_load()
-                && is_taken(cx, view, item.range(), at, seen)
-        }
-        Some(AnyNodeRef::ExprAttribute(method)) => match view.call_of(method.range()) {
-            Some(call) => match (method.attr.as_str(), &*call.arguments.args) {
-                ("append", [tuple]) => puts(tuple),
-                ("pop" | "popleft", _) => is_taken(cx, view, call.range(), at, seen),
-                ("clear", []) => true,
-                _ => false,
-            },
-            None => false,
-        },
-        Some(AnyNodeRef::Arguments(_)) => {
-            let call = view.tree.call_around(expr);
-            call.is_some_and(
-                |call| match (cx.api_of(view, &call.func), &*call.arguments.args) {
-                    (Some("heapq.heappush"), [_, tuple]) => puts(tuple),
-                    (Some("heapq.heappop" | "<builtin>.min"), [_]) => {
-                        is_taken(cx, view, call.range(), at, seen)
-                    }
-                    (Some("<builtin>.len" | "<builtin>.bool" | "heapq.heapify"), [_]) => true,
-                    _ => false,
-                },
-            )
-        }
-        _ => false,
-    }
-}
-
-/// Whether the item `at` of the tuple that an expression gives only meets other times.
-fn is_taken(
-    cx: &Context<'_>,
-    view: &View<'_>,
-    range: TextRange,
-    at: usize,
-    seen: &mut FxHashSet<Place>,
-) -> bool {
-    let Some(expr) = view.tree.expr_at(range) else {
-        return false;
-    };
-    match view.tree.parent(expr) {
-        Some(AnyNodeRef::StmtExpr(_)) => true,
-        Some(AnyNodeRef::ExprSubscript(item)) => match &*item.slice {
-            Expr::NumberLiteral(number) => match &number.value {
-                Number::Int(place) if place.as_usize() == Some(at) => {
-                    is_difference(cx, view, item.range(), seen)
-                }
-                Number::Int(_) => true,
-                _ => false,
-            },
-            _ => false,
-        },
-        Some(AnyNodeRef::StmtAssign(assign)) => match &assign.targets[..] {
-            [Expr::Tuple(targets)] if !targets.elts.iter().any(Expr::is_starred_expr) => {
-                let target = targets.elts.get(at);
-                target.is_some_and(|it| target_is_difference(cx, view, it, seen))
-            }
-            [Expr::Name(name)] => {
-                let id = name.id.as_str();
-                let resolve = |scope| view.scopes.resolve(id, scope);
-                let own = resolve(view.scopes.at(name.start()));
-                let bound_once = own.is_some_and(|own| {
-                    let bindings = view.scopes.scopes[own].bindings.get(id);
-                    !view.scopes.runs_at_import(own) && bindings.is_some_and(|it| it.len() == 1)
-                });
-                bound_once
-                    && (view.scopes.references_of(id))
-                        .filter(|it| resolve(it.scope) == own)
-                        .all(|it| is_taken(cx, view, it.range, at, seen))
-            }
-            _ => false,
-        },
-        _ => is_test(view, expr),
-    }
 }
