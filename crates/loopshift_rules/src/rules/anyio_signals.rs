@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, FileId};
+use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtFunctionDef};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::arguments::inside;
+use super::arguments::{add_argument, add_parameter, by_name, inside, is_open};
 use super::cancellation::end_a_cancellation;
+use super::code::definition;
 use super::gather_helpers::{FIRST_ERROR, FIRST_ERROR_310};
 use super::lasting::lasts;
 use super::leaving::first_exit;
@@ -18,15 +20,21 @@ use crate::context::{Context, View};
 
 const RULE: &str = "anyio-signals";
 
+/// The signal is received from the call on, where nothing waits.
 static ON_SIGNAL: Helper = Helper {
     name: "_on_signal",
     source: "\
-async def {name}(signum, callback, *args, task_status={@anyio}.TASK_STATUS_IGNORED):
+def {name}(tg, signum, callback, *args):
     \"\"\"Calls back whenever the signal comes.\"\"\"
-    with {@anyio}.open_signal_receiver(signum) as received:
-        task_status.started()
-        async for _ in received:
-            callback(*args)
+    stack = {@contextlib:ExitStack}()
+    received = stack.enter_context({@anyio}.open_signal_receiver(signum))
+
+    async def receive():
+        with stack:
+            async for _ in received:
+                callback(*args)
+
+    tg.start_soon(receive)
 ",
 };
 
@@ -39,8 +47,15 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             .or_default()
             .push(use_);
     }
+    let removes = |use_: &&Use| use_.api.ends_with("remove_signal_handler");
+    let elsewhere = groups.values().any(|uses| uses.iter().all(removes));
     for uses in groups.values() {
-        match convert(cx, uses) {
+        let converted = if elsewhere {
+            Err("a handler is removed in another function than it is added".to_owned())
+        } else {
+            convert(cx, uses)
+        };
+        match converted {
             Ok(change) => changes.push(change),
             Err(reason) => changes.extend(
                 uses.iter()
@@ -48,6 +63,31 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             ),
         }
     }
+}
+
+/// The call of a function that installs handlers for a coroutine, where nobody else calls it.
+struct Outer<'c> {
+    view: &'c View<'c>,
+    def: &'c StmtFunctionDef,
+    call: &'c ExprCall,
+}
+
+/// Who installs the handlers by a function that is not async, which is only called there, as a statement.
+fn outer<'c>(cx: &Context<'c>, function: FuncId) -> Option<(Outer<'c>, &'c StmtFunctionDef)> {
+    let known = cx.program.function(function);
+    let (_, inner) = definition(cx, function)?;
+    let [site] = cx.callers.of(function) else {
+        return None;
+    };
+    if known.decorated || known.is_generator || cx.callers.is_handed_over(function) || !site.only {
+        return None;
+    }
+    let view = cx.view(site.place.file)?;
+    let call = view.tree.expr_at(site.place.range)?.as_call_expr()?;
+    let (_, def) = definition(cx, site.owner).filter(|(_, def)| def.is_async)?;
+    let direct = matches!(view.tree.parent(call), Some(AnyNodeRef::StmtExpr(_)));
+    let alone = !call.arguments.args.iter().any(Expr::is_generator_expr);
+    (direct && alone).then_some((Outer { view, def, call }, inner))
 }
 
 /// All handlers of one function.
@@ -59,10 +99,14 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
     let function = view
         .tree
         .enclosing_function(first.place.range)
-        .filter(|function| function.is_async())
-        .ok_or(
-            "it is called in a function that is not async: the task that receives the signals needs a task group there",
-        )?;
+        .ok_or("it is called outside of a function")?;
+    let by_outer = if function.is_async() {
+        None
+    } else {
+        Some(outer(cx, cx.program.function_at(first.place)).ok_or(
+            "it is called in a function that is not async, and that is not just called once by a coroutine: the task that receives the signals needs a task group there",
+        )?)
+    };
     let mut change = Change::new(
         RULE,
         first.place,
@@ -72,10 +116,22 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
     let mut statements: Vec<&Stmt> = Vec::new();
     let (mut added, mut removed) = (BTreeSet::new(), BTreeSet::new());
     let scope = view.scopes.at(first.place.range.start());
-    let group = view.scopes.fresh_name(scope, "signals");
+    let is_free = |name: &str| {
+        let above = |it: &Outer<'_>| {
+            let scope = it.view.scopes.at(it.call.start());
+            it.view.scopes.is_free(scope, name)
+        };
+        view.scopes.is_free(scope, name) && by_outer.as_ref().is_none_or(|(it, _)| above(it))
+    };
+    let group = loopshift_python::scope::fresh("signals", is_free);
     for use_ in uses {
         change.covers.push(use_.place);
         if use_.api.ends_with("remove_signal_handler") {
+            if by_outer.is_some() {
+                return Err(
+                    "a handler is removed again, in a function that is not async".to_owned(),
+                );
+            }
             let stmt = removal(view, use_, function.range())
                 .filter(|stmt| (statements.iter()).all(|it| it.start() < stmt.start()))
                 .ok_or("a handler is removed again: the block in which the signal is received has to end there")?;
@@ -104,7 +160,7 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
             use_.place.file,
             Edit::Replace {
                 range: call.func.range(),
-                pieces: vec![format!("await {group}.start").into()],
+                pieces: vec![Piece::Helper(&ON_SIGNAL)],
             },
         ));
         // On a line of its own where the arguments are.
@@ -113,20 +169,38 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
         let before = TextRange::new(open, first.max(open));
         let text = view.text(before);
         let (range, pieces) = if text.contains('\n') && text.trim().is_empty() {
-            let helper = Piece::Helper(&ON_SIGNAL);
-            (
-                before,
-                vec![before.into(), helper, ",".into(), before.into()],
-            )
+            let pieces = vec![
+                before.into(),
+                group.clone().into(),
+                ",".into(),
+                before.into(),
+            ];
+            (before, pieces)
         } else {
             let start = TextRange::empty(open);
-            (start, vec![Piece::Helper(&ON_SIGNAL), ", ".into()])
+            (start, vec![format!("{group}, ").into()])
         };
         change
             .edits
             .push((use_.place.file, Edit::Replace { range, pieces }));
     }
-    if !added.is_subset(&removed) && !lasts(cx, cx.program.function_at(first.place)) {
+    // The block is around the rest of the coroutine.
+    let mut block = (view, first.place, Vec::new());
+    std::mem::swap(&mut block.2, &mut statements);
+    if let Some((it, inner)) = &by_outer {
+        let stmt = top_statement(it.view, it.call, it.def.range())
+            .ok_or("the function that adds it is called in a loop that may run again, or in a block that may not run")?;
+        block = (it.view, it.view.place(it.call), vec![stmt]);
+        add_parameter(&mut change, view, inner, &group);
+        let value = if by_name(inner) || is_open(it.call) {
+            format!("{group}={group}")
+        } else {
+            group.clone()
+        };
+        add_argument(&mut change, it.view, it.call, value);
+    }
+    let (view, place, statements) = block;
+    if !added.is_subset(&removed) && !lasts(cx, cx.program.function_at(place)) {
         return Err(
             "the handler would end with the function, and code that waits goes on after it: add it in the coroutine that the program runs"
                 .to_owned(),
@@ -168,37 +242,41 @@ fn convert(cx: &Context<'_>, uses: &[&Use]) -> Result<Change, String> {
         lines.clear();
         let mut before = cancel;
         before.push("\n".into());
-        change.edit(Edit::Replace {
-            range: TextRange::empty(stmt.start()),
+        let range = TextRange::empty(stmt.start());
+        let edit = Edit::Replace {
+            range,
             pieces: before,
-        });
+        };
+        change.edits.push((view.file, edit));
     }
     let range = TextRange::new(start.start(), last.end());
     // A group raises groups, also of what is raised beside its tasks.
-    if Raising::new(cx).function(cx.program.function_at(first.place)) {
+    if Raising::new(cx).function(cx.program.function_at(place)) {
         let helper = if cx.settings.python_has(3, 11) {
             &FIRST_ERROR
         } else {
             &FIRST_ERROR_310
         };
-        change.edit(Edit::Wrap(Wrap {
-            range,
-            before: Vec::new(),
-            header: vec!["with ".into(), Piece::Helper(helper), "():".into()],
-            last: Vec::new(),
-            after: Vec::new(),
-        }));
+        let header = vec!["with ".into(), Piece::Helper(helper), "():".into()];
+        change
+            .edits
+            .push((view.file, around(range, header, Vec::new())));
     }
     let mut header = pieces("async with {@anyio}.create_task_group() as ", &[]);
     header.push(format!("{group}:").into());
-    change.edit(Edit::Wrap(Wrap {
+    change.edits.push((view.file, around(range, header, lines)));
+    Ok(change)
+}
+
+/// A block around statements.
+fn around(range: TextRange, header: Vec<Piece>, last: Vec<Vec<Piece>>) -> Edit {
+    Edit::Wrap(Wrap {
         range,
         before: Vec::new(),
         header,
-        last: lines,
+        last,
         after: Vec::new(),
-    }));
-    Ok(change)
+    })
 }
 
 /// The statement in the body of the function that holds the call, where it surely runs there once or for each of some signals.

@@ -1,6 +1,9 @@
-//! Where the arguments of a call begin and end in the text, brackets around them included.
+//! Where the arguments of a call begin and end in the text, brackets around them included; one more argument, and the parameter
+//! for it.
 
-use loopshift_python::ast::ExprCall;
+use loopshift_engine::change::Change;
+use loopshift_python::ast::{Expr, ExprCall, StmtFunctionDef};
+use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use crate::context::View;
@@ -115,4 +118,114 @@ fn closed(text: &str) -> usize {
 
 fn size(at: usize) -> TextSize {
     TextSize::try_from(at).unwrap_or_default()
+}
+
+/// Whether it is not known how many arguments the call has, so that one more has to be named.
+pub(crate) fn is_open(call: &ExprCall) -> bool {
+    let arguments = &call.arguments;
+    arguments.args.iter().any(Expr::is_starred_expr) || !arguments.keywords.is_empty()
+}
+
+/// Whether the parameter can only be given by name: others have defaults.
+pub(crate) fn by_name(def: &StmtFunctionDef) -> bool {
+    let parameters = &def.parameters;
+    parameters.vararg.is_some()
+        || parameters.kwarg.is_some()
+        || !parameters.kwonlyargs.is_empty()
+        || parameters
+            .posonlyargs
+            .iter()
+            .chain(&parameters.args)
+            .any(|it| it.default.is_some())
+}
+
+/// Adds the parameter for a task group to a function.
+pub(crate) fn add_parameter(
+    change: &mut Change,
+    view: &View<'_>,
+    def: &StmtFunctionDef,
+    name: &str,
+) {
+    let parameters = &def.parameters;
+    let annotated = def.returns.is_some()
+        || parameters
+            .iter()
+            .any(|parameter| parameter.annotation().is_some());
+    let last = parameters
+        .iter()
+        .filter(|it| {
+            parameters
+                .kwarg
+                .as_ref()
+                .is_none_or(|kwarg| kwarg.range() != it.range())
+        })
+        .map(|it| it.range().end())
+        .max();
+    let star = by_name(def) && parameters.vararg.is_none() && parameters.kwonlyargs.is_empty();
+    let mut text: Vec<Piece> = Vec::new();
+    let at = match last {
+        Some(end) => {
+            text.push(", ".into());
+            end
+        }
+        None => parameters.start() + TextSize::new(1),
+    };
+    if star {
+        text.push("*, ".into());
+    }
+    text.push(Piece::from(name.to_owned()));
+    if annotated {
+        text.extend(pieces(": {@anyio.abc}.TaskGroup", &[]));
+    }
+    if last.is_none() && parameters.kwarg.is_some() {
+        text.push(", ".into());
+    }
+    change.edits.push((
+        view.file,
+        Edit::Replace {
+            range: TextRange::empty(at),
+            pieces: text,
+        },
+    ));
+}
+
+/// Adds an argument to a call, behind the others.
+pub(crate) fn add_argument(change: &mut Change, view: &View<'_>, call: &ExprCall, value: String) {
+    let last = call
+        .arguments
+        .iter_source_order()
+        .map(|it| match it {
+            loopshift_python::ast::ArgOrKeyword::Arg(arg) => {
+                let parenthesised = view
+                    .tree
+                    .node_at(arg.range())
+                    .map_or(arg.range(), |node| node.range());
+                parenthesised.end()
+            }
+            loopshift_python::ast::ArgOrKeyword::Keyword(keyword) => keyword.end(),
+        })
+        .max();
+    let inside = TextRange::new(
+        call.arguments.start() + TextSize::new(1),
+        call.arguments.end() - TextSize::new(1),
+    );
+    let (at, text) = match last {
+        Some(end) => {
+            // Brackets around the last argument end behind it.
+            let rest = view.text(TextRange::new(end, inside.end()));
+            let closed = rest.rfind(')').map_or(0, |at| at + 1);
+            (
+                end + TextSize::try_from(closed).unwrap_or_default(),
+                format!(", {value}"),
+            )
+        }
+        None => (inside.start(), value),
+    };
+    change.edits.push((
+        view.file,
+        Edit::Replace {
+            range: TextRange::empty(at),
+            pieces: vec![Piece::from(text)],
+        },
+    ));
 }
