@@ -37,8 +37,7 @@ use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
 use super::code::{Reach, definition, own};
-use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind, started};
-use super::green_spawn::acts_at_end;
+use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind, shows_at_exit, started};
 use crate::context::{Context, View};
 use crate::entries;
 use crate::served;
@@ -207,7 +206,7 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
     if cx.mentions("ContextVar") && starts_otherwise(cx) {
         change.caveat("a task starts with the context variables of the task that starts it; a green thread with none");
     }
-    if cx.mentions("atexit") && *cx.once(acts_at_end) {
+    if *cx.once(shows_at_exit) {
         change.caveat("tasks that are left at the end of the program are cancelled before `atexit` calls anything; green threads are dropped");
     }
     let mut work = Work {

@@ -18,6 +18,7 @@ use super::green::{
     CutShort, Ending, GET, GREENLET, VALUE, after_test, anchor, are_killed, ends_later, helper,
     is_greenlet, owners, replace_call, task_of,
 };
+use super::green_spawn::{HANDLERS, is_left};
 use super::green_timeout::may_be_timeout;
 use super::green_wait::{plain_exit, receiver};
 use super::objects::{Mention, mention};
@@ -255,7 +256,13 @@ impl Asked<'_, '_> {
             "link_value" | "link_exception" => self.link(object, &bound, false)?,
             "unlink" => unlink(object, &bound)?,
             // The class that the green thread is made of has these.
-            "start" | "start_later" => return Ok(()),
+            "start" | "start_later" => {
+                let mut values = cx.program.values_at(view.place(object));
+                if values.any(|value| is_left(cx, value)) {
+                    change.caveat(HANDLERS);
+                }
+                return Ok(());
+            }
             _ => return Err("a task has nothing like it".to_owned()),
         };
         replace_call(cx, self.owners, view, call, text, change)

@@ -18,8 +18,7 @@ use super::green::{
     Escaped, Needs, anchor, are_followed, awaited, becomes_async, coroutine, each, handed, helper,
     is_only, named, owners,
 };
-use super::green_spawn::runs_at_end;
-use super::shared::is_statement;
+use super::green_spawn::{Ended, HANDLERS, runs_at_end};
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
@@ -82,8 +81,9 @@ fn moved<'c>(
             let mut change = change(use_, view, call, text)?;
             change.requires.push(anchor(cx, owner));
             change.covers.extend(handed(cx, view, call, false));
-            if !state.waited_for && is_statement(view, call) && runs_handlers(state, view, call) {
-                change.caveat("if it still runs at the end of the program, its handlers run then; those of a green thread don't");
+            let is_ended = || cx.once(Ended::new).started(cx, view, call);
+            if !state.waited_for && runs_handlers(state, view, call) && !is_ended() {
+                change.caveat(HANDLERS);
             }
             Ok(change)
         }

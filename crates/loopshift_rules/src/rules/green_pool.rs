@@ -16,6 +16,7 @@ use rustc_hash::FxHashMap;
 use super::green::{
     Ending, GROUP, POOL, THREADS, assembled, bound_name, derived, named, owners, replace_call,
 };
+use super::green_spawn::{HANDLERS, pools_left};
 use super::green_wait::plain_exit;
 use super::shared::is_statement;
 use crate::catalog::Api;
@@ -112,6 +113,10 @@ fn class(
     }
     let message = format!("`{}` becomes a class of tasks", use_.api);
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    let made = view.call_of(expr.range()).map(|call| view.place(call));
+    if made.is_some_and(|made| cx.once(pools_left).contains(&made)) {
+        change.caveat(HANDLERS);
+    }
     // The variable holds the new class by then.
     if !direct {
         return Ok(change);

@@ -24,11 +24,18 @@ use super::shared::is_statement;
 use crate::catalog::Api;
 use crate::context::{Context, View};
 
+mod early;
+mod ended;
 mod ends;
 
+pub(crate) use early::{WAKING, ends_first};
+pub(super) use ended::{Ended, is_left, pools_left};
 pub(super) use ends::{acts_at_end, runs_at_end};
 
 const RULE: &str = "green-spawn";
+
+/// What may differ for a task with handlers that nobody ends.
+pub(super) const HANDLERS: &str = "if it still runs at the end of the program, its handlers run then; those of a green thread don't";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let uses: Vec<_> = cx.uses_for(RULE).collect();
@@ -165,10 +172,7 @@ fn spawn(state: &State<'_>, use_: &Use, api: &Api) -> Result<Change, String> {
         range: call.range(),
         pieces: text,
     });
-    let forgotten = is_forgotten(state, call);
-    if !held || forgotten {
-        left_at_the_end(state, call, is_later, forgotten, &mut change)?;
-    }
+    left_at_the_end(state, call, is_later, held, &mut change)?;
     Ok(change)
 }
 
@@ -239,77 +243,28 @@ fn left_at_the_end(
     state: &State<'_>,
     call: &ExprCall,
     is_later: bool,
-    forgotten: bool,
+    held: bool,
     change: &mut Change,
 ) -> Result<(), String> {
     let State { cx, view, .. } = state;
+    let forgotten = is_forgotten(state, call);
     let function = call.arguments.args.get(usize::from(is_later));
     let values = function
         .into_iter()
         .flat_map(|function| cx.program.values_at(view.place(function)));
     let reached = state.reach.from(functions(&cx.program.flow, values));
-    if reached.iter().any(|func| waits_in_thread(cx, *func)) {
+    if (!held || forgotten) && reached.iter().any(|func| waits_in_thread(cx, *func)) {
         change
             .caveat("if it still runs at the end of the program, that waits for its child process");
     }
     if forgotten && (reached.iter()).any(|func| ends::surely_runs_at_end(cx, *func)) {
         return Err("it goes on until the program ends, and its handlers would run then; those of a green thread don't".to_owned());
     }
-    if reached.iter().any(|func| runs_at_end(cx, *func)) {
-        change.caveat(
-            "if it still runs at the end of the program, its handlers run then; those of a green thread don't",
-        );
+    let is_ended = || cx.once(Ended::new).started(cx, view, call);
+    if reached.iter().any(|func| runs_at_end(cx, *func)) && !is_ended() {
+        change.caveat(HANDLERS);
     }
     Ok(())
-}
-
-/// Whether the program may end before a green thread has begun that it starts: then that never begins.
-pub(crate) fn ends_first(cx: &Context<'_>) -> bool {
-    let ends = |view: &View<'_>, call: &ExprCall| {
-        let place = view.place(call);
-        let owner = cx.program.function_at(place);
-        may_end_first(cx, owner, place, &mut BTreeSet::new())
-    };
-    cx.uses_for(RULE)
-        .any(|(use_, _, view)| match view.call_of(use_.place.range) {
-            Some(call) => ends(view, call),
-            None => {
-                let mut kept = kept_calls(cx, &use_.api).into_iter();
-                kept.any(|(view, call)| ends(view, call))
-            }
-        })
-}
-
-/// Whether the program may end before anything waits behind a place: neither its function waits there, nor who calls it.
-fn may_end_first(
-    cx: &Context<'_>,
-    owner: FuncId,
-    place: Place,
-    seen: &mut BTreeSet<FuncId>,
-) -> bool {
-    let Some(view) = cx.view(place.file).filter(|_| seen.insert(owner)) else {
-        return false;
-    };
-    let around_loops = (view.tree.around(place.range))
-        .filter(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
-    let first = around_loops.map(|node| node.start()).min();
-    let first = first.unwrap_or(place.range.end());
-    let waits_after = cx.facts().causes(owner).iter().any(|cause| match cause {
-        Cause::Api { place: wait, .. } | Cause::Call { place: wait, .. } => {
-            let is_around = wait.range.end() > place.range.end();
-            wait.file == place.file && (wait.range.start() >= first || is_around)
-        }
-        _ => false,
-    });
-    if waits_after {
-        return false;
-    }
-    let is_module = cx.program.function(owner).kind == FunctionKind::Module;
-    let mut sites = cx.callers.of(owner).iter();
-    is_module
-        || sites.any(|site| {
-            site.owner != FuncId::NONE && may_end_first(cx, site.owner, site.place, seen)
-        })
 }
 
 /// Whether the function waits for a child process, in a thread: the end of the event loop waits for its threads.

@@ -10,11 +10,13 @@ use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtIf, StmtT
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use super::inherited::methods_named;
 use super::logs::quiet;
 use super::{are_loaded, helper, is_greenlet};
 use crate::catalog::Kind;
 use crate::context::{Context, View};
-use crate::rules::green_spawn::{acts_at_end, ends_first};
+use crate::entries::at_exit;
+use crate::rules::green_spawn::{WAKING, acts_at_end, ends_first};
 use crate::rules::green_thread::are_left;
 
 /// How the body of a module is put into an event loop.
@@ -54,7 +56,16 @@ pub(crate) fn entry(
         }
     }
     let suite: &[Stmt] = match body.iter().filter(|stmt| holds(stmt)).collect::<Vec<_>>()[..] {
-        [Stmt::If(guard)] if is_guard(guard) && !in_test_or_else(guard, places) => &guard.body,
+        [Stmt::If(guard)] if is_guard(guard) && !in_test_or_else(guard, places) => {
+            let mut behind = body.iter().filter(|stmt| stmt.start() > guard.end());
+            if let Some(stmt) = behind.find(|stmt| asks(cx, view, stmt)) {
+                let line = cx.program.line(view.place(stmt));
+                return Err(format!(
+                    "line {line} asks green threads how they are when the event loop has ended, and its tasks with it"
+                ));
+            }
+            &guard.body
+        }
         _ => {
             let first = body.iter().position(holds);
             // What ends the program leaves no time for the handlers of tasks that are left. Threads are waited for at its
@@ -87,8 +98,8 @@ fn exits_at_once(view: &View<'_>, stmt: &Stmt) -> bool {
         })
 }
 
-/// Whether a statement of the module asks objects of the library how they are, itself or by a function that it calls: what
-/// the event loop cancels at its end would have ended there.
+/// Whether a statement of the module asks objects of the library how they are, itself or by a function or an object that
+/// it names: what the event loop cancels at its end would have ended there.
 fn asks(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
     if matches!(
         stmt,
@@ -102,30 +113,33 @@ fn asks(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
     nodes.any(|node| {
         let range = match node {
             AnyNodeRef::ExprName(it) => it.range(),
-            AnyNodeRef::ExprAttribute(it) => it.range(),
+            AnyNodeRef::ExprAttribute(it) => {
+                let mut objects = cx.program.values_at(view.place(&*it.value));
+                if objects.any(|value| calls_method(cx, value, &asking, |name| name == &*it.attr)) {
+                    return true;
+                }
+                it.range()
+            }
             AnyNodeRef::ExprCall(it) => it.range(),
             _ => return false,
         };
-        let place = view.place(range);
-        let mut values = cx.program.values_at(place);
-        values.any(|value| is_green(cx, value)) || asking.contains(&place)
+        let mut values = cx.program.values_at(view.place(range));
+        values.any(|value| {
+            is_green(cx, value)
+                || value.function().is_some_and(|func| asking.contains(&func))
+                || calls_method(cx, value, &asking, is_operator)
+        })
     })
+}
+
+/// Whether the language calls a method of such a name for an operator, a loop, a text.
+fn is_operator(name: &str) -> bool {
+    name.starts_with("__") && !matches!(name, "__init__" | "__new__")
 }
 
 /// Whether a statement does nothing but wake what waits for an object of the library. At the end of the program that never runs
 /// any more, and in an event loop that is about to end it would.
 fn wakes(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
-    const WAKING: &[&str] = &[
-        "notify",
-        "notify_all",
-        "put",
-        "put_nowait",
-        "release",
-        "send",
-        "send_exception",
-        "set",
-        "set_exception",
-    ];
     let Stmt::Expr(it) = stmt else { return false };
     let Expr::Call(call) = &*it.value else {
         return false;
@@ -137,8 +151,8 @@ fn wakes(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
     WAKING.contains(&method.attr.as_str()) && woken.any(|value| is_green(cx, value))
 }
 
-/// The calls of functions that use objects of the library.
-fn asking(cx: &Context<'_>) -> BTreeSet<Place> {
+/// The functions that use objects of the library, or get to such a function.
+fn asking(cx: &Context<'_>) -> BTreeSet<FuncId> {
     let is_asked = |use_: &&Use| {
         let row = cx.catalog.get(&use_.api);
         let is_member = row.is_some_and(|row| matches!(row.kind, Kind::Method | Kind::Property));
@@ -146,20 +160,46 @@ fn asking(cx: &Context<'_>) -> BTreeSet<Place> {
     };
     let uses = cx.uses.iter().filter(is_asked);
     let mut work: Vec<_> = uses.map(|it| cx.program.function_at(it.place)).collect();
-    let mut seen = BTreeSet::new();
     let mut out = BTreeSet::new();
     while let Some(func) = work.pop() {
-        if cx.program.function(func).kind == FunctionKind::Module || !seen.insert(func) {
+        let is_body = cx.program.function(func).kind == FunctionKind::Module;
+        if is_body || !out.insert(func) {
             continue;
         }
-        for site in cx.callers.of(func) {
-            out.insert(site.place);
-            if site.owner != FuncId::NONE {
-                work.push(site.owner);
-            }
-        }
+        let written = cx.callers.of(func).iter().map(|site| site.owner);
+        let by_language = cx.callers.by_language(func).iter().copied();
+        work.extend(
+            written
+                .chain(by_language)
+                .filter(|func| *func != FuncId::NONE),
+        );
     }
     out
+}
+
+/// Whether an object has a method among the functions, of a name for which `is_called` holds.
+fn calls_method(
+    cx: &Context<'_>,
+    value: Value,
+    functions: &BTreeSet<FuncId>,
+    is_called: impl Fn(&str) -> bool,
+) -> bool {
+    let Value::Instance(class) = value else {
+        return false;
+    };
+    let mut methods = methods_named(cx, class, is_called).into_iter();
+    methods.any(|method| functions.contains(&method))
+}
+
+/// Whether what runs at exit, behind the end of the event loop, may find tasks cancelled where green threads would just have
+/// stopped: by what they did then, or by asking them.
+pub(crate) fn shows_at_exit(cx: &Context<'_>) -> bool {
+    let asks = || {
+        let asking = cx.once(asking);
+        let mut registered = at_exit(cx.program).into_iter();
+        registered.any(|func| asking.contains(&func))
+    };
+    cx.mentions("atexit") && (*cx.once(acts_at_end) || asks())
 }
 
 /// Whether a value is an object of the library, or of a class that derives from one.
@@ -283,9 +323,9 @@ pub(crate) fn run(cx: &Context<'_>, coroutine: String) -> Vec<Piece> {
 
 fn around_run(cx: &Context<'_>) -> (Vec<Piece>, &'static str) {
     let wanted = [
+        ("dropping", *cx.once(ends_first)),
         ("as_main", *cx.once(are_loaded)),
         ("to_the_end", *cx.once(are_left)),
-        ("dropping", *cx.once(ends_first)),
     ];
     let mut before = pieces("{@asyncio}.run(", &[]);
     let mut after = "))))";

@@ -95,7 +95,7 @@ fn is_made_by(cx: &Context<'_>, value: Value, is_it: impl Fn(&str) -> bool) -> b
 }
 
 /// The call in the text that makes an object.
-fn maker<'c>(cx: &Context<'c>, made: Value) -> Option<&'c Call> {
+pub(crate) fn maker<'c>(cx: &Context<'c>, made: Value) -> Option<&'c Call> {
     match made {
         Value::Object(_, site) if site != CallId::NONE => {
             let flow = &cx.program.flow;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::ClassId;
+use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_python::Ranged;
 use loopshift_python::TextRange;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall, StmtClassDef};
@@ -199,4 +199,23 @@ pub(crate) fn is_init(
     };
     let call = view.call_of(it.range());
     call.is_some_and(|call| init_of(cx, view, call, derived) == Some(1))
+}
+
+/// The methods of a class and of those of the program that it derives from, which have such a name.
+pub(crate) fn methods_named(
+    cx: &Context<'_>,
+    class: ClassId,
+    is_it: impl Fn(&str) -> bool,
+) -> Vec<FuncId> {
+    let bases = cx.program.flow.mro.get(class.0 as usize);
+    let classes = bases.into_iter().flatten().filter_map(|base| match base {
+        MroEntry::Class(class) => Some(*class),
+        MroEntry::External(_) => None,
+    });
+    let methods = classes.flat_map(|class| cx.program.methods(class).iter().copied());
+    let is_named = |method: &FuncId| {
+        let name = cx.program.qualified_name(*method);
+        name.rsplit('.').next().is_some_and(&is_it)
+    };
+    methods.filter(is_named).collect()
 }

@@ -44,18 +44,18 @@ pub(crate) use coroutine::{
 pub(crate) use cut_short::CutShort;
 pub(crate) use each::each;
 pub(crate) use ending::{Ending, run_by, shown, started};
-pub(crate) use entry::{blank_lines, entry, is_guard, main_name, run};
+pub(crate) use entry::{blank_lines, entry, is_guard, main_name, run, shows_at_exit};
 pub(crate) use escaped::Escaped;
 pub(crate) use greenlets::{
     GREENLET as GREENLET_CLASS, are_killed, ends_later, has_rested, is_greenlet, items, items_of,
-    sleeps, starts_later,
+    maker, sleeps, starts_later,
 };
 pub(crate) use helpers::{
     GET, GREENLET, GROUP, LEFT_THREAD, LOADED_LOCAL, POOL, SPAWN_FRESH, THREADS, VALUE, assembled,
     complete, helper, helper_for, timeouts,
 };
 pub(crate) use inherited::{
-    Making, bound_name, class_of_base, derived, is_init, making, name_on_object,
+    Making, bound_name, class_of_base, derived, is_init, making, methods_named, name_on_object,
 };
 pub(crate) use kept::{after_test, kept, only_of, task_of, waits, waits_in};
 pub(crate) use leaving::{exits, looks_on};
