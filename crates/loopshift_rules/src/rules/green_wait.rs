@@ -98,6 +98,9 @@ fn joinall(
     bound: &Bound<'_>,
 ) -> Result<Vec<Piece>, String> {
     let greenlets = bound.get("greenlets").ok_or("it is given nothing")?;
+    if !only_tasks(cx, view, greenlets) {
+        return Err("it waits for more than green threads".to_owned());
+    }
     if !bound.only(&["greenlets", "timeout"]) {
         let arguments = ["greenlets", "timeout", "count", "raise_error"];
         return with(vec!["await ".into()], "wait", bound, &arguments);
@@ -113,6 +116,23 @@ fn joinall(
         return Ok(text);
     }
     with(vec!["await ".into()], "joinall", bound, &named)
+}
+
+/// Whether nothing else than green threads is known to be in a list: an event is no task.
+fn only_tasks(cx: &Context<'_>, view: &View<'_>, list: &Expr) -> bool {
+    let held = items(cx, cx.program.node_at(view.place(list)));
+    let is_task = |value| match value {
+        Value::Object(class, _) => {
+            let name = cx.program.flow.text(class);
+            is_greenlet(cx, value)
+                || cx
+                    .catalog
+                    .get(name)
+                    .is_none_or(|row| !cx.recipe.moves(&row.name))
+        }
+        _ => true,
+    };
+    held.into_iter().all(is_task)
 }
 
 /// Whether a list is written out there, and something in it starts a green thread.

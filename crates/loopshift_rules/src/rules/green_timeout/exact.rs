@@ -133,10 +133,18 @@ fn named_class(
         return Err("it is used through a variable that may hold something else".to_owned());
     }
     plain_arguments(cx, use_, api, view, change)?;
+    let handler = handler_of(view, use_.place.range);
+    let is_caught = handler.is_some() || is_expected(view, expr);
+    let is_made = view.call_of(use_.place.range).is_some();
+    if other && !is_made && !is_caught && !is_base(view, expr) {
+        return Err("what waits for a while raises asyncio's own class of timeouts, which it would not be compared with".to_owned());
+    }
     let mut text = vec![class];
-    if let Some(handler) = handler_of(view, use_.place.range).filter(|_| other) {
-        first_to_catch(view, handler)?;
-        asks_nothing(handler)?;
+    if other && is_caught {
+        if let Some(handler) = handler {
+            first_to_catch(view, handler)?;
+            asks_nothing(handler)?;
+        }
         text.push(", ".into());
         text.extend(timeout_error(cx));
         if !matches!(view.tree.parent(expr), Some(AnyNodeRef::ExprTuple(_))) {
@@ -150,6 +158,48 @@ fn named_class(
     };
     change.edits.push((view.file, edit));
     Ok(())
+}
+
+/// Whether a block is expected to raise it, or may, and nobody looks at it then: `with self.assertRaises(Timeout):`
+fn is_expected(view: &View<'_>, expr: &Expr) -> bool {
+    let mut around = view
+        .tree
+        .ancestors(expr)
+        .filter(|node| !matches!(node, AnyNodeRef::Arguments(_)));
+    let (Some(AnyNodeRef::ExprCall(call)), Some(AnyNodeRef::WithItem(item))) =
+        (around.next(), around.next())
+    else {
+        return false;
+    };
+    let name = match &*call.func {
+        Expr::Name(it) => it.id.as_str(),
+        Expr::Attribute(it) => it.attr.as_str(),
+        _ => return false,
+    };
+    let arguments = &call.arguments;
+    matches!(name, "assertRaises" | "raises" | "suppress")
+        && item.optional_vars.is_none()
+        && arguments
+            .args
+            .first()
+            .is_some_and(|it| it.range() == expr.range())
+        && arguments.len() == 1
+}
+
+/// Whether a class of the program derives from it, or a method of the class is called.
+fn is_base(view: &View<'_>, expr: &Expr) -> bool {
+    let of_class = |node| matches!(node, AnyNodeRef::StmtClassDef(_));
+    match view.tree.parent(expr) {
+        Some(AnyNodeRef::Arguments(it)) => {
+            let mut around = view.tree.ancestors(expr);
+            around
+                .find(|node| !matches!(node, AnyNodeRef::Arguments(_)))
+                .is_some_and(of_class)
+                && it.args.iter().any(|arg| arg.range() == expr.range())
+        }
+        Some(AnyNodeRef::ExprAttribute(_)) => true,
+        other => other.is_some_and(of_class),
+    }
 }
 
 /// Takes the arguments out of a call that only matter to gevent's own event loop.
