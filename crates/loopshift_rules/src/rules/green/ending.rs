@@ -151,14 +151,15 @@ fn is_every(class: &Expr) -> bool {
     }
 }
 
-/// The calls that end green threads.
+/// The calls that end green threads: not those that end child processes.
 fn calls<'c>(cx: &'c Context<'c>) -> impl Iterator<Item = (&'c Use, &'c View<'c>, &'c ExprCall)> {
     cx.uses.iter().filter_map(|use_| {
-        let name = use_.api.strip_prefix("gevent.")?;
-        let name = name.rsplit('.').next()?;
+        let (module, name) = use_.api.strip_prefix("gevent")?.rsplit_once('.')?;
+        let is_process = module.starts_with(".subprocess");
         let view = cx.view(use_.place.file)?;
         let call = view.call_of(use_.place.range)?;
-        matches!(name, "kill" | "killall" | "killone").then_some((use_, view, call))
+        let ends = !is_process && matches!(name, "kill" | "killall" | "killone");
+        ends.then_some((use_, view, call))
     })
 }
 
