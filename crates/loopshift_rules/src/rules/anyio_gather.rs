@@ -13,6 +13,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Keyword, Stmt};
 use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
+use super::anyio_tasks;
 use super::awaited::{Awaited, awaited, coroutines, of_all, offloaded, statement_around};
 use super::cancellation::{ends_as_cancelled, handlers_by_function};
 use super::code::{Reach, has_comment};
@@ -23,7 +24,7 @@ use super::gather_helpers::{
 };
 use super::in_place::{declined, give_coroutines, made_in, unmade};
 use super::raising::{Raising, is_builtin_call, is_told, may_be_caught};
-use super::siblings::{Around, block_around, ends_alike, is_seen, rest_of_entry, runs_alone};
+use super::siblings::{Around, block_around, ends_alike, is_seen, runs_alone};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-gather";
@@ -58,7 +59,11 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             facts.raising_files.insert(view.file);
         }
     }
+    anyio_tasks::plan_gathered(cx, changes);
     for (use_, _, view) in uses {
+        if anyio_tasks::covers(cx, use_.place) {
+            continue;
+        }
         match moved(cx, &facts, use_, view) {
             Ok(change) => changes.push(change),
             Err(reason) => changes.extend(declined(cx, RULE, use_, view, &reason)),
@@ -142,7 +147,7 @@ fn moved<'c>(
         && let Waiter::Await(await_) = value
         && view.await_of(call.range()).map(Ranged::range) == Some(await_.range())
         && is_seen(cx, &facts.reach, view, call)
-        && let Some(around) = group_around(cx, facts, view, call, await_)
+        && let Some(around) = group_around(cx, facts, view, call)
     {
         in_group(cx, &mut change, view, call, &around);
         if may_exit(cx, view.place(call)) {
@@ -207,7 +212,7 @@ fn keyword(call: &ExprCall) -> Result<Option<&Keyword>, String> {
 }
 
 /// Who waits for a call of `gather`.
-enum Waiter<'v> {
+pub(crate) enum Waiter<'v> {
     /// This `await`, perhaps through `wait_for`.
     Await(&'v Expr),
     /// Something that takes any coroutine.
@@ -215,7 +220,10 @@ enum Waiter<'v> {
 }
 
 /// Who waits for the call.
-fn value_of<'v>(
+///
+/// # Errors
+/// Where it is awaited elsewhere.
+pub(crate) fn value_of<'v>(
     cx: &Context<'_>,
     view: &View<'v>,
     call: &'v ExprCall,
@@ -310,24 +318,18 @@ fn edit(
     });
 }
 
-/// The statements around which a group keeps what runs on after an error, where that can be seen.
+/// The block around which a group keeps what runs on after an error, where that can be seen.
 fn group_around(
     cx: &Context<'_>,
     facts: &Facts<'_, '_>,
     view: &View<'_>,
     call: &ExprCall,
-    await_: &Expr,
 ) -> Option<Around> {
     let here = view.place(call);
-    if !may_be_caught(cx, here) {
-        if ends_alike(cx, &facts.reach, view, call, here) {
-            return None;
-        }
-        if let Some(block) = block_around(cx, &facts.reach, view, call) {
-            return Some(Around::Block(block));
-        }
+    if may_be_caught(cx, here) || ends_alike(cx, &facts.reach, view, call, here) {
+        return None;
     }
-    rest_of_entry(cx, view, await_).map(Around::Rest)
+    block_around(cx, &facts.reach, view, call).map(Around::Block)
 }
 
 /// Gives a call of `gather` a group to run its coroutines in.

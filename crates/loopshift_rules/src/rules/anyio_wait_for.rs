@@ -157,6 +157,12 @@ fn moved<'c>(
     }
     let made = made_in(cx, view, call);
     let what = unmade(cx, view, what);
+    if let Expr::Call(gather) = what
+        && cx.api_of(view, &gather.func) == Some("asyncio.gather")
+    {
+        // What asyncio runs is cancelled again and again by a scope of AnyIO, also while it cleans up.
+        change.requires.push(view.place(&*gather.func));
+    }
     match awaited(cx, view, what) {
         Awaited::Coroutine => {}
         // It makes a task of it.

@@ -204,3 +204,51 @@ async def {name}(tg, *coros):
     return results
 ",
 };
+
+/// The same, where who waits may be cancelled: that cancels what still runs, and the first of it that ends lets who waits go.
+pub(crate) static GATHER_IN_CANCELLED: Helper = Helper {
+    name: "_cancellable_gather_in",
+    source: "\
+async def {name}(tg, *coros):
+    \"\"\"Give all results, or raise the first error while the others run on in the group; cancelled, cancel them.\"\"\"
+    results = [None] * len(coros)
+    scopes = [{@anyio}.CancelScope() for _ in coros]
+    left = len(coros)
+    error = None
+    done = {@anyio}.Event()
+
+    async def run(i, coro):
+        nonlocal left, error
+        try:
+            with scopes[i] as scope:
+                if scope.cancel_called:
+                    coro.close()
+                    done.set()
+                else:
+                    results[i] = await coro
+        except Exception as exc:
+            if error is None:
+                error = exc
+                done.set()
+        finally:
+            left -= 1
+            if not left or scopes[i].cancelled_caught:
+                done.set()
+
+    for i, coro in enumerate(coros):
+        tg.start_soon(run, i, coro)
+    if coros:
+        try:
+            await done.wait()
+        except {@anyio}.get_cancelled_exc_class():
+            for scope in scopes:
+                scope.cancel()
+            with {@anyio}.CancelScope(shield=True):
+                await done.wait()
+            if error is None:
+                raise
+    if error is not None:
+        raise error
+    return results
+",
+};

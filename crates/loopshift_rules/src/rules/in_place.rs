@@ -173,7 +173,7 @@ fn handed<'v>(cx: &Context<'_>, view: &View<'v>, call: &'v ExprCall) -> Option<V
 }
 
 /// The expressions whose values arguments hand over.
-fn leaves(arguments: &[Expr]) -> Vec<&Expr> {
+pub(crate) fn leaves(arguments: &[Expr]) -> Vec<&Expr> {
     let mut out = Vec::new();
     let mut todo: Vec<&Expr> = arguments.iter().rev().collect();
     while let Some(expr) = todo.pop() {

@@ -42,6 +42,7 @@ pub(crate) mod each_awaited;
 pub(crate) mod executors;
 pub(crate) mod exits;
 pub(crate) mod gather_helpers;
+pub(crate) mod gather_left;
 pub(crate) mod green;
 pub(crate) mod green_blocking;
 pub(crate) mod green_colour;

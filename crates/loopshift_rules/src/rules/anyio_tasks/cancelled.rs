@@ -42,7 +42,7 @@ pub(super) fn end_is_seen(cx: &Context<'_>, family: &Family<'_>) -> bool {
     let coros = family
         .spawns
         .iter()
-        .map(|spawn| (spawn.view, spawn.coro))
+        .flat_map(|spawn| spawn.coros().map(|coro| (spawn.view, coro)))
         .collect::<Vec<_>>();
     let known =
         |(view, coro): &(&View<'_>, &Expr)| of_program(view.place(*coro)) || of_library(view, coro);
@@ -155,14 +155,28 @@ fn waits(stmts: &[Stmt]) -> bool {
 
 /// The functions that a task may run in.
 pub(super) fn functions(cx: &Context<'_>, coros: &[Place]) -> BTreeSet<FuncId> {
-    let mut todo: Vec<FuncId> = coros
-        .iter()
-        .flat_map(|place| cx.program.values_at(*place))
-        .filter_map(|value| match value {
-            Value::Coroutine(func) => Some(func),
-            _ => None,
-        })
-        .collect();
+    let flow = &cx.program.flow;
+    let mut todo: Vec<FuncId> = Vec::new();
+    let mut held = BTreeSet::new();
+    let places = coros.iter();
+    let mut values: Vec<Value> = places.flat_map(|it| cx.program.values_at(*it)).collect();
+    while let Some(value) = values.pop() {
+        match value {
+            Value::Coroutine(func) => todo.push(func),
+            // Several that are given together.
+            Value::Container(id) if held.insert(value) => {
+                let container = &flow.linked.containers[id.0 as usize];
+                let items = container.items.iter().map(|(_, node)| *node);
+                values.extend(
+                    items
+                        .chain([container.elements])
+                        .flat_map(|it| flow.values_of(it)),
+                );
+            }
+            Value::Iterator(node) if held.insert(value) => values.extend(flow.values_of(node)),
+            _ => {}
+        }
+    }
     let mut seen = BTreeSet::new();
     while let Some(func) = todo.pop() {
         if seen.insert(func) {

@@ -69,6 +69,7 @@ fn is_awaited_in_place(model: &Model<'_>, index: usize) -> bool {
         && !spawn.in_group
         && !spawn.offloaded
         && !spawn.is_shielded()
+        && !spawn.is_gathered()
         && spawn.coro.is_call_expr()
         && spawn.call.arguments.keywords.is_empty();
     let mut waits = waits_of(model, index);

@@ -15,7 +15,9 @@ use super::region::{Region, waits_of};
 use super::rename::{asked_early, rename_cancelled, rename_results, rename_state};
 use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
-use super::{callbacks, ending, fatal, host, left, members, offered, offload, results, timers};
+use super::{
+    callbacks, ending, fatal, gathered, host, left, members, offered, offload, results, timers,
+};
 use crate::context::{Context, View};
 use crate::rules::cancel::can_be_cut_short;
 use crate::rules::raising::Raising;
@@ -135,7 +137,7 @@ fn stopped_functions(cx: &Context<'_>, model: &Model<'_>) -> BTreeSet<FuncId> {
     let coros: Vec<Place> = families
         .filter(|family| super::cancelled::is_cancelled(family) && !family.is_of_timers())
         .flat_map(|family| &family.spawns)
-        .map(|spawn| spawn.view.place(spawn.coro))
+        .flat_map(Spawn::runs)
         .collect();
     super::cancelled::functions(cx, &coros)
 }
@@ -168,10 +170,12 @@ fn change(
         return Vec::new();
     };
     let decline = |reason: &str| -> Vec<Change> {
-        let declined = |(_, spawn): &(usize, &Spawn<'_>)| {
-            Change::declined(spawn.rule(), spawn.callee, &*spawn.api, reason)
-        };
-        spawns.iter().map(declined).collect()
+        let declined =
+            |spawn: &Spawn<'_>| Change::declined(spawn.rule(), spawn.callee, &*spawn.api, reason);
+        // The rule for calls of `gather` finds another way for them.
+        let spawns = spawns.iter().map(|(_, spawn)| *spawn);
+        let spawns = spawns.filter(|spawn| !spawn.is_gathered());
+        spawns.map(declined).collect()
     };
     let first = spawns
         .iter()
@@ -183,6 +187,9 @@ fn change(
         first.callee,
         &*first.api,
         match first.timer {
+            None if first.is_gathered() => {
+                "`asyncio.gather` runs in a task group, where the others go on when one fails"
+            }
             None => "the task becomes one of a task group",
             Some(_) => "what the loop calls later becomes a task that waits, then calls",
         },
@@ -346,6 +353,10 @@ fn change(
             {
                 return decline(&reason);
             }
+        } else if spawn.is_gathered() {
+            if let Err(reason) = gathered::edit(cx, &mut change, spawn, group) {
+                return decline(&reason);
+            }
         } else {
             edit_spawn(cx, &mut change, spawn, errors[index], group, &deleted);
         }
@@ -410,7 +421,7 @@ fn change(
     let stopped: Vec<Place> = spawns
         .iter()
         .filter(|(index, _)| ends || super::cancelled::is_cancelled(&model.families[*index]))
-        .map(|(_, spawn)| spawn.view.place(spawn.coro))
+        .flat_map(|(_, spawn)| spawn.runs())
         .collect();
     change.covers.sort();
     change.covers.dedup();
@@ -447,7 +458,7 @@ fn kept_together(
 }
 
 /// What to do with errors of the tasks of a family.
-fn errors_of(
+pub(super) fn errors_of(
     cx: &Context<'_>,
     model: &Model<'_>,
     region: Option<&Region<'_>>,

@@ -11,9 +11,8 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::callbacks::Callbacks;
 use super::keep::Keeping;
-use super::offload;
 use super::timers::{self, Timer};
-use super::{shielded, waiting};
+use super::{gathered, offload, shielded, waiting};
 use crate::context::{Context, View};
 use crate::rules::anyio_shield;
 use crate::rules::in_place::Sites;
@@ -34,6 +33,8 @@ pub(super) struct Spawn<'c> {
     pub(super) function: FuncId,
     /// The coroutine; what is called, for a timer.
     pub(super) coro: &'c Expr,
+    /// The other coroutines, where one call starts several.
+    pub(super) beside: Vec<&'c Expr>,
     /// Whether it is made in a task group of asyncio.
     pub(super) in_group: bool,
     /// When the loop is to call, where it makes no task.
@@ -52,13 +53,14 @@ impl Family<'_> {
     }
 }
 
-impl Spawn<'_> {
+impl<'c> Spawn<'c> {
     /// The rule that speaks for it.
     pub(super) fn rule(&self) -> &'static str {
         match self.timer {
             Some(_) => timers::RULE,
             None if self.offloaded => offload::RULE,
             None if self.is_shielded() => shielded::RULE,
+            None if self.is_gathered() => gathered::RULE,
             None => super::RULE,
         }
     }
@@ -68,12 +70,27 @@ impl Spawn<'_> {
         self.api == anyio_shield::API
     }
 
-    /// Whether what it runs may raise an error.
+    /// Whether it is a call of `gather` that starts several, which go on when one of them fails.
+    pub(super) fn is_gathered(&self) -> bool {
+        self.api == gathered::API
+    }
+
+    /// What it runs, as written.
+    pub(super) fn coros(&self) -> impl Iterator<Item = &'c Expr> {
+        std::iter::once(self.coro).chain(self.beside.iter().copied())
+    }
+
+    /// What it runs, as places.
+    pub(super) fn runs(&self) -> impl Iterator<Item = Place> {
+        self.coros().map(|coro| self.view.place(coro))
+    }
+
+    /// Whether what it runs may raise an error that the call does not hand on.
     pub(super) fn may_raise(&self, raising: &Raising<'_, '_>) -> bool {
         if self.offloaded {
             raising.calling(self.view, self.coro)
         } else {
-            raising.awaiting(self.view, self.coro)
+            !self.is_gathered() && raising.awaiting(self.view, self.coro)
         }
     }
 
@@ -177,7 +194,26 @@ pub(super) struct Family<'c> {
     pub(super) is_direct: bool,
 }
 
-impl Family<'_> {
+impl<'c> Family<'c> {
+    /// Tasks of these calls, of which nothing else is known yet.
+    pub(super) fn of(cluster: Cluster, spawns: Vec<Spawn<'c>>) -> Self {
+        Family {
+            cluster,
+            spawns,
+            members: Vec::new(),
+            keeping: Keeping::default(),
+            callbacks: Callbacks::default(),
+            refusal: None,
+            ends_cancelled: false,
+            is_direct: false,
+        }
+    }
+
+    /// What its tasks run, as places.
+    pub(super) fn runs(&self) -> Vec<Place> {
+        self.spawns.iter().flat_map(Spawn::runs).collect()
+    }
+
     /// Whether its members are no tasks but calls that the loop makes later.
     pub(super) fn is_of_timers(&self) -> bool {
         self.spawns.iter().any(|spawn| spawn.timer.is_some())
@@ -326,16 +362,7 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
             .filter(|it| it.sites.iter().any(|site| offload::starts_now(cx, *site))),
     );
     for cluster in clusters {
-        let mut family = Family {
-            cluster,
-            spawns: Vec::new(),
-            members: Vec::new(),
-            keeping: Keeping::default(),
-            callbacks: Callbacks::default(),
-            refusal: None,
-            ends_cancelled: false,
-            is_direct: false,
-        };
+        let mut family = Family::of(cluster, Vec::new());
         for site in family.cluster.sites.clone() {
             model.by_site.insert(site, model.families.len());
             match spawns.remove(&site) {
@@ -355,6 +382,7 @@ pub(super) fn model<'c>(cx: &Context<'c>) -> Model<'c> {
             model.families.push(family);
         }
     }
+    gathered::collect(cx, &mut model);
     waiting::collect(cx, &mut model);
     check_places(cx, &mut model);
     model
@@ -452,6 +480,7 @@ fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
             view,
             function: cx.program.function_at(use_.place),
             coro,
+            beside: Vec::new(),
             in_group,
             timer: None,
             offloaded: false,

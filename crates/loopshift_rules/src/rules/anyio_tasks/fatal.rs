@@ -66,11 +66,11 @@ pub(super) fn coroutines_of(
     families: &BTreeSet<usize>,
 ) -> Option<BTreeSet<FuncId>> {
     let mut out = BTreeSet::new();
-    for spawn in families
+    let spawns = families
         .iter()
-        .flat_map(|index| &model.families[*index].spawns)
-    {
-        let found = coroutines(cx, spawn.view, spawn.coro);
+        .flat_map(|index| &model.families[*index].spawns);
+    for (view, coro) in spawns.flat_map(|spawn| spawn.coros().map(|coro| (spawn.view, coro))) {
+        let found = coroutines(cx, view, coro);
         if found.is_empty() {
             return None;
         }

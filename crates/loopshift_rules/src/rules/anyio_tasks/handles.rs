@@ -152,7 +152,9 @@ pub(super) fn refusal(model: &Model<'_>, index: usize) -> Option<String> {
     }
     let named = |spawn: &Spawn<'_>| {
         let first = spawn.call.arguments.args.first();
-        !spawn.offloaded && first.is_none_or(|first| first.range() != spawn.coro.range())
+        !spawn.offloaded
+            && !spawn.is_gathered()
+            && first.is_none_or(|first| first.range() != spawn.coro.range())
     };
     if family.spawns.iter().any(named) {
         return older("the coroutine is given by its name");

@@ -6,6 +6,7 @@ use loopshift_engine::change::Place;
 use loopshift_python::ast::{self, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use loopshift_python::{Ranged, TextRange};
 
+use super::caught::{Failing, failing};
 use super::conditions::{none_test, takes_some, until_done};
 use super::family::{Family, Wait, WaitKind, held};
 use super::state::{Exit, ExitKind, Stage, State, joined};
@@ -19,6 +20,8 @@ pub(super) enum Event<'m> {
     /// A call after which tasks may run that nobody waits for.
     Start(Place),
     Wait(&'m [Place], &'m Expr, WaitKind),
+    /// A wait that an error of a task may leave.
+    Fail(&'m Wait<'m>, Failing<'m>),
     Cancel(&'m Expr),
 }
 
@@ -31,6 +34,8 @@ pub(super) struct Walk<'m, 'c> {
     loops: Vec<(Vec<State<'c>>, Vec<State<'c>>)>,
     loop_ranges: Vec<TextRange>,
     exits: Vec<Exit<'c>>,
+    /// The statements around that may catch errors, with what holds where they do.
+    pub(super) catching: Vec<(TextRange, Option<State<'c>>)>,
 }
 
 /// Looks at `stmts` of a function, and tells in what state control leaves them. `starts` are calls of functions that start
@@ -63,6 +68,9 @@ pub(super) fn exits<'m, 'c>(
     }
     for (wait, list) in waits {
         if wait.view.file == view.file {
+            if let Some(failing) = failing(cx, families, wait) {
+                events.push((wait.await_.range(), Event::Fail(wait, failing)));
+            }
             for operand in &wait.operands {
                 let inner = match operand {
                     Expr::Starred(starred) => &*starred.value,
@@ -86,6 +94,7 @@ pub(super) fn exits<'m, 'c>(
         loops: Vec::new(),
         loop_ranges: Vec::new(),
         exits: Vec::new(),
+        catching: Vec::new(),
     };
     if let Some(state) = walk.block(stmts, State::default()) {
         walk.exits.push(Exit {
@@ -98,7 +107,7 @@ pub(super) fn exits<'m, 'c>(
 }
 
 impl<'m, 'c> Walk<'m, 'c> {
-    fn block(&mut self, stmts: &'c [Stmt], mut state: State<'c>) -> Option<State<'c>> {
+    pub(super) fn block(&mut self, stmts: &'c [Stmt], mut state: State<'c>) -> Option<State<'c>> {
         for stmt in stmts {
             state = self.stmt(stmt, state)?;
         }
@@ -117,6 +126,7 @@ impl<'m, 'c> Walk<'m, 'c> {
                 Event::Spawn(site) | Event::Start(site) => {
                     state.tasks.insert(site, Stage::Live);
                 }
+                Event::Fail(wait, failing) => self.fail(wait, failing, state),
                 Event::Wait(sites, operand, kind) => {
                     let open = matches!(kind, WaitKind::Shield | WaitKind::ShieldedFor);
                     if open || kind.is_partial() {
@@ -192,7 +202,7 @@ impl<'m, 'c> Walk<'m, 'c> {
     }
 
     /// Whether the expression is the variable of a comprehension that leaves nothing out.
-    fn is_each(&self, operand: &Expr) -> bool {
+    pub(super) fn is_each(&self, operand: &Expr) -> bool {
         let Some(expr) = self.view.tree.expr_at(operand.range()) else {
             return false;
         };
@@ -288,7 +298,10 @@ impl<'m, 'c> Walk<'m, 'c> {
                 }
                 return out;
             }
-            Stmt::With(it) => return self.block(&it.body, state),
+            Stmt::With(it) => {
+                let (out, caught) = self.catching(it.range(), &it.body, state);
+                return joined(out, caught);
+            }
             Stmt::Match(it) => {
                 let mut out = Some(state.clone());
                 for case in &it.cases {
@@ -505,6 +518,7 @@ impl<'m, 'c> Walk<'m, 'c> {
         // What holds when an error is raised in the body: after one of its statements.
         let mut raised: Option<State<'c>> = None;
         let mut current = Some(state.clone());
+        self.catching.push((it.range(), None));
         for stmt in &it.body {
             let Some(before) = current.take() else { break };
             let mut during = before.clone();
@@ -515,7 +529,8 @@ impl<'m, 'c> Walk<'m, 'c> {
             }
             current = after;
         }
-        let raised = raised.unwrap_or(state);
+        let failed = self.catching.pop().and_then(|(_, failed)| failed);
+        let raised = joined(raised, failed).unwrap_or(state);
         let mut out = match current {
             Some(state) => self.block(&it.orelse, state),
             None => None,
@@ -576,11 +591,10 @@ fn leaves_loop(stmt: &Stmt) -> bool {
         stmt,
         Stmt::Break(_) | Stmt::Continue(_) | Stmt::Return(_) | Stmt::Raise(_)
     );
-    if let Stmt::If(it) = stmt {
+    if let Stmt::If(_) = stmt {
         super::suites::each(std::slice::from_ref(stmt), &mut |inner| {
             found |= matches!(inner, Stmt::Break(_) | Stmt::Continue(_) | Stmt::Return(_));
         });
-        let _ = it;
     }
     found
 }

@@ -86,8 +86,7 @@ pub(super) fn check_left(cx: &Context<'_>, model: &mut Model<'_>) -> bool {
         if waiting.is_empty() || family.refusal.is_some() || family.is_of_timers() {
             continue;
         }
-        let coros = family.spawns.iter().map(|it| it.view.place(it.coro));
-        let runs = functions(cx, &coros.collect::<Vec<_>>());
+        let runs = functions(cx, &family.runs());
         if let Some((_, line)) = waiting.iter().find(|(function, _)| runs.contains(function)) {
             family.refusal = Some(format!(
                 "at line {line} it waits for a task that stays and may be told to stop, and would end all of its group with it"
@@ -145,13 +144,7 @@ fn cancelled_through(cx: &Context<'_>, model: &Model<'_>) -> BTreeSet<usize> {
     let runs: Vec<BTreeSet<FuncId>> = model
         .families
         .iter()
-        .map(|family| {
-            let coros = family
-                .spawns
-                .iter()
-                .map(|spawn| spawn.view.place(spawn.coro));
-            functions(cx, &coros.collect::<Vec<_>>())
-        })
+        .map(|family| functions(cx, &family.runs()))
         .collect();
     let mut ends = told.clone();
     if is_named {

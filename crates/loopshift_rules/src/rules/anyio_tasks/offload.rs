@@ -38,6 +38,7 @@ pub(super) fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
             view,
             function: cx.program.function_at(use_.place),
             coro: function,
+            beside: Vec::new(),
             in_group: false,
             timer: None,
             offloaded: true,

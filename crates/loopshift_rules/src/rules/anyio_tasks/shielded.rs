@@ -35,31 +35,26 @@ pub(super) fn collect<'c>(cx: &Context<'c>, model: &mut Model<'c>, waits: &mut V
         let site = view.place(call);
         let function = cx.program.function_at(use_.place);
         model.by_site.insert(site, model.families.len());
-        model.families.push(Family {
-            cluster: Cluster {
+        model.families.push(Family::of(
+            Cluster {
                 types: vec![TASK.to_owned()],
                 sites: vec![site],
                 ..Cluster::default()
             },
-            spawns: vec![Spawn {
+            vec![Spawn {
                 callee: use_.place,
                 api: use_.api.clone(),
                 call,
                 view,
                 function,
                 coro,
+                beside: Vec::new(),
                 in_group: false,
                 timer: None,
                 offloaded: false,
                 looks_first: false,
             }],
-            members: Vec::new(),
-            keeping: super::keep::Keeping::default(),
-            callbacks: super::callbacks::Callbacks::default(),
-            refusal: None,
-            ends_cancelled: false,
-            is_direct: false,
-        });
+        ));
         let operand: Option<&Expr> = view.tree.expr_at(call.range());
         waits.push(Wait {
             view,

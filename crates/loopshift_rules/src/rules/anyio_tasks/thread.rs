@@ -260,8 +260,12 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
     }
     let entered = def.decorator_list.len() == 1 && is_context_manager(cx, view, def);
     // A parameter more is a parameter more for what makes an object, too.
-    let is_of_class =
-        |decorator: &Expr| cx.api_of(view, decorator) == Some("<builtin>.classmethod");
+    let is_of_class = |decorator: &Expr| {
+        matches!(
+            cx.api_of(view, decorator),
+            Some("<builtin>.classmethod" | "<builtin>.staticmethod")
+        )
+    };
     let stays =
         |it: &Decorator| is_of_class(&it.expression) || hands_back(cx, view, &it.expression);
     if !def.decorator_list.iter().all(stays) && !entered {

@@ -145,6 +145,7 @@ pub(super) fn spawns<'c>(cx: &Context<'c>) -> Vec<Spawn<'c>> {
                 view,
                 function: cx.program.function_at(use_.place),
                 coro: callback,
+                beside: Vec::new(),
                 in_group: false,
                 timer: Some(timer),
                 offloaded: false,

@@ -41,9 +41,7 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
         if family.refusal.is_some() || family.is_of_timers() {
             continue;
         }
-        let coros: Vec<Place> = (family.spawns.iter())
-            .map(|spawn| spawn.view.place(spawn.coro))
-            .collect();
+        let coros = family.runs();
         let reached = functions(cx, &coros);
         let is_asked = |name: &str| family.members.iter().any(|member| member.name == name);
         let is_waited_for = model.waits_of([&index]).next().is_some();

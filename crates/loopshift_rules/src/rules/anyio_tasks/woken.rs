@@ -70,10 +70,7 @@ fn woken(cx: &Context<'_>, family: &Family<'_>) -> Option<Place> {
     if !is_cancelled(family) {
         return None;
     }
-    let coros: Vec<Place> = (family.spawns.iter())
-        .map(|spawn| spawn.view.place(spawn.coro))
-        .collect();
-    let run = functions(cx, &coros);
+    let run = functions(cx, &family.runs());
     let waits = cx.uses.iter().filter(|use_| {
         is_one_of(&use_.api, WAITS)
             && run.contains(&cx.program.function_at(use_.place))

@@ -1,0 +1,98 @@
+//! Errors of tasks that a function catches while others of its tasks run: asyncio lets those run on.
+
+use std::collections::BTreeSet;
+
+use loopshift_engine::change::Place;
+use loopshift_python::ast::{Expr, Stmt};
+use loopshift_python::{Ranged, TextRange};
+
+use super::failure::handlers;
+use super::family::{Family, Spawn, Wait, WaitKind, held};
+use super::life::Walk;
+use super::state::State;
+use crate::context::Context;
+use crate::rules::raising::Raising;
+
+/// Whose error may leave a wait.
+#[derive(Clone, Copy)]
+pub(super) enum Failing<'m> {
+    /// That of the one task which this operand is.
+    One(&'m Expr),
+    /// That of one of several.
+    Any,
+}
+
+/// Whose error may leave a wait and be caught in the function, among tasks of these families; none where no error does.
+pub(super) fn failing<'m>(
+    cx: &Context<'_>,
+    families: &[&Family<'_>],
+    wait: &Wait<'m>,
+) -> Option<Failing<'m>> {
+    let around = handlers(cx, wait.view, wait.await_.range());
+    if !wait.kind.raises() || !around.iter().any(|(_, catches, _)| catches.errors) {
+        return None;
+    }
+    let raising = Raising::new(cx);
+    let spawns = families.iter().flat_map(|family| &family.spawns);
+    let failing: BTreeSet<Place> = spawns
+        .filter(|spawn| wait.sites.contains(&spawn.site()) && spawn.may_raise(&raising))
+        .map(Spawn::site)
+        .collect();
+    let fails = |operand: &&&Expr| {
+        let operand = match operand {
+            Expr::Starred(starred) => &*starred.value,
+            other => other,
+        };
+        !held(cx, wait.view.place(operand))
+            .sites
+            .is_disjoint(&failing)
+    };
+    if failing.is_empty() {
+        return None;
+    }
+    let mut operands = wait.operands.iter().filter(fails);
+    match (operands.next(), operands.next()) {
+        (Some(only), None) if !only.is_starred_expr() => Some(Failing::One(only)),
+        _ => Some(Failing::Any),
+    }
+}
+
+impl<'c> Walk<'_, 'c> {
+    /// Walks the body of a statement that may catch errors. Gives what holds behind the body, and where it catches one of
+    /// a task.
+    pub(super) fn catching(
+        &mut self,
+        range: TextRange,
+        body: &'c [Stmt],
+        state: State<'c>,
+    ) -> (Option<State<'c>>, Option<State<'c>>) {
+        self.catching.push((range, None));
+        let out = self.block(body, state);
+        (out, self.catching.pop().and_then(|(_, failed)| failed))
+    }
+
+    /// Notes which tasks run on where the statement around a wait catches the error of one of those waited for: all but the
+    /// one that failed, where it is known.
+    pub(super) fn fail(&mut self, wait: &Wait<'_>, failing: Failing<'_>, state: &State<'c>) {
+        let around = handlers(self.cx, self.view, wait.await_.range());
+        let caught = around.iter().find(|(_, catches, _)| catches.errors);
+        let Some((range, ..)) = caught else { return };
+        let mut failed = state.clone();
+        if let Failing::One(task) = failing
+            && wait.kind != WaitKind::Next
+            && !self.is_each(task)
+        {
+            let all: Vec<Place> = wait.sites.iter().copied().collect();
+            for site in self.settled(state, &all, task) {
+                failed.tasks.remove(&site);
+            }
+        }
+        let mut inner = self.catching.iter_mut().rev();
+        if let Some((_, known)) = inner.find(|(at, _)| at == range) {
+            match known {
+                Some(known) => known.join(&failed),
+                None => *known = Some(failed),
+            }
+        }
+    }
+}
