@@ -2,10 +2,10 @@
 
 use crate::change::Place;
 use crate::facts::CALLERS;
-use crate::flow::Target;
 use crate::flow::library::passes_on;
 use crate::flow::value::{CallId, Value};
-use crate::ir::FuncId;
+use crate::flow::{Flow, Target};
+use crate::ir::{ArgKind, Call, FuncId};
 use crate::program::Program;
 
 mod handed;
@@ -21,6 +21,8 @@ pub use named::{ByName, imports_by_name, strings_given};
 pub struct Callers {
     by_function: Vec<Vec<CallSite>>,
     unseen: Vec<bool>,
+    /// The functions that were handed to a library which is known to call them, and with what.
+    called_back: Vec<bool>,
     /// The functions in which the language calls each, as `with` calls `__enter__`.
     language: Vec<Vec<FuncId>>,
 }
@@ -42,6 +44,7 @@ impl Callers {
         let count = flow.linked.functions.len();
         let mut by_function: Vec<Vec<CallSite>> = vec![Vec::new(); count];
         let mut unseen = vec![false; count];
+        let mut called_back = vec![false; count];
         let mut language: Vec<Vec<FuncId>> = vec![Vec::new(); count];
         let mut handed = Handed::default();
         let mut held = Held::default();
@@ -118,14 +121,20 @@ impl Callers {
             // `@f.register` of `functools.singledispatch`.
             let unknown = dispatches && flow.set(call.callee).is_empty();
             if opaque || unknown {
-                for arg in &call.args {
+                for (place, arg) in call.args.iter().enumerate() {
+                    let calls_back = calls_back(flow, call, place);
                     // A queue takes along what was put into it.
                     let queues = flow.set(arg.node).iter();
                     let kept = queues.filter_map(|queue| flow.kept_in(*queue));
                     let nodes = [arg.node].into_iter().chain(kept);
                     for value in nodes.flat_map(|node| flow.values_of(node)) {
                         if let Some(func) = value.function() {
-                            unseen[func.0 as usize] = true;
+                            let list = if calls_back {
+                                &mut called_back
+                            } else {
+                                &mut unseen
+                            };
+                            list[func.0 as usize] = true;
                         }
                         if let Value::Container(container) = value {
                             held.within(flow, container);
@@ -207,6 +216,7 @@ impl Callers {
         Callers {
             by_function,
             unseen,
+            called_back,
             language,
         }
     }
@@ -223,11 +233,36 @@ impl Callers {
 
     /// Whether code that we cannot see may call the function because it was handed to it.
     pub fn is_unseen(&self, func: FuncId) -> bool {
+        self.unseen[func.0 as usize] || self.called_back[func.0 as usize]
+    }
+
+    /// Whether code that we cannot see may call the function, and not only a library that is known to call it: those calls are
+    /// among [`Callers::of`], without an owner.
+    pub fn is_lost(&self, func: FuncId) -> bool {
+        let by_library = |site: &CallSite| site.owner == FuncId::NONE;
         self.unseen[func.0 as usize]
+            || !self.by_language(func).is_empty()
+            || self.called_back[func.0 as usize] && !self.of(func).iter().any(by_library)
     }
 
     /// The functions in which the language calls this one: by `with`, `for`, an operator, a property.
     pub fn by_language(&self, func: FuncId) -> &[FuncId] {
         &self.language[func.0 as usize]
     }
+}
+
+/// Whether a call is one of a library that is known to call what it is given at this place.
+fn calls_back(flow: &Flow<'_>, call: &Call, place: usize) -> bool {
+    let in_order = call.args.iter().take(place + 1);
+    let mut callees = flow.values_of(call.callee);
+    in_order
+        .map(|arg| arg.kind)
+        .all(|kind| kind == ArgKind::Positional)
+        && callees.all(|callee| match callee {
+            Value::External(sym) => {
+                let api = flow.externals.api(flow.text(sym));
+                api.is_some_and(|api| api.calls.iter().any(|it| it.param == place))
+            }
+            _ => false,
+        })
 }

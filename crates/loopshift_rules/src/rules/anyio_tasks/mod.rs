@@ -43,6 +43,7 @@ mod places;
 mod region;
 mod rename;
 mod results;
+mod served;
 mod shielded;
 mod silent;
 mod spawning;

@@ -10,7 +10,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use super::family::{Family, Model, Spawn};
 use super::region::{Region, Wanted, regions};
 use super::thread::{self, Thread};
-use super::{abandoned, beside, gathered, host, identity, results, shielded, spread, timers};
+use super::{
+    abandoned, beside, gathered, host, identity, results, served, shielded, spread, timers,
+};
 use crate::context::{Context, View};
 use crate::rules::code::definition;
 
@@ -63,7 +65,8 @@ pub(super) fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
         outliving.extend(lost);
     }
     let mut threads: BTreeMap<usize, Thread> = BTreeMap::new();
-    let called_later = timers::sites(model);
+    let mut called_later = timers::sites(model);
+    called_later.extend(served::sites(cx));
     for (index, lost) in outliving {
         let family = &mut model.families[index];
         if family.refusal.is_some() {

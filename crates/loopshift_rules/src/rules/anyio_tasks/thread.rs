@@ -13,7 +13,7 @@ use loopshift_python::ast::{AnyNodeRef, Decorator, Expr, ExprCall, StmtReturn};
 
 use super::family::Family;
 use super::region::is_context_manager;
-use super::{callable, host};
+use super::{callable, host, served};
 use crate::context::{Context, View};
 use crate::rules::arguments::{add_argument, add_parameter, by_name, is_open};
 use crate::rules::code::{definition, own};
@@ -84,7 +84,8 @@ pub(super) fn thread(
                     "`{name}` is handed to code that calls it without a task group"
                 ));
             }
-            if later.is_some() && definition(cx, function).is_some_and(|(_, def)| by_name(def)) {
+            let in_order = later.is_some() && served::handler(cx, view, call).is_none();
+            if in_order && definition(cx, function).is_some_and(|(_, def)| by_name(def)) {
                 return Err(format!(
                     "`{name}` has parameters with defaults, and the loop calls it with arguments in order"
                 ));
@@ -274,7 +275,8 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
     if !def.parameters.posonlyargs.is_empty() {
         return Err(format!("`{name}` has parameters without names"));
     }
-    if cx.callers.is_handed_over(function) {
+    // Libraries that are known to call it are among its callers.
+    if cx.callers.is_lost(function) {
         return Err(format!(
             "`{name}` is handed to code that calls it without a task group"
         ));
@@ -383,6 +385,10 @@ pub(super) fn edit(
         let Some(Expr::Call(call)) = view.tree.expr_at(place.range) else {
             continue;
         };
+        if let Some(handler) = served::handler(cx, view, call) {
+            served::edit(change, view, handler, parameter, value);
+            continue;
+        }
         // A partial may give the function arguments of its own.
         let named =
             cx.program
