@@ -8,7 +8,7 @@ use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprName, Stmt};
 
 use super::cancelled::end_is_seen;
 use super::entered::entered;
@@ -68,7 +68,18 @@ fn entering<'c>(cx: &Context<'c>, enter: FuncId) -> Option<Vec<(&'c View<'c>, &'
             if !cx.program.values_at(view.place(expr)).any(is_one) {
                 continue;
             }
-            let stmt = view.tree.enclosing_statement(expr.range())?;
+            let enclosing = view.tree.enclosing_statement(expr.range())?;
+            let stmt = match enclosing {
+                Stmt::With(with)
+                    if with
+                        .items
+                        .iter()
+                        .any(|it| it.range().contains_range(expr.range())) =>
+                {
+                    enclosing
+                }
+                _ => of_stack(cx, view, expr)?,
+            };
             let Stmt::With(with) = stmt else { return None };
             let function = cx
                 .program
@@ -77,13 +88,65 @@ fn entering<'c>(cx: &Context<'c>, enter: FuncId) -> Option<Vec<(&'c View<'c>, &'
                 .items
                 .iter()
                 .any(|it| it.context_expr.range() == expr.range());
-            if !direct || !with.is_async || !function.is_async || function.is_generator {
+            let by_stack = stmt.range() != enclosing.range();
+            if !(direct || by_stack)
+                || !with.is_async
+                || !function.is_async
+                || function.is_generator
+            {
                 return None;
             }
             found.push((view, stmt));
         }
     }
     Some(found)
+}
+
+/// The `async with` of the exit stack that leaves what it enters by this argument: `stack.enter_async_context(…)`. No other block
+/// that began before ends before.
+fn of_stack<'c>(cx: &Context<'_>, view: &'c View<'c>, entered: &Expr) -> Option<&'c Stmt> {
+    let call = view.tree.call_around(entered)?;
+    view.await_of(call.range())?;
+    let stack = match &*call.func {
+        Expr::Attribute(it) => it.value.as_name_expr()?,
+        _ => return None,
+    };
+    let makes_stack = |expr: &Expr| {
+        let call = expr.as_call_expr();
+        call.is_some_and(|it| cx.api_of(view, &it.func) == Some("contextlib.AsyncExitStack"))
+    };
+    for node in view.tree.ancestors(call) {
+        match node {
+            AnyNodeRef::StmtWith(with) => {
+                let [item] = &*with.items else { return None };
+                let target = item.optional_vars.as_deref()?.as_name_expr()?;
+                let fits = target.id == stack.id && makes_stack(&item.context_expr);
+                return view
+                    .tree
+                    .enclosing_statement(with.range())
+                    .filter(|_| fits && stays(view, stack));
+            }
+            AnyNodeRef::StmtFunctionDef(_)
+            | AnyNodeRef::StmtTry(_)
+            | AnyNodeRef::ExprLambda(_)
+            | AnyNodeRef::ExprGenerator(_) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether the variable of an exit stack is only used to call its methods, and none takes out what it leaves.
+fn stays(view: &View<'_>, stack: &ExprName) -> bool {
+    let scopes = &view.scopes;
+    let id = stack.id.as_str();
+    let own = scopes.resolve(id, scopes.at(stack.start()));
+    let mut reads = (scopes.references_of(id)).filter(|it| scopes.resolve(id, it.scope) == own);
+    reads.all(|it| {
+        let expr = view.tree.expr_at(it.range);
+        matches!(expr.and_then(|it| view.tree.parent(it)), Some(AnyNodeRef::ExprAttribute(it))
+            if it.attr.as_str() != "pop_all" && view.call_of(it.range()).is_some())
+    })
 }
 
 struct Facts<'f, 'c> {
