@@ -302,7 +302,7 @@ pub(super) fn is_awaited_at_once(cx: &Context<'_>, view: &View<'_>, call: &ExprC
                     return is_waited_for(cx, view, read)
                         && match collected(view, read) {
                             Some(Collected::Appended { items, between }) => {
-                                is_quiet(cx, view, between, &items)
+                                is_quiet(cx, view, &between, &items)
                             }
                             _ => false,
                         };
@@ -345,7 +345,7 @@ fn is_gathered_next(
     });
     reads.any(|read| {
         is_waited_for(cx, view, read)
-            && matches!(collected(view, read), Some(Collected::Comprehension(it))
+            && matches!(collected(view, read), Some(Collected::Written(it))
                 if it.range() == assign.value.range())
     })
 }

@@ -138,7 +138,7 @@ pub(crate) fn elements(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Awaite
         }
         _ => {
             match collected(view, expr) {
-                Some(Collected::Comprehension(it)) => return elements(cx, view, it),
+                Some(Collected::Written(it)) => return elements(cx, view, it),
                 Some(Collected::Appended { items, .. }) if !items.is_empty() => {
                     let items = items.into_iter().map(|item| awaited(cx, view, item));
                     return items.fold(Awaited::Coroutine, Awaited::max);
@@ -248,7 +248,7 @@ pub(crate) fn offloaded(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> V
             plain => plain,
         };
         match collected(view, argument) {
-            Some(Collected::Comprehension(it)) => written.push(it.range()),
+            Some(Collected::Written(it)) => written.push(it.range()),
             Some(Collected::Appended { items, .. }) => {
                 written.extend(items.into_iter().map(Ranged::range));
             }

@@ -11,14 +11,14 @@ use crate::context::{Context, View};
 
 /// What a variable collects.
 pub(crate) enum Collected<'v> {
-    /// What a comprehension gives.
-    Comprehension(&'v Expr),
-    /// What a list is filled with between where it is made and where it is read, in the same block.
+    /// What a comprehension gives, or a list that is written out.
+    Written(&'v Expr),
+    /// What a list is filled with between where it is made and where it is read, in the same block or a `with` within it.
     Appended {
         /// What is put into it.
         items: Vec<&'v Expr>,
-        /// From making the list to the statement that reads it.
-        between: &'v [Stmt],
+        /// From making the list to the statement that reads it, without it.
+        between: Vec<&'v Stmt>,
     },
 }
 
@@ -47,15 +47,19 @@ pub(crate) fn collected<'v>(view: &View<'v>, read: &Expr) -> Option<Collected<'v
         return None;
     }
     match value {
-        Expr::ListComp(_) | Expr::SetComp(_) | Expr::Generator(_) if others.is_empty() => view
-            .tree
-            .expr_at(value.range())
-            .map(Collected::Comprehension),
+        Expr::ListComp(_) | Expr::SetComp(_) | Expr::Generator(_) if others.is_empty() => {
+            view.tree.expr_at(value.range()).map(Collected::Written)
+        }
+        Expr::List(it)
+            if others.is_empty()
+                && !it.elts.is_empty()
+                && !it.elts.iter().any(Expr::is_starred_expr) =>
+        {
+            view.tree.expr_at(value.range()).map(Collected::Written)
+        }
         Expr::List(it) if it.elts.is_empty() => {
             let (block, first) = view.tree.suite_of(made)?;
-            let reads = |stmt: &Stmt| stmt.range().contains_range(name.range());
-            let length = block[first..].iter().position(reads)?;
-            let between = &block[first..first + length];
+            let between = before(&block[first..], name.range())?;
             let function = |range| view.tree.enclosing_function(range).map(|it| it.range());
             let within = TextRange::new(made.start(), between.last()?.end());
             let mut items = Vec::new();
@@ -69,6 +73,20 @@ pub(crate) fn collected<'v>(view: &View<'v>, read: &Expr) -> Option<Collected<'v
         }
         _ => None,
     }
+}
+
+/// The statements of a block before what reads at the place, also in a `with` of the block.
+fn before(block: &[Stmt], read: TextRange) -> Option<Vec<&Stmt>> {
+    let reads = |stmt: &Stmt| stmt.range().contains_range(read);
+    let length = block.iter().position(reads)?;
+    let mut found: Vec<&Stmt> = block[..length].iter().collect();
+    if let Stmt::With(with) = &block[length]
+        && !with.is_async
+        && with.body.iter().any(reads)
+    {
+        found.extend(before(&with.body, read)?);
+    }
+    Some(found)
 }
 
 /// Where the variable that a list is kept in is read, where this call puts something into it; none where it is read more
@@ -93,11 +111,12 @@ pub(crate) fn read_of<'v>(view: &View<'v>, call: &ExprCall) -> Option<&'v Expr> 
 pub(crate) fn is_quiet(
     cx: &Context<'_>,
     view: &View<'_>,
-    between: &[Stmt],
+    between: &[&Stmt],
     items: &[&Expr],
 ) -> bool {
     let waits = |node: AnyNodeRef<'_>| is_switch(node) || is_yield(node);
-    if own(between).into_iter().any(waits) {
+    let mut nodes = between.iter().flat_map(|it| own(std::slice::from_ref(*it)));
+    if nodes.any(waits) {
         return false;
     }
     let (Some(first), Some(last)) = (between.first(), between.last()) else {
@@ -116,11 +135,26 @@ pub(crate) fn is_quiet(
                 })
         })
     };
+    // A pool that the `with` around enters starts its threads when it is given something to do. Who leaves one waits for it.
+    let makes_pool = |at: TextRange| {
+        let is_left = between.iter().any(|it| it.range().contains_range(at));
+        let made = view.tree.expr_at(at).filter(|_| !is_left);
+        made.is_some_and(|made| {
+            let callee = made.as_call_expr().map_or(made, |it| &*it.func);
+            matches!(
+                cx.api_of(view, callee),
+                Some(
+                    "concurrent.futures.ThreadPoolExecutor"
+                        | "concurrent.futures.ProcessPoolExecutor"
+                )
+            )
+        })
+    };
     let here = effects(cx, cx.program.function_at(place));
     let mut here = here.into_iter().filter(|(at, _)| range.contains_range(*at));
     let is_seen = |effect: &Effect| effect.is_visible() || *effect == Effect::Cancel;
     let called = cx.once(Reach::new).from(called_within(cx, place));
-    !here.any(|(at, effect)| is_seen(&effect) && !is_filling(at))
+    !here.any(|(at, effect)| is_seen(&effect) && !is_filling(at) && !makes_pool(at))
         && !(called.into_iter()).any(|func| effects(cx, func).iter().any(|(_, it)| is_seen(it)))
 }
 

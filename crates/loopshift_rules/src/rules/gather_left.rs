@@ -83,7 +83,7 @@ fn given<'c>(cx: &Context<'c>, view: &'c View<'c>, call: &'c ExprCall) -> Option
     let mut out = Vec::new();
     for leaf in leaves(&call.arguments.args) {
         match collected(view, leaf) {
-            Some(Collected::Comprehension(it)) => out.extend(leaves(std::slice::from_ref(it))),
+            Some(Collected::Written(it)) => out.extend(leaves(std::slice::from_ref(it))),
             Some(Collected::Appended { items, .. }) => out.extend(items),
             None => out.push(leaf),
         }
