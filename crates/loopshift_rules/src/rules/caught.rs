@@ -2,7 +2,9 @@
 //! that only knows that there was one does the same, one that shows the error does not.
 
 use loopshift_engine::change::Change;
-use loopshift_python::ast::{AnyNodeRef, ExceptHandler, ExceptHandlerExceptHandler, Expr};
+use loopshift_python::ast::{
+    AnyNodeRef, ConversionFlag, ExceptHandler, ExceptHandlerExceptHandler, Expr,
+};
 use loopshift_python::{Ranged, TextRange};
 
 use crate::catalog::Target;
@@ -132,4 +134,30 @@ pub(crate) fn shown<'v>(
         _ => false,
     });
     shows.then_some(name)
+}
+
+/// Whether code reads the name of one of these classes, or of the class of one of these objects, by `repr` among others.
+pub(crate) fn reads_name(view: &View<'_>, code: TextRange, names: &[&str]) -> bool {
+    let is_it = |expr: &Expr| match expr {
+        Expr::Name(it) => names.contains(&it.id.as_str()),
+        _ => false,
+    };
+    view.tree.nodes_within(code).any(|node| match node {
+        AnyNodeRef::ExprAttribute(it) => {
+            let is_class = match &*it.value {
+                Expr::Call(call) => call.arguments.args.first().is_some_and(is_it),
+                Expr::Attribute(class) => class.attr.as_str() == "__class__" && is_it(&class.value),
+                other => is_it(other),
+            };
+            is_class && matches!(it.attr.as_str(), "__name__" | "__qualname__")
+        }
+        AnyNodeRef::ExprCall(call) => {
+            let is_repr = matches!(&*call.func, Expr::Name(it) if it.id.as_str() == "repr");
+            is_repr && call.arguments.args.first().is_some_and(is_it)
+        }
+        AnyNodeRef::InterpolatedElement(it) => {
+            it.conversion == ConversionFlag::Repr && is_it(&it.expression)
+        }
+        _ => false,
+    })
 }

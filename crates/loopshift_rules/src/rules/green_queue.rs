@@ -278,6 +278,9 @@ fn member<'c>(
     let queue = receiver(view, use_.place.range).ok_or("its queue was not found")?;
     let message = format!("`{method}` of a queue");
     let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+    if cx.once(exceptions::named_errors).contains(&use_.place) {
+        change.caveat(exceptions::NAMED);
+    }
     if SAME.contains(&method) {
         return Ok(change);
     }

@@ -1,15 +1,19 @@
 //! `Empty` and `Full`: those of green threads are the standard library's, those of asyncio are not.
 
+use std::collections::BTreeSet;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
-use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Identifier, StmtTry};
 use loopshift_python::edit::Edit;
+use loopshift_python::{Ranged, TextRange};
 
 use super::{RULE, asyncio, is_queue};
+use crate::catalog::Api;
 use crate::context::{Context, View};
 use crate::rules::caught;
+use crate::rules::code::{Reach, called_within};
 
 /// A name of the library.
 pub(super) fn named(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String> {
@@ -100,4 +104,71 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             changes.push(change);
         }
     }
+}
+
+/// What may differ where the name of the class is shown.
+pub(super) const NAMED: &str = "a handler for every error reads the name of its class, which is another one for a queue of asyncio";
+
+/// The calls on queues whose errors come to a handler for every error that reads the name of the class.
+pub(super) fn named_errors(cx: &Context<'_>) -> BTreeSet<Place> {
+    let mut called = BTreeSet::new();
+    for view in cx.views() {
+        for node in view.tree.nodes() {
+            let AnyNodeRef::StmtTry(it) = node else {
+                continue;
+            };
+            if let (Some(first), Some(last)) = (it.body.first(), it.body.last())
+                && is_named(cx, view, it) == Some(true)
+            {
+                let body = TextRange::new(first.start(), last.end());
+                called.extend(called_within(cx, view.place(body)));
+            }
+        }
+    }
+    let reached = cx.once(Reach::new).from(called);
+    let raising = cx.uses_for(RULE).filter(|(use_, ..)| {
+        let method = use_.api.rsplit('.').next().unwrap_or_default();
+        matches!(
+            method,
+            "get" | "put" | "get_nowait" | "put_nowait" | "peek" | "peek_nowait"
+        )
+    });
+    let comes = |(use_, _, view): &(&Use, &Api, &View<'_>)| {
+        let handled = view
+            .tree
+            .around(use_.place.range)
+            .find_map(|node| match node {
+                AnyNodeRef::StmtTry(it) => {
+                    let mut body = it.body.iter();
+                    let inside = body.any(|stmt| stmt.range().contains_range(use_.place.range));
+                    is_named(cx, view, it).filter(|_| inside)
+                }
+                AnyNodeRef::StmtFunctionDef(_) => {
+                    Some(reached.contains(&cx.program.function_at(use_.place)))
+                }
+                _ => None,
+            });
+        handled == Some(true)
+    };
+    raising.filter(comes).map(|(use_, ..)| use_.place).collect()
+}
+
+/// Whether the first handler of a `try` that gets the errors of queues is for every error, and reads the name of the class;
+/// none where no handler gets them.
+fn is_named(cx: &Context<'_>, view: &View<'_>, it: &StmtTry) -> Option<bool> {
+    it.handlers.iter().find_map(|handler| {
+        let ExceptHandler::ExceptHandler(handler) = handler;
+        let types: &[Expr] = match handler.type_.as_deref() {
+            Some(Expr::Tuple(tuple)) => &tuple.elts,
+            Some(class) => std::slice::from_ref(class),
+            None => return Some(false),
+        };
+        let names = || types.iter().filter_map(|class| cx.api_of(view, class));
+        let is_every =
+            names().any(|name| matches!(name, "<builtin>.Exception" | "<builtin>.BaseException"));
+        let is_own = names().any(|name| matches!(name.rsplit('.').next(), Some("Empty" | "Full")));
+        let caught = handler.name.as_ref().map(Identifier::as_str);
+        let reads = || caught::reads_name(view, handler.range(), caught.as_slice());
+        (is_every || is_own).then(|| is_every && !is_own && reads())
+    })
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::facts::Cause;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{FuncId, FunctionKind};
-use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, ExprCall};
+use loopshift_python::ast::AnyNodeRef;
 
-use crate::context::{Context, View};
+use super::Ended;
+use crate::context::Context;
 use crate::rules::code::Reach;
 use crate::rules::green::{kept_calls, started};
 
@@ -26,55 +27,116 @@ pub(crate) const WAKING: &[&str] = &[
     "set_exception",
 ];
 
-/// Whether the program may end before a green thread has begun that it starts, or goes on that it wakes: then that never does.
+/// Whether the program may end before a green thread has begun that it starts, or goes on that it wakes, or that is woken with
+/// the program itself: then that never does.
 pub(crate) fn ends_first(cx: &Context<'_>) -> bool {
-    let ends = |view: &View<'_>, call: &ExprCall| {
-        let place = view.place(call);
+    let ends = |place: Place| {
         let owner = cx.program.function_at(place);
         may_end_first(cx, owner, place, &mut BTreeSet::new())
     };
     let starts =
         cx.uses_for(super::RULE)
             .any(|(use_, _, view)| match view.call_of(use_.place.range) {
-                Some(call) => ends(view, call),
+                Some(call) => ends(view.place(call)),
                 None => {
                     let mut kept = kept_calls(cx, &use_.api).into_iter();
-                    kept.any(|(view, call)| ends(view, call))
+                    kept.any(|(view, call)| ends(view.place(call)))
                 }
             });
-    let is_waking = |use_: &&Use| {
-        let name = use_.api.rsplit('.').next();
-        let wakes = name.is_some_and(|name| WAKING.contains(&name)) && cx.recipe.moves(&use_.api);
-        wakes && is_waited_for(cx, &use_.api)
+    starts || wakings(cx).into_iter().any(ends) || shared_waits(cx).into_iter().any(ends)
+}
+
+/// The calls and blocks at whose end something may go on that waits in a task.
+fn wakings(cx: &Context<'_>) -> Vec<Place> {
+    let waited = cx.once(waited_for);
+    let is_object = |value: Value| match value {
+        Value::Object(class, _) => waited.contains(cx.program.flow.text(class)),
+        _ => false,
     };
-    starts
-        || cx.uses.iter().filter(is_waking).any(|use_| {
-            let view = cx.view(use_.place.file);
-            view.is_some_and(|view| {
-                let call = view.call_of(use_.place.range);
-                call.is_some_and(|call| ends(view, call))
+    let calls = cx.uses.iter().filter_map(|use_| {
+        let (class, method) = use_.api.rsplit_once('.')?;
+        let wakes = WAKING.contains(&method) && waited.contains(class);
+        let view = cx.view(use_.place.file).filter(|_| wakes)?;
+        Some(view.place(view.call_of(use_.place.range)?))
+    });
+    let mut out: Vec<_> = calls.collect();
+    if all_ended(cx) {
+        return out;
+    }
+    for view in cx.views_where(is_object) {
+        out.extend(view.tree.nodes().filter_map(|node| match node {
+            AnyNodeRef::StmtWith(with) => {
+                let mut items = with.items.iter().map(|item| view.place(&item.context_expr));
+                let is_one = items.any(|item| cx.program.values_at(item).any(is_object));
+                is_one.then(|| view.place(with))
+            }
+            _ => None,
+        }));
+    }
+    out
+}
+
+/// Where code that runs in no task waits for what tasks wait for, too, some of which may be left at the end.
+fn shared_waits(cx: &Context<'_>) -> Vec<Place> {
+    let Some(tasks) = started(cx).filter(|_| !all_ended(cx)) else {
+        return Vec::new();
+    };
+    let tasks = cx.once(Reach::new).from(tasks);
+    // What wakes all that wait for it; an item of a queue wakes one.
+    let is_shared = |name: &str| {
+        let last = name.rsplit('.').next().unwrap_or_default();
+        let row = cx.catalog.get(name);
+        matches!(last, "get" | "join" | "joinall" | "wait")
+            && row.is_some_and(|row| row.rule.as_deref() != Some("green-queue"))
+    };
+    let waits = |func: FuncId| {
+        cx.facts()
+            .causes(func)
+            .iter()
+            .filter_map(|cause| match cause {
+                Cause::Api { place, name } if is_shared(name) => Some((*place, name)),
+                _ => None,
             })
-        })
+    };
+    let waited: BTreeSet<_> = tasks
+        .iter()
+        .flat_map(|func| waits(*func))
+        .map(|it| it.1)
+        .collect();
+    let others = cx.program.functions().filter(|func| !tasks.contains(func));
+    let found = others
+        .flat_map(waits)
+        .filter(|(_, name)| waited.contains(name));
+    found.map(|(place, _)| place).collect()
 }
 
-/// Whether what runs in tasks may wait for an object of the class that such a method is of.
-fn is_waited_for(cx: &Context<'_>, waking: &str) -> bool {
-    let class = waking.rsplit_once('.').map(|(class, _)| class);
-    class.is_some_and(|class| cx.once(waited_for).contains(class))
+/// Whether somebody waits for each green thread that is started, or ends it.
+fn all_ended(cx: &Context<'_>) -> bool {
+    let ended = cx.once(Ended::new);
+    cx.uses_for(super::RULE).all(|(use_, _, view)| {
+        let call = view.call_of(use_.place.range);
+        call.is_some_and(|call| ended.started(cx, view, call))
+    })
 }
 
-/// The classes for whose objects something waits that may run in a task.
+/// The classes of the library for whose objects something waits that may run in a task.
 fn waited_for(cx: &Context<'_>) -> BTreeSet<String> {
     let tasks = started(cx).map(|started| cx.once(Reach::new).from(started));
     let in_task = |func: &FuncId| tasks.as_ref().is_none_or(|it| it.contains(func));
     let functions = cx.program.functions().filter(in_task);
     let causes = functions.flat_map(|func| cx.facts().causes(func));
-    let names = causes.filter_map(|cause| match cause {
-        Cause::Api { name, .. } => name.rsplit_once('.'),
+    let waits = causes.filter_map(|cause| match cause {
+        Cause::Api { name, .. } if cx.recipe.moves(name) => Some(name),
         _ => None,
     });
-    let waits = names.filter(|(_, method)| !WAKING.contains(method));
-    waits.map(|(class, _)| class.to_owned()).collect()
+    let mut out = BTreeSet::new();
+    for name in waits {
+        let (class, method) = name.rsplit_once('.').unwrap_or((name, ""));
+        if !WAKING.contains(&method) {
+            out.extend([class.to_owned(), name.clone()]);
+        }
+    }
+    out
 }
 
 /// Whether the program may end before anything waits behind a place: neither its function waits there, nor who calls it.

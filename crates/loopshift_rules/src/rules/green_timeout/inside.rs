@@ -12,6 +12,7 @@ use loopshift_python::{Ranged, TextRange};
 use super::extent::Extent;
 use super::{Found, RULE};
 use crate::context::{Context, View};
+use crate::rules::caught::reads_name;
 use crate::rules::code::{Reach, definition, is_yield, own};
 use crate::rules::green::{exits, is_coloured, looks_on};
 
@@ -107,25 +108,6 @@ fn catches(cx: &Context<'_>, view: &View<'_>, class: &Expr) -> bool {
             row.is_some_and(|row| row.rule.as_deref() == Some(RULE))
         }
     }
-}
-
-/// Whether code reads the name of one of these classes, or of the class of one of these objects.
-fn reads_name(view: &View<'_>, code: TextRange, names: &[&str]) -> bool {
-    let is_it = |expr: &Expr| match expr {
-        Expr::Name(it) => names.contains(&it.id.as_str()),
-        _ => false,
-    };
-    view.tree.nodes_within(code).any(|node| match node {
-        AnyNodeRef::ExprAttribute(it) => {
-            let is_class = match &*it.value {
-                Expr::Call(call) => call.arguments.args.first().is_some_and(is_it),
-                Expr::Attribute(class) => class.attr.as_str() == "__class__" && is_it(&class.value),
-                other => is_it(other),
-            };
-            is_class && matches!(it.attr.as_str(), "__name__" | "__qualname__")
-        }
-        _ => false,
-    })
 }
 
 /// Whether a `with` enters a timeout.
