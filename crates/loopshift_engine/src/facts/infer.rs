@@ -182,6 +182,11 @@ impl Inference<'_, '_> {
                 links.map(|link| (link.caller, link.place)).collect();
             for (caller, place) in links {
                 let callee = func;
+                // A loop of a sync function never ran over what was async all along: it only seems to.
+                let was_async = |func: FuncId| self.program.function(func).is_async;
+                if place.is_none() && was_async(callee) && !was_async(caller) {
+                    continue;
+                }
                 let cause = match place {
                     Some(place) => Cause::Call { place, callee },
                     None => Cause::Operation(callee),
