@@ -196,7 +196,7 @@ pub(super) struct Family<'c> {
 
 impl<'c> Family<'c> {
     /// Tasks of these calls, of which nothing else is known yet.
-    pub(super) fn of(cluster: Cluster, spawns: Vec<Spawn<'c>>) -> Self {
+    fn of(cluster: Cluster, spawns: Vec<Spawn<'c>>) -> Self {
         Family {
             cluster,
             spawns,
@@ -207,6 +207,16 @@ impl<'c> Family<'c> {
             ends_cancelled: false,
             is_direct: false,
         }
+    }
+
+    /// What one call starts that meets nothing else.
+    pub(super) fn alone(spawn: Spawn<'c>) -> Self {
+        let cluster = Cluster {
+            types: vec![TASK.to_owned()],
+            sites: vec![spawn.site()],
+            ..Cluster::default()
+        };
+        Family::of(cluster, vec![spawn])
     }
 
     /// What its tasks run, as places.

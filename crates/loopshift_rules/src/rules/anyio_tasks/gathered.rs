@@ -1,12 +1,11 @@
 //! `await asyncio.gather(f(), g())` whose error is caught while the others run on: the call is given a group that lasts longer.
 
 use loopshift_engine::change::Change;
-use loopshift_engine::objects::Cluster;
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::cancelled::reached;
-use super::family::{Family, Model, Spawn, TASK};
+use super::family::{Family, Model, Spawn};
 use crate::context::Context;
 use crate::rules::awaited::offloaded;
 use crate::rules::cancel::may_be_cancelled;
@@ -35,26 +34,19 @@ pub(super) fn collect<'c>(cx: &Context<'c>, model: &mut Model<'c>) {
             continue;
         };
         model.by_site.insert(site, model.families.len());
-        model.families.push(Family::of(
-            Cluster {
-                types: vec![TASK.to_owned()],
-                sites: vec![site],
-                ..Cluster::default()
-            },
-            vec![Spawn {
-                callee,
-                api: API.to_owned(),
-                call: left.call,
-                view,
-                function: cx.program.function_at(callee),
-                coro,
-                beside: beside.to_vec(),
-                in_group: false,
-                timer: None,
-                offloaded: false,
-                looks_first: false,
-            }],
-        ));
+        model.families.push(Family::alone(Spawn {
+            callee,
+            api: API.to_owned(),
+            call: left.call,
+            view,
+            function: cx.program.function_at(callee),
+            coro,
+            beside: beside.to_vec(),
+            in_group: false,
+            timer: None,
+            offloaded: false,
+            looks_first: false,
+        }));
     }
 }
 

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::objects::Cluster;
 use loopshift_python::Ranged;
 use loopshift_python::ast::Expr;
 
-use super::family::{Family, Model, Spawn, TASK, Wait, WaitKind};
+use super::family::{Family, Model, Spawn, Wait, WaitKind};
 use crate::context::Context;
 use crate::rules::anyio_shield::{API, is_left};
 
@@ -35,26 +34,19 @@ pub(super) fn collect<'c>(cx: &Context<'c>, model: &mut Model<'c>, waits: &mut V
         let site = view.place(call);
         let function = cx.program.function_at(use_.place);
         model.by_site.insert(site, model.families.len());
-        model.families.push(Family::of(
-            Cluster {
-                types: vec![TASK.to_owned()],
-                sites: vec![site],
-                ..Cluster::default()
-            },
-            vec![Spawn {
-                callee: use_.place,
-                api: use_.api.clone(),
-                call,
-                view,
-                function,
-                coro,
-                beside: Vec::new(),
-                in_group: false,
-                timer: None,
-                offloaded: false,
-                looks_first: false,
-            }],
-        ));
+        model.families.push(Family::alone(Spawn {
+            callee: use_.place,
+            api: use_.api.clone(),
+            call,
+            view,
+            function,
+            coro,
+            beside: Vec::new(),
+            in_group: false,
+            timer: None,
+            offloaded: false,
+            looks_first: false,
+        }));
         let operand: Option<&Expr> = view.tree.expr_at(call.range());
         waits.push(Wait {
             view,
