@@ -268,26 +268,26 @@ pub(crate) fn offloaded(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> V
 /// The functions whose coroutines an expression may be, or may hold.
 pub(crate) fn coroutines(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> BTreeSet<FuncId> {
     let mut found = super::code::called_within(cx, view.place(expr));
+    found.extend(coroutines_at(cx, view.place(expr)));
+    found
+}
+
+/// The functions whose coroutines the values of a place are, or hold.
+pub(crate) fn coroutines_at(cx: &Context<'_>, place: Place) -> BTreeSet<FuncId> {
     let flow = &cx.program.flow;
-    let mut work: Vec<Value> = cx.program.values_at(view.place(expr)).collect();
-    let mut budget = 200_u32;
+    let mut found = BTreeSet::new();
+    let mut held = BTreeSet::new();
+    let mut work: Vec<Value> = cx.program.values_at(place).collect();
     while let Some(value) = work.pop() {
-        budget = budget.saturating_sub(1);
-        if budget == 0 {
-            break;
-        }
         match value {
             Value::Coroutine(func) => {
                 found.insert(func);
             }
-            Value::Container(id) => {
-                let container = &flow.linked.containers[id.0 as usize];
-                work.extend(flow.values_of(container.elements));
-                for (_, node) in &container.items {
-                    work.extend(flow.values_of(*node));
-                }
+            Value::Container(id) if held.insert(value) => {
+                let contents = flow.linked.containers[id.0 as usize].contents();
+                work.extend(contents.flat_map(|node| flow.values_of(node)));
             }
-            Value::Iterator(node) => work.extend(flow.values_of(node)),
+            Value::Iterator(node) if held.insert(value) => work.extend(flow.values_of(node)),
             _ => {}
         }
     }

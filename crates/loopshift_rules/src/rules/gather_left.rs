@@ -2,7 +2,6 @@
 //! lasts longer than the call.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::uses::Use;
@@ -23,7 +22,6 @@ use crate::context::{Context, View};
 pub(crate) struct Left<'c> {
     pub(crate) view: &'c View<'c>,
     pub(crate) call: &'c ExprCall,
-
     /// The coroutines that it is given, as written where they are made.
     pub(crate) coroutines: Vec<&'c Expr>,
 }
@@ -46,7 +44,7 @@ pub(crate) fn left<'c>(cx: &Context<'c>) -> BTreeMap<Place, Left<'c>> {
 fn of_use<'c>(
     cx: &Context<'c>,
     raising: &Raising<'_, 'c>,
-    reach: &Arc<Reach>,
+    reach: &Reach,
     use_: &Use,
 ) -> Option<Left<'c>> {
     let view = cx.view(use_.place.file)?;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::Place;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Stmt, StmtTry};
 use loopshift_python::{Ranged, TextRange, TextSize};
@@ -52,10 +51,7 @@ pub(super) fn run_on(
     families: &BTreeSet<usize>,
 ) -> bool {
     let view = region.view;
-    let place = Place {
-        file: view.file,
-        range: region.run.range(),
-    };
+    let place = region.place();
     if families.is_empty() || lasts(cx, region.function) {
         return false;
     }

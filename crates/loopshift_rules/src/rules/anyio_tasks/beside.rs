@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loopshift_engine::change::{Change, Place};
+use loopshift_engine::change::Change;
 use loopshift_python::Ranged;
 
 use super::abandoned;
@@ -83,10 +83,7 @@ fn fails(
 
 /// Whether somebody catches an error that leaves the region, and the program goes on.
 fn is_caught(cx: &Context<'_>, region: &Region<'_>) -> bool {
-    let place = Place {
-        file: region.view.file,
-        range: region.run.range(),
-    };
+    let place = region.place();
     is_observed(cx, place) && !lasts(cx, region.function)
 }
 
@@ -100,10 +97,7 @@ pub(super) fn caveats(
     errors: &BTreeMap<usize, Errors>,
 ) {
     let waits = waits(model, region);
-    let place = Place {
-        file: region.view.file,
-        range: region.run.range(),
-    };
+    let place = region.place();
     let kept = |index: &usize| errors.get(index) == Some(&Errors::Kept);
     let fails = fails(cx, model, &waits, &kept);
     if fails && (is_caught(cx, region) || cleans_up_first(cx, model, region)) {

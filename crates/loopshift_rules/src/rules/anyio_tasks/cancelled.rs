@@ -11,6 +11,7 @@ use super::family::Family;
 use super::region::visit_exprs;
 use super::suites::each;
 use crate::context::{Context, View};
+use crate::rules::awaited::coroutines_at;
 use crate::rules::cancellation::is_cancelled_error;
 use crate::rules::code::definition;
 
@@ -155,28 +156,8 @@ fn waits(stmts: &[Stmt]) -> bool {
 
 /// The functions that a task may run in.
 pub(super) fn functions(cx: &Context<'_>, coros: &[Place]) -> BTreeSet<FuncId> {
-    let flow = &cx.program.flow;
-    let mut todo: Vec<FuncId> = Vec::new();
-    let mut held = BTreeSet::new();
     let places = coros.iter();
-    let mut values: Vec<Value> = places.flat_map(|it| cx.program.values_at(*it)).collect();
-    while let Some(value) = values.pop() {
-        match value {
-            Value::Coroutine(func) => todo.push(func),
-            // Several that are given together.
-            Value::Container(id) if held.insert(value) => {
-                let container = &flow.linked.containers[id.0 as usize];
-                let items = container.items.iter().map(|(_, node)| *node);
-                values.extend(
-                    items
-                        .chain([container.elements])
-                        .flat_map(|it| flow.values_of(it)),
-                );
-            }
-            Value::Iterator(node) if held.insert(value) => values.extend(flow.values_of(node)),
-            _ => {}
-        }
-    }
+    let mut todo: Vec<FuncId> = places.flat_map(|it| coroutines_at(cx, *it)).collect();
     let mut seen = BTreeSet::new();
     while let Some(func) = todo.pop() {
         if seen.insert(func) {

@@ -13,25 +13,26 @@ use super::state::State;
 use crate::context::Context;
 use crate::rules::raising::Raising;
 
-/// Whose error may leave a wait.
+/// An error that may leave a wait and is caught in the function.
 #[derive(Clone, Copy)]
-pub(super) enum Failing<'m> {
-    /// That of the one task which this operand is.
-    One(&'m Expr),
-    /// That of one of several.
-    Any,
+pub(super) struct Failing<'m> {
+    /// The statement that catches it.
+    caught: TextRange,
+    /// The operand whose error it is, where it can be that of only one, and that is one task.
+    only: Option<&'m Expr>,
 }
 
-/// Whose error may leave a wait and be caught in the function, among tasks of these families; none where no error does.
+/// The error of tasks of these families that may leave a wait and be caught in the function, if there is one.
 pub(super) fn failing<'m>(
     cx: &Context<'_>,
     families: &[&Family<'_>],
     wait: &Wait<'m>,
 ) -> Option<Failing<'m>> {
-    let around = handlers(cx, wait.view, wait.await_.range());
-    if !wait.kind.raises() || !around.iter().any(|(_, catches, _)| catches.errors) {
+    if !wait.kind.raises() {
         return None;
     }
+    let around = handlers(cx, wait.view, wait.await_.range());
+    let (caught, ..) = around.into_iter().find(|(_, catches, _)| catches.errors)?;
     let raising = Raising::new(cx);
     let spawns = families.iter().flat_map(|family| &family.spawns);
     let failing: BTreeSet<Place> = spawns
@@ -51,10 +52,11 @@ pub(super) fn failing<'m>(
         return None;
     }
     let mut operands = wait.operands.iter().filter(fails);
-    match (operands.next(), operands.next()) {
-        (Some(only), None) if !only.is_starred_expr() => Some(Failing::One(only)),
-        _ => Some(Failing::Any),
-    }
+    let only = match (operands.next(), operands.next()) {
+        (Some(only), None) if !only.is_starred_expr() => Some(*only),
+        _ => None,
+    };
+    Some(Failing { caught, only })
 }
 
 impl<'c> Walk<'_, 'c> {
@@ -74,11 +76,8 @@ impl<'c> Walk<'_, 'c> {
     /// Notes which tasks run on where the statement around a wait catches the error of one of those waited for: all but the
     /// one that failed, where it is known.
     pub(super) fn fail(&mut self, wait: &Wait<'_>, failing: Failing<'_>, state: &State<'c>) {
-        let around = handlers(self.cx, self.view, wait.await_.range());
-        let caught = around.iter().find(|(_, catches, _)| catches.errors);
-        let Some((range, ..)) = caught else { return };
         let mut failed = state.clone();
-        if let Failing::One(task) = failing
+        if let Some(task) = failing.only
             && wait.kind != WaitKind::Next
             && !self.is_each(task)
         {
@@ -88,7 +87,7 @@ impl<'c> Walk<'_, 'c> {
             }
         }
         let mut inner = self.catching.iter_mut().rev();
-        if let Some((_, known)) = inner.find(|(at, _)| at == range) {
+        if let Some((_, known)) = inner.find(|(at, _)| *at == failing.caught) {
             match known {
                 Some(known) => known.join(&failed),
                 None => *known = Some(failed),

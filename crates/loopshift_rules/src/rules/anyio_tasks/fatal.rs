@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::Place;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtAssign};
@@ -34,10 +33,7 @@ pub(super) fn ends(model: &Model<'_>, region: &Region<'_>, index: usize) -> bool
 
 /// Whether an error that leaves the region ends the program, with all that runs in it.
 pub(super) fn is_fatal(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>) -> bool {
-    let place = Place {
-        file: region.view.file,
-        range: region.run.range(),
-    };
+    let place = region.place();
     region.starts.is_empty()
         && !is_told(cx, place)
         && !may_exit(cx, place)
@@ -49,10 +45,7 @@ pub(super) fn is_fatal(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>)
 /// that in a task group.
 pub(super) fn cleans_up_first(cx: &Context<'_>, model: &Model<'_>, region: &Region<'_>) -> bool {
     let range = region.run.range();
-    let place = Place {
-        file: region.view.file,
-        range,
-    };
+    let place = region.place();
     let passes = passed(cx, place).unwrap_or_else(|| passed_around(cx, region.view, range));
     passes == Passed::AtOnce
         && coroutines_of(cx, model, &region.families)

@@ -39,6 +39,13 @@ pub(super) struct Region<'c> {
     pub(super) starts: Vec<Place>,
 }
 
+impl Region<'_> {
+    /// Its statements, as a place.
+    pub(super) fn place(&self) -> Place {
+        self.view.place(self.run.range())
+    }
+}
+
 /// What a function asks for: its families, and the calls in it that start tasks for good.
 pub(super) struct Wanted<'m, 'c> {
     pub(super) view: &'c View<'c>,

@@ -213,9 +213,7 @@ pub(crate) fn methods_named(
         MroEntry::External(_) => None,
     });
     let methods = classes.flat_map(|class| cx.program.methods(class).iter().copied());
-    let is_named = |method: &FuncId| {
-        let name = cx.program.qualified_name(*method);
-        name.rsplit('.').next().is_some_and(&is_it)
-    };
-    methods.filter(is_named).collect()
+    methods
+        .filter(|method| is_it(cx.program.function(*method).name()))
+        .collect()
 }
