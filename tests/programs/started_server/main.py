@@ -1,4 +1,4 @@
-# moves: partly
+# moves: fully
 """A server that a function starts, which returns at once."""
 import asyncio
 

@@ -6,6 +6,7 @@ mod apart;
 mod connections;
 mod errors;
 mod fed;
+mod handed;
 mod kept;
 mod left;
 mod listener;

@@ -11,6 +11,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
+use super::handed;
 use super::kept;
 use super::left::{Left, closes, keep, left};
 use super::listener::listener;
@@ -208,19 +209,38 @@ impl<'c> Server<'c> {
             buffered(shared),
             ")".into(),
         ];
+        let mut in_block = change.clone();
+        match self.in_block(cluster, &serving, &mut in_block) {
+            Ok(()) => *change = in_block,
+            Err(why) => {
+                let made = (cluster, self.is_unix);
+                handed::serve(self.cx, self.view, self.stmt, made, &serving, change)
+                    .map_err(|_| why)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves in a block, or in a task of the object that keeps it.
+    fn in_block(
+        &self,
+        cluster: &Cluster,
+        serving: &[Piece],
+        change: &mut Change,
+    ) -> Result<(), Obstacle> {
         let forever: Vec<_> = cluster
             .members
             .iter()
             .filter(|member| member.api.ends_with(".serve_forever"))
             .collect();
         let served = match forever.as_slice() {
-            [] => self.beside(cluster, &serving, change)?,
+            [] => self.beside(cluster, serving, change)?,
             [member] if self.nothing_between(member.place) => {
-                self.forever(member.place, serving, change)?;
+                self.forever(member.place, serving.to_vec(), change)?;
                 Vec::new()
             }
             [member] => {
-                let gone = self.beside(cluster, &serving, change)?;
+                let gone = self.beside(cluster, serving, change)?;
                 let view = self.view_at(member.place)?;
                 let call = view
                     .call_of(member.place.range)
@@ -398,18 +418,22 @@ impl<'c> Server<'c> {
             }
             let stmt = self.own_statement(member.place)?;
             gone.push(member.place);
-            if name == "close"
-                && let Some(at) = rest.iter().position(|it| it.range() == stmt.range())
-            {
-                end = end.min(at);
-                closed_by = rest
-                    .get(at..)
-                    .and_then(|rest| closes(rest, cluster, here.file));
-            } else if !Self::is_last_cleanup(rest, stmt) && name == "close" {
-                return Err((
-                    member.place,
-                    "the server is closed in a block inside".to_owned(),
-                ));
+            if name == "close" {
+                let own = rest.iter().position(|it| it.range() == stmt.range());
+                if let Some(at) = own {
+                    end = end.min(at);
+                    closed_by = rest
+                        .get(at..)
+                        .and_then(|rest| closes(rest, cluster, here.file));
+                } else if let Some(at) = Self::cleaned_up_by(rest, stmt) {
+                    end = end.min(at + 1);
+                    closed_by = rest.get(at);
+                } else {
+                    return Err((
+                        member.place,
+                        "the server is closed in a block inside".to_owned(),
+                    ));
+                }
             }
             change.edits.push((
                 here.file,
@@ -477,12 +501,12 @@ impl<'c> Server<'c> {
         }
     }
 
-    /// Whether a statement stands in the `finally` of the last of the statements.
-    fn is_last_cleanup(rest: &[Stmt], stmt: &Stmt) -> bool {
-        match rest.last() {
-            Some(Stmt::Try(try_)) => try_.finalbody.iter().any(|it| it.range() == stmt.range()),
+    /// Which of the statements has this one in its `finally`.
+    fn cleaned_up_by(rest: &[Stmt], stmt: &Stmt) -> Option<usize> {
+        rest.iter().position(|it| match it {
+            Stmt::Try(try_) => try_.finalbody.iter().any(|it| it.range() == stmt.range()),
             _ => false,
-        }
+        })
     }
 
     /// The other members.

@@ -9,6 +9,7 @@ use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, pieces};
 
 use crate::context::{Context, View};
+use crate::rules::arguments::add_argument;
 
 const APIS: &[&str] = &["asyncio.start_server", "asyncio.start_unix_server"];
 
@@ -34,8 +35,15 @@ pub(super) fn handler<'v>(
     let handler = call
         .arguments
         .find_argument_value("client_connected_cb", 0)?;
-    let is_plain = handler.is_name_expr() || handler.is_attribute_expr();
-    (APIS.contains(&api) && is_plain).then_some(handler)
+    let can_take = match handler {
+        Expr::Name(_) | Expr::Attribute(_) => true,
+        Expr::Call(made) => {
+            cx.api_of(view, &made.func) == Some("functools.partial")
+                && !made.arguments.args.iter().any(Expr::is_starred_expr)
+        }
+        _ => false,
+    };
+    (APIS.contains(&api) && can_take).then_some(handler)
 }
 
 /// Gives a handler the group as the argument of that name.
@@ -46,6 +54,10 @@ pub(super) fn edit(
     parameter: &str,
     group: &str,
 ) {
+    if let Expr::Call(partial) = handler {
+        add_argument(change, view, partial, format!("{parameter}={group}"));
+        return;
+    }
     let range = handler.range();
     let name = view.text(range);
     let mut with_group = pieces("{@functools}.partial(", &[]);
