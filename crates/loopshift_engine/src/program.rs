@@ -196,8 +196,6 @@ pub struct Named<'w> {
     pub followed: &'w [&'w str],
     /// Values are followed in the files that name one of these.
     pub alone: &'w [&'w str],
-    /// Whether modules of tests are in contact with those whose fixtures they get without importing them.
-    pub fixtures: bool,
     /// Whether the other files are parsed, for [`Program::unreadable`] and [`Program::counts`].
     pub all_parsed: bool,
 }
@@ -245,8 +243,9 @@ fn analyse_near<'a>(
             .map(|input| libraries.mentions(&input.text))
             .collect()
     });
+    // Modules of tests are in contact with those whose fixtures they get without importing them.
     let add_fixtures = |outlines: &mut [Outline]| {
-        if !libraries.is_some_and(|libraries| libraries.fixtures) {
+        if libraries.is_none() {
             return;
         }
         let names: Vec<&str> = inputs.iter().map(|input| &*input.module).collect();

@@ -76,7 +76,6 @@ fn share(inputs: &[Input]) -> f64 {
     let named = Named {
         followed: recipe.mentions,
         alone: recipe.beside,
-        fixtures: recipe.colours,
         all_parsed: true,
     };
     let program = analyse_for(inputs, python, &externals, named);

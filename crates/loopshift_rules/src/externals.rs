@@ -39,9 +39,12 @@ impl<'c> CatalogExternals<'c> {
         }
     }
 
-    /// The same, with what runs tests and hands them their fixtures, where functions become async.
-    pub fn with_tests(self, tests: bool) -> Self {
-        CatalogExternals { tests, ..self }
+    /// The same, with what runs tests and hands them their fixtures.
+    pub fn with_tests(self) -> Self {
+        CatalogExternals {
+            tests: true,
+            ..self
+        }
     }
 
     /// The same, for a program in which a library has put its own into the standard library.

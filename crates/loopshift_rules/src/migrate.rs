@@ -172,7 +172,6 @@ fn migrate_once(
     let named = Named {
         followed: &words,
         alone: recipe.beside,
-        fixtures: recipe.colours,
         all_parsed: is_first,
     };
     let mut program = analyse_for(files, options.settings.python, &externals, named);

@@ -295,7 +295,7 @@ impl Recipe {
         let patched_by = self.recolours().then(|| patched_by(files)).flatten();
         CatalogExternals::new(catalog)
             .patched(patched_by)
-            .with_tests(self.colours)
+            .with_tests()
     }
 
     /// Whether functions become async: where a server is all that moves, none does.

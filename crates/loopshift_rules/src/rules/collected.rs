@@ -1,7 +1,7 @@
 //! Variables that only collect what is waited for: `calls = [f(x) for x in xs]`, or an empty list and `calls.append(…)`, and
 //! then one place that reads it, `await asyncio.gather(*calls)`.
 
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprName, Stmt};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprName, Stmt, StmtAssign};
 use loopshift_python::scope::ScopeId;
 use loopshift_python::{Ranged, TextRange};
 
@@ -188,4 +188,18 @@ pub(super) fn references(view: &View<'_>, name: &ExprName) -> Option<(ScopeId, V
         .map(|it| it.range)
         .collect();
     Some((scope, found))
+}
+
+/// The only place where a variable is read, of the function that it is bound in, once.
+pub(crate) fn only_read(view: &View<'_>, assign: &StmtAssign) -> Option<TextRange> {
+    let [Expr::Name(target)] = &*assign.targets else {
+        return None;
+    };
+    let (scope, reads) = references(view, target)?;
+    let [read] = reads.as_slice() else {
+        return None;
+    };
+    let is_own = view.scopes.at(read.start()) == scope;
+    let bound = view.scopes.scopes[scope].bindings.get(target.id.as_str());
+    (is_own && bound.is_some_and(|it| it.len() == 1)).then_some(*read)
 }

@@ -16,7 +16,7 @@ use super::code::{Reach, definition, is_switch, is_yield, own};
 use super::in_place::Sites;
 use super::order::{Effect, effects};
 use super::per_function::PerFunction;
-use super::raising::{Passed, caught_around, is_still, passed};
+use super::raising::{Passed, caught_around, is_still, passed, passed_or_failing};
 use super::runners::runners;
 use crate::context::{Context, View};
 
@@ -43,7 +43,7 @@ fn are_seen(cx: &Context<'_>, reach: &Reach, roots: &BTreeSet<FuncId>) -> bool {
 }
 
 /// Whether it makes no difference that an error that is raised at a place cancels what the call runs: what it does cannot be
-/// seen, or the error ends the program, which asyncio cancels it for, too.
+/// seen, or the error ends the program, which asyncio cancels it for, too, or a test.
 pub(crate) fn ends_alike(
     cx: &Context<'_>,
     reach: &Reach,
@@ -51,7 +51,11 @@ pub(crate) fn ends_alike(
     call: &ExprCall,
     error: Place,
 ) -> bool {
-    ends_program(cx, reach, &roots(cx, view, call), error) || is_left_unseen(cx, reach, view, call)
+    let roots = roots(cx, view, call);
+    ends_program(cx, reach, &roots, error)
+        || is_left_unseen(cx, reach, view, call)
+        || passed_or_failing(cx, error).is_some_and(|passed| passed < Passed::Waits)
+            && !clean_up(cx, reach, &roots)
 }
 
 /// Whether an error that is raised at a place ends the program, and what it cancels then can't tell a task group from asyncio.

@@ -78,7 +78,7 @@ pub(crate) fn may_be_task(cx: &Context<'_>, place: Place) -> bool {
 
 pub(crate) use group::plan as plan_groups;
 pub(crate) use region::is_context_manager;
-pub(crate) use thread::is_root;
+pub(crate) use thread::{is_root, share_loops};
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     plan_for(cx, RULE, changes);

@@ -202,10 +202,15 @@ pub(crate) fn is_root(cx: &Context<'_>, function: FuncId) -> bool {
         && def.name.as_str().starts_with("test")
         && cx.callers.of(function).is_empty()
         && cx.program.function(function).class.is_none()
-        && !cx.once(SharedLoops::new).0
+        && !share_loops(cx)
 }
 
 /// Whether tests share event loops, and the tasks that one leaves go on in the next.
+pub(crate) fn share_loops(cx: &Context<'_>) -> bool {
+    cx.once(SharedLoops::new).0
+}
+
+/// Whether settings or marks of tests say so.
 struct SharedLoops(bool);
 
 impl SharedLoops {

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::FunctionKind;
-use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtAssign, StmtTry};
+use loopshift_engine::ir::{FuncId, FunctionKind};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
 use loopshift_python::{Ranged, TextRange};
 
+use super::tests::passed_by_test;
 use crate::context::{Context, View};
 use crate::rules::code::{definition, is_yield, own, switches};
-use crate::rules::collected::references;
+use crate::rules::collected::only_read;
 use crate::rules::runners::{awaiters, runners};
 
 /// What an error that nobody catches passes on its way to the end of the program.
@@ -31,6 +32,20 @@ pub(crate) fn may_be_caught(cx: &Context<'_>, place: Place) -> bool {
 
 /// What an error that is raised at a place passes until the event loop ends. `None` where it may be caught.
 pub(crate) fn passed(cx: &Context<'_>, place: Place) -> Option<Passed> {
+    passed_until(cx, place, |_| None)
+}
+
+/// The same, also where the error ends a test, which fails with it.
+pub(crate) fn passed_or_failing(cx: &Context<'_>, place: Place) -> Option<Passed> {
+    passed_until(cx, place, |func| passed_by_test(cx, func))
+}
+
+/// What an error passes until the event loop ends, or a function that `ends_with` says something of.
+fn passed_until(
+    cx: &Context<'_>,
+    place: Place,
+    ends_with: impl Fn(FuncId) -> Option<Passed>,
+) -> Option<Passed> {
     let mut found = Passed::Nothing;
     let mut seen = BTreeSet::new();
     // With whether the loop still runs there.
@@ -49,6 +64,12 @@ pub(crate) fn passed(cx: &Context<'_>, place: Place) -> Option<Passed> {
         }
         let sites = cx.callers.of(func);
         let by_language = !cx.callers.by_language(func).is_empty();
+        if sites.is_empty()
+            && let Some(passed) = ends_with(func)
+        {
+            found = found.max(passed);
+            continue;
+        }
         if sites.is_empty() || by_language || cx.callers.is_handed_over(func) {
             return None;
         }
@@ -123,20 +144,6 @@ fn waited_for(cx: &Context<'_>, view: &View<'_>, coroutine: TextRange) -> Option
         at = call.range();
     }
     None
-}
-
-/// The only place where a variable is read, of the function that it is bound in, once.
-fn only_read(view: &View<'_>, assign: &StmtAssign) -> Option<TextRange> {
-    let [Expr::Name(target)] = &*assign.targets else {
-        return None;
-    };
-    let (scope, reads) = references(view, target)?;
-    let [read] = reads.as_slice() else {
-        return None;
-    };
-    let is_own = view.scopes.at(read.start()) == scope;
-    let bound = view.scopes.scopes[scope].bindings.get(target.id.as_str());
-    (is_own && bound.is_some_and(|it| it.len() == 1)).then_some(*read)
 }
 
 /// Whether something in the same function may catch an error.

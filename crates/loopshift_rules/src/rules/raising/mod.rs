@@ -11,6 +11,7 @@ mod expressions;
 mod implied;
 mod queues;
 mod statements;
+mod tests;
 mod unpacking;
 
 use std::cell::{OnceCell, RefCell};
@@ -23,6 +24,7 @@ use loopshift_python::ast::{Expr, ExprCall, Stmt};
 
 pub(crate) use self::caught::{
     Passed, caught_around, is_still, is_told, may_be_caught, passed, passed_around,
+    passed_or_failing,
 };
 use self::errors::Errors;
 use super::code::definition;
