@@ -6,15 +6,20 @@
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::program::CallSite;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
-use loopshift_python::edit::{Edit, Piece};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
+use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
 use super::anyio_loop::runs_in_the_loop;
 use super::anyio_run::runnable;
 use super::arguments::{inside, written};
+use super::awaited::coroutines;
+use super::code::Reach;
+use super::collected::only_read;
 use super::loops::{LoopObjects, loop_objects};
+use super::shared::number;
+use super::siblings::are_left_unseen;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-from-thread";
@@ -31,6 +36,17 @@ const STARTERS: &[&str] = &[
     "concurrent.futures.ThreadPoolExecutor.map",
     "anyio.to_thread.run_sync",
 ];
+
+/// What a thread waits for no longer than it says.
+static WITHIN: Helper = Helper {
+    name: "_within",
+    source: "\
+async def {name}(seconds, func, *args):
+    \"\"\"What the coroutine of the function gives; an error if it takes longer.\"\"\"
+    with {@anyio}.fail_after(seconds):
+        return await func(*args)
+",
+};
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut spoken: Vec<Place> = Vec::new();
@@ -190,17 +206,18 @@ fn run_coroutine(cx: &Context<'_>, callee: Place, change: &mut Change) -> Result
     let ([main, token], true) = (&*call.arguments.args, call.arguments.keywords.is_empty()) else {
         return Err("its arguments are given by keyword: write them in order first".to_owned());
     };
-    let waited = match view.tree.parent(call) {
-        Some(AnyNodeRef::ExprAttribute(attribute)) if attribute.attr.as_str() == "result" => view
-            .call_of(attribute.range())
-            .filter(|waited| waited.arguments.is_empty()),
-        _ => None,
-    };
-    let waited = waited.ok_or(
+    let (waited, held) = waited(view, call).ok_or(
         "only what is waited for at once, by `.result()`, can become `anyio.from_thread.run`; \
          a blocking portal gives futures",
     )?;
-    let mut given = runnable(cx, view, None, main)?;
+    let mut given: Vec<Piece> = Vec::new();
+    if let Some(seconds) = waited.arguments.find_argument_value("timeout", 0) {
+        within(cx, view, (main, seconds), change)?;
+        given.extend([Piece::Helper(&WITHIN), ", ".into()]);
+        given.push(seconds.range().into());
+        given.push(", ".into());
+    }
+    given.extend(runnable(cx, view, None, main)?);
     given.push(", token=".into());
     given.push(token.range().into());
     change.edits.push((
@@ -216,8 +233,60 @@ fn run_coroutine(cx: &Context<'_>, callee: Place, change: &mut Change) -> Result
     ));
     change.edits.push((
         callee.file,
-        Edit::delete(TextRange::new(call.end(), waited.end())),
+        Edit::delete(TextRange::new(held.end(), waited.end())),
     ));
+    Ok(())
+}
+
+/// The call of `.result` that waits for a future where it is made, or at the beginning of the next statement, with the
+/// expression of the future that it is one of.
+fn waited<'v>(view: &'v View<'_>, made: &'v ExprCall) -> Option<(&'v ExprCall, TextRange)> {
+    let held = match view.tree.parent(made)? {
+        AnyNodeRef::StmtAssign(assign) => {
+            let read = only_read(view, assign)?;
+            let stmt = view.tree.enclosing_statement(assign.range())?;
+            let (suite, at) = view.tree.suite_of(stmt)?;
+            let next = suite.get(at + 1)?;
+            let is_plain = matches!(
+                next,
+                Stmt::Return(_) | Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AugAssign(_)
+            );
+            let is_before =
+                |it: &Expr| next.range().contains_range(it.range()) && it.end() <= read.start();
+            let mut calls = view.tree.exprs().filter(|it| it.is_call_expr());
+            (is_plain && next.range().contains_range(read) && !calls.any(is_before))
+                .then_some(read)?
+        }
+        _ => made.range(),
+    };
+    let AnyNodeRef::ExprAttribute(result) = view.tree.parent(view.tree.expr_at(held)?)? else {
+        return None;
+    };
+    let waited = view.call_of(result.range())?;
+    let arguments =
+        waited.arguments.len() < 2 && !waited.arguments.args.iter().any(Expr::is_starred_expr);
+    (result.attr.as_str() == "result" && arguments).then_some((waited, held))
+}
+
+/// Looks at the time that a thread waits for a coroutine: asyncio lets it run on then, and AnyIO cancels it.
+fn within(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    (main, seconds): (&Expr, &Expr),
+    change: &mut Change,
+) -> Result<(), String> {
+    if !cx.settings.python_has(3, 11) {
+        return Err(
+            "before Python 3.11 the error of `.result` is another `TimeoutError`".to_owned(),
+        );
+    }
+    if number(seconds).is_none_or(|seconds| seconds <= 0.0) {
+        return Err("the time that `.result` waits is not known".to_owned());
+    }
+    let roots = coroutines(cx, view, main).into_iter().collect();
+    if !are_left_unseen(cx, &cx.once(Reach::new), &roots) {
+        change.caveat("what is late is cancelled, where asyncio lets it run on");
+    }
     Ok(())
 }
 
