@@ -3,6 +3,7 @@
 //! Its results are properties, and waiting for a failed one raises `FutureFailed` from the error. Where the oldest `AnyIO`
 //! has none, a class in the module takes its place, with the methods of asyncio's.
 
+mod left;
 mod timed;
 
 use std::collections::BTreeSet;
@@ -10,17 +11,18 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::objects::{Cluster, Member};
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, UnaryOp};
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, UnaryOp};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use self::left::{WAIT, guards_setting, left};
 use self::timed::{is_timed, waits_beside};
 use super::anyio_event::view;
 use super::anyio_run::inside;
 use super::caught;
 use super::objects::moving::{Form, Moving, plan_made};
 use super::objects::values::shares_its_line;
-use super::objects::{Family, Obstacle, method, receiver, takes_comparison};
+use super::objects::{Family, Obstacle, method, takes_comparison};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-future";
@@ -124,7 +126,15 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
     let fails = members
         .iter()
         .any(|member| method(member) == "set_exception");
+    let left = left(cx, moving.cluster);
     let mut wrapped = BTreeSet::new();
+    for place in &left {
+        let view = view(cx, *place)?;
+        let open = vec![Piece::Helper(&WAIT), "(".into()];
+        replace(change, view, TextRange::empty(place.range.start()), open);
+        let close = vec![")".into()];
+        replace(change, view, TextRange::empty(place.range.end()), close);
+    }
     for member in members {
         let view = view(cx, member.place)?;
         if !member.only {
@@ -133,7 +143,14 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
                 "it may be something else than a future here, a task for example",
             ));
         }
-        write(cx, view, member, fails, &mut wrapped, change)?;
+        write(
+            cx,
+            view,
+            member,
+            (fails, !left.is_empty()),
+            &mut wrapped,
+            change,
+        )?;
     }
     for held in &moving.cluster.places {
         let view = view(cx, held.place)?;
@@ -146,7 +163,7 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
     if let Some(place) = waits_beside(cx, moving.cluster) {
         let line = cx.program.line(place);
         change.caveat(format!(
-            "when the time at line {line} is over the future is cancelled, and who else waits for it ends as cancelled in asyncio, with an error in AnyIO"
+            "when the wait at line {line} is cut short the future is cancelled, and who else waits for it ends as cancelled in asyncio, with an error in AnyIO"
         ));
     }
     Ok(Form::anyio("Future"))
@@ -212,7 +229,7 @@ fn write(
     cx: &Context<'_>,
     view: &View<'_>,
     member: &Member,
-    fails: bool,
+    (fails, is_left): (bool, bool),
     wrapped: &mut BTreeSet<Place>,
     change: &mut Change,
 ) -> Result<(), Obstacle> {
@@ -295,7 +312,7 @@ fn write(
                 "done" => ("PENDING", "is not", "is"),
                 _ => ("CANCELLED", "is", "is not"),
             };
-            if name == "cancelled" && !guards_setting(view, call) {
+            if name == "cancelled" && !is_left && !guards_setting(view, call) {
                 change.caveat(
                     "when who waits for it is cancelled, the future stays pending, where asyncio cancels it",
                 );
@@ -331,29 +348,6 @@ fn write(
 fn object(view: &View<'_>, member: TextRange) -> Option<TextRange> {
     let member = view.tree.expr_at(member)?;
     member.is_attribute_expr().then(|| view.object(member))
-}
-
-/// Whether all that is asked is whether it may be set: `if not future.cancelled(): future.set_result(…)`.
-fn guards_setting(view: &View<'_>, call: &ExprCall) -> bool {
-    let Some(object) = receiver(view, call.func.range()) else {
-        return false;
-    };
-    let statement = view.tree.enclosing_statement(call.range());
-    let Some(Stmt::If(if_)) = statement else {
-        return false;
-    };
-    let sets = |stmt: &Stmt| {
-        let Stmt::Expr(it) = stmt else { return false };
-        let Expr::Call(set) = &*it.value else {
-            return false;
-        };
-        matches!(&*set.func, Expr::Attribute(member)
-            if matches!(member.attr.as_str(), "set_result" | "set_exception")
-                && view.text(member.value.range()) == view.text(object.range()))
-    };
-    if_.test.range().contains_range(call.range())
-        && if_.elif_else_clauses.is_empty()
-        && if_.body.iter().all(sets)
 }
 
 fn may_be_class(cx: &Context<'_>, view: &View<'_>, value: &Expr) -> bool {
@@ -506,7 +500,7 @@ fn invalid_state(cx: &Context<'_>, raisers: &[(usize, &Cluster)], planned: &mut 
                     "result" | "exception" => reads = true,
                     _ => continue,
                 }
-                timed |= is_timed(cx, cluster);
+                timed |= is_timed(cx, cluster) || !left(cx, cluster).is_empty();
                 moving.push(*number);
             }
         }

@@ -6,6 +6,7 @@ use loopshift_engine::objects::Cluster;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 
 use crate::context::Context;
+use crate::rules::cancel::may_be_cancelled;
 use crate::rules::code::{definition, own};
 use crate::rules::order::Order;
 
@@ -34,13 +35,17 @@ fn waiter<'x>(cx: &'x Context<'_>, place: Place) -> Option<&'x str> {
     })
 }
 
-/// Where somebody waits for a future with a timeout, while others may wait for it, too.
+/// Where somebody waits for a future with a timeout, or may be cancelled, while others may wait for it, too.
 pub(super) fn waits_beside(cx: &Context<'_>, cluster: &Cluster) -> Option<Place> {
     let waits: Vec<(Place, &str)> = (cluster.places.iter())
         .filter_map(|held| Some((held.place, waiter(cx, held.place)?)))
         .filter(|(_, api)| WAITS.contains(api))
         .collect();
-    let timed = waits.iter().find(|(_, api)| *api == "asyncio.wait_for");
+    let timed = waits.iter().find(|(place, api)| match *api {
+        "asyncio.wait_for" => true,
+        "await" => may_be_cancelled(cx, *place),
+        _ => false,
+    });
     let (timed, _) = timed?;
     let home = cx.program.function_at(*timed);
     let made_there = (cluster.sites.iter()).all(|site| cx.program.function_at(*site) == home);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
-use loopshift_engine::objects::{Cluster, clusters, site_place};
+use loopshift_engine::objects::{Cluster, Held, clusters, site_place};
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
@@ -45,7 +45,12 @@ impl Stopped {
             some: false,
         };
         for cluster in &clusters {
-            let told = is_told_to_stop(cx, cluster, may_be_cancelled);
+            let own = waited_where_made(cx, cluster);
+            let reached = |cx: &Context<'_>, place: Place| {
+                // Who alone waits for it is the one that is cancelled with it.
+                own != Some(place) && may_be_cancelled(cx, place)
+            };
+            let told = is_told_to_stop(cx, cluster, reached);
             stopped.some |= told;
             for site in &cluster.sites {
                 stopped.sites.insert(*site, told);
@@ -95,6 +100,39 @@ impl Stopped {
                 site.is_none_or(|told| *told)
             })
     }
+}
+
+/// The only place that waits for what a call makes, where that is the same run of the function as the call: a variable of it that
+/// holds nothing else.
+fn waited_where_made(cx: &Context<'_>, cluster: &Cluster) -> Option<Place> {
+    let [site] = *cluster.sites else { return None };
+    let view = cx.view(site.file)?;
+    let is_waited = |held: &&Held| {
+        let Some(view) = cx.view(held.place.file) else {
+            return true;
+        };
+        let call = (view.tree.expr_at(held.place.range)).and_then(|it| view.tree.call_around(it));
+        let by_call = call.and_then(|call| cx.api_of(view, &call.func));
+        view.await_of(held.place.range).is_some()
+            || matches!(
+                by_call,
+                Some("asyncio.wait_for" | "asyncio.gather" | "asyncio.wait")
+            )
+    };
+    let mut waits = cluster.places.iter().filter(is_waited);
+    let (wait, None) = (waits.next()?.place, waits.next()) else {
+        return None;
+    };
+    let name = view.tree.expr_at(wait.range)?.as_name_expr()?;
+    let scopes = &view.scopes;
+    let scope = scopes.resolve(name.id.as_str(), scopes.at(name.start()))?;
+    let [bound] = &**scopes.scopes[scope].bindings.get(name.id.as_str())? else {
+        return None;
+    };
+    let made = view.tree.enclosing_statement(bound.range)?;
+    let is_here = wait.file == site.file && made.range().contains_range(site.range);
+    let same = cx.program.function_at(wait) == cx.program.function_at(site);
+    (is_here && same && scopes.at(name.start()) == scope).then_some(wait)
 }
 
 /// The tasks and futures that a function waits for, and whose end as cancelled it hands on.
