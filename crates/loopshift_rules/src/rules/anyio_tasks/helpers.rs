@@ -127,6 +127,17 @@ pub(super) static IS_DONE: Helper = Helper {
 ",
 };
 
+/// `asyncio.Task.cancel`, which tells whether the task had not ended.
+pub(super) static CANCEL: Helper = Helper {
+    name: "_cancel",
+    source: "def {name}(task):
+    \"\"\"Tell the task to stop, and whether there was something to stop.\"\"\"
+    runs = task.status in (task.Status.PENDING, task.Status.CANCELLING)
+    task.cancel()
+    return runs
+",
+};
+
 /// Gives callers the error itself in place of the group around it: `$failed` is beside it where the task is awaited.
 macro_rules! first_error {
     ($imports:literal, $failed:literal) => {

@@ -1,13 +1,13 @@
 //! The members of a task: which have a counterpart, and what it is.
 
 use loopshift_engine::change::{Change, FileId};
-use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Family, MemberUse, Model, Spawn};
 use super::{callbacks, handles, helpers, keep, mistaken};
-use crate::context::Context;
+use crate::context::{Context, View};
 use crate::rules::arguments::inside;
 use crate::rules::cancellation::{Role, role};
 use crate::rules::shared::is_statement;
@@ -116,14 +116,7 @@ fn refusal(cx: &Context<'_>, member: &MemberUse<'_>) -> Option<String> {
                         .to_owned(),
                 );
             }
-            let unused = is_statement(member.view, call)
-                || matches!(
-                    member.view.tree.parent(call),
-                    Some(AnyNodeRef::ExprListComp(_) | AnyNodeRef::ExprLambda(_))
-                );
-            (!unused).then(|| {
-                "the result of `cancel()` is used, and that of a task handle is always None".to_owned()
-            })
+            None
         }
         "result" | "exception" | "done" | "cancelled" | "get_name" | "get_coro" => {
             match member.call {
@@ -172,6 +165,15 @@ pub(super) fn edit(cx: &Context<'_>, change: &mut Change, member: &MemberUse<'_>
         "result" => change.edits.push((file, text(".return_value"))),
         "exception" if guarded => change.edits.push((file, text(".return_value[1]"))),
         "exception" => change.edits.push((file, text(".exception"))),
+        "cancel" if is_used(member.view, call) => around(
+            change,
+            file,
+            receiver,
+            "{0}(",
+            behind,
+            ")",
+            Piece::Helper(&helpers::CANCEL),
+        ),
         "cancel" if !call.arguments.is_empty() => {
             change.edits.push((file, Edit::delete(inside(call))));
         }
@@ -210,6 +212,15 @@ pub(super) fn edit(cx: &Context<'_>, change: &mut Change, member: &MemberUse<'_>
             change.edits.push((file, Edit::Replace { range, pieces }));
         }
         _ => {}
+    }
+}
+
+/// Whether something is done with the value of a call.
+fn is_used(view: &View<'_>, call: &ExprCall) -> bool {
+    match view.tree.parent(call) {
+        Some(AnyNodeRef::ExprLambda(_)) => false,
+        Some(AnyNodeRef::ExprListComp(list)) => !is_statement(view, list),
+        _ => !is_statement(view, call),
     }
 }
 
