@@ -8,6 +8,7 @@ use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
+use super::again::{ENDS_OTHERS, is_waited_for_beside};
 use super::failure::handlers;
 use super::family::{Model, Spawn, Wait, WaitKind};
 use super::forms::{Out, edit_wait, under_timeout};
@@ -273,6 +274,10 @@ fn change(
             return decline(
                 "it is waited for with others where a timeout or a cancellation may come, which asyncio hands on to them, and AnyIO does not",
             );
+        }
+        let ends_task = timed && wait.kind == WaitKind::Await;
+        if ends_task && is_waited_for_beside(cx, model, &families, wait) {
+            change.caveat(ENDS_OTHERS);
         }
         let is_cancelled = |index| results::may_be_cancelled(&model.families[index], wait);
         let cancelled = families.iter().copied().any(is_cancelled);

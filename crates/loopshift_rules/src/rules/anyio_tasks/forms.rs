@@ -1,9 +1,11 @@
 //! The forms of `await t` and of `gather` over tasks.
 
+use std::collections::BTreeMap;
+
 use loopshift_engine::change::Change;
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
-use loopshift_python::edit::{Edit, Piece, pieces};
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::edit::{Edit, Helper, Piece, pieces};
+use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::family::{Wait, WaitKind};
 use super::{handles, helpers, ordered, waits};
@@ -105,23 +107,23 @@ fn edit_await(change: &mut Change, out: &mut Out, wait: &Wait<'_>, guarded: bool
         ));
         return;
     }
+    let mut close: BTreeMap<TextSize, String> = BTreeMap::new();
+    let mut put_around = |range: TextRange, helper: &'static Helper| {
+        let open = Edit::insert(range.start(), "{0}(", &[Piece::Helper(helper)]);
+        change.edits.push((file, open));
+        close.entry(range.end()).or_default().push(')');
+    };
     if out.timed {
-        let joined = Piece::Helper(&helpers::JOINED);
-        change
-            .edits
-            .push((file, Edit::insert(operand.start(), "{0}(", &[joined])));
-        change
-            .edits
-            .push((file, Edit::insert(operand.end(), ")", &[])));
+        put_around(operand, &helpers::JOINED);
     }
     if guarded {
-        let value = Piece::Helper(&helpers::VALUE);
-        change
-            .edits
-            .push((file, Edit::insert(whole.start(), "{0}(", &[value])));
-        change
-            .edits
-            .push((file, Edit::insert(whole.end(), ")", &[])));
+        put_around(whole, &helpers::VALUE);
+    }
+    // The same text twice at one place would be one edit.
+    for (at, brackets) in close {
+        let range = TextRange::empty(at);
+        let pieces = vec![brackets.into()];
+        change.edits.push((file, Edit::Replace { range, pieces }));
     }
 }
 

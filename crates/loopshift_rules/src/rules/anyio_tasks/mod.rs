@@ -5,6 +5,7 @@
 //! Tasks that meet in a variable or a list move together or not at all ([`family`]).
 
 mod abandoned;
+mod again;
 mod annotations;
 mod beside;
 mod callable;
