@@ -384,8 +384,21 @@ pub struct Function {
     pub sends: Node,
     /// The parameters that a `return` hands back unchanged: call by call, not merged in `ret`.
     pub passes: Vec<u16>,
+    /// The parameter by which it chooses what it returns.
+    pub choice: Option<Choice>,
     /// Whether it is decorated.
     pub decorated: bool,
+}
+
+/// What a function returns by whether a parameter is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// Which parameter, whose default is nothing.
+    pub param: u16,
+    /// What it returns where the parameter is given.
+    pub given: Node,
+    /// What it returns where the parameter is left to its default.
+    pub absent: Node,
 }
 
 /// How a parameter takes arguments.

@@ -386,6 +386,10 @@ impl Linked {
             function.ret = o.node(function.ret);
             function.yields = o.node(function.yields);
             function.sends = o.node(function.sends);
+            if let Some(choice) = &mut function.choice {
+                choice.given = o.node(choice.given);
+                choice.absent = o.node(choice.absent);
+            }
             for param in &mut function.params {
                 param.name = o.sym(param.name);
                 param.node = o.node(param.node);

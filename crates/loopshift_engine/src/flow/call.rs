@@ -3,8 +3,8 @@
 use super::value::{CallId, Value, ValueId};
 use super::{Constraint, FieldOwner, Flow, Target};
 use crate::ir::{
-    Arg, ArgKind, Call, CallForm, ClassId, ContainerId, FuncId, Key, Node, Param, ParamKind,
-    ProtocolKind, Reason, Subscript,
+    Arg, ArgKind, Call, CallForm, Choice, ClassId, ContainerId, FuncId, Key, Node, Param,
+    ParamKind, ProtocolKind, Reason, Subscript,
 };
 use loopshift_python::TextRange;
 use smallvec::{SmallVec, smallvec};
@@ -153,15 +153,39 @@ impl Flow<'_> {
     }
 
     /// What a call of the function gives, by its kind.
-    fn give_result(&mut self, func: FuncId, to: Node) {
+    fn give_result(&mut self, func: FuncId, chosen: Option<Node>, to: Node) {
         let function = &self.linked.functions[func.0 as usize];
-        let ret = function.ret;
+        let ret = chosen.unwrap_or(function.ret);
         if function.is_generator {
             self.add(to, Value::Generator(func));
         } else if function.is_async {
             self.add(to, Value::Coroutine(func));
         } else {
             self.edge(ret, to);
+        }
+    }
+
+    /// What a call gives of a function that chooses by a parameter; nothing where it is not known whether that is given.
+    fn chosen(
+        &self,
+        index: u32,
+        choice: Choice,
+        args: &[Arg],
+        receiver: ValueId,
+        bound: &[Option<Node>],
+    ) -> Option<Node> {
+        let mut kinds = args.iter().map(|arg| arg.kind);
+        let spreads = kinds.any(|kind| matches!(kind, ArgKind::Star | ArgKind::DoubleStar));
+        let param = usize::from(choice.param);
+        if spreads || (receiver != NO_RECEIVER && param == 0) {
+            return None;
+        }
+        let is_decorator = self.linked.calls[index as usize].form == CallForm::Decorator;
+        match bound.get(param)? {
+            None => Some(choice.absent),
+            // What is decorated is there.
+            Some(_) if is_decorator => Some(choice.given),
+            Some(_) => None,
         }
     }
 
@@ -174,9 +198,11 @@ impl Flow<'_> {
         let args = std::mem::take(&mut self.linked.calls[index as usize].args);
         let params = std::mem::take(&mut self.linked.functions[func.0 as usize].params);
         let bound = self.bind_arguments(&params, &args, receiver);
+        let choice = self.linked.functions[func.0 as usize].choice;
+        let chosen = choice.and_then(|it| self.chosen(index, it, &args, receiver, &bound));
         self.linked.calls[index as usize].args = args;
         self.linked.functions[func.0 as usize].params = params;
-        self.give_result(func, result);
+        self.give_result(func, chosen, result);
         for place in 0..self.linked.functions[func.0 as usize].passes.len() {
             let pass = usize::from(self.linked.functions[func.0 as usize].passes[place]);
             if pass == 0 && receiver != NO_RECEIVER {
@@ -185,6 +211,10 @@ impl Flow<'_> {
             }
             match bound.get(pass) {
                 Some(Some(node)) => self.edge(*node, result),
+                // It is not handed back where it is not given.
+                _ if choice.is_some_and(|it| {
+                    chosen == Some(it.absent) && usize::from(it.param) == pass
+                }) => {}
                 _ => {
                     let param = self.linked.functions[func.0 as usize].params[pass].node;
                     self.edge(param, result);
@@ -235,6 +265,14 @@ impl Flow<'_> {
             }
         }
         let mut overflow = i32::from(receiver != NO_RECEIVER && positional.is_empty());
+        let spreads = |slot: &Param| {
+            let mut kinds = args.iter().map(|arg| arg.kind);
+            kinds.any(|kind| match kind {
+                ArgKind::Star => slot.kind != ParamKind::KeywordOnly,
+                ArgKind::DoubleStar => slot.kind != ParamKind::PositionalOnly,
+                ArgKind::Positional | ArgKind::Keyword(_) => false,
+            })
+        };
         for arg in args {
             match arg.kind {
                 ArgKind::Positional => {
@@ -298,6 +336,9 @@ impl Flow<'_> {
         for (slot, filled) in slots.iter().zip(filled) {
             if !filled {
                 self.edge(slot.default, slot.node);
+            }
+            if slot.has_default && (filled || spreads(slot)) {
+                self.given.insert(slot.node);
             }
         }
         bound

@@ -199,6 +199,8 @@ pub struct Flow<'a> {
     descriptors: FxHashSet<Sym>,
     /// What a runner of tests calls.
     collected: FxHashMap<FuncId, Collected>,
+    /// The parameters with a default for which some call has an argument.
+    given: FxHashSet<Node>,
 }
 
 impl<'a> Flow<'a> {

@@ -71,6 +71,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         late_stored: FxHashSet::default(),
         descriptors: FxHashSet::default(),
         collected: FxHashMap::default(),
+        given: FxHashSet::default(),
     };
     flow.run();
     flow.forget();
@@ -164,6 +165,7 @@ impl Flow<'_> {
         self.work = Vec::new();
         self.connected = FxHashSet::default();
         self.members = FxHashMap::default();
+        self.given = FxHashSet::default();
         self.nested = FxHashMap::default();
         self.items = FxHashMap::default();
         self.open_reads = FxHashMap::default();
@@ -352,10 +354,12 @@ impl Flow<'_> {
                 .collect(),
             Annotated::Empty | Annotated::Unknown => FxHashSet::default(),
         };
+        let defaults = self.left_to_defaults();
         let declared = self.declared();
         for index in 0..self.linked.annotations.len() {
             let node = self.linked.annotations[index].0;
-            if which == Annotated::Uncalled && !uncalled.contains(&node) {
+            if which == Annotated::Uncalled && !uncalled.contains(&node) || defaults.contains(&node)
+            {
                 continue;
             }
             if let Some((class, attr)) = declared.get(&node) {
@@ -377,6 +381,17 @@ impl Flow<'_> {
             let annotation = self.linked.annotations[index].1.clone();
             self.annotation(&annotation, node, all);
         }
+    }
+
+    /// The parameters of functions that are called, which every call leaves to their default: they have that, and what is said
+    /// of the rest speaks of nothing.
+    fn left_to_defaults(&self) -> FxHashSet<Node> {
+        (self.linked.functions.iter().zip(&self.called))
+            .filter(|(_, called)| **called)
+            .flat_map(|(function, _)| &function.params)
+            .filter(|param| param.has_default && !self.given.contains(&param.node))
+            .map(|param| param.node)
+            .collect()
     }
 
     /// The attributes that classes annotate, by their nodes: in their bodies, and as `self.x: T = …` in their methods.

@@ -62,6 +62,7 @@ impl<'a> Lowerer<'a> {
             bindings,
             class.filter(|_| !is_static),
         );
+        self.choose(id, def);
         self.body(&def.body);
         self.pop_scope();
         if let Some(annotation) = returns {
@@ -101,6 +102,7 @@ impl<'a> Lowerer<'a> {
             yields,
             sends,
             passes: Vec::new(),
+            choice: None,
             decorated: new.decorated,
         });
         id

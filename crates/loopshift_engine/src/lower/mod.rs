@@ -7,6 +7,7 @@
 mod annotation;
 mod assign;
 mod bindings;
+mod choice;
 mod define;
 mod expr;
 mod import;
@@ -48,6 +49,7 @@ pub fn lower(module: &ModModule, source: &str, name: ModuleName<'_>) -> ModuleIr
         has_walrus: memchr::memmem::find(source.as_bytes(), b":=").is_some(),
         shared: FxHashSet::default(),
         items: FxHashMap::default(),
+        choosing: FxHashMap::default(),
         depth: 0,
     };
     lowerer.module(module);
@@ -89,6 +91,8 @@ pub(crate) struct Lowerer<'a> {
     shared: FxHashSet<&'a str>,
     /// What is known of displays in straight-line code.
     items: FxHashMap<Node, items::Items>,
+    /// Where functions choose by a parameter what they return.
+    choosing: FxHashMap<FuncId, choice::Choosing>,
     /// How many expressions and statements are open, against stack exhaustion.
     depth: u32,
 }
@@ -113,6 +117,7 @@ impl<'a> Lowerer<'a> {
             yields,
             sends,
             passes: Vec::new(),
+            choice: None,
             decorated: false,
         });
         let bindings = bindings::collect(&module.body, self.has_walrus);

@@ -1,11 +1,11 @@
 //! Statements: assignments, branches, definitions.
 
-use loopshift_python::Ranged;
 use loopshift_python::ast::{self, Expr, Stmt};
+use loopshift_python::{Ranged, TextRange};
 
 use super::Lowerer;
 use super::bindings;
-use crate::ir::{CallForm, Node, ParamKind, ProtocolKind, Reason};
+use crate::ir::{CallForm, FuncId, Node, ParamKind, ProtocolKind, Reason};
 
 impl<'a> Lowerer<'a> {
     /// Lowers the statements; returns whether control never leaves them at the end.
@@ -85,10 +85,29 @@ impl<'a> Lowerer<'a> {
     fn return_(&mut self, return_: &'a ast::StmtReturn) {
         let Some(value) = &return_.value else { return };
         let func = self.owner();
-        let node = self.expr_node(value);
+        let node = match &**value {
+            Expr::If(it) if self.chooses_in(func, value) => {
+                self.truth(&it.test);
+                let mark = self.mark();
+                for (branch, is_negated) in [(&it.body, false), (&it.orelse, true)] {
+                    self.narrow(&it.test, is_negated);
+                    let node = self.expr_node(branch);
+                    self.hand_back(func, node, branch.range());
+                    self.roll_back(mark);
+                }
+                return;
+            }
+            _ => self.expr_node(value),
+        };
+        self.hand_back(func, node, return_.range);
+    }
+
+    /// What a function returns at a place.
+    fn hand_back(&mut self, func: FuncId, node: Node, at: TextRange) {
         if !node.is_some() {
             return;
         }
+        let to = self.returned_to(func, at);
         let function = &mut self.ir.functions[func.0 as usize];
         // A parameter handed back is followed call by call, so that callers do not see each other's arguments.
         let passed = function.params.iter().position(|param| {
@@ -104,10 +123,7 @@ impl<'a> Lowerer<'a> {
                     function.passes.push(index);
                 }
             }
-            _ => {
-                let ret = function.ret;
-                self.copy(node, ret);
-            }
+            _ => self.copy(node, to),
         }
     }
 
