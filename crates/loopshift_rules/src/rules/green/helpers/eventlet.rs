@@ -24,11 +24,11 @@ class {name}:
 
     def send(self, result=None, exc=None):
         assert not self.ready(), \"Trying to re-send() an already-triggered event.\"
+        trace = None
         if isinstance(exc, tuple):
-            kind, value, traceback = (*exc, None, None)[:3]
+            kind, value, trace = (*exc, None, None)[:3]
             exc = kind if value is None else value if isinstance(value, BaseException) else kind(value)
-            exc = exc if traceback is None else exc.with_traceback(traceback)
-        self._sent = (result, exc)
+        self._sent = (result, exc, trace)
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(self._sent)
@@ -62,7 +62,10 @@ class {name}:
     def poll_exception(self, notready=None):
         return self.poll() if self.has_exception() else notready
 
-    def _outcome(self, result, exc):
+    def _outcome(self, result, exc, trace):
+        if isinstance(exc, BaseException):
+            # Without the frames of who sent it and goes on: `assertRaises` would close them.
+            raise exc.with_traceback(trace)
         if exc is not None:
             raise exc
         return result

@@ -56,6 +56,7 @@ class {name}:
         self.value = None
         self.exception = None
         self._successful = False
+        self._trace = None
         self._waiters = []
 
     def ready(self):
@@ -71,13 +72,16 @@ class {name}:
 
     def set_exception(self, exception, exc_info=None):
         self.exception = exception
+        # Without the frames of who set it and goes on: `assertRaises` would close them.
+        self._trace = exc_info[2] if exc_info else None
         self._wake(self._waiters)
 
     def __call__(self, task):
         if task.cancelled() or task.exception() is None:
             self.set(None if task.cancelled() else task.result())
         else:
-            self.set_exception(task.exception())
+            error = task.exception()
+            self.set_exception(error, (type(error), error, error.__traceback__))
 
     def _wake(self, waiters):
         for waiter in waiters:
@@ -111,7 +115,7 @@ class {name}:
         if self._successful:
             return self.value
         if self.exception is not None:
-            raise self.exception
+            raise self.exception.with_traceback(self._trace)
         raise {@asyncio}.TimeoutError
 ",
     },
