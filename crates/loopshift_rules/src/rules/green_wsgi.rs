@@ -110,7 +110,7 @@ fn server<'c>(
     let tls = settings_of_server(call, &bound, plain)?;
     let listener = bound.get("listener").ok_or("it has no address")?;
     let application = bound.get("application").ok_or("it has no application")?;
-    if !plain && local::is_local(cx, view, application, local::is_silent(cx, &bound)) {
+    if !plain && local::is_local(cx, view, application, local::is_silent(cx, view, &bound)) {
         let mut change = as_small(use_);
         let size = (bound.get("spawn"))
             .map(|_| at_once(cx, view, &bound, &mut change))
@@ -414,7 +414,7 @@ fn serve<'c>(
         if green_websocket::is_application(cx, view, site) {
             return green_websocket::serve(cx, use_, view, call, (sock, site), *owner);
         }
-        if local::is_local(cx, view, site, local::is_silent(cx, &bound)) {
+        if local::is_local(cx, view, site, local::is_silent(cx, view, &bound)) {
             change = as_small(use_);
             name = vec![Piece::Helper(helper("serve_http").ok_or(MISSING)?)];
             name.extend(["(".into(), sock.range().into(), ", ".into()]);
@@ -451,7 +451,7 @@ fn serve<'c>(
         let keyword = keywords.iter().find(|it| named(it) == Some(name));
         keyword.map(|it| &it.value)
     };
-    let silent = local::logs_nothing(given("log"), given("log_output"));
+    let silent = local::logs_nothing(cx, view, given("log"), given("log_output"));
     if local::is_local(cx, view, site, silent) {
         let edits = std::mem::take(&mut change.edits);
         change = as_small(use_);

@@ -429,14 +429,15 @@ fn keeps_names(api: &Api) -> bool {
 
 /// The method `__call__` of a class of the program.
 pub(crate) fn called(cx: &Context<'_>, class: ClassId) -> Option<FuncId> {
+    method(cx, class, ".__call__")
+}
+
+/// The method of a class, or of a base in the program, whose qualified name ends so.
+pub(crate) fn method(cx: &Context<'_>, class: ClassId, end: &str) -> Option<FuncId> {
     let bases = cx.program.flow.mro.get(class.0 as usize)?;
     bases.iter().find_map(|entry| match entry {
-        MroEntry::Class(base) => cx
-            .program
-            .methods(*base)
-            .iter()
-            .copied()
-            .find(|func| cx.program.function(*func).qualname.ends_with(".__call__")),
+        MroEntry::Class(base) => (cx.program.methods(*base).iter().copied())
+            .find(|func| cx.program.function(*func).qualname.ends_with(end)),
         MroEntry::External(_) => None,
     })
 }

@@ -7,7 +7,7 @@ use loopshift_engine::change::Change;
 use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::functions;
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::ir::{Call, FuncId};
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandlerExceptHandler, Expr, ExprCall, Identifier};
@@ -216,6 +216,9 @@ pub(crate) fn run_by(
             return None;
         };
         let made = flow.linked.calls.get(made.0 as usize)?;
+        if serves(cx, made) {
+            continue;
+        }
         let given = || made.args.iter().flat_map(|arg| flow.values_of(arg.node));
         let is_unseen = |value| match value {
             Value::Unknown(_) => true,
@@ -228,6 +231,24 @@ pub(crate) fn run_by(
         out.extend(functions(flow, given()));
     }
     Some(out)
+}
+
+/// Whether a green thread is a server of the library: each connection runs as another one.
+fn serves(cx: &Context<'_>, made: &Call) -> bool {
+    let flow = &cx.program.flow;
+    let is_server = |value| match value {
+        Value::External(sym) | Value::ExternalBound(sym, _) => {
+            let name = flow.text(sym);
+            cx.recipe.moves(name)
+                && (name == "eventlet.wsgi.server" || name.ends_with(".serve_forever"))
+        }
+        _ => false,
+    };
+    let Some(run) = made.args.first() else {
+        return false;
+    };
+    let mut run = flow.values_of(run.node).peekable();
+    run.peek().is_some() && run.all(is_server)
 }
 
 /// The functions that run as green threads; none where they are not all known.

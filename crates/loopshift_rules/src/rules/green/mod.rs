@@ -39,7 +39,7 @@ pub(crate) use apart::{may_be_many, reads_apart, runs_apart};
 pub(crate) use atomic::{broken, meets};
 pub(crate) use calls::replace_call;
 pub(crate) use coroutine::{
-    becomes_async, called, coroutine, coroutine_from, handed, runs_no_library,
+    becomes_async, called, coroutine, coroutine_from, handed, method, runs_no_library,
 };
 pub(crate) use cut_short::CutShort;
 pub(crate) use each::each;

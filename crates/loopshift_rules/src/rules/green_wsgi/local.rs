@@ -2,11 +2,12 @@
 //! the library's did. Others get uvicorn.
 
 use loopshift_engine::flow::value::Value;
-use loopshift_python::ast::Expr;
+use loopshift_python::ast::{Expr, Stmt};
 
 use super::{address, functions};
 use crate::context::{Bound, Context, View};
-use crate::rules::green::called;
+use crate::rules::code::definition;
+use crate::rules::green::{called, method};
 use crate::rules::shared::number;
 
 /// What an application can ask of its environment that only the library's server knows.
@@ -40,7 +41,7 @@ pub(super) fn is_local(
 }
 
 /// Whether a server logs nothing, and has no settings but those that say so, or how many connections it has at a time.
-pub(super) fn is_silent(cx: &Context<'_>, bound: &Bound<'_>) -> bool {
+pub(super) fn is_silent(cx: &Context<'_>, view: &View<'_>, bound: &Bound<'_>) -> bool {
     let known = [
         "application",
         "error_log",
@@ -58,20 +59,67 @@ pub(super) fn is_silent(cx: &Context<'_>, bound: &Bound<'_>) -> bool {
     }
     let log = bound.get("log");
     let is_off = log.is_some_and(Expr::is_none_literal_expr) && bound.get("listener").is_some();
-    bound.only(&known) && (is_off || logs_nothing(log, bound.get("log_output")))
+    bound.only(&known) && (is_off || logs_nothing(cx, view, log, bound.get("log_output")))
 }
 
 /// Whether nothing is logged by what a server is told of its log.
-pub(super) fn logs_nothing(log: Option<&Expr>, log_output: Option<&Expr>) -> bool {
+pub(super) fn logs_nothing(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    log: Option<&Expr>,
+    log_output: Option<&Expr>,
+) -> bool {
     let is_false = |expr: &Expr| matches!(expr, Expr::BooleanLiteral(it) if !it.value);
-    log_output.is_some_and(is_false) || log.is_some_and(is_nowhere)
+    log_output.is_some_and(is_false)
+        || log.is_some_and(|log| is_nowhere(cx, view, log) || drops_text(cx, view, log))
 }
 
-/// Whether it is a file that keeps nothing: `open(os.devnull, "w")`.
-fn is_nowhere(log: &Expr) -> bool {
+/// Whether it is an object of a class of the program whose `write` does nothing with the text.
+fn drops_text(cx: &Context<'_>, view: &View<'_>, log: &Expr) -> bool {
+    let drops = |value| {
+        let Value::Instance(class) = value else {
+            return false;
+        };
+        // What has these is no file, but a logger; where the server goes, nobody makes the object.
+        let has = |name| method(cx, class, name).is_some();
+        if has(".info") || has(".log") || has(".__init__") {
+            return false;
+        }
+        let write = method(cx, class, ".write").and_then(|write| definition(cx, write));
+        write.is_some_and(|(_, write)| write.body.iter().all(drops_all))
+    };
+    let mut values = cx.program.values_at(view.place(log)).peekable();
+    values.peek().is_some() && values.all(drops)
+}
+
+/// Whether a statement does nothing, or returns a constant or how long something is.
+fn drops_all(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::Pass(_) => true,
+        Stmt::Expr(it) => it.value.is_literal_expr(),
+        Stmt::Return(it) => match it.value.as_deref() {
+            Some(Expr::Call(call)) => {
+                let is_name = |expr: &Expr| matches!(expr, Expr::Name(_));
+                matches!(&*call.func, Expr::Name(it) if it.id.as_str() == "len")
+                    && call.arguments.args.iter().all(is_name)
+            }
+            value => value.is_none_or(Expr::is_literal_expr),
+        },
+        _ => false,
+    }
+}
+
+/// Whether it is a file that keeps nothing, or that nobody reads: `open(os.devnull, "w")`, `io.StringIO()`.
+fn is_nowhere(cx: &Context<'_>, view: &View<'_>, log: &Expr) -> bool {
     let Expr::Call(call) = log else {
         return false;
     };
+    let mut made = cx.program.values_at(view.place(&*call.func)).peekable();
+    let is_memory =
+        |value| matches!(value, Value::External(sym) if cx.program.flow.text(sym) == "io.StringIO");
+    if call.arguments.is_empty() && made.peek().is_some() && made.all(is_memory) {
+        return true;
+    }
     let opened = call.arguments.args.first();
     opened.is_some_and(|path| match path {
         Expr::StringLiteral(it) => it.value.to_str() == "/dev/null",
