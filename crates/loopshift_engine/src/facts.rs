@@ -17,6 +17,7 @@ use crate::change::Place;
 use crate::ir::FuncId;
 use crate::program::Program;
 
+pub use barrier::AWAITABLE;
 pub use calls::{CALLERS, Called};
 pub use infer::infer;
 

@@ -10,6 +10,27 @@ use crate::program::{Callers, Program};
 /// Special methods that can wait: those that are awaited where they are called, and those with a twin that is.
 const TWINS: &[&str] = &["__call__", "__enter__", "__exit__", "__iter__", "__next__"];
 
+/// The methods of operators that give what the operator gives: an awaitable can be awaited there.
+pub const AWAITABLE: &[&str] = &[
+    "__add__",
+    "__and__",
+    "__floordiv__",
+    "__getitem__",
+    "__invert__",
+    "__lshift__",
+    "__matmul__",
+    "__mod__",
+    "__mul__",
+    "__neg__",
+    "__or__",
+    "__pos__",
+    "__pow__",
+    "__rshift__",
+    "__sub__",
+    "__truediv__",
+    "__xor__",
+];
+
 /// Why a function can't become `async def`; `None` where it can.
 pub(super) fn barrier(
     program: &Program<'_>,
@@ -24,7 +45,7 @@ pub(super) fn barrier(
     let name = function.name();
     let is_special = function.class.is_some() && name.starts_with("__") && name.ends_with("__");
     let is_factory = name == "__init__" && has_plain_constructor(program, function);
-    if is_special && !is_factory && !TWINS.contains(&name) {
+    if is_special && !is_factory && !TWINS.contains(&name) && !AWAITABLE.contains(&name) {
         return Some(format!(
             "the language calls `{name}`, and does not await it"
         ));

@@ -20,6 +20,7 @@ mod iterate;
 mod lambda;
 mod methods;
 mod nested;
+mod operators;
 mod property;
 mod pytest;
 mod sentinel;
@@ -104,6 +105,7 @@ impl<'c> All<'c> {
         iterate::operations(cx, &mut operations);
         enter::operations(cx, &mut operations);
         property::operations(cx, &getters, &mut operations);
+        operators::operations(cx, &mut operations);
         builtin::operations(cx, &mut operations);
         methods::operations(cx, &renamed, &mut operations);
         test_case::operations(cx, &mut operations);

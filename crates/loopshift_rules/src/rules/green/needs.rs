@@ -82,6 +82,9 @@ impl Needs {
                         .filter(|site| site.owner != FuncId::NONE)
                         .map(|site| (site.owner, site.place)),
                 );
+                let operators = cx.callers.by_language(func).iter();
+                let functions = operators.filter(|owner| is_function(cx, **owner));
+                work.extend(functions.map(|owner| (*owner, place)));
             }
         }
         Needs { because, starts }
@@ -108,7 +111,9 @@ impl Needs {
             if is_coloured(cx, func) {
                 continue;
             }
-            let library = cx.callers.is_handed_over(func)
+            let operators = cx.callers.by_language(func);
+            let library = cx.callers.is_unseen(func)
+                || !operators.iter().all(|owner| is_function(cx, *owner))
                 || cx.callers.of(func).iter().any(|site| {
                     is_of_library(cx, func, site) && !self.starts.contains(&site.place)
                 });
@@ -118,6 +123,12 @@ impl Needs {
                     "`{name}` starts a task, and a library calls it, perhaps where no event loop runs"
                 ));
             }
+            work.extend(
+                operators
+                    .iter()
+                    .copied()
+                    .filter(|owner| seen.insert(*owner)),
+            );
             for site in cx.callers.of(func) {
                 if site.owner != FuncId::NONE && seen.insert(site.owner) {
                     work.push(site.owner);
@@ -126,6 +137,11 @@ impl Needs {
         }
         Ok(out)
     }
+}
+
+/// Whether it is a function of the program, and no body of a module.
+fn is_function(cx: &Context<'_>, func: FuncId) -> bool {
+    func != FuncId::NONE && cx.program.function(func).kind != FunctionKind::Module
 }
 
 /// Whether a library makes the call. What constructs an object stands in the text, and its `__init__` is called by nobody.

@@ -156,25 +156,7 @@ pub(super) fn given(
                 operation.caveat = Some(LATER);
             }
         }
-        Consumer::Steps(name) => {
-            let parent = view
-                .tree
-                .expr_at(call.range())
-                .and_then(|it| view.tree.parent(it));
-            match parent {
-                Some(AnyNodeRef::StmtFor(it)) if it.iter.range() == call.range() => {
-                    out.push(Edit::insert(it.start(), "async ", &[]));
-                }
-                Some(AnyNodeRef::Comprehension(it)) if it.iter.range() == call.range() => {
-                    out.push(Edit::insert(it.start(), "async ", &[]));
-                }
-                Some(AnyNodeRef::Arguments(_)) => {
-                    out.extend(steps_within(cx, view, call)?);
-                }
-                _ => return Err(UNKNOWN.to_owned()),
-            }
-            out.push(named(name)?);
-        }
+        Consumer::Steps(name) => out.extend(steps(cx, view, call, name)?),
         Consumer::Iter if alone => {
             if !cx.settings.python_has(3, 10) {
                 return Err("`aiter` came with Python 3.10".to_owned());
@@ -235,7 +217,35 @@ pub(super) fn called_at_once(
     Ok(listed(view, expr.range(), source))
 }
 
-/// `list(islice(…))`, where the inner call waits.
+/// A call that hands on items one after the other, and waits for them: a helper in its place, and what goes through that.
+fn steps(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &ExprCall,
+    name: &str,
+) -> Result<Vec<Edit>, String> {
+    let parent = view
+        .tree
+        .expr_at(call.range())
+        .and_then(|it| view.tree.parent(it));
+    let mut out = match parent {
+        Some(AnyNodeRef::StmtFor(it)) if it.iter.range() == call.range() => {
+            vec![Edit::insert(it.start(), "async ", &[])]
+        }
+        Some(AnyNodeRef::Comprehension(it)) if it.iter.range() == call.range() => {
+            vec![Edit::insert(it.start(), "async ", &[])]
+        }
+        Some(AnyNodeRef::Arguments(_)) => steps_within(cx, view, call)?,
+        _ => return Err(UNKNOWN.to_owned()),
+    };
+    out.push(Edit::Replace {
+        range: call.func.range(),
+        pieces: vec![Piece::Helper(helper(name).ok_or("a helper is missing")?)],
+    });
+    Ok(out)
+}
+
+/// `list(islice(…))` and `enumerate(zip(…))`, where the inner call waits.
 fn steps_within(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Result<Vec<Edit>, String> {
     let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
     let outer = view.tree.ancestors(expr).find_map(|node| match node {
@@ -262,6 +272,9 @@ fn steps_within(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Result<Ve
                 Edit::insert(call.start(), "{0}", &[open.into()]),
                 Edit::insert(call.end(), "]", &[]),
             ])
+        }
+        Some(Consumer::Steps(name)) if is_first || name == "zip_waiting" => {
+            steps(cx, view, outer, name)
         }
         _ => Err(UNKNOWN.to_owned()),
     }

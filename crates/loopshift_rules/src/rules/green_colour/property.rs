@@ -122,7 +122,7 @@ pub(super) fn operations(
 }
 
 /// Whether a lambda ends where the expression does: what is written behind it would come behind the function, too.
-fn ends_lambda(view: &View<'_>, expr: &Expr) -> bool {
+pub(super) fn ends_lambda(view: &View<'_>, expr: &Expr) -> bool {
     let around = |node| matches!(node, AnyNodeRef::ExprLambda(it) if it.end() == expr.end());
     view.tree.around(expr.range()).any(around)
 }
