@@ -15,6 +15,7 @@ use super::home::Home;
 use super::{Found, RULE, asks_nothing, first_to_catch, handler_of, inside, last, timeout_error};
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
+use crate::recipe::Cooperation;
 use crate::rules::arguments::without;
 use crate::rules::code::Reach;
 use crate::rules::green::{anchor, bracketed, helper, timeouts};
@@ -299,7 +300,11 @@ fn runs(
         match value {
             Value::External(sym) | Value::ExternalBound(sym, _) => {
                 let name = cx.program.flow.text(sym);
-                if last(name) == "sleep" && cx.recipe.moves(name) {
+                let is_patched = || {
+                    let row = cx.catalog.get(name);
+                    row.is_some_and(|row| Cooperation::of(cx).switches(row))
+                };
+                if last(name) == "sleep" && (cx.recipe.moves(name) || is_patched()) {
                     change.covers.push(view.place(function));
                     change.edit(Edit::replace(function.range(), "{@asyncio}.sleep", &[]));
                 } else if cx.recipe.moves(name) {
