@@ -2,17 +2,21 @@
 //!
 //! That tests and fixtures become async themselves is part of the change of all functions that do.
 
+mod frames;
+
 use std::collections::BTreeMap;
 
 use loopshift_engine::change::{Change, FileId};
+use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::graph::functions;
+use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall, ExprStringLiteral};
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
 
-use super::green::is_coloured;
+use super::green::{helper, is_coloured, method};
 use crate::catalog::{Api, Part};
 use crate::context::{Context, View};
 use crate::recipe::{Cooperation, is_cooperative};
@@ -20,6 +24,8 @@ use crate::recipe::{Cooperation, is_cooperative};
 const RULE: &str = "green-tests";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    frames::plan(cx, changes);
+    in_dicts(cx, changes);
     let is_patched = cx.recipe.moves_patched(cx.program, cx.catalog);
     let cooperation = Cooperation::of(cx);
     // What each function patches by its new name, by the old one.
@@ -41,14 +47,14 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
                                 is_cooperative(api) && cooperation.concerns(api)
                             }))
                 }
-                Target::Own => true,
+                Target::Own { .. } => true,
             };
             let Some(target) = found.filter(moves) else {
                 continue;
             };
             let api = match &target {
                 Target::Api { name, .. } => name.clone(),
-                Target::Own => "unittest.mock.patch".to_owned(),
+                Target::Own { .. } => "unittest.mock.patch".to_owned(),
             };
             let place = patch.place(view);
             let mut planned = patch.change(cx, view, &target);
@@ -74,6 +80,69 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
 }
 
+/// `mock.patch.dict(HANDLERS, {"load": …})`, where functions that wait are replaced.
+fn in_dicts(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    const NAME: &str = "unittest.mock.patch.dict";
+    let flow = &cx.program.flow;
+    for view in cx.views_with(&["patch.dict"]) {
+        for expr in view.tree.exprs() {
+            let Expr::Call(call) = expr else { continue };
+            let [patched, rest @ ..] = &*call.arguments.args else {
+                continue;
+            };
+            let Expr::Attribute(method) = &*call.func else {
+                continue;
+            };
+            if method.attr.as_str() != "dict" || kind(cx, view, &method.value) != Some(Kind::Patch)
+            {
+                continue;
+            }
+            let held = match patched {
+                Expr::StringLiteral(it) => global(cx, it.value.to_str()),
+                _ => cx.program.values_at(view.place(patched)).collect(),
+            };
+            let held = held.into_iter().filter_map(|value| match value {
+                Value::Container(it) => flow.linked.containers.get(it.0 as usize),
+                _ => None,
+            });
+            let held = held.flat_map(|it| it.contents().flat_map(|node| flow.values_of(node)));
+            if !functions(flow, held).any(|func| is_coloured(cx, func)) {
+                continue;
+            }
+            let written = rest.first().and_then(Expr::as_dict_expr);
+            let items = written.into_iter().flat_map(|dict| dict.iter_values());
+            let keywords = call.arguments.keywords.iter().map(|it| &it.value);
+            let new = items.chain(keywords);
+            let message = "tests replace what waits";
+            let mut change = Change::new(RULE, view.place(patched), NAME, message);
+            let edits: Result<Vec<_>, _> = new.map(|new| awaitable(cx, view, new, false)).collect();
+            changes.push(match edits {
+                Ok(edits) if written.is_some() || rest.is_empty() => {
+                    for edit in edits.into_iter().flatten() {
+                        change.edit(edit);
+                    }
+                    change
+                }
+                _ => {
+                    let reason = "it is not seen what takes the place of functions that wait";
+                    Change::declined(RULE, view.place(patched), NAME, reason)
+                }
+            });
+        }
+    }
+}
+
+/// What a module of the program binds a dotted name to.
+fn global(cx: &Context<'_>, name: &str) -> Vec<Value> {
+    let linked = &cx.program.flow.linked;
+    let Some((module, name)) = name.rsplit_once('.') else {
+        return Vec::new();
+    };
+    let module = linked.modules.iter().find(|it| it.name == module);
+    let node = module.and_then(|it| it.globals.get(&linked.symbols.find(name)?));
+    node.map_or_else(Vec::new, |node| cx.program.flow.values_of(*node).collect())
+}
+
 /// A call that puts something in the place of a name.
 struct Patch<'v> {
     /// The object whose attribute it is; none where the name is a dotted one.
@@ -94,8 +163,8 @@ enum Target {
         home: Option<(FileId, String)>,
         is_alone: bool,
     },
-    /// A function of the program that becomes async.
-    Own,
+    /// A function of the program that becomes async; whether it is named as one of a class.
+    Own { of_class: bool },
 }
 
 impl<'v> Patch<'v> {
@@ -152,19 +221,12 @@ impl<'v> Patch<'v> {
                     })
                 }
                 Value::Class(class) | Value::Instance(class) => {
-                    let methods = cx.program.flow.mro.get(class.0 as usize)?;
-                    let found = methods.iter().find_map(|entry| match entry {
-                        loopshift_engine::flow::MroEntry::Class(class) => {
-                            let methods = cx.program.methods(*class);
-                            let ends = format!(".{name}");
-                            methods
-                                .iter()
-                                .copied()
-                                .find(|func| cx.program.function(*func).qualname.ends_with(&ends))
-                        }
-                        loopshift_engine::flow::MroEntry::External(_) => None,
-                    })?;
-                    is_coloured(cx, found).then_some(Target::Own)
+                    let waits = match method(cx, class, &format!(".{name}")) {
+                        Some(func) => is_coloured(cx, func),
+                        None => keeps_waiting(cx, class, name),
+                    };
+                    let of_class = matches!(value, Value::Class(_));
+                    waits.then_some(Target::Own { of_class })
                 }
                 _ => None,
             })
@@ -236,7 +298,8 @@ impl<'v> Patch<'v> {
                 );
             }
             if let Some(new) = self.new {
-                edits.extend(awaitable(cx, view, new));
+                let of_class = matches!(target, Target::Own { of_class: true });
+                edits.extend(awaitable(cx, view, new, of_class)?);
             }
         }
         if edits.is_empty() {
@@ -244,7 +307,7 @@ impl<'v> Patch<'v> {
         }
         let api = match target {
             Target::Api { name, .. } => name.as_str(),
-            Target::Own => "unittest.mock.patch",
+            Target::Own { .. } => "unittest.mock.patch",
         };
         let mut change = Change::new(
             RULE,
@@ -276,37 +339,68 @@ impl<'v> Patch<'v> {
     }
 }
 
-/// What takes the place of a function that is awaited.
-fn awaitable(cx: &Context<'_>, view: &View<'_>, new: &Expr) -> Vec<Edit> {
+/// Whether what is kept under a name in objects of a class, or of its bases, is a function that waits.
+fn keeps_waiting(cx: &Context<'_>, class: ClassId, name: &str) -> bool {
+    let flow = &cx.program.flow;
+    let Some(bases) = flow.mro.get(class.0 as usize) else {
+        return false;
+    };
+    let is_its = |class: ClassId| bases.contains(&MroEntry::Class(class));
+    let is_one = |value| matches!(value, Value::Instance(class) if is_its(class));
+    let mut kept = (flow.linked.stores.iter())
+        .filter(|store| flow.text(store.attr) == name)
+        .filter(|store| store.class.is_some_and(is_its) || flow.values_of(store.base).any(is_one))
+        .flat_map(|store| functions(flow, flow.values_of(store.from)));
+    kept.any(|func| is_coloured(cx, func))
+}
+
+/// What takes the place of a function that is awaited. A function that does of one `of_class` gets the object, as a mock does not.
+///
+/// # Errors
+/// Where it is not known what takes the place of one of a class.
+fn awaitable(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    new: &Expr,
+    of_class: bool,
+) -> Result<Vec<Edit>, String> {
     const MOCKS: &[&str] = &["unittest.mock.Mock", "unittest.mock.MagicMock"];
-    let is_async = cx
-        .program
-        .values_at(view.place(new))
-        .any(|value| match value {
-            Value::Func(func) => is_coloured(cx, func) || cx.program.function(func).is_async,
-            Value::Object(class, _) => cx.program.flow.text(class).ends_with("AsyncMock"),
-            _ => false,
-        });
+    let values: Vec<Value> = cx.program.values_at(view.place(new)).collect();
+    let is_async = values.iter().any(|value| match value {
+        Value::Func(func) => is_coloured(cx, *func) || cx.program.function(*func).is_async,
+        Value::Object(class, _) => cx.program.flow.text(*class).ends_with("AsyncMock"),
+        _ => false,
+    });
     if is_async {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     if let Expr::Call(call) = new
         && cx
             .api_of(view, &call.func)
             .is_some_and(|api| MOCKS.contains(&api))
     {
-        return vec![match &*call.func {
+        return Ok(vec![match &*call.func {
             Expr::Attribute(it) => Edit::replace(it.attr.range(), "AsyncMock", &[]),
             other => Edit::replace(other.range(), "{@unittest.mock:AsyncMock}", &[]),
-        }];
+        }]);
     }
-    vec![
+    let is_unknown = |value: &Value| matches!(value, Value::Unknown(_));
+    if of_class && (values.is_empty() || values.iter().any(is_unknown)) {
+        return Err("it is not known what takes the place of a method that waits".to_owned());
+    }
+    let before = if of_class && values.iter().any(|value| matches!(value, Value::Func(_))) {
+        let waiting = helper("waiting").ok_or("a helper is missing")?;
+        vec![Piece::Helper(waiting), "(".into()]
+    } else {
+        pieces("{@unittest.mock:AsyncMock}(side_effect=", &[])
+    };
+    Ok(vec![
         Edit::Replace {
             range: loopshift_python::TextRange::empty(new.start()),
-            pieces: pieces("{@unittest.mock:AsyncMock}(side_effect=", &[]),
+            pieces: before,
         },
         Edit::insert(new.end(), ")", &[]),
-    ]
+    ])
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -392,7 +486,9 @@ fn member(cx: &Context<'_>, file: FileId, path: &str) -> Option<Target> {
                     is_alone: rest.is_empty(),
                 })
             }
-            Value::Func(func) if rest.is_empty() && is_coloured(cx, func) => Some(Target::Own),
+            Value::Func(func) if rest.is_empty() && is_coloured(cx, func) => {
+                Some(Target::Own { of_class: false })
+            }
             Value::Class(class) if !rest.is_empty() => {
                 let methods = cx.program.methods(class);
                 let ends = format!(".{rest}");
@@ -402,7 +498,7 @@ fn member(cx: &Context<'_>, file: FileId, path: &str) -> Option<Target> {
                     .filter(|func| cx.program.function(*func).qualname.ends_with(&ends));
                 found
                     .any(|func| is_coloured(cx, func))
-                    .then_some(Target::Own)
+                    .then_some(Target::Own { of_class: true })
             }
             _ => None,
         })

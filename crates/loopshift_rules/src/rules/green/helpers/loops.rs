@@ -20,6 +20,17 @@ async def {name}(value):
 ",
     },
     Helper {
+        name: "_waiting",
+        source: "\
+def {name}(function):
+    \"\"\"A function that is awaited, in place of one that is not.\"\"\"
+    @{@functools}.wraps(function)
+    async def call(*args, **kwargs):
+        return function(*args, **kwargs)
+    return call
+",
+    },
+    Helper {
         name: "_each",
         source: "\
 async def {name}(items):

@@ -1,0 +1,15 @@
+# moves: fully
+import sys
+import unittest
+
+import test_client
+
+
+def run():
+    suite = unittest.defaultTestLoader.loadTestsFromModule(test_client)
+    result = unittest.TextTestRunner(stream=sys.stderr).run(suite)
+    print(result.testsRun, len(result.failures), len(result.errors))
+
+
+if __name__ == "__main__":
+    run()
