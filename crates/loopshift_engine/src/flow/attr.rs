@@ -527,6 +527,9 @@ impl Flow<'_> {
                 } else if let Some(external) = external {
                     let member = self.member(external, attr);
                     self.add(to, Value::External(member));
+                } else if self.text(attr) == "__new__" {
+                    let sym = self.sym("<builtin>.object.__new__");
+                    self.add(to, Value::External(sym));
                 }
             }
         }
