@@ -40,6 +40,17 @@ pub(crate) fn caveat_around(
     }
 }
 
+/// Whether a handler around a place, for errors of one of these classes of Python's own, shows the error.
+pub(crate) fn is_shown(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    place: TextRange,
+    classes: &[&str],
+) -> bool {
+    let handler = handler_around(cx, view, place, classes);
+    handler.is_some_and(|handler| shown(cx, view, handler).is_some())
+}
+
 fn tell(cx: &Context<'_>, change: &mut Change, name: &str) {
     let target = match cx.recipe.target {
         Target::Anyio => "AnyIO",

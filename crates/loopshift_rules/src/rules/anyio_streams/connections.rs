@@ -5,6 +5,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Helper, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use super::errors::tells_refused;
 use super::{Obstacle, buffered};
 use crate::context::{Context, View};
 use crate::rules::arguments::inside;
@@ -20,11 +21,33 @@ async def {name}(wrap, connecting):
 ",
 };
 
+/// `open_connection` where somebody can tell why there is no connection: `asyncio.base_events` raises the error of the only address
+/// that was tried, or one that has the texts of all, and `AnyIO` raises one of its own from these.
+static CONNECT: Helper = Helper {
+    name: "_connect_tcp",
+    source: "\
+async def {name}(*args, **kwargs):
+    \"\"\"The stream of a connection, or the error of the addresses that were tried.\"\"\"
+    try:
+        return await {@anyio}.connect_tcp(*args, **kwargs)
+    except OSError as exc:
+        if exc.__cause__ is None:
+            raise
+        errors = getattr(exc.__cause__, \"exceptions\", [exc.__cause__])
+        texts = [str(error) for error in errors]
+        if len(set(texts)) == 1:
+            raise errors[0] from None
+        raise OSError(\"Multiple exceptions: \" + \", \".join(texts)) from None
+",
+};
+
 pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Result<(), Obstacle> {
+    let told = tells_refused(cx);
     for use_ in cx.uses {
-        let (callee, positional): (&'static str, usize) = match use_.api.as_str() {
-            "asyncio.open_connection" => ("{@anyio}.connect_tcp", 2),
-            "asyncio.open_unix_connection" => ("{@anyio}.connect_unix", 1),
+        let (callee, positional) = match use_.api.as_str() {
+            "asyncio.open_connection" if told => (vec![Piece::Helper(&CONNECT)], 2),
+            "asyncio.open_connection" => (pieces("{@anyio}.connect_tcp", &[]), 2),
+            "asyncio.open_unix_connection" => (pieces("{@anyio}.connect_unix", &[]), 1),
             _ => continue,
         };
         let at = |reason: &str| (use_.place, reason.to_owned());
@@ -46,7 +69,10 @@ pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Re
                     pieces: vec![buffered(shared), "(".into()],
                 });
                 edits.push(Edit::insert(await_.end(), ")", &[]));
-                edits.push(Edit::replace(call.func.range(), callee, &[]));
+                edits.push(Edit::Replace {
+                    range: call.func.range(),
+                    pieces: callee,
+                });
             }
             None => {
                 let mut front: Vec<Piece> = vec![
@@ -55,7 +81,7 @@ pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Re
                     buffered(shared),
                     ", ".into(),
                 ];
-                front.extend(pieces(callee, &[]));
+                front.extend(callee);
                 edits.push(Edit::Replace {
                     range: call.func.range(),
                     pieces: front,

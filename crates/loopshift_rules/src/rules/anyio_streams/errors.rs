@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
-use loopshift_python::ast::{ExceptHandler, Expr, Stmt, StmtTry};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
 use super::Obstacle;
-use crate::context::Context;
+use crate::context::{Context, View};
+use crate::rules::caught;
 
 /// Whether the program reads `partial` or `expected` of an error.
 pub(super) fn looks_at_parts(cx: &Context<'_>) -> bool {
@@ -61,11 +62,12 @@ pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Re
         }
     }
     let places = reaching(cx, change.covers.iter().copied().chain([change.place]));
+    let told = tells_refused(cx);
     let connecting = reaching(
         cx,
         cx.uses
             .iter()
-            .filter(|use_| use_.api.starts_with("asyncio.open_"))
+            .filter(|use_| !told && use_.api.starts_with("asyncio.open_"))
             .map(|use_| use_.place),
     );
     let files: BTreeSet<FileId> = places.iter().map(|place| place.file).collect();
@@ -110,6 +112,67 @@ fn reaching(cx: &Context<'_>, from: impl Iterator<Item = Place>) -> BTreeSet<Pla
         }
     }
     places
+}
+
+/// What a handler for a refused connection may name.
+const REFUSED: &[&str] = &[
+    "ConnectionRefusedError",
+    "ConnectionError",
+    "OSError",
+    "IOError",
+    "EnvironmentError",
+    "Exception",
+    "BaseException",
+];
+
+/// Whether somebody can tell how a connection can't be made: `AnyIO` says it in other words, by a plain `OSError`.
+pub(super) fn tells_refused(cx: &Context<'_>) -> bool {
+    let connects = (cx.uses.iter()).filter(|use_| use_.api == "asyncio.open_connection");
+    let mut todo: Vec<Place> = connects.map(|use_| use_.place).collect();
+    if todo.is_empty() {
+        return false;
+    }
+    let names = ["ConnectionRefusedError", "ConnectionError"];
+    if (cx.views_naming(names)).any(|view| names_elsewhere(view, &names)) {
+        return true;
+    }
+    let mut seen: BTreeSet<FuncId> = BTreeSet::new();
+    while let Some(place) = todo.pop() {
+        let Some(view) = cx.view(place.file) else {
+            continue;
+        };
+        if caught::is_shown(cx, view, place.range, REFUSED) || is_result(cx, view, place) {
+            return true;
+        }
+        let func = cx.program.function_at(place);
+        if !caught::is_caught(cx, view, place.range, REFUSED) && seen.insert(func) {
+            todo.extend(cx.callers.of(func).iter().map(|site| site.place));
+        }
+    }
+    false
+}
+
+/// Whether a class is named elsewhere than in what a handler catches: to suppress it, or to ask for it.
+fn names_elsewhere(view: &View<'_>, names: &[&str]) -> bool {
+    let is_caught = |expr: &Expr| {
+        let mut around = view.tree.ancestors(expr);
+        let holder = around.find(|node| !matches!(node, AnyNodeRef::ExprTuple(_)));
+        matches!(holder, Some(AnyNodeRef::ExceptHandlerExceptHandler(_)))
+    };
+    view.tree.exprs().any(|expr| {
+        matches!(expr, Expr::Name(name) if names.contains(&name.id.as_str())) && !is_caught(expr)
+    })
+}
+
+/// Whether `gather` gives the error of what is called at a place among its results.
+fn is_result(cx: &Context<'_>, view: &View<'_>, place: Place) -> bool {
+    (view.tree.around(place.range)).any(|node| match node {
+        AnyNodeRef::ExprCall(call) => {
+            cx.api_of(view, &call.func) == Some("asyncio.gather")
+                && call.arguments.find_keyword("return_exceptions").is_some()
+        }
+        _ => false,
+    })
 }
 
 /// Errors of the operating system that a broken connection raises in asyncio.
