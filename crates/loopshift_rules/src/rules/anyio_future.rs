@@ -3,6 +3,7 @@
 //! Its results are properties, and waiting for a failed one raises `FutureFailed` from the error. Where the oldest `AnyIO`
 //! has none, a class in the module takes its place, with the methods of asyncio's.
 
+mod invalid;
 mod left;
 mod timed;
 
@@ -15,11 +16,11 @@ use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, UnaryOp};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use self::invalid::invalid_state;
 use self::left::{WAIT, guards_setting, left};
 use self::timed::{is_timed, waits_beside};
 use super::anyio_event::view;
 use super::anyio_run::inside;
-use super::caught;
 use super::objects::moving::{Form, Moving, plan_made};
 use super::objects::values::shares_its_line;
 use super::objects::{Family, Obstacle, method, takes_comparison};
@@ -98,6 +99,23 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     changes.append(&mut planned);
 }
 
+/// The calls that make futures which end as cancelled for all who wait, when the wait of one is cut short: tasks that wait for
+/// one which stays would end their task group then.
+pub(crate) fn ending_together(cx: &Context<'_>) -> BTreeSet<Place> {
+    cx.once(Together::new).0.clone()
+}
+
+/// The same, for all who ask.
+struct Together(BTreeSet<Place>);
+
+impl Together {
+    fn new(cx: &Context<'_>) -> Self {
+        let clusters = Family::new(cx, "asyncio.Future").clusters;
+        let shared = clusters.iter().filter(|it| waits_beside(cx, it).is_some());
+        Together(shared.flat_map(|it| it.sites.iter().copied()).collect())
+    }
+}
+
 fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<Form, Obstacle> {
     if moving.cluster.from_outside && !moving.cluster.members.is_empty() {
         return Err(Obstacle {
@@ -127,6 +145,15 @@ fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<
         .iter()
         .any(|member| method(member) == "set_exception");
     let left = left(cx, moving.cluster);
+    let reads = |member: &&Member| matches!(method(member), "result" | "exception");
+    if let Some(read) = members.iter().find(|it| reads(it))
+        && (is_timed(cx, moving.cluster) || !left.is_empty())
+    {
+        let line = cx.program.line(read.place);
+        change.caveat(format!(
+            "line {line} may ask a future that was cancelled with its waiter: asyncio ends who asks as cancelled, and AnyIO has an error for it"
+        ));
+    }
     let mut wrapped = BTreeSet::new();
     for place in &left {
         let view = view(cx, *place)?;
@@ -456,105 +483,6 @@ fn unpack(
         }),
     ));
     Ok(())
-}
-
-/// `asyncio.InvalidStateError` becomes what AnyIO raises for setting, or for reading too early.
-fn invalid_state(cx: &Context<'_>, raisers: &[(usize, &Cluster)], planned: &mut Vec<Change>) {
-    const API: &str = "asyncio.InvalidStateError";
-    let mut seen = BTreeSet::new();
-    for use_ in cx.uses.iter().filter(|use_| use_.api == API) {
-        if !seen.insert(use_.place) {
-            continue;
-        }
-        let Some(view) = cx.view(use_.place.file) else {
-            continue;
-        };
-        let body = view
-            .tree
-            .around(use_.place.range)
-            .find_map(|node| match node {
-                AnyNodeRef::StmtTry(try_) => Some(TextRange::new(
-                    try_.body.first()?.start(),
-                    try_.body.last()?.end(),
-                )),
-                AnyNodeRef::StmtWith(with) => Some(TextRange::new(
-                    with.body.first()?.start(),
-                    with.body.last()?.end(),
-                )),
-                _ => None,
-            });
-        let mut sets = false;
-        let mut reads = false;
-        let mut moving: Vec<usize> = Vec::new();
-        let mut timed = false;
-        for (number, cluster) in raisers {
-            for member in &cluster.members {
-                let inside = body.is_some_and(|body| {
-                    member.place.file == view.file && body.contains_range(member.place.range)
-                });
-                if !inside {
-                    continue;
-                }
-                match method(member) {
-                    "set_result" | "set_exception" => sets = true,
-                    "result" | "exception" => reads = true,
-                    _ => continue,
-                }
-                timed |= is_timed(cx, cluster) || !left(cx, cluster).is_empty();
-                moving.push(*number);
-            }
-        }
-        moving.sort_unstable();
-        moving.dedup();
-        let direct = use_.only
-            && view
-                .tree
-                .expr_at(use_.place.range)
-                .is_some_and(|expr| view.is_direct(expr));
-        let stays = moving
-            .iter()
-            .any(|number| planned[*number].declined.is_some());
-        if moving.is_empty() || !direct || stays {
-            planned.push(Change::declined(
-                RULE,
-                use_.place,
-                API,
-                "no future that moves is known to raise it here",
-            ));
-            for number in moving {
-                planned[number].requires.push(use_.place);
-            }
-            continue;
-        }
-        let text = match (are_there(cx), sets, reads) {
-            (false, _, _) => "{0}.InvalidStateError",
-            (true, true, false) if timed => {
-                "({@anyio}.FutureAlreadyFinished, {@anyio}.FutureCancelled)"
-            }
-            (true, true, false) => "{@anyio}.FutureAlreadyFinished",
-            (true, false, _) => "{@anyio}.FutureNotFinished",
-            (true, true, true) => "({@anyio}.FutureAlreadyFinished, {@anyio}.FutureNotFinished)",
-        };
-        let mut change = Change::new(
-            RULE,
-            use_.place,
-            API,
-            "`asyncio.InvalidStateError` becomes what AnyIO's future raises",
-        );
-        change.edit(Edit::replace(
-            use_.place.range,
-            text,
-            &[Piece::Helper(&FUTURE)],
-        ));
-        for number in moving {
-            change.requires.push(planned[number].place);
-            planned[number].requires.push(use_.place);
-            change.caveats.clone_from(&planned[number].caveats);
-            change.safety = change.safety.max(planned[number].safety);
-        }
-        caught::caveat(cx, &mut change, view, use_.place.range);
-        planned.push(change);
-    }
 }
 
 fn replace(change: &mut Change, view: &View<'_>, range: TextRange, pieces: Vec<Piece>) {

@@ -3,11 +3,14 @@
 mod told;
 
 use loopshift_engine::change::Place;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use rustc_hash::FxHashSet;
 
+use super::code::{definition, own};
+use super::runners::outer;
 use crate::context::{Context, View};
 use told::Told;
 pub(crate) use told::is_told_to_stop;
@@ -144,10 +147,41 @@ fn reaches(cx: &Context<'_>, place: Place, strict: bool, tasks: Tasks) -> bool {
             if passed_on && sites.iter().any(|site| is_passed_on(cx, site.place)) {
                 return true;
             }
-            todo.extend(sites.iter().map(|site| site.place));
+            for site in sites {
+                todo.push(site.place);
+                todo.extend(awaited_by_callees(cx, site.place, function));
+            }
         }
     }
     false
+}
+
+/// Where functions that get the coroutine of a function as an argument wait for it.
+fn awaited_by_callees(cx: &Context<'_>, coroutine: Place, function: FuncId) -> Vec<Place> {
+    let Some((view, call)) = cx.view(coroutine.file).and_then(|view| {
+        let given = view.tree.expr_at(coroutine.range)?;
+        Some((view, outer(view, given)?))
+    }) else {
+        return Vec::new();
+    };
+    let callees = cx.program.values_at(view.place(&*call.func));
+    let defined = callees.filter_map(|callee| match callee {
+        Value::Func(func) | Value::Bound(func, _) => definition(cx, func),
+        _ => None,
+    });
+    let is_it = |value| value == Value::Coroutine(function);
+    defined
+        .flat_map(|(view, def)| {
+            let awaits = own(&def.body).into_iter().filter_map(|node| match node {
+                AnyNodeRef::ExprAwait(it) if it.value.is_name_expr() => {
+                    Some(view.place(&*it.value))
+                }
+                _ => None,
+            });
+            awaits.collect::<Vec<_>>()
+        })
+        .filter(|place| cx.program.values_at(*place).any(is_it))
+        .collect()
 }
 
 fn is_cancelled_here(cx: &Context<'_>, view: &View<'_>, place: Place, tasks: Tasks) -> bool {

@@ -99,7 +99,7 @@ fn runs(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
 }
 
 /// The call of which the expression is an argument.
-fn outer<'v>(view: &View<'v>, expr: &'v Expr) -> Option<&'v ExprCall> {
+pub(crate) fn outer<'v>(view: &View<'v>, expr: &'v Expr) -> Option<&'v ExprCall> {
     let mut around = view.tree.ancestors(expr);
     let found = around.find(|node| !matches!(node, AnyNodeRef::Arguments(_)))?;
     match found {

@@ -48,7 +48,12 @@ pub(super) fn waits_beside(cx: &Context<'_>, cluster: &Cluster) -> Option<Place>
     });
     let (timed, _) = timed?;
     let home = cx.program.function_at(*timed);
-    let made_there = (cluster.sites.iter()).all(|site| cx.program.function_at(*site) == home);
+    let is_variable = cx.view(timed.file).is_some_and(|view| {
+        let future = view.tree.expr_at(timed.range);
+        future.is_some_and(Expr::is_name_expr)
+    });
+    let made_there =
+        is_variable && (cluster.sites.iter()).all(|site| cx.program.function_at(*site) == home);
     let shared = || !is_of_new_object(cx, *timed) && Order::new(cx).is_run_by_many(*timed);
     let several = waits.len() > 1 || !made_there && shared();
     several.then_some(*timed)

@@ -8,7 +8,7 @@ use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::again::{ENDS_OTHERS, is_waited_for_beside};
+use super::again::{ENDS_OTHERS, awaits_together, is_waited_for_beside};
 use super::failure::handlers;
 use super::family::{Model, Spawn, Wait, WaitKind};
 use super::forms::{Out, edit_wait, under_timeout};
@@ -224,6 +224,10 @@ fn change(
             groups.insert(*function, view.scopes.fresh_name(scope, "tg"));
         }
     }
+    let runs: Vec<Place> = (all.iter())
+        .flat_map(|index| model.families[*index].runs())
+        .collect();
+    change.requires.extend(awaits_together(cx, &runs));
     let mut deleted: Vec<TextRange> = Vec::new();
     let mut last: BTreeMap<usize, Vec<Vec<Piece>>> = BTreeMap::new();
     for at in &component.regions {

@@ -6,7 +6,7 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Family, MemberUse, Model, Spawn};
-use super::{callbacks, handles, helpers, keep, mistaken};
+use super::{again, callbacks, handles, helpers, keep, mistaken};
 use crate::context::{Context, View};
 use crate::rules::arguments::inside;
 use crate::rules::cancellation::{Role, role};
@@ -53,6 +53,7 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
             .or_else(|| shared_context(cx, family));
         family.keeping = keeping.unwrap_or_default();
     }
+    again::mark(cx, model);
     mistaken::check(cx, model);
 }
 

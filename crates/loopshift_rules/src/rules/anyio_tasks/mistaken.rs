@@ -9,6 +9,7 @@ use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_python::Ranged;
 use loopshift_python::ast::AnyNodeRef;
 
+use super::again::may_have_been_cut_short;
 use super::cancelled::{functions, is_cancelled};
 use super::entry::is_never_cancelled;
 use super::failure::handlers;
@@ -30,7 +31,10 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
             .iter()
             .filter_map(|site| model.by_site.get(site).copied())
             .filter(|index| {
-                through.contains(index) || may_be_cancelled(&model.families[*index], wait)
+                let family = &model.families[*index];
+                through.contains(index)
+                    || may_be_cancelled(family, wait)
+                    || may_have_been_cut_short(cx, family, wait)
             })
             .collect();
         if families.is_empty() {
@@ -129,7 +133,7 @@ pub(super) fn is_of_task<'f>(
         })
     };
     families.iter().all(|family| is_told(family))
-        || families.iter().all(|family| is_cancelled(family))
+        || (families.iter()).all(|family| is_cancelled(family) || !family.cut_short.is_empty())
             && is_never_cancelled(cx, wait.view, wait.await_.range())
 }
 

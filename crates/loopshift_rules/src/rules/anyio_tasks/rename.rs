@@ -4,8 +4,10 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
+use super::again::may_have_been_cut_short;
+use super::cancelled::is_cancelled;
 use super::failure::handlers;
-use super::family::{MemberUse, Model, Wait};
+use super::family::{Family, MemberUse, Model, Wait};
 use super::mistaken::is_of_task;
 use super::{handles, helpers};
 use crate::context::{Context, View};
@@ -25,6 +27,17 @@ pub(super) fn rename_cancelled(
         .peekable();
     let known = indices.peek().is_some();
     let families = indices.map(|index| &model.families[*index]);
+    let may_be_cancelled = |family: &Family<'_>| {
+        is_cancelled(family) || family.ends_cancelled || may_have_been_cut_short(cx, family, wait)
+    };
+    if wait.kind.raises() && families.clone().any(may_be_cancelled) {
+        let around = handlers(cx, wait.view, wait.await_.range());
+        let first = (around.iter()).find(|(_, catches, _)| catches.cancelled || catches.wide);
+        if first.is_some_and(|(_, catches, _)| catches.wide) {
+            let range = wait.await_.range();
+            caught::caveat_around(cx, change, wait.view, range, &["BaseException"]);
+        }
+    }
     if known && is_of_task(cx, wait, families) {
         rename(
             cx,

@@ -41,7 +41,7 @@ enum Holds {
 pub(super) fn may_be_cancelled(family: &Family<'_>, wait: &Wait<'_>) -> bool {
     wait.kind == (WaitKind::Gather { exceptions: true })
         && !is_statement(wait.view, wait.await_)
-        && (is_cancelled(family) || family.ends_cancelled)
+        && (is_cancelled(family) || family.ends_cancelled || !family.cut_short.is_empty())
         && (wait.sites.iter()).any(|site| family.cluster.sites.contains(site))
 }
 

@@ -62,8 +62,10 @@ pub(crate) fn is_told_to_stop(
             _ => Some(None),
         });
         let awaited = view.await_of(held.place.range).is_some();
-        let by_call = outer.flatten().is_some_and(is_cancelled_with);
-        Some((awaited || by_call) && reached(cx, held.place))
+        let by_call = outer.flatten();
+        let is_timed = by_call == Some("asyncio.wait_for");
+        let waits = awaited || by_call.is_some_and(is_cancelled_with);
+        Some(is_timed || waits && reached(cx, held.place))
     };
     // With containers that hold it.
     let together = |use_: &Use| {
