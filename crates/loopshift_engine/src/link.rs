@@ -463,6 +463,11 @@ impl Linked {
         self.by_name.get(&name).copied()
     }
 
+    /// The same, by a text.
+    pub fn module_named(&self, name: &str) -> Option<FileId> {
+        self.module(self.symbols.find(name)?)
+    }
+
     /// The file of the module that an import in a file names, with so many dots before the name.
     pub fn imported(&self, file: FileId, name: Option<&str>, level: u32) -> Option<FileId> {
         let module = &self.modules[file.0 as usize];

@@ -19,14 +19,26 @@ pub(crate) fn in_contact(names: &[&str], outlines: &[Outline], mentioned: &[bool
         .iter()
         .flat_map(|name| name.split('.').skip(1))
         .collect();
+    // Most names are imported in many places.
+    let mut known: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+    let mut beside = String::new();
     let mut groups: Vec<usize> = (0..names.len()).collect();
     for (index, outline) in outlines.iter().enumerate() {
+        let mut contact = |name: &str| {
+            if !known.contains_key(name) {
+                known.insert(name.to_owned(), bound(&by_name, outlines, name));
+            }
+            for to in &known[name] {
+                let (a, b) = (root(&mut groups, index), root(&mut groups, *to));
+                groups[a.max(b)] = a.min(b);
+            }
+        };
         // A package sees what its modules import, and they see it, if it holds anything at all.
         if let Some((parent, _)) = names[index].rsplit_once('.') {
-            contact(&by_name, outlines, &mut groups, index, parent);
+            contact(parent);
         }
         for name in &outline.imports {
-            contact(&by_name, outlines, &mut groups, index, name);
+            contact(name);
             // It may be an import of what lies beside the script, or the package.
             let head = name.split('.').next().unwrap_or(name);
             if by_name.contains_key(head) || !deep.contains(head) {
@@ -34,8 +46,9 @@ pub(crate) fn in_contact(names: &[&str], outlines: &[Outline], mentioned: &[bool
             }
             let mut directory = names[index];
             while let Some((parent, _)) = directory.rsplit_once('.') {
-                let beside = format!("{parent}.{name}");
-                contact(&by_name, outlines, &mut groups, index, &beside);
+                beside.clear();
+                beside.extend([parent, ".", name]);
+                contact(&beside);
                 directory = parent;
             }
         }
@@ -51,27 +64,11 @@ pub(crate) fn in_contact(names: &[&str], outlines: &[Outline], mentioned: &[bool
         .collect()
 }
 
-/// Joins a module with the one of a dotted name, and with the packages above that name.
-fn contact(
-    by_name: &FxHashMap<&str, usize>,
-    outlines: &[Outline],
-    groups: &mut [usize],
-    from: usize,
-    name: &str,
-) {
-    let mut name = name;
-    loop {
-        if let Some(to) = by_name.get(name)
-            && outlines[*to].binds
-        {
-            let (a, b) = (root(groups, from), root(groups, *to));
-            groups[a.max(b)] = a.min(b);
-        }
-        match name.rsplit_once('.') {
-            Some((parent, _)) => name = parent,
-            None => return,
-        }
-    }
+/// The module of a dotted name and the packages above it, of those that bind something.
+fn bound(by_name: &FxHashMap<&str, usize>, outlines: &[Outline], name: &str) -> Vec<usize> {
+    let names = std::iter::successors(Some(name), |name| Some(name.rsplit_once('.')?.0));
+    let modules = names.filter_map(|name| by_name.get(name).copied());
+    modules.filter(|module| outlines[*module].binds).collect()
 }
 
 fn root(groups: &mut [usize], index: usize) -> usize {

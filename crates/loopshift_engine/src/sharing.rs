@@ -54,7 +54,7 @@ pub fn importing(program: &Program<'_>, file: FileId) -> Vec<Importing> {
         .map(|(_, import)| {
             let name = import.name.and_then(|name| {
                 let (module, name) = (program.flow.text(import.module), program.flow.text(name));
-                linked.module(linked.symbols.find(&format!("{module}.{name}"))?)
+                linked.module_named(&format!("{module}.{name}"))
             });
             Importing {
                 alias: import.range,

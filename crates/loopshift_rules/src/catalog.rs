@@ -99,6 +99,8 @@ pub struct Catalog {
     aliases: FxHashMap<Box<str>, Box<str>>,
     /// The first parts of all names: most names of a program begin otherwise, and are looked up often.
     tops: FxHashSet<Box<str>>,
+    /// The rows for all other names of a module (`gevent.socket.*`), by the module.
+    rests: FxHashMap<Box<str>, Box<str>>,
     /// The libraries that a user\'s rows say something about.
     own: BTreeSet<Box<str>>,
 }
@@ -188,7 +190,7 @@ impl Catalog {
             });
             rows.push(Api::rest_of(module, of));
             for row in rows {
-                self.apis.insert(row.name.clone(), row);
+                self.insert(row);
             }
         }
     }
@@ -213,8 +215,15 @@ impl Catalog {
         for name in api.aliases.iter().chain([&api.name]) {
             self.tops.insert(top(name).into());
         }
-        self.apis.insert(api.name.clone(), api);
+        self.insert(api);
         Ok(())
+    }
+
+    fn insert(&mut self, api: Api) {
+        if let Some(module) = api.name.strip_suffix(".*") {
+            self.rests.insert(module.into(), api.name.clone());
+        }
+        self.apis.insert(api.name.clone(), api);
     }
 
     /// Gives members the rule or the reason of their class where they have none of their own.
@@ -254,8 +263,8 @@ impl Catalog {
         if let Some(canonical) = self.unalias(name) {
             return self.get(&canonical);
         }
-        let (class, member) = name.rsplit_once('.')?;
-        self.inherited(class, member, DEPTH)
+        let dot = last_dot(name)?;
+        self.inherited(&name[..dot], &name[dot + 1..], DEPTH)
             .or_else(|| self.rest_of_module(name))
     }
 
@@ -264,14 +273,14 @@ impl Catalog {
         let mut module = name;
         loop {
             let inner = module;
-            (module, _) = module.rsplit_once('.')?;
-            if let Some(rest) = self.apis.get(format!("{module}.*").as_str()) {
+            module = &module[..last_dot(module)?];
+            if let Some(rest) = self.rests.get(module) {
                 // What the name begins with has a row of its own: then it has no such member.
                 let own = self
                     .apis
                     .get(inner)
                     .is_some_and(|api| api.same_as.is_none());
-                return (!own).then_some(rest);
+                return self.apis.get(rest).filter(|_| !own);
             }
         }
     }
@@ -345,7 +354,7 @@ impl Catalog {
             if let Some(canonical) = self.aliases.get(prefix) {
                 return Some(format!("{canonical}{}", &name[end..]));
             }
-            end = prefix.rfind('.')?;
+            end = last_dot(prefix)?;
         }
     }
 
@@ -391,6 +400,11 @@ impl Catalog {
             .map(|(alias, name)| (&**alias, &**name))
             .collect()
     }
+}
+
+/// Where the last part of a dotted name begins, before its dot. This is asked millions of times.
+fn last_dot(name: &str) -> Option<usize> {
+    memchr::memrchr(b'.', name.as_bytes())
 }
 
 /// Reads the rows of one text.

@@ -452,8 +452,10 @@ impl<'c> Context<'c> {
     pub fn uses_for(&self, rule: &str) -> impl Iterator<Item = (&'c Use, &'c Api, &'c View<'c>)> {
         self.uses.iter().filter_map(move |use_| {
             let api = self.catalog.get(&use_.api)?;
-            let view = self.view(use_.place.file)?;
-            (api.rule.as_deref() == Some(rule)).then_some((use_, api, view))
+            if api.rule.as_deref() != Some(rule) {
+                return None;
+            }
+            Some((use_, api, self.view(use_.place.file)?))
         })
     }
 

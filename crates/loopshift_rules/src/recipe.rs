@@ -433,10 +433,20 @@ pub(crate) fn is_of_test_case(program: &Program<'_>, func: FuncId) -> bool {
         MroEntry::Class(_) => false,
     };
     // Of a class that only lends its methods to test cases, too.
-    let mut lines = program.flow.mro.iter();
-    let mut own = program.flow.mro[class.0 as usize].iter();
-    own.any(is_case)
-        || lines.any(|bases| bases.contains(&MroEntry::Class(class)) && bases.iter().any(is_case))
+    let mut derived = vec![class];
+    let mut next = 0;
+    while let Some(class) = derived.get(next).copied() {
+        if program.flow.mro[class.0 as usize].iter().any(is_case) {
+            return true;
+        }
+        for class in program.flow.subclasses(class) {
+            if !derived.contains(class) {
+                derived.push(*class);
+            }
+        }
+        next += 1;
+    }
+    false
 }
 
 /// Whether it is the class of unittest's tests.

@@ -26,7 +26,7 @@ pub(super) fn find(linked: &mut Linked) {
 /// The name of the module that `importer` may mean by `name`.
 fn beside(linked: &mut Linked, importer: usize, name: Sym) -> Option<Sym> {
     let sym = |name: &str| linked.symbols.find(name);
-    let is_module = |name: &str| sym(name).is_some_and(|sym| linked.module(sym).is_some());
+    let is_module = |name: &str| linked.module_named(name).is_some();
     let is_known =
         |name: &str| is_module(name) || sym(name).is_some_and(|it| linked.namespaces.contains(&it));
     let mut directory = linked.modules[importer].name.rsplit_once('.')?.0;

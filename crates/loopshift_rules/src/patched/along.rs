@@ -11,7 +11,7 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 
 use memchr::memmem;
 
-use super::{Name, Patch, find};
+use super::{Name, Patch};
 use crate::context::Context;
 
 /// A function that has one of the same name in its place, which is called with the same arguments. Both are coroutine functions.
@@ -152,7 +152,7 @@ fn edit(
             let path = text[..at].trim_start_matches(['"', '\'']);
             let through = path
                 .strip_suffix('.')
-                .map(|path| find::module(cx.program, path));
+                .map(|path| cx.program.flow.linked.module_named(path));
             let from = match through {
                 Some(Some(file)) if !has_calls(file) => text.find(path)?,
                 Some(None) => return None,

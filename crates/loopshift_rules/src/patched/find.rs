@@ -3,7 +3,6 @@
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{Arg, ArgKind, Call};
-use loopshift_engine::link::Linked;
 use loopshift_engine::program::Program;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
@@ -170,18 +169,12 @@ fn resolve(
     let mut prefix = name;
     while let Some((head, _)) = prefix.rsplit_once('.') {
         prefix = head;
-        if let Some(file) = module(program, prefix) {
+        if let Some(file) = program.flow.linked.module_named(prefix) {
             let rest = name.get(prefix.len() + 1..)?;
             return member(program, catalog, file, rest);
         }
     }
     None
-}
-
-/// The module of ours that has the name.
-pub(super) fn module(program: &Program<'_>, name: &str) -> Option<FileId> {
-    let linked: &Linked = &program.flow.linked;
-    linked.symbols.find(name).and_then(|sym| linked.module(sym))
 }
 
 /// The API that a dotted path from a module of ours leads to, or the library itself, and the module, where the name is one of

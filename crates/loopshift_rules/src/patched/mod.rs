@@ -37,6 +37,9 @@ enum Name {
 /// Moves replacements along with the code that they are for, and declines the changes of the other uses that are replaced by
 /// name.
 pub(crate) fn settle(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    if !cx.recipe.moves(LIBRARY) {
+        return;
+    }
     let mut patches = find::find(cx);
     along::move_along(cx, &mut patches, changes);
     if patches.is_empty() {

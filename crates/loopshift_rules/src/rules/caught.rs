@@ -147,6 +147,9 @@ pub(crate) fn shown<'v>(
     shows.then_some(name)
 }
 
+/// One of these words stands in all code of which [`reads_name`] says so.
+pub(crate) const NAMING: [&str; 4] = ["__name__", "__qualname__", "repr", "!r"];
+
 /// Whether code reads the name of one of these classes, or of the class of one of these objects, by `repr` among others.
 pub(crate) fn reads_name(view: &View<'_>, code: TextRange, names: &[&str]) -> bool {
     let is_it = |expr: &Expr| match expr {

@@ -118,14 +118,15 @@ fn name_given(cx: &Context<'_>, view: &View<'_>, expr: &Expr, target: &ExprAttri
 
 /// What the program keeps on a green thread by itself stays there.
 fn attributes(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for view in cx.views() {
+    let is_thread = |value| matches!(value, Value::Object(..)) && is_greenlet(cx, value);
+    for view in cx.views_where(is_thread) {
         for expr in view.tree.exprs() {
             let Expr::Attribute(it) = expr else { continue };
             if !it.ctx.is_store() || it.attr.as_str() != "name" {
                 continue;
             }
             let mut values = cx.program.values_at(view.place(&*it.value));
-            if values.any(|value| matches!(value, Value::Object(..)) && is_greenlet(cx, value)) {
+            if values.any(is_thread) {
                 changes.push(name_given(cx, view, expr, it));
             }
         }

@@ -157,7 +157,10 @@ fn handlers_wait(cx: &Context<'_>, killed: Option<BTreeSet<FuncId>>) -> bool {
             return false;
         }
         let waits: Vec<TextRange> = cx.facts().waits(func).map(|place| place.range).collect();
-        let Some((_, def)) = definition(cx, func).filter(|_| !waits.is_empty()) else {
+        if waits.is_empty() {
+            return false;
+        }
+        let Some((_, def)) = definition(cx, func) else {
             return false;
         };
         let called = || {

@@ -142,7 +142,7 @@ fn looked_at(cx: &Context<'_>, changes: &mut Vec<Change>) {
 
 /// Imports of modules that stand for one of the standard library become imports of that: `from gevent import socket`.
 fn imports(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    for view in cx.views() {
+    for view in cx.views_with(cx.recipe.from) {
         for stmt in &view.parsed.syntax().body {
             let Stmt::ImportFrom(import) = stmt else {
                 continue;

@@ -414,17 +414,16 @@ enum Kind {
 }
 
 fn kind(cx: &Context<'_>, view: &View<'_>, callee: &Expr) -> Option<Kind> {
-    let mut path = Vec::new();
-    let mut head = callee;
-    while let Expr::Attribute(it) = head {
-        path.insert(0, it.attr.as_str());
-        head = &it.value;
-    }
-    if let (Expr::Name(name), [..]) = (head, &path[..]) {
-        match (name.id.as_str(), &path[..]) {
-            ("monkeypatch", ["setattr"]) => return Some(Kind::SetAttr),
-            ("mocker", ["patch"]) => return Some(Kind::Patch),
-            ("mocker", ["patch", "object"]) => return Some(Kind::Object),
+    let is_name = |expr: &Expr, name| matches!(expr, Expr::Name(it) if it.id.as_str() == name);
+    if let Expr::Attribute(it) = callee {
+        match (it.attr.as_str(), &*it.value) {
+            ("setattr", of) if is_name(of, "monkeypatch") => return Some(Kind::SetAttr),
+            ("patch", of) if is_name(of, "mocker") => return Some(Kind::Patch),
+            ("object", Expr::Attribute(patch))
+                if &patch.attr == "patch" && is_name(&patch.value, "mocker") =>
+            {
+                return Some(Kind::Object);
+            }
             _ => {}
         }
     }
@@ -438,20 +437,11 @@ fn kind(cx: &Context<'_>, view: &View<'_>, callee: &Expr) -> Option<Kind> {
 
 /// What a dotted name leads to, over the modules of the program.
 fn dotted(cx: &Context<'_>, name: &str) -> Option<Target> {
-    let modules = &cx.program.flow.linked.modules;
-    let mut home = None;
-    for (index, module) in modules.iter().enumerate() {
-        let below = name
-            .strip_prefix(&*module.name)
-            .and_then(|rest| rest.strip_prefix('.'));
-        let longer = home.is_none_or(|(_, rest): (usize, &str)| {
-            below.is_some_and(|below| below.len() < rest.len())
-        });
-        if let Some(below) = below.filter(|_| longer && !module.name.is_empty()) {
-            home = Some((index, below));
-        }
-    }
-    let Some((index, rest)) = home else {
+    let linked = &cx.program.flow.linked;
+    let dots = name.rmatch_indices('.');
+    let mut heads = dots.map(|(dot, _)| (&name[..dot], &name[dot + 1..]));
+    let home = heads.find_map(|(head, rest)| Some((linked.module_named(head)?, rest)));
+    let Some((home, rest)) = home else {
         let name = cx.catalog.canonical(name).into_owned();
         return Some(Target::Api {
             name,
@@ -459,7 +449,7 @@ fn dotted(cx: &Context<'_>, name: &str) -> Option<Target> {
             is_alone: false,
         });
     };
-    member(cx, FileId(u32::try_from(index).ok()?), rest)
+    member(cx, home, rest)
 }
 
 /// What a name in a module leads to.

@@ -80,12 +80,10 @@ fn choosing(cx: &Context<'_>) -> Vec<Change> {
             Value::External(sym) => Some(flow.text(sym)).filter(|name| CHOOSING.contains(name)),
             _ => None,
         });
+        let Some(name) = name else { continue };
         let range = call.range;
         let place = Place { file, range };
-        let Some((name, view)) = name.zip(cx.view(file)) else {
-            continue;
-        };
-        let Some(Expr::Call(call)) = view.tree.expr_at(range) else {
+        let Some(Expr::Call(call)) = cx.view(file).and_then(|view| view.tree.expr_at(range)) else {
             continue;
         };
         let mut keywords = call.arguments.keywords.iter();

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use loopshift_engine::change::Place;
 use loopshift_engine::facts::CALLERS;
 use loopshift_engine::flow::Target;
 use loopshift_engine::flow::raising;
@@ -25,32 +26,40 @@ use crate::context::{Context, View};
 
 /// All such calls of functions that become async.
 pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
-    for view in cx.views() {
-        for expr in view.tree.exprs() {
-            let Expr::Call(call) = expr else { continue };
-            let Some(name) = caller(cx, view, call) else {
-                continue;
-            };
-            let Some(function) = function(name, call) else {
-                continue;
-            };
-            let (functions, plain) = given(cx, view, function);
-            if functions.is_empty() {
-                continue;
-            }
-            let mut operation = Operation::new(view.place(expr), functions);
-            match edits(cx, view, call, name, function, plain, &mut operation) {
-                Ok(edits) => operation.edits = edits,
-                Err(reason) => operation.reason = Some(reason.to_owned()),
-            }
-            out.push(operation);
+    let flow = &cx.program.flow;
+    let waits = |value| !called(cx, value).0.is_empty();
+    for (file, call) in cx.program.calls() {
+        let mut given_to = call.args.iter().flat_map(|arg| flow.values_of(arg.node));
+        if called_by(cx, flow.values_of(call.callee)).is_some() && given_to.any(waits) {
+            let range = call.range;
+            out.extend(operation(cx, Place { file, range }));
         }
     }
 }
 
+fn operation(cx: &Context<'_>, place: Place) -> Option<Operation> {
+    let view = cx.view(place.file)?;
+    let call = view.tree.expr_at(place.range)?.as_call_expr()?;
+    let name = caller(cx, view, call)?;
+    let function = function(name, call)?;
+    let (functions, plain) = given(cx, view, function);
+    if functions.is_empty() {
+        return None;
+    }
+    let mut operation = Operation::new(place, functions);
+    match edits(cx, view, call, name, function, plain, &mut operation) {
+        Ok(edits) => operation.edits = edits,
+        Err(reason) => operation.reason = Some(reason.to_owned()),
+    }
+    Some(operation)
+}
+
 /// The builtin that is called, where it is one of those.
 fn caller<'c>(cx: &Context<'c>, view: &View<'_>, call: &ExprCall) -> Option<&'c str> {
-    let mut values = cx.program.values_at(view.place(&*call.func));
+    called_by(cx, cx.program.values_at(view.place(&*call.func)))
+}
+
+fn called_by<'c>(cx: &Context<'c>, mut values: impl Iterator<Item = Value>) -> Option<&'c str> {
     let (Some(Value::External(sym) | Value::ExternalBound(sym, _)), None) =
         (values.next(), values.next())
     else {
@@ -82,9 +91,21 @@ fn function<'v>(name: &str, call: &'v ExprCall) -> Option<&'v Expr> {
 pub(super) fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet<FuncId>, bool) {
     let mut functions = BTreeSet::new();
     let mut plain = false;
-    let values = cx.program.values_at(view.place(expr));
-    for value in unwrapped(&cx.program.flow, values) {
-        let mut targets = callees(&cx.program.flow, value);
+    for value in cx.program.values_at(view.place(expr)) {
+        let (waiting, other) = called(cx, value);
+        functions.extend(waiting);
+        plain |= other;
+    }
+    (functions, plain)
+}
+
+/// The functions that become async of those that calling a value runs, and whether it may run others.
+fn called(cx: &Context<'_>, value: Value) -> (Vec<FuncId>, bool) {
+    let flow = &cx.program.flow;
+    let mut functions = Vec::new();
+    let mut plain = false;
+    for value in unwrapped(flow, std::iter::once(value)) {
+        let mut targets = callees(flow, value);
         if let Value::Instance(class) = value {
             targets.extend(method(cx, class, "__call__").map(Target::Func));
         }
@@ -93,7 +114,7 @@ pub(super) fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet
         for target in targets {
             match target {
                 Target::Func(func) if is_coloured(cx, func) && !is_behind(cx, func) => {
-                    functions.insert(func);
+                    functions.push(func);
                 }
                 _ => plain = true,
             }

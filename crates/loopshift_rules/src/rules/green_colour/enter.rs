@@ -24,7 +24,13 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
     let yields: Vec<_> = generators
         .map(|func| (cx.program.function(func).yields, func))
         .collect();
-    for view in cx.views() {
+    let is_entered = |value| match value {
+        Value::External(sym) | Value::ExternalBound(sym, _) | Value::Object(sym, _) => {
+            cx.program.flow.text(sym).starts_with(stack::CLASS)
+        }
+        value => !entering(cx, value, &yields).is_empty(),
+    };
+    for view in cx.views_where(is_entered) {
         for node in view.tree.nodes() {
             if let AnyNodeRef::ExprCall(call) = node {
                 out.extend(stack::elsewhere(cx, view, call, &yields));
@@ -91,26 +97,27 @@ fn entered(
     let mut functions = BTreeSet::new();
     let mut plain = false;
     for value in cx.program.values_at(view.place(expr)) {
-        let before = functions.len();
-        match value {
-            Value::Instance(class) => {
-                let methods = ["__enter__", "__exit__"].map(|name| method(cx, class, name));
-                functions.extend(
-                    methods
-                        .into_iter()
-                        .flatten()
-                        .filter(|it| is_coloured(cx, *it)),
-                );
-            }
-            Value::Manager(node) => {
-                let made = generators.iter().find(|(yields, _)| *yields == node);
-                functions.extend(made.map(|(_, func)| *func));
-            }
-            _ => {}
-        }
-        plain |= functions.len() == before;
+        let entering = entering(cx, value, generators);
+        plain |= entering.is_empty();
+        functions.extend(entering);
     }
     (functions, plain)
+}
+
+/// What entering and leaving a value runs, of what waits.
+fn entering(cx: &Context<'_>, value: Value, generators: &[(Node, FuncId)]) -> Vec<FuncId> {
+    match value {
+        Value::Instance(class) => {
+            let methods = ["__enter__", "__exit__"].map(|name| method(cx, class, name));
+            let methods = methods.into_iter().flatten();
+            methods.filter(|it| is_coloured(cx, *it)).collect()
+        }
+        Value::Manager(node) => {
+            let made = generators.iter().find(|(yields, _)| *yields == node);
+            made.map(|(_, func)| *func).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Whether it is an object of a library that is moved, which another rule speaks about.

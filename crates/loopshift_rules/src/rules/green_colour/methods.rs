@@ -110,10 +110,11 @@ pub(super) fn operations(
         twin(cx, func).is_some()
             && (is_coloured(cx, func) || renamed.iter().any(|(known, _)| *known == func))
     };
-    if !cx.program.functions().any(is_special) {
-        return;
-    }
-    for view in cx.views() {
+    let named = |value| match value {
+        Value::Func(func) | Value::Bound(func, _) => Some(func).filter(|func| is_special(*func)),
+        _ => None,
+    };
+    for view in cx.views_where(|value| named(value).is_some()) {
         for expr in view.tree.exprs() {
             let Expr::Attribute(read) = expr else {
                 continue;
@@ -126,11 +127,11 @@ pub(super) fn operations(
             let mut functions = BTreeSet::new();
             let mut other = false;
             for value in cx.program.values_at(view.place(expr)) {
-                match value {
-                    Value::Func(func) | Value::Bound(func, _) if is_special(func) => {
+                match named(value) {
+                    Some(func) => {
                         functions.insert(func);
                     }
-                    _ => other = true,
+                    None => other = true,
                 }
             }
             if functions.is_empty() {

@@ -82,7 +82,8 @@ pub(super) fn operations(
         return;
     }
     let names: BTreeSet<&str> = getters.keys().map(|func| last_name(cx, *func)).collect();
-    for view in cx.views() {
+    let words: Vec<&str> = names.iter().copied().collect();
+    for view in cx.views_reading(&words) {
         for expr in view.tree.exprs() {
             let Expr::Attribute(read) = expr else {
                 continue;

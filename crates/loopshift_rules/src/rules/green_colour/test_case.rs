@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Import, Piece};
@@ -19,7 +19,9 @@ const NAME: &str = "IsolatedAsyncioTestCase";
 
 /// The bases that change.
 pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
-    for view in cx.views() {
+    let waiting = waiting(cx);
+    let waits = |value| matches!(value, Value::Class(class) if waiting.contains(&class));
+    for view in cx.views_where(waits) {
         for node in view.tree.nodes() {
             let AnyNodeRef::StmtClassDef(def) = node else {
                 continue;
@@ -53,7 +55,7 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
 
 /// What is done after a test: `self.addCleanup(f, x)`, where `f` becomes async.
 pub(super) fn cleanups(cx: &Context<'_>, out: &mut Vec<Operation>) {
-    for view in cx.views() {
+    for view in cx.views_with(&["addCleanup"]) {
         for expr in view.tree.exprs() {
             let Expr::Call(call) = expr else { continue };
             let (Expr::Attribute(callee), Some(function)) =
@@ -82,8 +84,28 @@ pub(super) fn cleanups(cx: &Context<'_>, out: &mut Vec<Operation>) {
     }
 }
 
+/// The classes of which [`methods`] finds any.
+fn waiting(cx: &Context<'_>) -> BTreeSet<ClassId> {
+    let classes = |bases: &[MroEntry]| -> Vec<ClassId> {
+        let classes = bases.iter().filter_map(|entry| match entry {
+            MroEntry::Class(class) => Some(*class),
+            MroEntry::External(_) => None,
+        });
+        classes.collect()
+    };
+    let lines = cx.program.flow.mro.iter().map(|bases| classes(bases));
+    let waits = |class: &ClassId| {
+        let mut methods = cx.program.methods(*class).iter();
+        methods.any(|func| is_coloured(cx, *func))
+    };
+    lines
+        .filter(|line| line.iter().any(waits))
+        .flatten()
+        .collect()
+}
+
 /// The methods that become async, of a class and of all that derive from it, those that they have from others too.
-fn methods(cx: &Context<'_>, class: loopshift_engine::ir::ClassId) -> BTreeSet<FuncId> {
+fn methods(cx: &Context<'_>, class: ClassId) -> BTreeSet<FuncId> {
     let all = cx.program.flow.mro.iter();
     let lines = all.filter(|bases| bases.contains(&MroEntry::Class(class)));
     let functions = lines.flatten().filter_map(|entry| match entry {

@@ -111,8 +111,19 @@ pub(super) const NAMED: &str = "a handler for every error reads the name of its 
 
 /// The calls on queues whose errors come to a handler for every error that reads the name of the class.
 pub(super) fn named_errors(cx: &Context<'_>) -> BTreeSet<Place> {
+    let raising = cx.uses_for(RULE).filter(|(use_, ..)| {
+        let method = use_.api.rsplit('.').next().unwrap_or_default();
+        matches!(
+            method,
+            "get" | "put" | "get_nowait" | "put_nowait" | "peek" | "peek_nowait"
+        )
+    });
+    let raising: Vec<_> = raising.collect();
+    if raising.is_empty() {
+        return BTreeSet::new();
+    }
     let mut called = BTreeSet::new();
-    for view in cx.views() {
+    for view in cx.views_naming(caught::NAMING) {
         for node in view.tree.nodes() {
             let AnyNodeRef::StmtTry(it) = node else {
                 continue;
@@ -126,13 +137,6 @@ pub(super) fn named_errors(cx: &Context<'_>) -> BTreeSet<Place> {
         }
     }
     let reached = cx.once(Reach::new).from(called);
-    let raising = cx.uses_for(RULE).filter(|(use_, ..)| {
-        let method = use_.api.rsplit('.').next().unwrap_or_default();
-        matches!(
-            method,
-            "get" | "put" | "get_nowait" | "put_nowait" | "peek" | "peek_nowait"
-        )
-    });
     let comes = |(use_, _, view): &(&Use, &Api, &View<'_>)| {
         let handled = view
             .tree
@@ -150,7 +154,8 @@ pub(super) fn named_errors(cx: &Context<'_>) -> BTreeSet<Place> {
             });
         handled == Some(true)
     };
-    raising.filter(comes).map(|(use_, ..)| use_.place).collect()
+    let coming = raising.into_iter().filter(comes);
+    coming.map(|(use_, ..)| use_.place).collect()
 }
 
 /// Whether the first handler of a `try` that gets the errors of queues is for every error, and reads the name of the class;

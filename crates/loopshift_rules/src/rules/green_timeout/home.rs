@@ -74,7 +74,7 @@ impl Imports {
             // Importing a module imports the packages around it.
             let mut name = name;
             loop {
-                if let Some(file) = linked.symbols.find(name).and_then(|sym| linked.module(sym)) {
+                if let Some(file) = linked.module_named(name) {
                     edges.entry(from).or_default().insert(file);
                 }
                 match name.rsplit_once('.') {

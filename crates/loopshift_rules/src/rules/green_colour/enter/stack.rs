@@ -12,6 +12,9 @@ use super::super::{Operation, awaited};
 use super::{entered, is_moved};
 use crate::context::{Context, View};
 
+/// What enters others.
+pub(super) const CLASS: &str = "contextlib.ExitStack";
+
 const REASON: &str = "what is entered or called there waits, and an `ExitStack` does not";
 
 /// `with ExitStack() as stack`, where something that the stack enters waits.
@@ -133,7 +136,7 @@ fn stack<'v>(
     let [item] = &with.items[..] else { return None };
     let made = item.context_expr.as_call_expr()?;
     let name = item.optional_vars.as_deref()?.as_name_expr()?;
-    let is_one = cx.api_of(view, &made.func) == Some("contextlib.ExitStack");
+    let is_one = cx.api_of(view, &made.func) == Some(CLASS);
     is_one.then_some((made, name.id.as_str()))
 }
 
