@@ -82,8 +82,11 @@ pub(super) fn operations(
         return;
     }
     let names: BTreeSet<&str> = getters.keys().map(|func| last_name(cx, *func)).collect();
-    let words: Vec<&str> = names.iter().copied().collect();
-    for view in cx.views_reading(&words) {
+    let has_one = |value| {
+        let mut names = names.iter();
+        names.any(|name| read(cx, value, name).is_some_and(|getters| !getters.is_empty()))
+    };
+    for view in cx.views_where(has_one) {
         for expr in view.tree.exprs() {
             let Expr::Attribute(read) = expr else {
                 continue;
@@ -137,28 +140,31 @@ fn behind(
     let mut functions = BTreeSet::new();
     let mut other = false;
     for value in cx.program.values_at(view.place(&*read.value)) {
-        let name = read.attr.as_str();
-        let bound = match value {
-            Value::Instance(class) => attribute(cx, class, name),
-            Value::Super(class, receiver) => {
-                inherited(cx, class, cx.program.flow.values.get(receiver), name)
-            }
-            _ => continue,
-        };
-        let mut found = false;
-        for value in bound {
-            if let Value::Property(getter, _) = value {
-                for value in cx.program.flow.values_of(getter) {
-                    if let Value::Func(func) = value
-                        && is_coloured(cx, func)
-                    {
-                        functions.insert(func);
-                        found = true;
-                    }
-                }
-            }
+        if let Some(getters) = self::read(cx, value, read.attr.as_str()) {
+            other |= getters.is_empty();
+            functions.extend(getters);
         }
-        other |= !found;
     }
     (functions, other)
+}
+
+/// The getters that wait which reading an attribute of a value runs; none where it is no object of the program.
+fn read(cx: &Context<'_>, value: Value, name: &str) -> Option<Vec<FuncId>> {
+    let bound = match value {
+        Value::Instance(class) => attribute(cx, class, name),
+        Value::Super(class, receiver) => {
+            inherited(cx, class, cx.program.flow.values.get(receiver), name)
+        }
+        _ => return None,
+    };
+    let getters = bound.into_iter().filter_map(|value| match value {
+        Value::Property(getter, _) => Some(getter),
+        _ => None,
+    });
+    let functions = getters.flat_map(|getter| cx.program.flow.values_of(getter));
+    let functions = functions.filter_map(|value| match value {
+        Value::Func(func) => Some(func),
+        _ => None,
+    });
+    Some(functions.filter(|func| is_coloured(cx, *func)).collect())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use loopshift_engine::change::FileId;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{ClassId, FuncId};
@@ -19,20 +20,24 @@ const NAME: &str = "IsolatedAsyncioTestCase";
 
 /// The bases that change.
 pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
-    let waiting = waiting(cx);
-    let waits = |value| matches!(value, Value::Class(class) if waiting.contains(&class));
-    for view in cx.views_where(waits) {
+    let is_case = |value| match value {
+        Value::External(sym) => is_test_case(cx.program.flow.text(sym)),
+        _ => false,
+    };
+    let classes = (0..).map(ClassId).zip(&cx.program.flow.linked.classes);
+    let cases = classes.filter(|(_, class)| {
+        let mut bases = class.bases.iter();
+        bases.any(|base| cx.program.flow.values_of(*base).any(is_case))
+    });
+    let files: BTreeSet<FileId> = cases.map(|(class, _)| cx.program.class(class).0).collect();
+    for view in files.into_iter().filter_map(|file| cx.view(file)) {
         for node in view.tree.nodes() {
             let AnyNodeRef::StmtClassDef(def) = node else {
                 continue;
             };
             for base in def.bases() {
                 let mut values = cx.program.values_at(view.place(base));
-                let is_case = values.any(|value| match value {
-                    Value::External(sym) => is_test_case(cx.program.flow.text(sym)),
-                    _ => false,
-                });
-                if !is_case {
+                if !values.any(is_case) {
                     continue;
                 }
                 let mut functions = BTreeSet::new();
@@ -82,26 +87,6 @@ pub(super) fn cleanups(cx: &Context<'_>, out: &mut Vec<Operation>) {
             out.push(operation);
         }
     }
-}
-
-/// The classes of which [`methods`] finds any.
-fn waiting(cx: &Context<'_>) -> BTreeSet<ClassId> {
-    let classes = |bases: &[MroEntry]| -> Vec<ClassId> {
-        let classes = bases.iter().filter_map(|entry| match entry {
-            MroEntry::Class(class) => Some(*class),
-            MroEntry::External(_) => None,
-        });
-        classes.collect()
-    };
-    let lines = cx.program.flow.mro.iter().map(|bases| classes(bases));
-    let waits = |class: &ClassId| {
-        let mut methods = cx.program.methods(*class).iter();
-        methods.any(|func| is_coloured(cx, *func))
-    };
-    lines
-        .filter(|line| line.iter().any(waits))
-        .flatten()
-        .collect()
 }
 
 /// The methods that become async, of a class and of all that derive from it, those that they have from others too.
