@@ -118,7 +118,7 @@ pub(super) fn find(cx: &Context<'_>) -> Vec<Patch> {
 }
 
 /// The short strings that the first or second argument of a call may be, by its place or by the names that patches have for it.
-fn strings<'p>(program: &'p Program<'_>, call: &Call, place: usize) -> Vec<&'p str> {
+pub(crate) fn strings<'p>(program: &'p Program<'_>, call: &Call, place: usize) -> Vec<&'p str> {
     let flow = &program.flow;
     let given = call.args.iter();
     let mut positional = given.filter(|arg| arg.kind == ArgKind::Positional);

@@ -6,6 +6,8 @@ mod along;
 mod built;
 mod find;
 
+pub(crate) use find::strings;
+
 use loopshift_engine::change::{Change, FileId, Place};
 use rustc_hash::FxHashMap;
 

@@ -10,7 +10,7 @@ use loopshift_engine::change::{Change, FileId};
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::functions;
-use loopshift_engine::ir::{ClassId, FuncId};
+use loopshift_engine::ir::{ArgKind, Call, ClassId, FuncId};
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall, ExprStringLiteral};
@@ -19,6 +19,7 @@ use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use super::green::{helper, is_coloured, method};
 use crate::catalog::{Api, Part};
 use crate::context::{Context, View};
+use crate::patched::strings;
 use crate::recipe::{Cooperation, is_cooperative};
 
 const RULE: &str = "green-tests";
@@ -30,53 +31,54 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let cooperation = Cooperation::of(cx);
     // What each function patches by its new name, by the old one.
     let mut taken: BTreeMap<(FuncId, String), String> = BTreeMap::new();
-    // What is patched is named in strings, which are no values of anything.
-    for view in cx.views_with(&["patch", "setattr"]) {
-        for expr in view.tree.exprs() {
-            let Expr::Call(call) = expr else { continue };
-            let Some(patch) = Patch::of(cx, view, call) else {
-                continue;
-            };
-            let found = patch.target(cx, view);
-            let moves = |target: &Target| match target {
-                Target::Api { name, .. } => {
-                    let row = cx.catalog.get(name);
-                    cx.recipe.moves(name)
-                        || (is_patched
-                            && row.is_some_and(|api| {
-                                is_cooperative(api) && cooperation.concerns(api)
-                            }))
-                }
-                Target::Own { .. } => true,
-            };
-            let Some(target) = found.filter(moves) else {
-                continue;
-            };
-            let api = match &target {
-                Target::Api { name, .. } => name.clone(),
-                Target::Own { .. } => "unittest.mock.patch".to_owned(),
-            };
-            let place = patch.place(view);
-            let mut planned = patch.change(cx, view, &target);
-            if let (Target::Api { name, .. }, Ok(Some(_))) = (&target, &planned)
-                && let Some(new) = counterpart(cx, name)
-            {
-                let key = (
-                    cx.program.function_at(place),
-                    format!("{}.{}", new.module, new.name),
-                );
-                let text = patch.name.value.to_str().to_owned();
-                if *taken.entry(key).or_insert_with(|| text.clone()) != text {
-                    let reason = "the test patches another name, too, and both become one";
-                    planned = Err(reason.to_owned());
-                }
-            }
-            changes.push(match planned {
-                Ok(None) => continue,
-                Ok(Some(change)) => change,
-                Err(reason) => Change::declined(RULE, place, api, reason),
-            });
+    let moves = |target: &Target| match target {
+        Target::Api { name, .. } => {
+            let row = cx.catalog.get(name);
+            cx.recipe.moves(name)
+                || (is_patched
+                    && row.is_some_and(|api| is_cooperative(api) && cooperation.concerns(api)))
         }
+        Target::Own { .. } => true,
+    };
+    for (file, call) in cx.program.calls() {
+        // Most calls show without their tree that they replace nothing that moves.
+        if !replaced(cx, call).iter().any(moves) {
+            continue;
+        }
+        let Some(view) = cx.view(file) else { continue };
+        let Some(Expr::Call(call)) = view.tree.expr_at(call.range) else {
+            continue;
+        };
+        let Some(patch) = Patch::of(cx, view, call) else {
+            continue;
+        };
+        let Some(target) = patch.target(cx, view).filter(moves) else {
+            continue;
+        };
+        let api = match &target {
+            Target::Api { name, .. } => name.clone(),
+            Target::Own { .. } => "unittest.mock.patch".to_owned(),
+        };
+        let place = patch.place(view);
+        let mut planned = patch.change(cx, view, &target);
+        if let (Target::Api { name, .. }, Ok(Some(_))) = (&target, &planned)
+            && let Some(new) = counterpart(cx, name)
+        {
+            let key = (
+                cx.program.function_at(place),
+                format!("{}.{}", new.module, new.name),
+            );
+            let text = patch.name.value.to_str().to_owned();
+            if *taken.entry(key).or_insert_with(|| text.clone()) != text {
+                let reason = "the test patches another name, too, and both become one";
+                planned = Err(reason.to_owned());
+            }
+        }
+        changes.push(match planned {
+            Ok(None) => continue,
+            Ok(Some(change)) => change,
+            Err(reason) => Change::declined(RULE, place, api, reason),
+        });
     }
 }
 
@@ -138,8 +140,9 @@ fn global(cx: &Context<'_>, name: &str) -> Vec<Value> {
     let Some((module, name)) = name.rsplit_once('.') else {
         return Vec::new();
     };
-    let module = linked.modules.iter().find(|it| it.name == module);
-    let node = module.and_then(|it| it.globals.get(&linked.symbols.find(name)?));
+    let module = linked.module_named(module);
+    let globals = module.map(|file| &linked.modules[file.0 as usize].globals);
+    let node = globals.and_then(|it| it.get(&linked.symbols.find(name)?));
     node.map_or_else(Vec::new, |node| cx.program.flow.values_of(*node).collect())
 }
 
@@ -207,29 +210,8 @@ impl<'v> Patch<'v> {
         let Some(object) = self.object else {
             return dotted(cx, name);
         };
-        cx.program
-            .values_at(view.place(object))
-            .find_map(|value| match value {
-                Value::Module(file) => member(cx, FileId(file), name),
-                Value::External(sym) => {
-                    let full = format!("{}.{name}", cx.program.flow.text(sym));
-                    let name = cx.catalog.canonical(&full).into_owned();
-                    Some(Target::Api {
-                        name,
-                        home: None,
-                        is_alone: false,
-                    })
-                }
-                Value::Class(class) | Value::Instance(class) => {
-                    let waits = match method(cx, class, &format!(".{name}")) {
-                        Some(func) => is_coloured(cx, func),
-                        None => keeps_waiting(cx, class, name),
-                    };
-                    let of_class = matches!(value, Value::Class(_));
-                    waits.then_some(Target::Own { of_class })
-                }
-                _ => None,
-            })
+        let mut values = cx.program.values_at(view.place(object));
+        values.find_map(|value| attribute(cx, value, name))
     }
 
     /// The change, where anything has to.
@@ -431,6 +413,48 @@ fn kind(cx: &Context<'_>, view: &View<'_>, callee: &Expr) -> Option<Kind> {
     match api.strip_prefix("unittest.").unwrap_or(api) {
         "mock.patch" => Some(Kind::Patch),
         "mock.patch.object" => Some(Kind::Object),
+        _ => None,
+    }
+}
+
+/// What a call would replace, if it is one that replaces something.
+fn replaced(cx: &Context<'_>, call: &Call) -> Vec<Target> {
+    let program = cx.program;
+    let mut out: Vec<Target> = strings(program, call, 0)
+        .into_iter()
+        .filter_map(|name| dotted(cx, name))
+        .collect();
+    let mut given = call.args.iter();
+    if let Some(object) = given.find(|arg| arg.kind == ArgKind::Positional) {
+        for name in strings(program, call, 1) {
+            let values = program.flow.values_of(object.node);
+            out.extend(values.filter_map(|value| attribute(cx, value, name)));
+        }
+    }
+    out
+}
+
+/// What an attribute of a value leads to.
+fn attribute(cx: &Context<'_>, value: Value, name: &str) -> Option<Target> {
+    match value {
+        Value::Module(file) => member(cx, FileId(file), name),
+        Value::External(sym) => {
+            let full = format!("{}.{name}", cx.program.flow.text(sym));
+            let name = cx.catalog.canonical(&full).into_owned();
+            Some(Target::Api {
+                name,
+                home: None,
+                is_alone: false,
+            })
+        }
+        Value::Class(class) | Value::Instance(class) => {
+            let waits = match method(cx, class, &format!(".{name}")) {
+                Some(func) => is_coloured(cx, func),
+                None => keeps_waiting(cx, class, name),
+            };
+            let of_class = matches!(value, Value::Class(_));
+            waits.then_some(Target::Own { of_class })
+        }
         _ => None,
     }
 }
