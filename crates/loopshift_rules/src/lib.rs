@@ -26,6 +26,7 @@ mod rules;
 mod served;
 mod shown;
 pub mod steps;
+mod test_cases;
 pub mod through;
 pub mod trio;
 mod unbounded;

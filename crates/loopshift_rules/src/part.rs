@@ -18,6 +18,7 @@ use crate::catalog::{self, Api, Catalog, Kind};
 use crate::context::{Context, View};
 use crate::entries::entries;
 use crate::recipe::{self, Recipe, is_green, root};
+use crate::test_cases::TestCases;
 
 /// The part of a program that moves.
 #[derive(Debug)]
@@ -95,11 +96,12 @@ impl Part {
             .map(|file| only.iter().any(|name| is_named(file, name)))
             .collect();
         let entries = entries(program);
+        let cases = TestCases::new(program);
         let stays = |func: FuncId| {
             !files[program.function_file(func).0 as usize]
                 || program.function(func).kind == FunctionKind::Module
                 || entries.contains(&func)
-                || recipe::is_of_test_case(program, func)
+                || cases.call(program, func)
                 || program.flow.collected(func).is_some()
         };
         let outside = program.functions().map(stays).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use loopshift_engine::change::FileId;
 use loopshift_engine::facts::{Facts, Question, infer};
-use loopshift_engine::flow::{MroEntry, Target};
+use loopshift_engine::flow::Target;
 use loopshift_engine::ir::{Call, FuncId};
 use loopshift_engine::program::{Callers, Input, Program};
 use loopshift_python::PythonVersion;
@@ -18,6 +18,7 @@ use crate::entries::entries;
 use crate::externals::CatalogExternals;
 use crate::part::Part;
 use crate::served;
+use crate::test_cases::{TestCases, is_test_case};
 use crate::unbounded;
 
 /// How a program is moved to a target.
@@ -383,6 +384,7 @@ impl Recipe {
         } else {
             BTreeSet::new()
         };
+        let cases = TestCases::new(program);
         let question = Question {
             immediate: &|place| puts.contains(&place),
             bridges: self.recolours() && part.is_none() && bridge != Bridge::None,
@@ -403,7 +405,7 @@ impl Recipe {
                 if let Some(part) = part {
                     return part.is_run_from_outside(program, callers, func);
                 }
-                self.colours && (is_of_test_case(program, func) || collected())
+                self.colours && (cases.call(program, func) || collected())
             },
             leaves: &|base, method| self.colours && leaves(base, method),
             awaits: &|name| {
@@ -418,40 +420,6 @@ impl Recipe {
 /// Whether a class of a library leaves the method alone, or has a form that waits for it.
 fn leaves(base: &str, method: &str) -> bool {
     is_test_case(base) && !UNAWAITED.contains(&method)
-}
-
-/// Whether unittest calls the method: a test, or what is done before and after one.
-pub(crate) fn is_of_test_case(program: &Program<'_>, func: FuncId) -> bool {
-    let function = program.function(func);
-    let name = function.name();
-    let is_called = name.starts_with("test") || matches!(name, "setUp" | "tearDown");
-    let Some(class) = function.class.filter(|_| is_called) else {
-        return false;
-    };
-    let is_case = |entry: &MroEntry| match entry {
-        MroEntry::External(sym) => is_test_case(program.flow.text(*sym)),
-        MroEntry::Class(_) => false,
-    };
-    // Of a class that only lends its methods to test cases, too.
-    let mut derived = vec![class];
-    let mut next = 0;
-    while let Some(class) = derived.get(next).copied() {
-        if program.flow.mro[class.0 as usize].iter().any(is_case) {
-            return true;
-        }
-        for class in program.flow.subclasses(class) {
-            if !derived.contains(class) {
-                derived.push(*class);
-            }
-        }
-        next += 1;
-    }
-    false
-}
-
-/// Whether it is the class of unittest's tests.
-pub(crate) fn is_test_case(class: &str) -> bool {
-    matches!(class, "unittest.TestCase" | "unittest.case.TestCase")
 }
 
 /// Whether an API is of what runs tests.

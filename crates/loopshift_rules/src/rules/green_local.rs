@@ -6,7 +6,7 @@ use loopshift_python::edit::{Edit, Piece};
 
 use super::green::{LOADED_LOCAL, are_loaded, helper, is_coloured};
 use crate::context::Context;
-use crate::recipe::is_of_test_case;
+use crate::test_cases::TestCases;
 
 const RULE: &str = "green-local";
 
@@ -61,5 +61,5 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 /// Whether the function is a test that becomes async.
 fn is_test(cx: &Context<'_>, func: FuncId) -> bool {
     let collected = cx.program.flow.collected(func).is_some();
-    is_coloured(cx, func) && (collected || is_of_test_case(cx.program, func))
+    is_coloured(cx, func) && (collected || TestCases::of(cx).call(cx.program, func))
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::{Change, FileId};
+use loopshift_engine::change::Change;
 use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::functions;
@@ -16,7 +16,7 @@ use loopshift_python::edit::{Helper, Piece};
 use super::helpers::{KILL, KILL_ALL_LATER, KILL_LATER, helper};
 use super::kept::waits;
 use super::leaving::looks_anywhere;
-use super::{has_rested, is_coloured, is_greenlet};
+use super::{coloured_views, has_rested, is_coloured, is_greenlet};
 use crate::context::{Context, View};
 use crate::rules::caught;
 use crate::rules::code::Reach;
@@ -109,10 +109,7 @@ pub(crate) fn shown(cx: &Context<'_>, change: &mut Change) {
 /// Whether a handler for every error around a wait does more with it than to raise it again.
 fn shown_anywhere(cx: &Context<'_>) -> bool {
     // Only what waits may be left by an error of what it waits for.
-    let waiting = cx.program.functions().filter(|func| is_coloured(cx, *func));
-    let files: BTreeSet<FileId> = waiting.map(|it| cx.program.function_file(it)).collect();
-    let mut views = files.into_iter().filter_map(|file| cx.view(file));
-    views.any(|view| {
+    coloured_views(cx).any(|view| {
         view.tree.nodes().any(|node| {
             let AnyNodeRef::ExceptHandlerExceptHandler(handler) = node else {
                 return false;

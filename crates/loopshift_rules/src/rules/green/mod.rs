@@ -91,6 +91,13 @@ pub(crate) fn is_coloured(cx: &Context<'_>, func: FuncId) -> bool {
     }
 }
 
+/// The views of the files with such functions.
+pub(crate) fn coloured_views<'c>(cx: &Context<'c>) -> impl Iterator<Item = &'c View<'c>> {
+    let coloured = cx.program.functions().filter(|func| is_coloured(cx, *func));
+    let files: BTreeSet<FileId> = coloured.map(|it| cx.program.function_file(it)).collect();
+    files.into_iter().filter_map(|file| cx.view(file))
+}
+
 /// Whether a function waits, and stays as it is, outside of the part that moves.
 pub(crate) fn is_outside(cx: &Context<'_>, func: FuncId) -> bool {
     matches!(cx.facts().colour(func), Colour::Outside(_))

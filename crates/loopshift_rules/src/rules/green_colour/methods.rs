@@ -14,7 +14,7 @@ use super::Operation;
 use super::factory;
 use super::iterate::Iterated;
 use crate::context::Context;
-use crate::recipe::is_of_test_case;
+use crate::test_cases::TestCases;
 
 /// The special methods that have a twin which waits, with that.
 const TWINS: &[(&str, &str)] = &[
@@ -34,7 +34,7 @@ pub(super) fn twin(cx: &Context<'_>, func: FuncId) -> Option<&'static str> {
     if name == "__init__" {
         return Some(factory::initializer(cx));
     }
-    let twins = if is_of_test_case(cx.program, func) {
+    let twins = if TestCases::of(cx).call(cx.program, func) {
         TEST_TWINS
     } else {
         TWINS

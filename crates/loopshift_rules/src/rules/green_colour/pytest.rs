@@ -12,7 +12,7 @@ use super::super::code::definition;
 use super::super::green::{is_coloured, is_made_at_import};
 use super::methods::last_name;
 use crate::context::{Context, View};
-use crate::recipe::is_of_test_case;
+use crate::test_cases::TestCases;
 
 /// What pytest calls before and after tests by its name, and does not await.
 const XUNIT: &[&str] = &[
@@ -46,10 +46,11 @@ impl Tests {
             scope: None,
             unread: false,
         };
+        let cases = TestCases::of(cx);
         let of_pytest = |func: &FuncId| {
             cx.program.flow.collected(*func).is_some()
                 && is_coloured(cx, *func)
-                && !is_of_test_case(cx.program, *func)
+                && !cases.call(cx.program, *func)
         };
         let collected: Vec<FuncId> = cx.program.functions().filter(of_pytest).collect();
         if collected.is_empty() {
@@ -91,7 +92,7 @@ impl Tests {
         func: FuncId,
         def: &StmtFunctionDef,
     ) -> Result<Vec<Edit>, &'static str> {
-        if is_of_test_case(cx.program, func) {
+        if TestCases::of(cx).call(cx.program, func) {
             return Ok(Vec::new());
         }
         match cx.program.flow.collected(func) {

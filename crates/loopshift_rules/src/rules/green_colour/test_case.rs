@@ -14,7 +14,7 @@ use super::super::green::is_coloured;
 use super::Operation;
 use super::builtin::given;
 use crate::context::Context;
-use crate::recipe::is_test_case;
+use crate::test_cases::is_test_case;
 
 const NAME: &str = "IsolatedAsyncioTestCase";
 

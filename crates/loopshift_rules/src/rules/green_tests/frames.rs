@@ -9,7 +9,7 @@ use loopshift_python::edit::Edit;
 
 use super::RULE;
 use crate::context::{Context, View};
-use crate::rules::green::{anchor, is_coloured};
+use crate::rules::green::{anchor, coloured_views, is_coloured};
 
 /// What keeps an argument for others.
 const KEEPING: &[&str] = &[
@@ -29,7 +29,7 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if cx.settings.python_has(3, 13) || !closes.iter().any(|name| cx.mentions(name)) {
         return;
     }
-    for view in cx.views() {
+    for view in coloured_views(cx) {
         for expr in view.tree.exprs() {
             let Expr::Name(name) = expr else { continue };
             if !name.ctx.is_load() || !is_kept(cx, view, expr) || !is_caught(view, expr, &name.id) {
