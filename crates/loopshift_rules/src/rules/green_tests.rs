@@ -6,7 +6,7 @@ mod frames;
 
 use std::collections::BTreeMap;
 
-use loopshift_engine::change::{Change, FileId};
+use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::functions;
@@ -42,7 +42,8 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     };
     for (file, call) in cx.program.calls() {
         // Most calls show without their tree that they replace nothing that moves.
-        if !replaced(cx, call).iter().any(moves) {
+        let is_patch = may_be_patch(cx, file, call);
+        if !is_patch || !replaced(cx, call).iter().any(moves) {
             continue;
         }
         let Some(view) = cx.view(file) else { continue };
@@ -200,7 +201,7 @@ impl<'v> Patch<'v> {
         })
     }
 
-    fn place(&self, view: &View<'_>) -> loopshift_engine::change::Place {
+    fn place(&self, view: &View<'_>) -> Place {
         view.place(self.object.map_or(self.name.range(), Ranged::range))
     }
 
@@ -409,12 +410,33 @@ fn kind(cx: &Context<'_>, view: &View<'_>, callee: &Expr) -> Option<Kind> {
             _ => {}
         }
     }
-    let api = cx.api_of(view, callee)?;
+    kind_of(cx.api_of(view, callee)?)
+}
+
+fn kind_of(api: &str) -> Option<Kind> {
     match api.strip_prefix("unittest.").unwrap_or(api) {
         "mock.patch" => Some(Kind::Patch),
         "mock.patch.object" => Some(Kind::Object),
         _ => None,
     }
+}
+
+/// Whether a call may be one that replaces something.
+fn may_be_patch(cx: &Context<'_>, file: FileId, call: &Call) -> bool {
+    let range = call.range;
+    let text = cx.program.text(Place { file, range });
+    let callee = text.split('(').next().unwrap_or_default();
+    // Fixtures go by their names.
+    callee.contains("patch")
+        || callee.contains("setattr")
+        || cx
+            .program
+            .flow
+            .values_of(call.callee)
+            .any(|value| match value {
+                Value::External(sym) => kind_of(cx.program.flow.text(sym)).is_some(),
+                _ => false,
+            })
 }
 
 /// What a call would replace, if it is one that replaces something.
