@@ -39,7 +39,7 @@ enum Name {
 /// Moves replacements along with the code that they are for, and declines the changes of the other uses that are replaced by
 /// name.
 pub(crate) fn settle(cx: &Context<'_>, changes: &mut Vec<Change>) {
-    if !cx.recipe.moves(LIBRARY) {
+    if !cx.recipe.from.contains(&LIBRARY) {
         return;
     }
     let mut patches = find::find(cx);
