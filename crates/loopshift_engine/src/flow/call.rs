@@ -3,14 +3,14 @@
 use super::value::{CallId, Value, ValueId};
 use super::{Constraint, FieldOwner, Flow, Target};
 use crate::ir::{
-    Arg, ArgKind, Call, CallForm, Choice, ClassId, ContainerId, FuncId, Key, Node, Param,
-    ParamKind, ProtocolKind, Reason, Subscript,
+    Arg, ArgKind, Call, CallForm, ClassId, ContainerId, FuncId, Key, Node, Param, ParamKind,
+    ProtocolKind, Reason, Subscript,
 };
 use loopshift_python::TextRange;
 use smallvec::{SmallVec, smallvec};
 
 /// No receiver.
-const NO_RECEIVER: ValueId = ValueId(u32::MAX);
+pub(super) const NO_RECEIVER: ValueId = ValueId(u32::MAX);
 
 /// More often than this a call does not call the same object in the course of calling others.
 const NESTED_LIMIT: u8 = 4;
@@ -162,30 +162,6 @@ impl Flow<'_> {
             self.add(to, Value::Coroutine(func));
         } else {
             self.edge(ret, to);
-        }
-    }
-
-    /// What a call gives of a function that chooses by a parameter; nothing where it is not known whether that is given.
-    fn chosen(
-        &self,
-        index: u32,
-        choice: Choice,
-        args: &[Arg],
-        receiver: ValueId,
-        bound: &[Option<Node>],
-    ) -> Option<Node> {
-        let mut kinds = args.iter().map(|arg| arg.kind);
-        let spreads = kinds.any(|kind| matches!(kind, ArgKind::Star | ArgKind::DoubleStar));
-        let param = usize::from(choice.param);
-        if spreads || (receiver != NO_RECEIVER && param == 0) {
-            return None;
-        }
-        let is_decorator = self.linked.calls[index as usize].form == CallForm::Decorator;
-        match bound.get(param)? {
-            None => Some(choice.absent),
-            // What is decorated is there.
-            Some(_) if is_decorator => Some(choice.given),
-            Some(_) => None,
         }
     }
 

@@ -3,9 +3,11 @@
 //! The analysis covers the whole program, keeps attributes by class, and follows calls as their
 //! callees become known. It only ever adds values, so the result does not depend on the order.
 
+mod annotated;
 mod attr;
 mod builtin;
 mod call;
+mod choice;
 mod class;
 mod constraints;
 mod create;

@@ -81,42 +81,31 @@ fn find(def: &ast::StmtFunctionDef) -> Option<(&str, Choosing)> {
         Stmt::Expr(it) => it.value.is_string_literal_expr(),
         _ => false,
     });
-    match first.next()? {
+    let (test, holds) = match first.next()? {
         Stmt::If(it) => {
             let is_plain = it.elif_else_clauses.iter().all(|it| it.test.is_none());
             let last = it.body.last()?;
             if !is_plain || !last.is_return_stmt() {
                 return None;
             }
-            let (name, is_given) = tested(&it.test)?;
-            let holds = TextRange::new(it.body.first()?.start(), last.end());
-            let test = it.test.range();
-            Some((
-                name,
-                Choosing {
-                    holds,
-                    is_given,
-                    test,
-                },
-            ))
+            (
+                &it.test,
+                TextRange::new(it.body.first()?.start(), last.end()),
+            )
         }
         Stmt::Return(it) => {
-            let Some(Expr::If(it)) = it.value.as_deref() else {
-                return None;
-            };
-            let (name, is_given) = tested(&it.test)?;
-            let (holds, test) = (it.body.range(), it.test.range());
-            Some((
-                name,
-                Choosing {
-                    holds,
-                    is_given,
-                    test,
-                },
-            ))
+            let it = it.value.as_deref()?.as_if_expr()?;
+            (&it.test, it.body.range())
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let (name, is_given) = tested(test)?;
+    let choosing = Choosing {
+        holds,
+        is_given,
+        test: test.range(),
+    };
+    Some((name, choosing))
 }
 
 /// The name that a test asks about, and whether the test holds where it is given: `x is None`, `callable(x)`, `x`.

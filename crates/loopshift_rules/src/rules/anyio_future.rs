@@ -102,18 +102,9 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 /// The calls that make futures which end as cancelled for all who wait, when the wait of one is cut short: tasks that wait for
 /// one which stays would end their task group then.
 pub(crate) fn ending_together(cx: &Context<'_>) -> BTreeSet<Place> {
-    cx.once(Together::new).0.clone()
-}
-
-/// The same, for all who ask.
-struct Together(BTreeSet<Place>);
-
-impl Together {
-    fn new(cx: &Context<'_>) -> Self {
-        let clusters = Family::new(cx, "asyncio.Future").clusters;
-        let shared = clusters.iter().filter(|it| waits_beside(cx, it).is_some());
-        Together(shared.flat_map(|it| it.sites.iter().copied()).collect())
-    }
+    let clusters = Family::new(cx, "asyncio.Future").clusters;
+    let shared = clusters.iter().filter(|it| waits_beside(cx, it).is_some());
+    shared.flat_map(|it| it.sites.iter().copied()).collect()
 }
 
 fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<Form, Obstacle> {

@@ -130,7 +130,7 @@ fn looks_at_end<'f>(
 
 /// The calls that make futures which tasks wait for, and which may end as cancelled when nobody told these to stop.
 pub(super) fn awaits_together(cx: &Context<'_>, runs: &[Place]) -> BTreeSet<Place> {
-    let together = ending_together(cx);
+    let together = cx.once(ending_together);
     if together.is_empty() {
         return BTreeSet::new();
     }
