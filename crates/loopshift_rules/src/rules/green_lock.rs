@@ -249,6 +249,7 @@ fn class_of(cx: &Context<'_>, api: &str, form: Form) -> Result<(Vec<Piece>, &'st
         "RLock" if form == Form::Plain => None,
         "RLock" | "DummySemaphore" | "CappedSemaphore" => Some(name),
         "Semaphore" if form == Form::Counted => Some("CountedSemaphore"),
+        "BoundedSemaphore" if form == Form::Counted => Some("LimitedSemaphore"),
         _ if form == Form::Counted => {
             return Err("semaphores of event loops do not show their count".to_owned());
         }

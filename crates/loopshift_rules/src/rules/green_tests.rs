@@ -460,7 +460,7 @@ fn replaced(cx: &Context<'_>, call: &Call) -> Vec<Target> {
 fn attribute(cx: &Context<'_>, value: Value, name: &str) -> Option<Target> {
     match value {
         Value::Module(file) => member(cx, FileId(file), name),
-        Value::External(sym) => {
+        Value::External(sym) | Value::Object(sym, _) => {
             let full = format!("{}.{name}", cx.program.flow.text(sym));
             let name = cx.catalog.canonical(&full).into_owned();
             Some(Target::Api {

@@ -16,7 +16,7 @@ use loopshift_python::edit::{Helper, Piece};
 use super::helpers::{KILL, KILL_ALL_LATER, KILL_LATER, helper};
 use super::kept::waits;
 use super::leaving::looks_anywhere;
-use super::{coloured_views, has_rested, is_coloured, is_greenlet};
+use super::{coloured_views, has_rested, is_coloured, is_greenlet, items};
 use crate::context::{Context, View};
 use crate::rules::caught;
 use crate::rules::code::Reach;
@@ -195,9 +195,18 @@ fn is_exact(cx: &Context<'_>) -> bool {
 fn ended(cx: &Context<'_>) -> Option<BTreeSet<FuncId>> {
     let mut out = BTreeSet::new();
     for (use_, view, call) in calls(cx) {
-        let one_by_one = use_.api == "gevent.Greenlet.kill" && use_.member;
-        let method = call.func.as_attribute_expr().filter(|_| one_by_one)?;
-        out.extend(run_by(cx, view, &method.value)?);
+        let first = call.arguments.args.first();
+        let run = match &*use_.api {
+            "gevent.Greenlet.kill" if use_.member => {
+                run_by(cx, view, &call.func.as_attribute_expr()?.value)
+            }
+            "gevent.killall" => {
+                let list = cx.program.node_at(view.place(first?));
+                run_by_all(cx, items(cx, list).into_iter())
+            }
+            _ => None,
+        };
+        out.extend(run?);
     }
     Some(out)
 }
@@ -208,9 +217,14 @@ pub(crate) fn run_by(
     view: &View<'_>,
     greenlet: &Expr,
 ) -> Option<BTreeSet<FuncId>> {
+    run_by_all(cx, cx.program.values_at(view.place(greenlet)))
+}
+
+/// The same for all of these values; none where there are none.
+fn run_by_all(cx: &Context<'_>, values: impl Iterator<Item = Value>) -> Option<BTreeSet<FuncId>> {
     let flow = &cx.program.flow;
     let mut out = BTreeSet::new();
-    let mut values = cx.program.values_at(view.place(greenlet)).peekable();
+    let mut values = values.peekable();
     values.peek()?;
     for value in values {
         let Value::Object(_, made) = value else {

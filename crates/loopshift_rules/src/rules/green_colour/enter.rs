@@ -17,13 +17,7 @@ mod stack;
 
 /// All `with` over objects of the program whose entering or leaving waits.
 pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
-    let generators = cx.program.functions().filter(|func| {
-        let function = cx.program.function(*func);
-        function.is_generator && function.decorated && is_coloured(cx, *func)
-    });
-    let yields: Vec<_> = generators
-        .map(|func| (cx.program.function(func).yields, func))
-        .collect();
+    let yields = generators(cx);
     let is_entered = |value| match value {
         Value::External(sym) | Value::ExternalBound(sym, _) | Value::Object(sym, _) => {
             cx.program.flow.text(sym).starts_with(stack::CLASS)
@@ -42,49 +36,68 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
             if with.is_async {
                 continue;
             }
-            out.extend(stack::operation(cx, view, with, &yields));
-            let mut functions = BTreeSet::new();
-            let mut waits = Vec::new();
-            let mut mixed = false;
-            for item in &with.items {
-                let (entered, plain) = entered(cx, view, &item.context_expr, &yields);
-                mixed |= plain && !entered.is_empty();
-                waits.push(!entered.is_empty() || is_moved(cx, view, &item.context_expr));
-                functions.extend(entered);
-            }
-            if functions.is_empty() {
-                continue;
-            }
-            let mut operation = Operation::new(view.place(&with.items[0].context_expr), functions);
-            if mixed {
-                operation.reason =
-                    Some("what is entered there waits, or does not: it may be either".to_owned());
-            } else {
-                match edits(view, with, &waits) {
-                    Ok(edits) => operation.edits = edits,
-                    Err(reason) => operation.reason = Some(reason),
-                }
-            }
-            out.push(operation);
+            out.extend(operation(cx, view, with, &yields));
         }
     }
 }
 
+/// A `with` where something waits that is entered there, or that a stack enters which is.
+fn operation(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    with: &StmtWith,
+    generators: &[(Node, FuncId)],
+) -> Option<Operation> {
+    let place = view.place(&with.items[0].context_expr);
+    let mut operation = Operation::new(place, BTreeSet::new());
+    let mut waits = Vec::new();
+    for item in &with.items {
+        if let Some(stack) = stack::operation(cx, view, item, generators) {
+            operation.functions.extend(stack.functions);
+            operation.edits.extend(stack.edits);
+            operation.around.extend(stack.around);
+            operation.reason = operation.reason.or(stack.reason);
+            waits.push(true);
+            continue;
+        }
+        let (functions, plain) = entered(cx, view, &item.context_expr, generators);
+        if plain && !functions.is_empty() {
+            let reason = "what is entered there waits, or does not: it may be either";
+            operation.reason = Some(reason.to_owned());
+        }
+        waits.push(!functions.is_empty() || is_moved(cx, view, &item.context_expr));
+        operation.functions.extend(functions);
+    }
+    if operation.functions.is_empty() {
+        return None;
+    }
+    match edits(view, with, &waits) {
+        Ok(edits) => operation.edits.extend(edits),
+        Err(reason) => operation.reason = operation.reason.or(Some(reason)),
+    }
+    Some(operation)
+}
+
 /// Whether entering what stands in a `with` runs something of the program that waits: then this rule writes all of it.
 pub(crate) fn is_ours(cx: &Context<'_>, view: &View<'_>, with: &StmtWith) -> bool {
-    let generators: Vec<_> = (cx.program.functions())
-        .filter(|func| {
-            let function = cx.program.function(*func);
-            function.is_generator && function.decorated && is_coloured(cx, *func)
-        })
-        .map(|func| (cx.program.function(func).yields, func))
-        .collect();
+    let generators = generators(cx);
     let mut items = with.items.iter();
     items.any(|item| {
-        !entered(cx, view, &item.context_expr, &generators)
-            .0
-            .is_empty()
+        stack::operation(cx, view, item, &generators).is_some()
+            || !entered(cx, view, &item.context_expr, &generators)
+                .0
+                .is_empty()
     })
+}
+
+/// The decorated generators that wait, by what they yield: those that make managers.
+fn generators(cx: &Context<'_>) -> Vec<(Node, FuncId)> {
+    let waiting = cx.program.functions().filter(|func| {
+        let function = cx.program.function(*func);
+        function.is_generator && function.decorated && is_coloured(cx, *func)
+    });
+    let yields = |func| (cx.program.function(func).yields, func);
+    waiting.map(yields).collect()
 }
 
 /// The functions that entering the expression runs and that wait, and whether it may be something else.

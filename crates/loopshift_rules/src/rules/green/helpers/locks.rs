@@ -102,6 +102,22 @@ class {name}({@asyncio}.Semaphore):
 ",
     },
     Helper {
+        name: "_LimitedSemaphore",
+        source: "\
+class {name}({#CountedSemaphore}):
+    \"\"\"A semaphore that tells how much of it is left, and is not released more often than it was taken.\"\"\"
+
+    def __init__(self, value=1):
+        super().__init__(value)
+        self._limit = value
+
+    def release(self):
+        if self.counter >= self._limit:
+            raise ValueError(\"Semaphore released too many times\")
+        super().release()
+",
+    },
+    Helper {
         name: "_TaskLock",
         source: "\
 class {name}({#Semaphore}):

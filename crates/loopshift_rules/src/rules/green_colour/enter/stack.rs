@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::ir::{FuncId, Node};
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall, StmtWith};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall, WithItem};
 use loopshift_python::edit::Edit;
 
 use super::super::builtin::given;
@@ -17,23 +17,20 @@ pub(super) const CLASS: &str = "contextlib.ExitStack";
 
 const REASON: &str = "what is entered or called there waits, and an `ExitStack` does not";
 
-/// `with ExitStack() as stack`, where something that the stack enters waits.
+/// `with ExitStack() as stack`, where something that the stack enters waits; the `with` itself is not written here.
 pub(super) fn operation(
     cx: &Context<'_>,
     view: &View<'_>,
-    with: &StmtWith,
+    item: &WithItem,
     generators: &[(Node, FuncId)],
 ) -> Option<Operation> {
-    let (made, name) = stack(cx, view, with)?;
+    let (made, name) = stack(cx, view, item)?;
     let mut operation = Operation::new(view.place(made), BTreeSet::new());
     let owner = cx.program.function_at(operation.place);
-    operation.edits = vec![
-        Edit::insert(with.start(), "async ", &[]),
-        match &*made.func {
-            Expr::Attribute(it) => Edit::replace(it.attr.range(), "AsyncExitStack", &[]),
-            other => Edit::replace(other.range(), "{@contextlib:AsyncExitStack}", &[]),
-        },
-    ];
+    operation.edits = vec![match &*made.func {
+        Expr::Attribute(it) => Edit::replace(it.attr.range(), "AsyncExitStack", &[]),
+        other => Edit::replace(other.range(), "{@contextlib:AsyncExitStack}", &[]),
+    }];
     for expr in view.tree.exprs() {
         let is_stack = matches!(expr, Expr::Name(it) if it.id == name && it.ctx.is_load());
         if !is_stack || cx.program.function_at(view.place(expr)) != owner {
@@ -114,8 +111,9 @@ pub(super) fn elsewhere(
     let mut around = view.tree.around(call.range());
     let is_known = around.any(|node| match node {
         AnyNodeRef::StmtWith(with) => {
-            let name = stack(cx, view, with).map(|(_, name)| name);
-            name == method.value.as_name_expr().map(|it| it.id.as_str()) && name.is_some()
+            let mut stacks = with.items.iter().filter_map(|it| stack(cx, view, it));
+            let called = method.value.as_name_expr().map(|it| it.id.as_str());
+            stacks.any(|(_, name)| called == Some(name))
         }
         _ => false,
     });
@@ -131,9 +129,8 @@ pub(super) fn elsewhere(
 fn stack<'v>(
     cx: &Context<'_>,
     view: &View<'_>,
-    with: &'v StmtWith,
+    item: &'v WithItem,
 ) -> Option<(&'v ExprCall, &'v str)> {
-    let [item] = &with.items[..] else { return None };
     let made = item.context_expr.as_call_expr()?;
     let name = item.optional_vars.as_deref()?.as_name_expr()?;
     let is_one = cx.api_of(view, &made.func) == Some(CLASS);
