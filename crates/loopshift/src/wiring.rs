@@ -299,7 +299,7 @@ impl Engine for Wired {
     }
 
     fn graph(&self, mut sources: Vec<Source>) -> Result<Graphed, Problem> {
-        let externals = CatalogExternals::new(Catalog::builtin());
+        let externals = CatalogExternals::new(Catalog::builtin()).with_tests();
         let python = sources.len();
         let inputs = inputs(&mut sources, python);
         let program = analyse(&inputs, PythonVersion::latest(), &externals);
