@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashSet;
+
 use crate::flow::value::Value;
 use crate::flow::{Flow, Target};
-use crate::ir::{FuncId, Sym};
+use crate::ir::{CallForm, FuncId, Sym};
 
 /// From each caller to its callees. Everything that is called is a caller, too, if only of nothing.
 pub type CallGraph = BTreeMap<String, BTreeSet<String>>;
@@ -16,13 +18,16 @@ pub fn call_graph(flow: &Flow<'_>) -> CallGraph {
         let id = FuncId(u32::try_from(index).unwrap_or(u32::MAX));
         graph.insert(qualified_name(flow, id), BTreeSet::new());
     }
+    let abstracts = abstract_methods(flow);
     for call in &flow.linked.calls {
         if call.owner == FuncId::NONE {
             continue;
         }
         for value in flow.values_of(call.callee) {
             for callee in callees(flow, value) {
-                add(flow, &mut graph, call.owner, callee);
+                for callee in implementations(flow, &abstracts, value, callee) {
+                    add(flow, &mut graph, call.owner, callee);
+                }
             }
         }
     }
@@ -43,6 +48,66 @@ fn add(flow: &Flow<'_>, graph: &mut CallGraph, owner: FuncId, target: Target) {
         .entry(qualified_name(flow, owner))
         .or_default()
         .insert(callee);
+}
+
+/// The methods that are decorated as abstract.
+fn abstract_methods(flow: &Flow<'_>) -> FxHashSet<FuncId> {
+    let is_abstract = |value| match value {
+        Value::External(sym) => flow.text(sym) == "abc.abstractmethod",
+        _ => false,
+    };
+    let decorators = flow.linked.calls.iter();
+    decorators
+        .filter(|call| call.form == CallForm::Decorator)
+        .filter(|call| flow.values_of(call.callee).any(is_abstract))
+        .filter_map(|call| call.args.first())
+        .flat_map(|given| flow.values_of(given.node))
+        .filter_map(Value::function)
+        .collect()
+}
+
+/// What really runs where an abstract method is called of an object of which no more is known than its abstract class: what
+/// implements the method in the classes derived from that, since nothing is an object of the abstract class alone.
+fn implementations(
+    flow: &Flow<'_>,
+    abstracts: &FxHashSet<FuncId>,
+    value: Value,
+    callee: Target,
+) -> Vec<Target> {
+    let (Value::Bound(func, receiver), Target::Func(called)) = (value, callee) else {
+        return vec![callee];
+    };
+    let Value::Instance(class) = flow.values.get(receiver) else {
+        return vec![callee];
+    };
+    let name = flow.linked.functions[func.0 as usize].name();
+    let found = flow.linked.symbols.find(name).and_then(|name| {
+        let (_, node) = flow.class_attr(class, name).ok()?;
+        let is_own = flow.values_of(node).any(|it| it == Value::Func(called));
+        (is_own && abstracts.contains(&called)).then_some(name)
+    });
+    let Some(name) = found else {
+        return vec![callee];
+    };
+    let mut seen = FxHashSet::from_iter([class]);
+    let mut classes = vec![class];
+    let mut targets = Vec::new();
+    while let Some(class) = classes.pop() {
+        if let Ok((_, node)) = flow.class_attr(class, name) {
+            let functions = flow.values_of(node).filter_map(Value::function);
+            targets.extend(
+                functions
+                    .filter(|it| !abstracts.contains(it))
+                    .map(Target::Func),
+            );
+        }
+        let derived = flow.subclasses(class).iter().copied();
+        classes.extend(derived.filter(|class| seen.insert(*class)));
+    }
+    if targets.is_empty() {
+        targets.push(callee);
+    }
+    targets
 }
 
 /// What a call of the value calls.

@@ -14,7 +14,7 @@ impl Flow<'_> {
     /// `to = base.attr`.
     pub(super) fn load(&mut self, base: ValueId, attr: Sym, to: Node, owner: FuncId) {
         match self.values.get(base) {
-            Value::Module(file) => self.load_module(file, attr, to),
+            Value::Module(file) => self.load_module(file, attr, to, owner),
             Value::External(sym) => self.load_external(sym, attr, to),
             Value::Instance(class) => self.load_instance(base, class, attr, to, owner),
             Value::Class(class) => self.load_class(base, class, attr, to),
@@ -60,6 +60,7 @@ impl Flow<'_> {
             Value::Func(func) => {
                 let node = self.field(FieldOwner::Func(func), attr);
                 self.edge(node, to);
+                self.load_register(func, base, attr, to);
                 if self.text(attr) == "__wrapped__" {
                     self.unknown(to, Reason::Attribute);
                 }
@@ -117,14 +118,17 @@ impl Flow<'_> {
         self.add(to, Value::ExternalBound(sym, base));
     }
 
-    fn load_module(&mut self, file: u32, attr: Sym, to: Node) {
+    fn load_module(&mut self, file: u32, attr: Sym, to: Node, owner: FuncId) {
         let mut visited = FxHashSet::default();
         if self.module_member(file, attr, to, &mut visited) {
             return;
         }
         let getattr = self.linked.symbols.find("__getattr__");
         let module = &self.linked.modules[file as usize];
-        if getattr.is_some_and(|getattr| module.globals.contains_key(&getattr)) {
+        if let Some(getattr) = getattr.and_then(|name| module.globals.get(&name).copied()) {
+            let name = self.new_node();
+            self.add(name, Value::Str(attr));
+            self.hidden_call(getattr, &[name], to, owner);
             self.unknown(to, Reason::Dynamic);
             return;
         }
@@ -323,7 +327,9 @@ impl Flow<'_> {
             Ok((_, node)) => self.bind_from(node, base, to, owner),
             Err(_) if known => {}
             Err(Some(external)) => {
-                if !self.call_getattr(base, class, attr, to, owner) {
+                if !self.call_getattr(base, class, attr, to, owner)
+                    && !self.load_held(base, attr, to)
+                {
                     self.load_object(base, external, attr, to);
                 }
             }
@@ -347,6 +353,7 @@ impl Flow<'_> {
                 known = known || !self.set(field).is_empty();
                 self.edge(field, to);
             }
+            self.read_shared(base, class, attr, to);
         }
         known
     }
@@ -524,6 +531,9 @@ impl Flow<'_> {
                     && let Ok((_, node)) = self.class_attr(meta, attr)
                 {
                     self.bind_from(node, base, to, FuncId::NONE);
+                } else if self.text(attr) == "__subclasses__" {
+                    let sym = self.sym("<builtin>.type.__subclasses__");
+                    self.add(to, Value::ExternalBound(sym, base));
                 } else if let Some(external) = external {
                     let member = self.member(external, attr);
                     self.add(to, Value::External(member));
@@ -573,7 +583,11 @@ impl Flow<'_> {
                 let sym = self.sym("<builtin>.type.__new__");
                 self.add(to, Value::External(sym));
             }
-            Err(Some(external)) => self.load_object(receiver, external, attr, to),
+            Err(Some(external)) => {
+                if !self.load_held(receiver, attr, to) {
+                    self.load_object(receiver, external, attr, to);
+                }
+            }
             // `object` has `__init__` and the like; only one of them gives a value.
             Err(None) if self.text(attr) == "__new__" => {
                 let sym = self.sym("<builtin>.object.__new__");

@@ -201,7 +201,14 @@ fn builtin_function(flow: &mut Flow<'_>, index: u32, name: &str) -> bool {
         }
         "isinstance" | "issubclass" | "callable" | "id" | "hasattr" | "ord" | "chr" | "delattr"
         | "breakpoint" | "ascii" => {}
-        "vars" | "locals" | "globals" | "eval" | "exec" | "__import__" | "compile" => {
+        "globals" => {
+            let written = flow.written(CallId(index)).0 as usize;
+            if let Some(file) = flow.linked.call_files.get(written) {
+                flow.add(a.result, Value::Module(file.0));
+            }
+            flow.unknown(a.result, Reason::Dynamic);
+        }
+        "vars" | "locals" | "eval" | "exec" | "__import__" | "compile" => {
             flow.unknown(a.result, Reason::Dynamic);
         }
         _ => return false,

@@ -18,6 +18,7 @@ const NESTED_LIMIT: u8 = 4;
 impl Flow<'_> {
     /// A value has come up as what a call calls.
     pub(super) fn callee(&mut self, index: u32, id: ValueId) {
+        self.dispatch(index, id);
         match self.values.get(id) {
             Value::Func(func) | Value::Static(func) => self.connect(index, func, NO_RECEIVER),
             Value::Bound(func, receiver) => self.connect(index, func, receiver),
@@ -405,6 +406,9 @@ impl Flow<'_> {
             }
             Err(external) => {
                 self.fill_fields(index, class, instance);
+                if let Some(container) = self.held_by(class) {
+                    self.fill(index, container);
+                }
                 let owner = self.linked.calls[index as usize].owner;
                 if let Some(external) = external.filter(|base| has_constructor(self.text(*base))) {
                     let member = self.member(external, init);

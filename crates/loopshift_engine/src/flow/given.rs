@@ -45,6 +45,10 @@ pub(crate) enum Given {
     Iter(Node),
     /// An argument of `print` or `str.format`.
     Text,
+    /// What `functools.singledispatch` makes a function that others are registered with.
+    Dispatch,
+    /// What is given to its `register`.
+    Registered,
 }
 
 impl Given {
@@ -198,6 +202,8 @@ impl Flow<'_> {
                     self.add(result, Value::Instance(class));
                 }
             }
+            Given::Dispatch => self.open_dispatch(value),
+            Given::Registered => self.register_value(index, id, result),
             Given::Text => self.text_of(id, crate::ir::TextForm::Str, owner),
         }
     }

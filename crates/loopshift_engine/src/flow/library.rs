@@ -1,10 +1,11 @@
 //! The plainest parts of the standard library: what only passes values on.
 
 use super::builtin::{Args, args, call_back, pairs};
+use super::dispatch::REGISTER;
 use super::given::Given;
 use super::value::{CallId, Value, ValueId};
 use super::{FieldOwner, Flow};
-use crate::ir::{ContainerId, ContainerKind, FuncId, Key, Node, ProtocolKind, Sym};
+use crate::ir::{Arg, ArgKind, ContainerId, ContainerKind, FuncId, Key, Node, ProtocolKind, Sym};
 
 /// The place of the function in a call that tests what it raises: `self.assertRaises(E, f, x)`.
 pub fn raising(name: &str) -> Option<usize> {
@@ -94,7 +95,6 @@ pub(super) fn library_function(
         | "functools.cache"
         | "functools.cmp_to_key"
         | "functools.total_ordering"
-        | "functools.singledispatch"
         | "abc.abstractmethod"
         | "typing.overload"
         | "typing.final"
@@ -106,6 +106,11 @@ pub(super) fn library_function(
         | "weakref.proxy"
         | "types.coroutine"
         | "asyncio.coroutine" => flow.edge(a.first(), a.result),
+        "functools.singledispatch" | "functools.singledispatchmethod" => {
+            flow.wait(Given::Dispatch, index, a.first());
+            flow.edge(a.first(), a.result);
+        }
+        REGISTER => flow.register(index),
         "typing.cast" => flow.edge(a.get(1), a.result),
         "functools.lru_cache" | "dataclasses.dataclass" => {
             if a.positional.is_empty() {
@@ -178,7 +183,54 @@ pub(super) fn library_function(
             flow.add_protocol(ProtocolKind::Iter, inner, item, a.owner);
             flow.add(a.result, Value::Iterator(item));
         }
-        "itertools.cycle" | "itertools.islice" | "itertools.takewhile" | "itertools.repeat" => {
+        "itertools.takewhile" | "itertools.dropwhile" | "itertools.filterfalse" => {
+            let item = flow.new_node();
+            flow.add_protocol(ProtocolKind::Iter, a.get(1), item, a.owner);
+            call_back(flow, index, a.first(), &[item], Node::NONE, a.owner);
+            flow.add(a.result, Value::Iterator(item));
+        }
+        "itertools.starmap" => {
+            let (row, item) = (flow.new_node(), flow.new_node());
+            flow.add_protocol(ProtocolKind::Iter, a.get(1), row, a.owner);
+            let spread = Arg {
+                kind: ArgKind::Star,
+                node: row,
+            };
+            flow.make_call(index, a.first(), Box::new([spread]), item, a.owner);
+            flow.add(a.result, Value::Iterator(item));
+        }
+        "operator.attrgetter" => {
+            let sym = flow.sym(name);
+            flow.add(a.result, Value::Object(sym, CallId(index)));
+        }
+        "operator.attrgetter.__call__" => {
+            if let Some(Value::Object(_, made)) = receiver.map(|id| flow.values.get(id)) {
+                for attr in args(flow, made.0).positional {
+                    for attr in flow.values_of(attr).collect::<Vec<_>>() {
+                        if let Value::Str(attr) = attr {
+                            flow.read_attribute(a.first(), attr, a.result, a.owner);
+                        }
+                    }
+                }
+            }
+        }
+        "weakref.ref" => {
+            let sym = flow.sym(name);
+            flow.add(a.result, Value::Object(sym, CallId(index)));
+        }
+        "weakref.ref.__call__" => {
+            if let Some(Value::Object(_, made)) = receiver.map(|id| flow.values.get(id)) {
+                let object = args(flow, made.0).first();
+                flow.edge(object, a.result);
+            }
+        }
+        "weakref.WeakSet" => {
+            let set = flow.new_container(ContainerKind::Set);
+            flow.add_typed(a.result, set, name);
+            let elements = flow.linked.containers[set.0 as usize].elements;
+            flow.add_protocol(ProtocolKind::Iter, a.first(), elements, a.owner);
+        }
+        "itertools.cycle" | "itertools.islice" | "itertools.repeat" => {
             let item = flow.new_node();
             if name == "itertools.repeat" {
                 flow.edge(a.first(), item);

@@ -44,6 +44,15 @@ pub(super) fn builtin_method(
         flow.type_call(index, receiver);
         return true;
     }
+    if let ("type", "__subclasses__", Value::Class(class)) = (ty, name, flow.values.get(receiver)) {
+        let list = flow.new_container(ContainerKind::List);
+        let elements = flow.linked.containers[list.0 as usize].elements;
+        for class in flow.subclasses(class).to_vec() {
+            flow.add(elements, Value::Class(class));
+        }
+        flow.add(a.result, Value::Container(list));
+        return true;
+    }
     if ty == "str" {
         let sym = flow.sym("<builtin>.str");
         match name {
@@ -163,6 +172,12 @@ fn container_method(
             let node = flow.new_node();
             flow.add(node, Value::Container(pair));
             flow.add(a.result, Value::Iterator(node));
+        }
+        "__init__" => flow.fill(index, container),
+        "__getitem__" => access_key(flow, container, a.first(), a.result, false, a.owner),
+        "__setitem__" => {
+            access_key(flow, container, a.first(), a.get(1), true, a.owner);
+            flow.edge(a.first(), keys);
         }
         "copy" | "__iter__" => flow.add_id(a.result, receiver),
         "sort" => {

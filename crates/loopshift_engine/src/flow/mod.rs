@@ -11,6 +11,8 @@ mod choice;
 mod class;
 mod constraints;
 mod create;
+mod derived;
+mod dispatch;
 mod external;
 pub(crate) mod fixtures;
 mod given;
@@ -21,6 +23,7 @@ mod narrow;
 mod operator;
 mod protocol;
 mod sets;
+mod shared;
 mod solve;
 mod special;
 mod store;
@@ -119,6 +122,8 @@ pub(crate) enum Member {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FieldOwner {
     Class(ClassId),
+    /// What is set on a class itself.
+    Shared(ClassId),
     External(Sym),
     Func(FuncId),
 }
@@ -201,6 +206,12 @@ pub struct Flow<'a> {
     descriptors: FxHashSet<Sym>,
     /// What a runner of tests calls.
     collected: FxHashMap<FuncId, Collected>,
+    /// What instances of classes hold that derive from containers.
+    held: FxHashMap<ClassId, Option<ContainerId>>,
+    /// The functions that others may be registered with, for other classes.
+    dispatching: FxHashSet<FuncId>,
+    /// The names of what is set on classes that are got as values.
+    shared: FxHashSet<Sym>,
     /// The parameters with a default for which some call has an argument.
     given: FxHashSet<Node>,
 }

@@ -80,26 +80,21 @@ impl Flow<'_> {
             }
             Value::Iterator(node) => self.edge(node, to),
             Value::Instance(class) => {
-                let iterator = self.new_node();
-                if self.call_method(id, class, "__iter__", &[], iterator, owner) {
-                    let index = u32::try_from(self.linked.protocols.len()).unwrap_or(u32::MAX);
-                    self.linked.protocols.push(Protocol {
-                        kind: ProtocolKind::Iter,
-                        base: iterator,
-                        arg: Node::NONE,
-                        to,
-                        owner,
-                        range: TextRange::default(),
-                    });
-                    self.constrain(iterator, Constraint::Next(index));
+                if self.iterate_by(id, class, to, owner) {
+                    // Its class says what it gives.
                 } else if self.is_named_tuple(class) {
                     for (_, field) in self.tuple_fields(class) {
                         self.edge(field, to);
                     }
+                } else if let Some(container) = self.held_by(class) {
+                    self.iterate_container(container, to);
                 } else if !self.call_method(id, class, "__getitem__", &[], to, owner) {
                     self.unknown(to, Reason::Opaque);
                 }
             }
+            Value::Class(class)
+                if (self.metaclasses.get(&class).copied())
+                    .is_some_and(|meta| self.iterate_by(id, meta, to, owner)) => {}
             Value::Class(class) => {
                 // An enum: its members are its instances.
                 self.add(to, Value::Instance(class));
@@ -113,6 +108,25 @@ impl Flow<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Goes through an object by the `__iter__` of its class, where it has one, and the `__next__` of what that gives.
+    fn iterate_by(&mut self, id: ValueId, class: ClassId, to: Node, owner: FuncId) -> bool {
+        let iterator = self.new_node();
+        if !self.call_method(id, class, "__iter__", &[], iterator, owner) {
+            return false;
+        }
+        let index = u32::try_from(self.linked.protocols.len()).unwrap_or(u32::MAX);
+        self.linked.protocols.push(Protocol {
+            kind: ProtocolKind::Iter,
+            base: iterator,
+            arg: Node::NONE,
+            to,
+            owner,
+            range: TextRange::default(),
+        });
+        self.constrain(iterator, Constraint::Next(index));
+        true
     }
 
     /// Whether it is an exception, or a constant, of Python: what ends a stream of tuples is no tuple itself.
@@ -380,7 +394,9 @@ impl Flow<'_> {
                 if subscript.store {
                     let scratch = Node::NONE;
                     let args = [Node::NONE, subscript.value];
-                    self.call_method(id, class, name, &args, scratch, subscript.owner);
+                    if !self.call_method(id, class, name, &args, scratch, subscript.owner) {
+                        self.subscript_held(class, subscript);
+                    }
                 } else if self.is_named_tuple(class) {
                     self.tuple_item(class, subscript.key, subscript.value);
                 } else if !self.call_method(
@@ -390,7 +406,8 @@ impl Flow<'_> {
                     &[subscript.key_node],
                     subscript.value,
                     subscript.owner,
-                ) {
+                ) && !self.subscript_held(class, subscript)
+                {
                     self.unknown(subscript.value, Reason::Opaque);
                 }
             }
@@ -409,6 +426,18 @@ impl Flow<'_> {
                 }
                 if !self.call_class_getitem(id, class, to, owner) {
                     self.add(to, value);
+                }
+            }
+            // `globals()["f"]`.
+            Value::Module(_) if !subscript.store => {
+                let id = self.values.id(value);
+                if let Key::Str(name) = subscript.key {
+                    self.load(id, name, subscript.value, subscript.owner);
+                }
+                for key in self.values_of(subscript.key_node).collect::<Vec<_>>() {
+                    if let Value::Str(name) = key {
+                        self.load(id, name, subscript.value, subscript.owner);
+                    }
                 }
             }
             Value::External(sym) if self.has_no_items(sym) => {}
@@ -436,6 +465,10 @@ impl Flow<'_> {
         for base in bases {
             if let Value::Container(container) = base {
                 self.access_value(container, key, subscript.value, subscript.store);
+            }
+            if let (Value::Module(_), Value::Str(name), false) = (base, key, subscript.store) {
+                let id = self.values.id(base);
+                self.load(id, name, subscript.value, subscript.owner);
             }
         }
         if let Value::Instance(class) = key
@@ -536,9 +569,12 @@ impl Flow<'_> {
 
     /// What a container holds goes into another.
     pub(super) fn merge(&mut self, into: ContainerId, value: Value) {
-        let Value::Container(from) = value else {
-            return;
+        let held = match value {
+            Value::Container(from) => Some(from),
+            Value::Instance(class) => self.held_by(class),
+            _ => None,
         };
+        let Some(from) = held else { return };
         if from == into {
             return;
         }

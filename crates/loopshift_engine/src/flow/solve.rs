@@ -71,6 +71,9 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         descriptors: FxHashSet::default(),
         collected: FxHashMap::default(),
         given: FxHashSet::default(),
+        held: FxHashMap::default(),
+        dispatching: FxHashSet::default(),
+        shared: FxHashSet::default(),
     };
     flow.run();
     flow.forget();
@@ -385,6 +388,15 @@ impl Flow<'_> {
 
     /// Methods that nothing calls are called with an instance of their class, or of a subclass.
     fn seed_receivers(&mut self) {
+        let mut crowded_out: Vec<ValueId> = self.left_out.iter().copied().collect();
+        crowded_out.sort_unstable();
+        for id in crowded_out {
+            if let Value::Bound(func, receiver) = self.values.get(id) {
+                let first = self.linked.functions[func.0 as usize].params.first();
+                let node = first.map_or(Node::NONE, |param| param.node);
+                self.add_id(node, receiver);
+            }
+        }
         for index in 0..self.linked.functions.len() {
             let function = &self.linked.functions[index];
             let Some(class) = function.class else {

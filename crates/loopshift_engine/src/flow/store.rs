@@ -29,6 +29,7 @@ impl Flow<'_> {
                 None => {
                     let field = self.field(FieldOwner::Class(class), store.attr);
                     self.edge(store.from, field);
+                    self.share(class, store.attr, store.from);
                 }
             },
             Value::Module(file) => {

@@ -1,0 +1,35 @@
+import weakref
+from itertools import dropwhile, starmap, takewhile
+from operator import attrgetter
+
+
+class Person:
+    @property
+    def age(self):
+        return 1
+
+    def greet(self):
+        pass
+
+
+def add(a, b):
+    return a + b
+
+
+def positive(number):
+    return number > 0
+
+
+people = [Person()]
+sorted(people, key=attrgetter("age"))
+list(starmap(add, [(1, 2)]))
+list(takewhile(positive, [1]))
+list(dropwhile(positive, [1]))
+for person in takewhile(lambda person: person.age, people):
+    person.greet()
+
+seen = weakref.WeakSet()
+seen.add(people[0])
+for person in seen:
+    person.greet()
+weakref.ref(people[0])().greet()

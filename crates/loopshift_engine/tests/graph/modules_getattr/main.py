@@ -1,0 +1,4 @@
+import lib
+
+lib.computed()
+lib.plain()
