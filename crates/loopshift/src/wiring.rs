@@ -51,6 +51,7 @@ fn inputs(sources: &mut [Source], python: usize) -> Vec<Input> {
                 .file_stem()
                 .is_some_and(|stem| stem == "__init__"),
             text: std::mem::take(&mut source.text.text),
+            lines: None,
         })
         .collect()
 }

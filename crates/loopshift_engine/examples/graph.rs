@@ -30,6 +30,7 @@ fn collect(root: &Path, dir: &Path, out: &mut Vec<Input>) {
                     module: parts.join("."),
                     is_package,
                     text,
+                    lines: None,
                 });
             }
         }

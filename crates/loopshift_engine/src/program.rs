@@ -27,7 +27,7 @@ use crate::relevance::in_contact;
 pub use crate::callers::{ByName, CallSite, Callers, imports_by_name, strings_given};
 
 /// A file as the engine takes it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Input {
     /// Its path, for messages and results.
     pub path: String,
@@ -38,6 +38,9 @@ pub struct Input {
     pub is_package: bool,
     /// The decoded text.
     pub text: String,
+    /// For each line of a text that was written here the line, from 1, of the one that people have before them: messages
+    /// name that. None where it is the same text.
+    pub lines: Option<Vec<usize>>,
 }
 
 impl Input {
@@ -76,12 +79,14 @@ impl<'a> Lines<'a> {
         Lines { files, starts }
     }
 
-    /// The line of a place, from 1.
+    /// The line of a place, from 1, that messages name.
     pub fn line(&self, place: Place) -> usize {
         let file = place.file.0 as usize;
         let new = || line_starts(&self.files[file].text);
         let starts = self.starts[file].get_or_init(new);
-        starts.partition_point(|start| *start <= place.range.start())
+        let line = starts.partition_point(|start| *start <= place.range.start());
+        let known = self.files[file].lines.as_ref();
+        known.map_or(line, |lines| lines.get(line - 1).copied().unwrap_or(line))
     }
 }
 
@@ -423,7 +428,7 @@ impl<'a> Program<'a> {
         &text[place.range.start().to_usize()..place.range.end().to_usize()]
     }
 
-    /// The line of a place, from 1.
+    /// The line of a place, from 1, that messages name.
     pub fn line(&self, place: Place) -> usize {
         self.lines.line(place)
     }

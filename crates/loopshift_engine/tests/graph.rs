@@ -54,6 +54,7 @@ fn collect(folder: &Path, dir: &Path, out: &mut Vec<Input>) {
                 module: parts.join("."),
                 is_package,
                 text: std::fs::read_to_string(&path).expect("the file is text"),
+                lines: None,
             });
         }
     }
@@ -149,6 +150,7 @@ fn programs_side_by_side_have_the_graphs_they_have_alone() {
                 module: name,
                 is_package: false,
                 text: files[0].text.clone(),
+                lines: None,
             });
         }
     }
@@ -197,6 +199,7 @@ fn single(text: String) -> CallGraph {
         module: "m".to_owned(),
         is_package: false,
         text,
+        lines: None,
     }])
 }
 

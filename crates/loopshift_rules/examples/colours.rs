@@ -53,6 +53,7 @@ fn read(root: &Path, directory: &Path, inputs: &mut Vec<Input>) {
                 module: parts.collect::<Vec<_>>().join("."),
                 is_package,
                 text: source.text,
+                lines: None,
             });
         }
     }

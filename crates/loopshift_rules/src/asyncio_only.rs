@@ -120,6 +120,7 @@ mod tests {
             module: "a".to_owned(),
             is_package: false,
             text: text.to_owned(),
+            lines: None,
         };
         let found = imported(&file, PythonVersion::PY311);
         let names: Vec<&str> = found.iter().map(|it| it.1).collect();

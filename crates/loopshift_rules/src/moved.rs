@@ -84,6 +84,14 @@ impl<'t> Moved<'t> {
         }
     }
 
+    /// For each line of the new text that of the old one, from 0.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = usize> {
+        let number = |line: &Line| match line {
+            Line::Same(old) | Line::Near(old) => *old,
+        };
+        self.lines.iter().map(number)
+    }
+
     fn line(&self, offset: TextSize) -> usize {
         let after = self.new_starts.partition_point(|start| *start <= offset);
         after.saturating_sub(1)

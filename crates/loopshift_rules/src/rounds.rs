@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::{Change, FileId, Outcome, Plan, Safety};
 use loopshift_engine::program::Input;
 
+use crate::moved::Moved;
+
 /// More rounds than this have not been seen to change anything.
 const ROUNDS: usize = 4;
 
@@ -32,11 +34,18 @@ pub(crate) fn settle(files: &[Input], plan: &mut Plan, once: impl Fn(&[Input]) -
     }
 }
 
-/// The files as a plan leaves them.
+/// The files as a plan leaves them. Their lines are known by those of `files`.
 pub(crate) fn after(files: &[Input], plan: &Plan) -> Vec<Input> {
     let mut inputs = files.to_vec();
     for (file, text) in &plan.texts {
-        inputs[file.0 as usize].text.clone_from(text);
+        let input = &mut inputs[file.0 as usize];
+        let moved = Moved::new(&input.text, text);
+        let lines = moved.lines().map(|line| {
+            let known = input.lines.as_ref().and_then(|lines| lines.get(line));
+            known.copied().unwrap_or(line + 1)
+        });
+        input.lines = Some(lines.collect());
+        input.text.clone_from(text);
     }
     inputs
 }
@@ -115,5 +124,40 @@ fn account(plan: &mut Plan, applied: &Change) {
         change.safety = applied.safety;
         change.caveats.clone_from(&applied.caveats);
         change.message.clone_from(&applied.message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loopshift_engine::change::Place;
+    use loopshift_engine::program::Lines;
+    use loopshift_python::{TextRange, TextSize};
+
+    /// What a plan makes of the only file.
+    fn written(files: &[Input], text: &str) -> Vec<Input> {
+        let plan = Plan {
+            texts: vec![(FileId(0), text.to_owned())],
+            ..Plan::default()
+        };
+        after(files, &plan)
+    }
+
+    #[test]
+    fn messages_about_a_written_text_name_the_lines_of_the_first_one() {
+        let first = Input {
+            path: "a.py".to_owned(),
+            module: "a".to_owned(),
+            text: "import a\nx = a.one()\ny = a.two()\n".to_owned(),
+            ..Input::default()
+        };
+        let second = written(&[first], "import b\n\n\nx = b.one()\ny = a.two()\n");
+        let third = written(&second, "# more\nimport b\n\n\nx = b.one()\n\n\ny = b.two()\n");
+        let line = |what: &str| {
+            let start = TextSize::try_from(third[0].text.find(what).unwrap()).unwrap();
+            let (file, range) = (FileId(0), TextRange::empty(start));
+            Lines::new(&third).line(Place { file, range })
+        };
+        assert_eq!((line("x"), line("y"), line("import")), (2, 3, 1));
     }
 }

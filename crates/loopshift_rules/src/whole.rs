@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use loopshift_engine::change::{Change, FileId};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::program::{ByName, Program};
-use loopshift_python::parse::line_index;
 
 use crate::catalog::Catalog;
 use crate::part::Part;
@@ -34,7 +33,7 @@ pub(crate) fn bind(
             let part = parts[place.file.0 as usize];
             stays.entry(part).or_insert_with(|| {
                 let file = program.file(change.place.file);
-                let line = line_index(&file.text).line(change.place.range.start());
+                let line = program.line(change.place);
                 format!(
                     "it moves together with line {line} of {}, which stays: {reason}",
                     file.path

@@ -129,6 +129,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         module: "main".to_owned(),
         is_package: false,
         text: text.to_owned(),
+        lines: None,
     }];
     let options = Options {
         allow_unsafe: true,

@@ -15,6 +15,7 @@ fn migrated(text: &str, from: &[&str]) -> Migration {
         module: "main".to_owned(),
         is_package: false,
         text: text.to_owned(),
+        lines: None,
     }];
     let python = PythonVersion {
         major: 3,

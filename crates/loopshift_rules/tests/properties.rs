@@ -94,6 +94,7 @@ fn input(text: &str) -> Input {
         module: "main".to_owned(),
         is_package: false,
         text: text.to_owned(),
+        lines: None,
     }
 }
 

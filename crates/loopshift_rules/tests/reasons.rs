@@ -181,6 +181,7 @@ fn generic(catalog: &Catalog, form: &str, text: impl Fn(&Api) -> Option<String>)
             module,
             is_package: false,
             text,
+            lines: None,
         });
     }
     let migration = migrate(&files, catalog, &options());
@@ -244,6 +245,7 @@ asyncio.run(main())
         module: "main".to_owned(),
         is_package: false,
         text: text.to_owned(),
+        lines: None,
     };
     let migration = migrate(&[input], Catalog::builtin(), &options());
     let changes = migration.plan.changes.iter();

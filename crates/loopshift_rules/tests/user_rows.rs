@@ -24,6 +24,7 @@ fn migrated(text: &str) -> (String, Vec<String>) {
         module: "main".to_owned(),
         is_package: false,
         text: text.to_owned(),
+        lines: None,
     }];
     let settings = Settings {
         python: PythonVersion {

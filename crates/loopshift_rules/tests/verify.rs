@@ -14,6 +14,7 @@ fn faults(text: &str) -> Vec<(String, String)> {
         module: "main".to_owned(),
         is_package: false,
         text: "import asyncio\n".to_owned(),
+        lines: None,
     }];
     let externals = CatalogExternals::strict(Catalog::builtin());
     let verification = Verification {

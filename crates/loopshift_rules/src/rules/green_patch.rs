@@ -6,7 +6,6 @@ use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::Edit;
-use loopshift_python::parse::line_index;
 use memchr::memmem;
 
 use super::green::is_guard;
@@ -80,11 +79,11 @@ fn taken_out(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, St
         _ => return Err(no_statement.to_owned()),
     };
     let chosen = view.tree.ancestors(statement).find_map(|node| match node {
-        AnyNodeRef::StmtIf(chosen) if !is_guard(chosen) => Some(chosen.start()),
+        AnyNodeRef::StmtIf(chosen) if !is_guard(chosen) => Some(chosen),
         _ => None,
     });
-    if let Some(start) = chosen {
-        let line = line_index(view.source).line(start);
+    if let Some(chosen) = chosen {
+        let line = cx.program.line(view.place(chosen));
         return Err(format!("line {line} chooses whether green threads run"));
     }
     let mut change = Change::new(RULE, use_.place, &*use_.api, format!("`{}` goes", use_.api));

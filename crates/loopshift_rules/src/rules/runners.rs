@@ -42,14 +42,15 @@ impl Keeping {
 }
 
 /// The places in functions of the program where the coroutine is run that is made at `coroutine`: none where a runner of a
-/// library gets it directly. `None` where it goes anywhere else.
+/// library gets it directly, or makes it itself (`anyio.run(main)`). `None` where it goes anywhere else.
 pub(crate) fn runners(
     cx: &Context<'_>,
     view: &View<'_>,
     coroutine: TextRange,
 ) -> Option<Vec<Place>> {
     let expr = view.tree.expr_at(coroutine)?;
-    if is_given_to_library(cx, view, expr) {
+    let is_runner = matches!(expr, Expr::Call(call) if runs(cx, view, call));
+    if is_runner || is_given_to_library(cx, view, expr) {
         return Some(Vec::new());
     }
     within_callees(cx, view, coroutine, run_within)

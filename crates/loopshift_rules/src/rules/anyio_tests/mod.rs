@@ -17,7 +17,7 @@ use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::uses::{Use, uses};
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::Edit;
-use loopshift_python::parse::{line_index, parse_module};
+use loopshift_python::parse::parse_module;
 use loopshift_python::{Ranged, TextRange};
 
 use crate::context::{Context, View};
@@ -511,9 +511,8 @@ fn is_test_file(path: &str) -> bool {
 }
 
 fn line_of(cx: &Context<'_>, place: Place) -> String {
-    let input = cx.program.file(place.file);
-    let line = line_index(&input.text).line(place.range.start());
-    format!("line {line} of {}", input.path)
+    let (path, line) = (&cx.program.file(place.file).path, cx.program.line(place));
+    format!("line {line} of {path}")
 }
 
 /// Whether an API is a class to derive kinds of event loops from, or what makes them.
