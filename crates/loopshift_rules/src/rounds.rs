@@ -152,7 +152,10 @@ mod tests {
             ..Input::default()
         };
         let second = written(&[first], "import b\n\n\nx = b.one()\ny = a.two()\n");
-        let third = written(&second, "# more\nimport b\n\n\nx = b.one()\n\n\ny = b.two()\n");
+        let third = written(
+            &second,
+            "# more\nimport b\n\n\nx = b.one()\n\n\ny = b.two()\n",
+        );
         let line = |what: &str| {
             let start = TextSize::try_from(third[0].text.find(what).unwrap()).unwrap();
             let (file, range) = (FileId(0), TextRange::empty(start));

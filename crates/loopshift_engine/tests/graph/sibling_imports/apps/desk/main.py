@@ -1,0 +1,5 @@
+import view
+from util.text import plain
+
+view.show()
+plain()

@@ -1,0 +1,5 @@
+from view import show
+
+
+def plain():
+    show()
