@@ -388,8 +388,10 @@ impl Flow<'_> {
         {
             let functions: Vec<FuncId> = self.functions_at(node);
             let receiver = self.values.id(Value::Class(class));
+            let made = self.new_node();
+            self.constrain(made, Constraint::Made(class, result));
             for func in functions {
-                self.connect_to(index, func, receiver, result);
+                self.connect_to(index, func, receiver, made);
             }
         }
         self.add_id(result, instance);

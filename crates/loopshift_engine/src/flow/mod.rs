@@ -103,6 +103,8 @@ pub(crate) enum Constraint {
     Bind(ValueId, Node, FuncId),
     /// The same, read through the class.
     ClassBind(ValueId, Node),
+    /// The node is what `__new__` returned for the class: new objects of it go to the other.
+    Made(ClassId, Node),
 }
 
 /// Whose member a name is, as far as its full name depends on that.

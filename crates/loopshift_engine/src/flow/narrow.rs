@@ -41,6 +41,22 @@ impl Flow<'_> {
         }
     }
 
+    /// What `__new__` returned where `class` was called. Classes that inherit one `__new__` get objects of their own from it
+    /// (singletons do): one of a sister class came from a call of that.
+    pub(super) fn made(&mut self, id: ValueId, class: ClassId, to: Node) {
+        let derives =
+            |class: ClassId, of| self.mro[class.0 as usize].contains(&MroEntry::Class(of));
+        if let Value::Instance(other) = self.values.get(id)
+            && !derives(class, other)
+            && !derives(other, class)
+            && let Some(new) = self.defined_name("__new__")
+            && self.class_attr(class, new).ok() == self.class_attr(other, new).ok()
+        {
+            return;
+        }
+        self.add_id(to, id);
+    }
+
     /// The classes at a node, also those in tuples.
     fn classes_at(&self, node: Node) -> Vec<Value> {
         let mut classes = Vec::new();

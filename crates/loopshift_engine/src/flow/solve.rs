@@ -258,6 +258,7 @@ impl Flow<'_> {
             Constraint::Merge(container) => self.merge(container, value),
             Constraint::Bind(receiver, to, owner) => self.bind_method(id, receiver, to, owner),
             Constraint::ClassBind(class, to) => self.class_member(id, class, to),
+            Constraint::Made(class, to) => self.made(id, class, to),
         }
     }
 
