@@ -181,8 +181,13 @@ pub fn pieces(template: &'static str, args: &[Piece]) -> Vec<Piece> {
 impl Helper {
     /// The helpers that its text names, as `{#Other}` writes them.
     pub fn needs(&self) -> impl Iterator<Item = &'static str> {
-        let parts = self.source.split("{#").skip(1);
-        parts.filter_map(|part| part.split('}').next())
+        named(self.source)
+    }
+
+    /// The helpers that it derives from: those must stand before it.
+    pub(crate) fn bases(&self) -> impl Iterator<Item = &'static str> {
+        let header = self.source.lines().find(|line| line.starts_with("class "));
+        named(header.unwrap_or(""))
     }
 
     /// Its text, for the name it got. `other` knows the names that other helpers got.
@@ -209,6 +214,12 @@ impl Helper {
     pub fn short_name(&self) -> &'static str {
         self.name.trim_start_matches('_')
     }
+}
+
+/// The helpers that a template names.
+fn named(template: &'static str) -> impl Iterator<Item = &'static str> {
+    let parts = template.split("{#").skip(1);
+    parts.filter_map(|part| part.split('}').next())
 }
 
 fn parse_template(template: &'static str, mut arg: impl FnMut(&str) -> Piece) -> Vec<Piece> {

@@ -148,7 +148,7 @@ impl Names {
                 None => for_helpers.insert(import, name),
             };
         }
-        let helpers: Vec<String> = (resolver.helpers.iter())
+        let helpers: Vec<String> = (resolver.in_order().into_iter())
             .map(|(helper, name)| {
                 (helper
                     .pieces(name, |needed| resolver.name_of(needed))
@@ -191,6 +191,23 @@ impl Resolver<'_, '_> {
         let mut helpers = self.helpers.iter();
         let found = helpers.find(|(helper, _)| helper.short_name() == needed);
         found.map_or_else(String::new, |(_, name)| name.clone())
+    }
+
+    /// The helpers as they are written: by name, but a class after those that it derives from.
+    fn in_order(&self) -> Vec<(&'static Helper, &str)> {
+        let mut out: Vec<(&'static Helper, &str)> = Vec::new();
+        let mut todo: Vec<&'static Helper> = self.helpers.keys().rev().copied().collect();
+        while let Some(helper) = todo.pop() {
+            let is_out = |it: &Helper| out.iter().any(|(known, _)| *known == it);
+            let is_base = |it: &&&Helper| helper.bases().any(|name| name == it.short_name());
+            let base = self.helpers.keys().filter(is_base).find(|it| !is_out(it));
+            if let Some(base) = base {
+                todo.extend([helper, base]);
+            } else if !is_out(helper) {
+                out.push((helper, &self.helpers[helper]));
+            }
+        }
+        out
     }
 
     fn helper(&mut self, helper: &'static Helper, place: TextSize) -> String {

@@ -12,37 +12,21 @@ mod left;
 mod listener;
 mod servers;
 mod sockets;
+mod wrapping;
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::flow::value::Value;
 use loopshift_engine::objects::{Cluster, Member, clusters};
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
-use loopshift_python::edit::{Edit, Helper, Piece, pieces};
+use loopshift_python::edit::Edit;
 
 use super::byte_streams::{Manner, lines, reader_member, writer_member};
 use super::held::attributes;
-use crate::context::{Context, View};
+use crate::context::Context;
+use wrapping::Wrapping;
 
 const RULE: &str = "anyio-streams";
 const SERVER_RULE: &str = "anyio-server";
-
-/// A stream whose sends don't meet.
-static SHARED: Helper = Helper {
-    name: "_SharedStream",
-    source: "\
-class {name}({@anyio.streams.buffered:BufferedByteStream}):
-    \"\"\"A stream to which several tasks may send.\"\"\"
-
-    def __init__(self, stream):
-        super().__init__(stream)
-        self._sending = {@anyio}.Lock()
-
-    async def send(self, item):
-        async with self._sending:
-            await super().send(item)
-",
-};
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let places = all_uses(cx);
@@ -156,7 +140,7 @@ fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obstacle> {
             use_.api.starts_with("asyncio.open_") || use_.api.starts_with("asyncio.start_")
         }),
     };
-    let shared = streams.iter().any(|cluster| is_shared(cx, cluster));
+    let wrapping = Wrapping::new(cx, &streams, manner);
     for use_ in cx.uses {
         let Some(view) = cx.view(use_.place.file) else {
             continue;
@@ -191,23 +175,12 @@ fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obstacle> {
     }
     iterations(cx, change)?;
     annotations(cx, manner, change)?;
-    connections::convert(cx, shared, change)?;
-    servers::convert(cx, shared, change)?;
-    errors::convert(cx, shared, change)?;
+    connections::convert(cx, wrapping, change)?;
+    servers::convert(cx, wrapping, change)?;
+    errors::convert(cx, wrapping.shared, change)?;
     change.covers.extend(pipes.iter().copied());
     change.requires.extend(processes(cx));
     Ok(())
-}
-
-/// The name of the class that wraps a connection.
-fn buffered(shared: bool) -> Piece {
-    if shared {
-        return Piece::Helper(&SHARED);
-    }
-    pieces("{@anyio.streams.buffered:BufferedByteStream}", &[])
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| "BufferedByteStream".into())
 }
 
 /// The calls that start processes with pipes.
@@ -278,57 +251,6 @@ fn known(cx: &Context<'_>, cluster: &Cluster) -> Result<(), Obstacle> {
         }
     }
     Ok(())
-}
-
-/// Whether writers are kept where several tasks may find them.
-fn is_shared(cx: &Context<'_>, cluster: &Cluster) -> bool {
-    if !cluster.types.iter().any(|ty| ty == "asyncio.StreamWriter") {
-        return false;
-    }
-    let kept = cluster.places.iter().any(|held| {
-        let Some(view) = cx.view(held.place.file) else {
-            return true;
-        };
-        match view.tree.expr_at(held.place.range) {
-            Some(Expr::Attribute(attribute)) if attribute.ctx.is_store() => true,
-            Some(Expr::Subscript(_)) => true,
-            Some(expr) => is_stored(cx, view, expr),
-            None => false,
-        }
-    });
-    // The pair that `open_connection` gives is a container, too: one that nobody wrote.
-    let written = cluster.containers.iter().any(|place| {
-        cx.view(place.file)
-            .and_then(|view| view.tree.expr_at(place.range))
-            .is_some_and(|expr| !expr.is_tuple_expr())
-            && !is_connection(cx, *place)
-    });
-    kept || written
-}
-
-/// Whether an expression is handed to a method that is not ours: `clients.add(writer)`.
-fn is_stored(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
-    if !matches!(view.tree.parent(expr), Some(AnyNodeRef::Arguments(_))) {
-        return false;
-    }
-    let call = view.tree.call_around(expr);
-    call.is_some_and(|call| {
-        call.func.is_attribute_expr()
-            && !cx
-                .program
-                .values_at(view.place(&*call.func))
-                .any(|value| matches!(value, Value::Func(_) | Value::Bound(..) | Value::Class(_)))
-    })
-}
-
-/// Whether the place is a call that gives a reader and a writer.
-fn is_connection(cx: &Context<'_>, place: Place) -> bool {
-    cx.view(place.file)
-        .and_then(|view| match view.tree.expr_at(place.range)? {
-            Expr::Call(call) => cx.api_of(view, &call.func),
-            _ => None,
-        })
-        .is_some_and(|api| api.starts_with("asyncio."))
 }
 
 /// `async for line in reader`.

@@ -1,6 +1,6 @@
 //! The members of `StreamReader` and `StreamWriter`, each in `AnyIO`'s terms.
 
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, UnaryOp};
+use loopshift_python::ast::{AnyNodeRef, BoolOp, Expr, ExprCall, Stmt, UnaryOp};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -216,7 +216,7 @@ pub(crate) fn writer_member(
     method: &str,
     manner: Manner,
 ) -> Result<Vec<Edit>, String> {
-    let (call, _, attr) = called(view, member, method)?;
+    let (call, base, attr) = called(view, member, method)?;
     let alone = |name: &str| -> Result<(), String> {
         if !view.is_async(call.range()) {
             return Err(format!(
@@ -292,9 +292,79 @@ pub(crate) fn writer_member(
         "get_extra_info" => extra(view, call, attr),
         // Only those of TLS can't, which stay with asyncio.
         "can_write_eof" => Ok(vec![Edit::replace(call.range(), "True", &[])]),
-        "is_closing" => Err("a stream of AnyIO doesn't tell whether it is closed".to_owned()),
+        "is_closing" if manner.pipes => {
+            Err("a stream of AnyIO doesn't tell whether it is closed".to_owned())
+        }
+        // What the connection is wrapped in has an attribute of this name.
+        "is_closing" => Ok(closed_once(view, call, base).unwrap_or_else(|| {
+            vec![Edit::replace(
+                TextRange::new(attr.end(), call.end()),
+                "",
+                &[],
+            )]
+        })),
         _ => Err(format!("a stream of AnyIO has no `{method}`")),
     }
+}
+
+/// Whether the range is that of `writer.is_closing`, and the call of it goes.
+pub(crate) fn is_closed_once(view: &View<'_>, member: TextRange) -> bool {
+    called(view, member, "is_closing")
+        .is_ok_and(|(call, writer, _)| closed_once(view, call, writer).is_some())
+}
+
+/// `if not writer.is_closing():` around nothing but `close` and `wait_closed`: `AnyIO`'s streams may be closed again, so that
+/// the test can go.
+fn closed_once(view: &View<'_>, call: &ExprCall, writer: TextRange) -> Option<Vec<Edit>> {
+    let Some(AnyNodeRef::ExprUnaryOp(not)) = view.tree.parent(call) else {
+        return None;
+    };
+    let (chosen, rest) = match view.tree.parent(not)? {
+        AnyNodeRef::StmtIf(chosen) => (chosen, None),
+        AnyNodeRef::ExprBoolOp(all) if all.op == BoolOp::And => match view.tree.parent(all)? {
+            AnyNodeRef::StmtIf(chosen) if chosen.test.range() == all.range() => (chosen, Some(all)),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let closes = |stmt: &Stmt| {
+        let Stmt::Expr(it) = stmt else {
+            return false;
+        };
+        let called = match &*it.value {
+            Expr::Await(it) => it.value.as_call_expr().map(|it| (it, "wait_closed")),
+            value => value.as_call_expr().map(|it| (it, "close")),
+        };
+        let member = called.and_then(|(it, name)| Some((it.func.as_attribute_expr()?, name)));
+        member.is_some_and(|(member, name)| {
+            member.attr.as_str() == name && view.text(member.value.range()) == view.text(writer)
+        })
+    };
+    let first = chosen.body.first()?;
+    let is_plain = not.op == UnaryOp::Not
+        && !view.text(first.range()).starts_with("await")
+        && chosen.elif_else_clauses.is_empty()
+        && chosen.body.iter().all(closes);
+    if !is_plain {
+        return None;
+    }
+    let Some(all) = rest else {
+        let has_comment = view.text(chosen.range()).contains('#');
+        return (!has_comment).then(|| {
+            vec![Edit::Replace {
+                range: chosen.range(),
+                pieces: vec![first.range().into()],
+            }]
+        });
+    };
+    let at = all.values.iter().position(|it| it.range() == not.range())?;
+    let gap = if at > 0 {
+        TextRange::new(all.values[at - 1].end(), not.start())
+    } else {
+        TextRange::new(not.end(), all.values[1].start())
+    };
+    let is_bare = view.text(gap).trim() == "and";
+    is_bare.then(|| vec![Edit::replace(gap.cover(not.range()), "", &[])])
 }
 
 fn called<'v>(

@@ -5,8 +5,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Helper, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
+use super::Obstacle;
 use super::errors::tells_refused;
-use super::{Obstacle, buffered};
+use super::wrapping::Wrapping;
 use crate::context::{Context, View};
 use crate::rules::arguments::inside;
 
@@ -41,7 +42,11 @@ async def {name}(*args, **kwargs):
 ",
 };
 
-pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Result<(), Obstacle> {
+pub(super) fn convert(
+    cx: &Context<'_>,
+    wrapping: Wrapping,
+    change: &mut Change,
+) -> Result<(), Obstacle> {
     let told = tells_refused(cx);
     for use_ in cx.uses {
         let (callee, positional) = match use_.api.as_str() {
@@ -66,7 +71,7 @@ pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Re
                 edits.extend(targets);
                 edits.push(Edit::Replace {
                     range: TextRange::empty(await_.start()),
-                    pieces: vec![buffered(shared), "(".into()],
+                    pieces: [wrapping.class(), vec!["(".into()]].concat(),
                 });
                 edits.push(Edit::insert(await_.end(), ")", &[]));
                 edits.push(Edit::Replace {
@@ -75,12 +80,9 @@ pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Re
                 });
             }
             None => {
-                let mut front: Vec<Piece> = vec![
-                    Piece::Helper(&PAIR),
-                    "(".into(),
-                    buffered(shared),
-                    ", ".into(),
-                ];
+                let mut front: Vec<Piece> = vec![Piece::Helper(&PAIR), "(".into()];
+                front.extend(wrapping.class());
+                front.push(", ".into());
                 front.extend(callee);
                 edits.push(Edit::Replace {
                     range: call.func.range(),

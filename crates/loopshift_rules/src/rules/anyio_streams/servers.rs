@@ -11,12 +11,13 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
+use super::Obstacle;
 use super::handed;
 use super::kept;
 use super::left::{Left, closes, keep, left};
 use super::listener::listener;
 use super::sockets::sockets;
-use super::{Obstacle, buffered};
+use super::wrapping::Wrapping;
 use crate::context::{Context, View};
 use crate::rules::arguments::inside;
 use crate::rules::held::attributes;
@@ -40,7 +41,11 @@ def {name}(handler, wrap):
 ",
 };
 
-pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Result<(), Obstacle> {
+pub(super) fn convert(
+    cx: &Context<'_>,
+    wrapping: Wrapping,
+    change: &mut Change,
+) -> Result<(), Obstacle> {
     let mut sites: Vec<Place> = Vec::new();
     for mut cluster in clusters(cx.program, |ty| {
         ty == "asyncio.Server" || ty == "asyncio.AbstractServer"
@@ -56,7 +61,7 @@ pub(super) fn convert(cx: &Context<'_>, shared: bool, change: &mut Change) -> Re
             continue;
         }
         sites.extend(&cluster.sites);
-        Server::new(cx, &cluster)?.convert(&cluster, shared, change)?;
+        Server::new(cx, &cluster)?.convert(&cluster, wrapping, change)?;
     }
     for use_ in cx.uses {
         if !matches!(
@@ -194,21 +199,21 @@ impl<'c> Server<'c> {
     fn convert(
         &self,
         cluster: &Cluster,
-        shared: bool,
+        wrapping: Wrapping,
         change: &mut Change,
     ) -> Result<(), Obstacle> {
         let file = self.view.file;
         for edit in listener(self.view, self.call, self.handler, self.is_unix)? {
             change.edits.push((file, edit));
         }
-        let serving: Vec<Piece> = vec![
+        let mut serving: Vec<Piece> = vec![
             Piece::Helper(&HANDLER),
             "(".into(),
             self.handler.range().into(),
             ", ".into(),
-            buffered(shared),
-            ")".into(),
         ];
+        serving.extend(wrapping.class());
+        serving.push(")".into());
         let mut in_block = change.clone();
         match self.in_block(cluster, &serving, &mut in_block) {
             Ok(()) => *change = in_block,
