@@ -16,7 +16,7 @@ pub mod objects;
 mod outline;
 pub mod plan;
 pub mod program;
-mod relevance;
+pub mod relevance;
 pub mod sharing;
 pub mod uses;
 pub mod verify;

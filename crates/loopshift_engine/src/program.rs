@@ -13,7 +13,6 @@ use rustc_hash::FxHashSet;
 
 use crate::change::{FileId, Place};
 use crate::externals::Externals;
-use crate::flow::fixtures;
 use crate::flow::value::Value;
 use crate::flow::{Flow, Target, solve};
 use crate::graph;
@@ -22,7 +21,7 @@ use crate::link::{Unlinked, link};
 use crate::lower::{ModuleName, lower};
 use crate::objects;
 use crate::outline::Outline;
-use crate::relevance::in_contact;
+use crate::relevance::{add_fixtures, in_contact, rough_outlines};
 
 pub use crate::callers::{ByName, CallSite, Callers, imports_by_name, strings_given};
 
@@ -44,7 +43,7 @@ pub struct Input {
 }
 
 impl Input {
-    fn name(&self) -> ModuleName<'_> {
+    pub(crate) fn name(&self) -> ModuleName<'_> {
         ModuleName {
             name: &self.module,
             is_package: self.is_package,
@@ -248,16 +247,6 @@ fn analyse_near<'a>(
             .map(|input| libraries.mentions(&input.text))
             .collect()
     });
-    // Modules of tests are in contact with those whose fixtures they get without importing them.
-    let add_fixtures = |outlines: &mut [Outline]| {
-        if libraries.is_none() {
-            return;
-        }
-        let names: Vec<&str> = inputs.iter().map(|input| &*input.module).collect();
-        for (outline, more) in outlines.iter_mut().zip(fixtures::in_reach(&names)) {
-            outline.imports.extend(more);
-        }
-    };
     let near = |outlines: &[Outline]| -> Option<Vec<bool>> {
         let mentions = mentions.as_ref()?;
         let names: Vec<&str> = inputs.iter().map(|input| &*input.module).collect();
@@ -269,12 +258,7 @@ fn analyse_near<'a>(
         Some(near)
     };
     // First by what the texts seem to import, so that most need not be lowered.
-    let outlines = inputs.par_iter();
-    let mut outlines: Vec<Outline> = match libraries {
-        Some(_) => outlines.map(|it| rough_outline(it, version)).collect(),
-        None => Vec::new(),
-    };
-    add_fixtures(&mut outlines);
+    let outlines = libraries.map_or_else(Vec::new, |_| rough_outlines(inputs, version));
     let may_be_near = near(&outlines);
     let lowered: Vec<_> = inputs
         .par_iter()
@@ -323,7 +307,7 @@ fn analyse_near<'a>(
     if may_be_near.is_some() {
         let outlines = modules.par_iter();
         let mut outlines: Vec<Outline> = outlines.map(|it| Outline::of_facts(&it.ir)).collect();
-        add_fixtures(&mut outlines);
+        add_fixtures(inputs, &mut outlines);
         let near = near(&outlines).unwrap_or_default();
         for (module, near) in modules.iter_mut().zip(near) {
             if !near {
@@ -346,25 +330,6 @@ fn analyse_near<'a>(
         flow,
         unreadable,
     }
-}
-
-/// A package whose text is longer is taken to bind something.
-const SMALL_PACKAGE: usize = 4096;
-
-/// What a file seems to import, and whether it binds anything.
-fn rough_outline(input: &Input, version: PythonVersion) -> Outline {
-    if !input.is_python() {
-        return Outline::default();
-    }
-    let is_small_package = input.is_package && input.text.len() <= SMALL_PACKAGE;
-    let rough = Outline::of_text(&input.text, input.name());
-    if let Some(rough) = rough.filter(|_| !is_small_package) {
-        return rough;
-    }
-    parse_module(&input.text, version).map_or_else(
-        |_| Outline::default(),
-        |parsed| Outline::of_facts(&lower(parsed.syntax(), &input.text, input.name())),
-    )
 }
 
 /// What each call may reach, without what it may reach twice.

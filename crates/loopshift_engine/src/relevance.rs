@@ -4,12 +4,69 @@
 //! names the library, over any number of imports in either direction, holds no use of it and nothing that came from it.
 //! Its facts are dropped before they are solved.
 
+use loopshift_python::PythonVersion;
+use loopshift_python::parse::parse_module;
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::flow::fixtures;
+use crate::lower::lower;
 use crate::outline::Outline;
+use crate::program::Input;
+
+/// For each file the number of the first one that it can have to do with: values pass only between files with the same.
+pub fn contacts(inputs: &[Input], version: PythonVersion) -> Vec<usize> {
+    let names: Vec<&str> = inputs.iter().map(|input| &*input.module).collect();
+    groups(&names, &rough_outlines(inputs, version))
+}
+
+/// What the files seem to import, and the modules of tests those whose fixtures they get.
+pub(crate) fn rough_outlines(inputs: &[Input], version: PythonVersion) -> Vec<Outline> {
+    let outlines = inputs.par_iter();
+    let mut outlines: Vec<Outline> = outlines.map(|it| rough_outline(it, version)).collect();
+    add_fixtures(inputs, &mut outlines);
+    outlines
+}
+
+/// Modules of tests are in contact with those whose fixtures they get without importing them.
+pub(crate) fn add_fixtures(inputs: &[Input], outlines: &mut [Outline]) {
+    let names: Vec<&str> = inputs.iter().map(|input| &*input.module).collect();
+    for (outline, more) in outlines.iter_mut().zip(fixtures::in_reach(&names)) {
+        outline.imports.extend(more);
+    }
+}
+
+/// A package whose text is longer is taken to bind something.
+const SMALL_PACKAGE: usize = 4096;
+
+/// What a file seems to import, and whether it binds anything.
+fn rough_outline(input: &Input, version: PythonVersion) -> Outline {
+    if !input.is_python() {
+        return Outline::default();
+    }
+    let is_small_package = input.is_package && input.text.len() <= SMALL_PACKAGE;
+    let rough = Outline::of_text(&input.text, input.name());
+    if let Some(rough) = rough.filter(|_| !is_small_package) {
+        return rough;
+    }
+    parse_module(&input.text, version).map_or_else(
+        |_| Outline::default(),
+        |parsed| Outline::of_facts(&lower(parsed.syntax(), &input.text, input.name())),
+    )
+}
 
 /// For each module, by its name and outline, whether it is in contact with one that is `mentioned`.
 pub(crate) fn in_contact(names: &[&str], outlines: &[Outline], mentioned: &[bool]) -> Vec<bool> {
+    let groups = groups(names, outlines);
+    let mut wanted = vec![false; names.len()];
+    for (group, mentioned) in groups.iter().zip(mentioned) {
+        wanted[*group] |= mentioned;
+    }
+    groups.into_iter().map(|group| wanted[group]).collect()
+}
+
+/// For each module the first one that it is in contact with, over any number of imports.
+fn groups(names: &[&str], outlines: &[Outline]) -> Vec<usize> {
     let mut by_name: FxHashMap<&str, usize> = FxHashMap::default();
     for (index, name) in names.iter().enumerate() {
         by_name.entry(name).or_insert(index);
@@ -53,14 +110,8 @@ pub(crate) fn in_contact(names: &[&str], outlines: &[Outline], mentioned: &[bool
             }
         }
     }
-    let mut wanted = vec![false; names.len()];
-    for (index, mentioned) in mentioned.iter().enumerate() {
-        if *mentioned {
-            wanted[root(&mut groups, index)] = true;
-        }
-    }
     (0..names.len())
-        .map(|index| wanted[root(&mut groups, index)])
+        .map(|index| root(&mut groups, index))
         .collect()
 }
 

@@ -18,6 +18,7 @@ mod moved;
 pub mod part;
 mod patched;
 mod processes;
+mod programs;
 pub mod project;
 pub mod recipe;
 pub mod registry;

@@ -29,6 +29,7 @@ use crate::leave_out::{self, LeftOut};
 use crate::left_imports;
 use crate::part::{self, Part};
 use crate::patched;
+use crate::programs;
 use crate::project::{ProjectFile, dependencies};
 use crate::recipe::{self, Cooperation, Recipe, root};
 use crate::registry::{RULES, Rule};
@@ -83,6 +84,7 @@ impl Options {
 }
 
 /// The result of a migration.
+#[derive(Default)]
 pub struct Migration {
     /// The plan.
     pub plan: Plan,
@@ -128,6 +130,15 @@ fn mentions<'m>(recipe: &Recipe, files: &[Input]) -> Vec<&'m str> {
 
 /// Plans the migration of a program.
 pub fn migrate(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
+    let programs = programs::split(files, catalog, options);
+    if programs.len() > 1 {
+        return programs::migrate_each(&programs, files, catalog, options);
+    }
+    migrate_program(files, catalog, options)
+}
+
+/// The same, for files that are all of one program.
+pub(crate) fn migrate_program(files: &[Input], catalog: &Catalog, options: &Options) -> Migration {
     if through::leads(files, options) {
         return through::migrate(files, catalog, options);
     }
@@ -219,22 +230,29 @@ fn migrate_once(
         facts: OnceLock::new(),
     };
     let mut migration = migrate_with(&analysis, &analysis.looks(patched), is_first);
-    if recipe.target == Target::Anyio && is_wanted_name(dependencies::RULE, &[], &options.ignore) {
-        dependencies::add(
-            files,
-            &options.project,
-            &mut migration.plan,
-            migration.relies_on,
-            options.settings.python,
-            &externals,
-            catalog,
-        );
-    }
-    if recipe.target == Target::Asyncio {
-        dependencies::add_for_asyncio(files, &options.project, &mut migration.plan);
-    }
+    depend(recipe.target, files, catalog, options, &mut migration);
     migration.unreadable = unreadable;
     migration
+}
+
+/// Lets the project depend on what the plan brings into the program.
+pub(crate) fn depend(
+    target: Target,
+    files: &[Input],
+    catalog: &Catalog,
+    options: &Options,
+    migration: &mut Migration,
+) {
+    let (project, plan) = (&options.project, &mut migration.plan);
+    match target {
+        Target::Anyio if is_wanted_name(dependencies::RULE, &[], &options.ignore) => {
+            let (python, relies_on) = (options.settings.python, migration.relies_on);
+            let externals = recipe::to(target).externals(files, catalog);
+            dependencies::add(files, project, plan, relies_on, python, &externals, catalog);
+        }
+        Target::Anyio => {}
+        Target::Asyncio => dependencies::add_for_asyncio(files, project, plan),
+    }
 }
 
 /// What a round knows of the program before any rule has seen it.

@@ -52,7 +52,7 @@ pub struct Recipe {
 /// The libraries of green threads.
 pub(crate) const GREEN: &[&str] = &["gevent", "eventlet", "greenlet"];
 
-const RECIPES: &[Recipe] = &[
+pub(crate) const RECIPES: &[Recipe] = &[
     Recipe {
         target: catalog::Target::Anyio,
         from: &["asyncio"],
