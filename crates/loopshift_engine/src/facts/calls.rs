@@ -157,7 +157,10 @@ impl Calls {
                 }
                 // `gen.send(…)` runs the generator.
                 Value::ExternalBound(sym, receiver)
-                    if flow.text(sym).starts_with("<builtin>.generator.") =>
+                    if flow
+                        .text(sym)
+                        .strip_prefix("<builtin>.generator.")
+                        .is_some_and(|name| RUNNING.contains(&name)) =>
                 {
                     if let Value::Generator(func) = flow.values.get(receiver) {
                         self.link(func, call.owner, Some(place));
@@ -324,6 +327,9 @@ impl Calls {
         }
     }
 }
+
+/// The methods of a generator that run it. It may not be one where something else is called of the name.
+const RUNNING: &[&str] = &["__next__", "close", "send", "throw"];
 
 /// The functions of ours that an external API gets to call.
 fn handed(program: &Program<'_>, name: &str, call: &Call) -> BTreeSet<FuncId> {

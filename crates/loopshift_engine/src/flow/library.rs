@@ -103,6 +103,7 @@ pub(super) fn library_function(
         | "atexit.register"
         | "copy.copy"
         | "copy.deepcopy"
+        | "dataclasses.replace"
         | "weakref.proxy"
         | "types.coroutine"
         | "asyncio.coroutine" => flow.edge(a.first(), a.result),

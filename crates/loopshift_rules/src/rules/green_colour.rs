@@ -137,6 +137,8 @@ struct Operation {
     caveat: Option<&'static str>,
     /// Whether something waits there.
     waits: bool,
+    /// Whether its items are gone through: what waits before it gives them is awaited inside of what does that.
+    goes_through: bool,
 }
 
 impl Operation {
@@ -149,6 +151,7 @@ impl Operation {
             reason: None,
             caveat: None,
             waits: true,
+            goes_through: false,
         }
     }
 }
@@ -190,6 +193,8 @@ struct Work<'w, 'c> {
     waits: BTreeMap<FuncId, BTreeSet<Place>>,
     /// Generator expressions in which something waits.
     generators: BTreeSet<Place>,
+    /// Places whose items are gone through.
+    through: BTreeSet<Place>,
     /// Lambdas that become functions, with their names.
     taken: BTreeSet<(Place, &'static str)>,
 }
@@ -218,6 +223,7 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
         awaits: BTreeMap::new(),
         waits: BTreeMap::new(),
         generators: BTreeSet::new(),
+        through: BTreeSet::new(),
         taken: BTreeSet::new(),
     };
     for func in members {
@@ -307,6 +313,9 @@ impl<'c> Work<'_, 'c> {
                     "what waits there would make `{name}` async, and that can't be followed"
                 );
                 return Err((place, reason));
+            }
+            if operation.goes_through {
+                self.through.insert(place);
             }
             self.edits
                 .extend(operation.edits.iter().map(|edit| (file, edit.clone())));

@@ -7,9 +7,10 @@ use loopshift_engine::facts::Cause;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{Alias, AnyNodeRef, Expr, Stmt};
+use loopshift_python::ast::{Alias, AnyNodeRef, CmpOp, Expr, Stmt, StmtWhile};
 use loopshift_python::edit::{Edit, Import, Piece};
 
+use super::code::{definition, own};
 use super::green::{Threads, built_on, escaped, made_in_loop, named, owners, sleeping, slept};
 use super::shared::number;
 use crate::catalog::{Api, Kind, Part, Target};
@@ -183,10 +184,10 @@ fn imports(cx: &Context<'_>, changes: &mut Vec<Change>) {
 fn polls(cx: &Context<'_>, view: &View<'_>, place: Place) -> bool {
     let innermost = view.tree.around(place.range).find_map(|node| match node {
         AnyNodeRef::StmtFor(_) => Some((node, false)),
-        AnyNodeRef::StmtWhile(_) => Some((node, true)),
+        AnyNodeRef::StmtWhile(it) => Some((node, !counts(cx, view, it))),
         _ => None,
     });
-    let Some((node, is_while)) = innermost else {
+    let Some((node, until)) = innermost else {
         return false;
     };
     let func = cx.program.function_at(place);
@@ -198,7 +199,37 @@ fn polls(cx: &Context<'_>, view: &View<'_>, place: Place) -> bool {
         }
         _ => false,
     });
-    (is_while && !waits_besides) || waits_for_input(cx)
+    (until && !waits_besides) || waits_for_input(cx)
+}
+
+/// Whether a loop goes on by numbers that only its function changes: `while left > 0`.
+fn counts(cx: &Context<'_>, view: &View<'_>, stmt: &StmtWhile) -> bool {
+    let func = cx.program.function_at(view.place(stmt));
+    let Some((_, def)) = definition(cx, func) else {
+        return false;
+    };
+    let mut locals: BTreeSet<&str> = (def.parameters.iter())
+        .map(|it| it.name().as_str())
+        .collect();
+    for node in own(&def.body) {
+        match node {
+            AnyNodeRef::ExprName(it) if it.ctx.is_store() => locals.insert(it.id.as_str()),
+            AnyNodeRef::StmtGlobal(_) => return false,
+            _ => false,
+        };
+    }
+    let mut inner = view.tree.nodes_within(def.range());
+    let is_shared = inner.any(|node| matches!(node, AnyNodeRef::StmtNonlocal(_)));
+    let orders = |op: &CmpOp| matches!(op, CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE);
+    let Expr::Compare(test) = &*stmt.test else {
+        return false;
+    };
+    let is_own = |expr: &Expr| match expr {
+        Expr::Name(it) => locals.contains(it.id.as_str()),
+        other => other.is_number_literal_expr(),
+    };
+    let mut compared = std::iter::once(&*test.left).chain(&test.comparators);
+    !is_shared && test.ops.iter().all(orders) && compared.all(is_own)
 }
 
 /// Whether the program may wait for input at all.

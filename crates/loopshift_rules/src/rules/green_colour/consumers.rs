@@ -72,6 +72,8 @@ pub(super) enum Consumer {
     Other,
     /// A function of the program gets it.
     Ours,
+    /// `isinstance`, which only asks what it is.
+    Asks,
 }
 
 /// Who goes through the argument of a call.
@@ -90,6 +92,7 @@ pub(super) fn consumer(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Op
     }
     Some(match found? {
         "ours" => Consumer::Ours,
+        "<builtin>.isinstance" if asks_for_plain(cx, view, call) => Consumer::Asks,
         "<builtin>.list" => Consumer::Display("[", "]"),
         "<builtin>.set" => Consumer::Display("{", "}"),
         "<builtin>.any" => Consumer::Helper("any"),
@@ -106,6 +109,31 @@ pub(super) fn consumer(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Op
         name if ITERATING.iter().any(|module| name.starts_with(module)) => Consumer::Other,
         _ => return None,
     })
+}
+
+/// Classes of which no generator is, whether it waits or not.
+const PLAIN: &[&str] = &[
+    "<builtin>.str",
+    "<builtin>.bytes",
+    "<builtin>.bytearray",
+    "<builtin>.list",
+    "<builtin>.tuple",
+    "<builtin>.dict",
+    "<builtin>.set",
+    "<builtin>.frozenset",
+    "<builtin>.int",
+    "<builtin>.float",
+    "<builtin>.bool",
+];
+
+/// Whether `isinstance` asks for nothing else than such classes.
+fn asks_for_plain(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    let is_plain = |class: &Expr| cx.api_of(view, class).is_some_and(|it| PLAIN.contains(&it));
+    match &*call.arguments.args {
+        [_, Expr::Tuple(classes)] => classes.elts.iter().all(is_plain),
+        [_, class] => is_plain(class),
+        _ => false,
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "what stands where")]
@@ -170,7 +198,7 @@ pub(super) fn given(
             operation.waits = false;
         }
         Consumer::Iter | Consumer::Calls | Consumer::Other => return Err(UNKNOWN.to_owned()),
-        Consumer::Ours => {}
+        Consumer::Ours | Consumer::Asks => {}
     }
     if source.len() > 1 && !matches!(consumer, Consumer::Display(..) | Consumer::AtOnce) {
         let range = expr.range();

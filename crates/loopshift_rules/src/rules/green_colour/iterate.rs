@@ -135,6 +135,7 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
                 continue;
             };
             let mut operation = Operation::new(view.place(expr), iterated.functions.clone());
+            operation.goes_through = true;
             match edits(cx, view, expr, &iterated, &form, &mut operation) {
                 Ok(edits) => operation.edits = edits,
                 Err(reason) => operation.reason = Some(reason),
@@ -275,7 +276,7 @@ fn edits(
             let is_first = first == Some(expr.range());
             let pairs = matches!(consumer, Some(Consumer::Steps("zip_waiting")));
             match consumer {
-                Some(Consumer::Ours) => {}
+                Some(Consumer::Ours | Consumer::Asks) => {}
                 None if !iterated.generator => {}
                 Some(Consumer::Calls) if !is_first => {
                     out.push(called_at_once(cx, view, call, expr, &source)?);
@@ -401,6 +402,8 @@ fn method_of_generator(
         "send" => "asend",
         "throw" => "athrow",
         "__next__" => "__anext__",
+        // Generators have nothing of the name: it is not one there.
+        other if !other.starts_with("gi_") && !other.starts_with("__") => return Ok(Vec::new()),
         other => return Err(format!("`{other}` of a generator that waits has no twin")),
     };
     let call = view

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::facts::Cause;
 use loopshift_python::ast::Expr;
-use loopshift_python::edit::Edit;
+use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextSize};
 
 use super::{Failure, Work, generator};
@@ -32,9 +32,31 @@ impl Work<'_, '_> {
         }
     }
 
+    /// Awaits what gives something to be gone through inside of what does that.
+    fn await_within(&mut self) {
+        for (file, edit) in &mut self.edits {
+            let Edit::Replace { range, pieces } = edit else {
+                continue;
+            };
+            let (file, range) = (*file, *range);
+            let place = Place { file, range };
+            if !self.through.contains(&place) {
+                continue;
+            }
+            let own = Piece::Source(range);
+            let Some(at) = pieces.iter().position(|piece| *piece == own) else {
+                continue;
+            };
+            if let Some((before, after)) = self.awaits.remove(&place) {
+                pieces.splice(at..=at, [before.into(), own, after.into()]);
+            }
+        }
+    }
+
     /// All edits in the order in which those at one place follow each other.
-    pub(super) fn write(self, change: &mut Change) -> Result<(), Failure> {
+    pub(super) fn write(mut self, change: &mut Change) -> Result<(), Failure> {
         let cx = self.all.cx;
+        self.await_within();
         let mut last = Vec::new();
         for place in &self.generators {
             let (view, expr) = self.expr(*place)?;

@@ -171,6 +171,9 @@ fn catches(types: Option<&Expr>) -> bool {
 
 /// Whether leaving the block runs code of the program, or code that is not known.
 fn is_ours(cx: &Context<'_>, view: &View<'_>, entered: &Expr) -> bool {
+    if opens_to_read(cx, view, entered) {
+        return false;
+    }
     let mut values = cx.program.values_at(view.place(entered)).peekable();
     let known = |value| match value {
         Value::Object(class, _) => cx.catalog.get(cx.program.flow.text(class)).is_some(),
@@ -182,4 +185,18 @@ fn is_ours(cx: &Context<'_>, view: &View<'_>, entered: &Expr) -> bool {
         _ => false,
     };
     values.peek().is_none() || !values.all(known)
+}
+
+/// Whether a file is opened there that is only read.
+fn opens_to_read(cx: &Context<'_>, view: &View<'_>, entered: &Expr) -> bool {
+    let Expr::Call(call) = entered else {
+        return false;
+    };
+    let is_open = cx.api_of(view, &call.func) == Some("<builtin>.open");
+    is_open
+        && match call.arguments.find_argument_value("mode", 1) {
+            None => true,
+            Some(Expr::StringLiteral(mode)) => !mode.value.to_str().contains(['w', 'a', 'x', '+']),
+            Some(_) => false,
+        }
 }
