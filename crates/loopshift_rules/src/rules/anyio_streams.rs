@@ -22,6 +22,7 @@ use loopshift_python::edit::Edit;
 
 use super::byte_streams::{Manner, lines, reader_member, writer_member};
 use super::held::attributes;
+use super::what_else::with_other;
 use crate::context::Context;
 use wrapping::Wrapping;
 
@@ -125,9 +126,7 @@ fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obstacle> {
             "a buffered stream is needed that AnyIO has from 4.10 on".to_owned(),
         ));
     }
-    let streams = clusters(cx.program, |ty| {
-        ty == "asyncio.StreamReader" || ty == "asyncio.StreamWriter"
-    });
+    let streams = clusters(cx.program, is_stream);
     for cluster in &streams {
         known(cx, cluster)?;
     }
@@ -164,10 +163,7 @@ fn convert(cx: &Context<'_>, change: &mut Change) -> Result<(), Obstacle> {
                 .any(|member| member.place == use_.place && member.only)
         });
         if !certain {
-            return Err((
-                use_.place,
-                "something may be a stream or something else".to_owned(),
-            ));
+            return Err((use_.place, or_else(cx, use_.place)));
         }
         change
             .edits
@@ -218,6 +214,16 @@ fn pipe_uses(cx: &Context<'_>) -> Vec<Place> {
         .collect()
 }
 
+fn is_stream(class: &str) -> bool {
+    class == "asyncio.StreamReader" || class == "asyncio.StreamWriter"
+}
+
+/// Why what may be a stream, and may be none, stays.
+fn or_else(cx: &Context<'_>, place: Place) -> String {
+    let reason = "something may be a stream or something else";
+    with_other(cx, place, is_stream, reason)
+}
+
 fn known(cx: &Context<'_>, cluster: &Cluster) -> Result<(), Obstacle> {
     if let Some((place, reason)) = cluster.escapes.first() {
         return Err((
@@ -244,10 +250,7 @@ fn known(cx: &Context<'_>, cluster: &Cluster) -> Result<(), Obstacle> {
     }
     for held in &cluster.places {
         if !held.only {
-            return Err((
-                held.place,
-                "something may be a stream or something else".to_owned(),
-            ));
+            return Err((held.place, or_else(cx, held.place)));
         }
     }
     Ok(())

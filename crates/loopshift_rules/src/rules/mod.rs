@@ -99,3 +99,4 @@ pub(crate) mod seconds;
 pub(crate) mod shared;
 pub(crate) mod siblings;
 pub(crate) mod timeouts;
+pub(crate) mod what_else;

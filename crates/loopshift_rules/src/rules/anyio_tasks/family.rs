@@ -17,6 +17,7 @@ use crate::context::{Context, View};
 use crate::rules::anyio_shield;
 use crate::rules::in_place::Sites;
 use crate::rules::raising::Raising;
+use crate::rules::what_else::with_other;
 
 pub(super) const TASK: &str = "asyncio.Task";
 
@@ -526,10 +527,9 @@ fn collect_members<'c>(cx: &Context<'c>, family: &mut Family<'c>) {
         };
         let name = member.api.rsplit('.').next().unwrap_or_default().to_owned();
         if !member.only {
-            family.refusal = Some(format!(
-                "`{}` may be that of something else than a task",
-                view.text(attribute.range)
-            ));
+            let text = view.text(attribute.range);
+            let reason = format!("`{text}` may be that of something else than a task");
+            family.refusal = Some(with_other(cx, member.place, |it| it == TASK, &reason));
         }
         family.members.push(MemberUse {
             view,
@@ -569,10 +569,9 @@ fn check_places(cx: &Context<'_>, model: &mut Model<'_>) {
         }
         for place in &family.cluster.places {
             if !place.only {
-                family.refusal = Some(format!(
-                    "`{}` may be something else than a task",
-                    cx.program.text(place.place).lines().next().unwrap_or("")
-                ));
+                let text = cx.program.text(place.place).lines().next().unwrap_or("");
+                let reason = format!("`{text}` may be something else than a task");
+                family.refusal = Some(with_other(cx, place.place, |it| it == TASK, &reason));
                 break;
             }
         }
