@@ -27,8 +27,8 @@ pub(crate) fn with_other(
         }
         _ => place.range,
     };
-    let values = cx.program.values_at(Place { range, ..place });
-    let other = values.filter_map(|it| described(cx, it, &known)).next();
+    let mut values = cx.program.values_at(Place { range, ..place });
+    let other = values.find_map(|it| described(cx, it, &known));
     other.map_or_else(|| reason.to_owned(), |other| format!("{reason}: {other}"))
 }
 
