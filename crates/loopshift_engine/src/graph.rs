@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use crate::flow::value::Value;
 use crate::flow::{Flow, Target};
-use crate::ir::{CallForm, FuncId, Sym};
+use crate::ir::{CallForm, FuncId, Node, Sym};
 
 /// From each caller to its callees. Everything that is called is a caller, too, if only of nothing.
 pub type CallGraph = BTreeMap<String, BTreeSet<String>>;
@@ -83,7 +83,7 @@ fn implementations(
     let name = flow.linked.functions[func.0 as usize].name();
     let found = flow.linked.symbols.find(name).and_then(|name| {
         let (_, node) = flow.class_attr(class, name).ok()?;
-        let is_own = flow.values_of(node).any(|it| it == Value::Func(called));
+        let is_own = methods_at(flow, node).contains(&called);
         (is_own && abstracts.contains(&called)).then_some(name)
     });
     let Some(name) = found else {
@@ -94,9 +94,10 @@ fn implementations(
     let mut targets = Vec::new();
     while let Some(class) = classes.pop() {
         if let Ok((_, node)) = flow.class_attr(class, name) {
-            let functions = flow.values_of(node).filter_map(Value::function);
+            let functions = methods_at(flow, node);
             targets.extend(
                 functions
+                    .into_iter()
                     .filter(|it| !abstracts.contains(it))
                     .map(Target::Func),
             );
@@ -108,6 +109,15 @@ fn implementations(
         targets.push(callee);
     }
     targets
+}
+
+/// The functions that what a class binds to the node runs: methods, and what properties read.
+fn methods_at(flow: &Flow<'_>, node: Node) -> Vec<FuncId> {
+    let read = |value| match value {
+        Value::Property(getter, _) => flow.values_of(getter).filter_map(Value::function).collect(),
+        _ => Vec::from_iter(value.function()),
+    };
+    flow.values_of(node).flat_map(read).collect()
 }
 
 /// What a call of the value calls.

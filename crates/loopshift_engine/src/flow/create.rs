@@ -2,7 +2,7 @@
 
 use super::value::{Value, ValueId};
 use super::{Flow, MroEntry};
-use crate::ir::{Arg, ArgKind, ClassId, FuncId, Node, Sym};
+use crate::ir::{Arg, ArgKind, ClassId, ContainerKind, FuncId, Key, Node, Sym};
 
 impl Flow<'_> {
     /// `Cls.name = value`, where the class is plain to see, is as good as a binding in its body.
@@ -91,7 +91,25 @@ impl Flow<'_> {
         let scratch = Node::NONE;
         let receiver = if name == "__new__" { meta } else { class };
         let receiver = self.values.id(Value::Class(receiver));
-        self.call_method(receiver, meta, name, &[], scratch, owner);
+        let args = self.made_of(class);
+        self.call_method(receiver, meta, name, &args, scratch, owner);
+    }
+
+    /// What a metaclass is given for a class: its name, its bases, and what its body binds.
+    fn made_of(&mut self, class: ClassId) -> [Node; 3] {
+        let made = &self.linked.classes[class.0 as usize];
+        let name = made.qualname.rsplit('.').next().unwrap_or_default();
+        let (name, attrs) = (name.to_owned(), made.attrs.clone());
+        let text = Value::Str(self.sym(&name));
+        let body = self.new_container(ContainerKind::Dict);
+        for (attr, node) in attrs {
+            let item = self.item(body, Key::Str(attr));
+            self.edge(node, item);
+        }
+        let (named, bound) = (self.new_node(), self.new_node());
+        self.add(named, text);
+        self.add(bound, Value::Container(body));
+        [named, Node::NONE, bound]
     }
 
     fn init_subclass(&mut self, class: ClassId, owner: FuncId) {

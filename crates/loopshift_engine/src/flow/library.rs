@@ -101,8 +101,6 @@ pub(super) fn library_function(
         | "typing.runtime_checkable"
         | "enum.unique"
         | "atexit.register"
-        | "copy.copy"
-        | "copy.deepcopy"
         | "dataclasses.replace"
         | "weakref.proxy"
         | "types.coroutine"
@@ -112,6 +110,28 @@ pub(super) fn library_function(
             flow.edge(a.first(), a.result);
         }
         REGISTER => flow.register(index),
+        "copy.copy" | "copy.deepcopy" => {
+            let method = match name {
+                "copy.copy" => "__copy__",
+                _ => "__deepcopy__",
+            };
+            let method = flow.sym(method);
+            flow.edge(a.first(), a.result);
+            flow.add_protocol(
+                ProtocolKind::Method(method),
+                a.first(),
+                a.result,
+                FuncId::NONE,
+            );
+        }
+        "types.SimpleNamespace" => {
+            let sym = flow.sym(name);
+            for (attr, node) in &a.keywords {
+                let field = flow.field(FieldOwner::External(sym), *attr);
+                flow.edge(*node, field);
+            }
+            flow.add(a.result, Value::Object(sym, CallId(index)));
+        }
         "typing.cast" => flow.edge(a.get(1), a.result),
         "functools.lru_cache" | "dataclasses.dataclass" => {
             if a.positional.is_empty() {
@@ -323,7 +343,10 @@ pub(super) const NAMESPACE: &str = "argparse.Namespace";
 
 /// Whether objects of a class have the attributes that programs set, and no others that matter.
 pub(crate) fn is_open(class: &str) -> bool {
-    matches!(class, NAMESPACE | "starlette.datastructures.State")
+    matches!(
+        class,
+        NAMESPACE | "starlette.datastructures.State" | "threading.local" | "types.SimpleNamespace"
+    )
 }
 
 /// `Pair(a, b)`, with `Pair = namedtuple("Pair", "x y")`: a tuple whose items have names.

@@ -27,6 +27,7 @@ mod shared;
 mod solve;
 mod special;
 mod store;
+mod subscript;
 pub mod value;
 
 pub use class::MroEntry;

@@ -25,6 +25,14 @@ impl Flow<'_> {
                     self.iterate(id, item, owner);
                 }
             }
+            // What is done with a class is a matter of its metaclass.
+            Value::Class(class) => {
+                if let Some(meta) = self.metaclasses.get(&class).copied() {
+                    let args = [arg];
+                    let args = if arg.is_some() { &args[..] } else { &[] };
+                    self.call_method(id, meta, &name, args, to, owner);
+                }
+            }
             Value::Unknown(reason) => self.unknown(to, reason),
             _ => {}
         }

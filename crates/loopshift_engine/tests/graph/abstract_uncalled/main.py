@@ -5,6 +5,10 @@ class Store(ABC):
     @abstractmethod
     def put(self, key): ...
 
+    @property
+    @abstractmethod
+    def size(self): ...
+
     def put_all(self, keys):
         for key in keys:
             self.put(key)
@@ -16,6 +20,10 @@ class Memory(Store):
 
 
 class Disk(Store):
+    @property
+    def size(self):
+        return flush()
+
     def put(self, key):
         flush()
 
@@ -36,4 +44,5 @@ def flush():
 def use(store: Store, alone: Alone):
     store.put_all([1])
     store.put(2)
+    print(store.size)
     alone.go()

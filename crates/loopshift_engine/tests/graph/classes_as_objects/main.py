@@ -18,11 +18,27 @@ class Second(Plugin):
 
 
 class Countable(type):
+    def __new__(mcs, name, bases, body):
+        for value in body.values():
+            if isinstance(value, Field):
+                value.bind(name.lower())
+        return super().__new__(mcs, name, bases, body)
+
     def __iter__(cls):
         return iter([cls()])
 
+    def __len__(cls):
+        return 1
+
+
+class Field:
+    def bind(self, name):
+        pass
+
 
 class Item(metaclass=Countable):
+    price = Field()
+
     def use(self):
         pass
 
@@ -31,6 +47,7 @@ for plugin in Plugin.every():
     plugin.run()
 for item in Item:
     item.use()
+len(Item)
 
 
 def by_name():

@@ -1,3 +1,6 @@
+import copy
+import threading
+import types
 import weakref
 from itertools import dropwhile, starmap, takewhile
 from operator import attrgetter
@@ -33,3 +36,23 @@ seen.add(people[0])
 for person in seen:
     person.greet()
 weakref.ref(people[0])().greet()
+
+class Page:
+    def __copy__(self):
+        return Page()
+
+    def __deepcopy__(self, memo):
+        return Page()
+
+    def show(self):
+        pass
+
+
+copy.copy(Page()).show()
+copy.deepcopy(Page()).show()
+
+local = threading.local()
+local.check = positive
+local.check(1)
+space = types.SimpleNamespace(join=add)
+space.join(1, 2)
