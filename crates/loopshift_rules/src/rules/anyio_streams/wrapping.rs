@@ -62,18 +62,10 @@ class {name}({@anyio.streams.buffered:BufferedByteStream}):
 
 /// Both.
 static SHARED_AND_WATCHED: Helper = Helper {
-    name: "_SharedStream",
+    name: "_SharedWatchedStream",
     source: "\
-class {name}({#WatchedStream}):
-    \"\"\"A stream to which several tasks may send.\"\"\"
-
-    def __init__(self, stream):
-        super().__init__(stream)
-        self._sending = {@anyio}.Lock()
-
-    async def send(self, item):
-        async with self._sending:
-            await super().send(item)
+class {name}({#SharedStream}, {#WatchedStream}):
+    \"\"\"A stream to which several tasks may send, and that knows whether it was closed.\"\"\"
 ",
 };
 
@@ -106,7 +98,11 @@ impl Wrapping {
             (false, false) => pieces("{@anyio.streams.buffered:BufferedByteStream}", &[]),
             (true, false) => vec![Piece::Helper(&SHARED)],
             (false, true) => vec![Piece::Helper(&WATCHED)],
-            (true, true) => vec![Piece::Helper(&SHARED_AND_WATCHED), Piece::Needs(&WATCHED)],
+            (true, true) => vec![
+                Piece::Helper(&SHARED_AND_WATCHED),
+                Piece::Needs(&SHARED),
+                Piece::Needs(&WATCHED),
+            ],
         }
     }
 }
