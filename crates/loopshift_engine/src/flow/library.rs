@@ -210,6 +210,36 @@ pub(super) fn library_function(
             call_back(flow, index, a.first(), &[item], Node::NONE, a.owner);
             flow.add(a.result, Value::Iterator(item));
         }
+        "itertools.groupby" => {
+            let item = flow.new_node();
+            flow.add_protocol(ProtocolKind::Iter, a.first(), item, a.owner);
+            let key = match a.get(1) {
+                node if node.is_some() => node,
+                _ => a.keyword(flow, "key"),
+            };
+            let pair = flow.new_container(ContainerKind::Tuple);
+            let (named, group) = (flow.item(pair, Key::Int(0)), flow.item(pair, Key::Int(1)));
+            call_back(flow, index, key, &[item], named, a.owner);
+            if !key.is_some() {
+                flow.edge(item, named);
+            }
+            flow.add(group, Value::Iterator(item));
+            let pairs = flow.new_node();
+            flow.add(pairs, Value::Container(pair));
+            flow.add(a.result, Value::Iterator(pairs));
+        }
+        "itertools.accumulate" => {
+            let item = flow.new_node();
+            flow.add_protocol(ProtocolKind::Iter, a.first(), item, a.owner);
+            let function = match a.get(1) {
+                node if node.is_some() => node,
+                _ => a.keyword(flow, "func"),
+            };
+            let sum = flow.new_node();
+            flow.edge(item, sum);
+            call_back(flow, index, function, &[sum, item], sum, a.owner);
+            flow.add(a.result, Value::Iterator(sum));
+        }
         "itertools.starmap" => {
             let (row, item) = (flow.new_node(), flow.new_node());
             flow.add_protocol(ProtocolKind::Iter, a.get(1), row, a.owner);

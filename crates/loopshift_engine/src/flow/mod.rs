@@ -5,6 +5,7 @@
 
 mod annotated;
 mod attr;
+mod bases;
 mod builtin;
 mod call;
 mod choice;

@@ -111,6 +111,7 @@ impl Flow<'_> {
         // First what needs no classes: names, imports, definitions.
         self.seed();
         self.drain();
+        self.give_bases();
         self.linearize();
         self.class_stores();
         self.special = Special::new(self);
@@ -174,7 +175,7 @@ impl Flow<'_> {
         self.linked.annotations = Vec::new();
     }
 
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         loop {
             while let Some((constraint, node, id)) = self.pending.pop_front() {
                 self.apply(constraint, node, id);

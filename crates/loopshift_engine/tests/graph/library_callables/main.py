@@ -2,7 +2,7 @@ import copy
 import threading
 import types
 import weakref
-from itertools import dropwhile, starmap, takewhile
+from itertools import accumulate, dropwhile, groupby, starmap, takewhile
 from operator import attrgetter
 
 
@@ -56,3 +56,14 @@ local.check = positive
 local.check(1)
 space = types.SimpleNamespace(join=add)
 space.join(1, 2)
+
+
+def by_age(person):
+    return person.age
+
+
+for age, group in groupby(people, key=by_age):
+    for person in group:
+        person.greet()
+for person in accumulate(people, lambda first, second: second):
+    person.greet()
