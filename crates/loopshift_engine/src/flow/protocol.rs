@@ -80,7 +80,7 @@ impl Flow<'_> {
             }
             Value::Iterator(node) => self.edge(node, to),
             Value::Instance(class) => {
-                if self.iterate_by(id, class, to, owner) {
+                if self.iterate_by(id, class, ProtocolKind::Iter, to, owner) {
                     // Its class says what it gives.
                 } else if self.is_named_tuple(class) {
                     for (_, field) in self.tuple_fields(class) {
@@ -93,8 +93,9 @@ impl Flow<'_> {
                 }
             }
             Value::Class(class)
-                if (self.metaclasses.get(&class).copied())
-                    .is_some_and(|meta| self.iterate_by(id, meta, to, owner)) => {}
+                if (self.metaclasses.get(&class).copied()).is_some_and(|meta| {
+                    self.iterate_by(id, meta, ProtocolKind::Iter, to, owner)
+                }) => {}
             Value::Class(class) => {
                 // An enum: its members are its instances.
                 self.add(to, Value::Instance(class));
@@ -110,15 +111,27 @@ impl Flow<'_> {
         }
     }
 
-    /// Goes through an object by the `__iter__` of its class, where it has one, and the `__next__` of what that gives.
-    fn iterate_by(&mut self, id: ValueId, class: ClassId, to: Node, owner: FuncId) -> bool {
+    /// Goes through an object by the `__iter__` of its class, where it has one, and the `__next__` of what that gives; or by
+    /// the async twins of both.
+    fn iterate_by(
+        &mut self,
+        id: ValueId,
+        class: ClassId,
+        kind: ProtocolKind,
+        to: Node,
+        owner: FuncId,
+    ) -> bool {
         let iterator = self.new_node();
-        if !self.call_method(id, class, "__iter__", &[], iterator, owner) {
+        let method = match kind {
+            ProtocolKind::AsyncIter => "__aiter__",
+            _ => "__iter__",
+        };
+        if !self.call_method(id, class, method, &[], iterator, owner) {
             return false;
         }
         let index = u32::try_from(self.linked.protocols.len()).unwrap_or(u32::MAX);
         self.linked.protocols.push(Protocol {
-            kind: ProtocolKind::Iter,
+            kind,
             base: iterator,
             arg: Node::NONE,
             to,
@@ -223,19 +236,7 @@ impl Flow<'_> {
             }
             Value::Iterator(node) => self.edge(node, to),
             Value::Instance(class) => {
-                let iterator = self.new_node();
-                if self.call_method(id, class, "__aiter__", &[], iterator, owner) {
-                    let index = u32::try_from(self.linked.protocols.len()).unwrap_or(u32::MAX);
-                    self.linked.protocols.push(Protocol {
-                        kind: ProtocolKind::AsyncIter,
-                        base: iterator,
-                        arg: Node::NONE,
-                        to,
-                        owner,
-                        range: TextRange::default(),
-                    });
-                    self.constrain(iterator, Constraint::Next(index));
-                }
+                self.iterate_by(id, class, ProtocolKind::AsyncIter, to, owner);
             }
             Value::Object(ty, _) => {
                 let member = format!("{}.__anext__", self.text(ty));
