@@ -99,7 +99,11 @@ fn annotation(cx: &Context<'_>, place: Place, changes: &[Change]) -> Change {
         .filter(|change| change.rule == RULE && change.api.starts_with("asyncio.create"))
         .map(|change| change.place)
         .collect();
-    change.edit(Edit::replace(place.range, "{@anyio.abc}.Process", &[]));
+    change.edit(if changes.iter().any(pipes::wraps) {
+        Edit::replace(place.range, "{0}", &[Piece::Helper(&pipes::PROCESS)])
+    } else {
+        Edit::replace(place.range, "{@anyio.abc}.Process", &[])
+    });
     change
 }
 

@@ -1,14 +1,36 @@
-//! The pipes of a child process: what is read needs a buffer of its own, kept beside the process.
+//! The pipes of a child process: what is read needs a buffer of its own, kept beside the process, or with it where it goes
+//! from hand to hand.
 
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::objects::Cluster;
 use loopshift_python::Ranged;
 use loopshift_python::TextRange;
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
-use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::edit::{Edit, Helper, Piece, pieces};
 
 use super::anyio_streams::moved_at;
 use crate::context::{Context, View};
+
+/// A process that goes from hand to hand.
+pub(crate) static PROCESS: Helper = Helper {
+    name: "_Process",
+    source: "\
+class {name}:
+    \"\"\"A process whose output can be read by lines.\"\"\"
+
+    def __init__(self, process):
+        self._process = process
+        self.stdout = self._buffered(process.stdout)
+        self.stderr = self._buffered(process.stderr)
+
+    def __getattr__(self, name):
+        return getattr(self._process, name)
+
+    @staticmethod
+    def _buffered(pipe):
+        return None if pipe is None else {@anyio.streams.buffered:BufferedByteReceiveStream}(pipe)
+",
+};
 
 /// Gives buffers to the pipes of the processes of a cluster that are read by lines and the like.
 ///
@@ -19,24 +41,10 @@ pub(crate) fn convert(
     cluster: &Cluster,
     change: &mut Change,
 ) -> Result<(), String> {
-    for name in ["stdout", "stderr"] {
-        let api = format!("asyncio.subprocess.Process.{name}");
-        let reads: Vec<Place> = cluster
-            .members
-            .iter()
-            .filter(|member| member.api == api)
-            .map(|member| member.place)
-            .collect();
-        if reads.iter().any(|place| needs_buffer(cx, *place)) {
-            if cluster
-                .members
-                .iter()
-                .any(|member| member.api.ends_with(".communicate"))
-            {
-                return Err(format!("`{name}` is both read and communicated with"));
-            }
-            buffer(cx, cluster, name, &reads, change)?;
-        }
+    let mut in_variables = change.clone();
+    match buffers(cx, cluster, &mut in_variables) {
+        Ok(()) => *change = in_variables,
+        Err(reason) => wrap(cx, cluster, change).ok_or(reason)?,
     }
     let piped = cluster.members.iter().filter(|member| {
         ["stdin", "stdout", "stderr"]
@@ -69,6 +77,46 @@ pub(crate) fn convert(
         }
     }
     Ok(())
+}
+
+/// Gives buffers to the pipes in variables beside the one of the process.
+fn buffers(cx: &Context<'_>, cluster: &Cluster, change: &mut Change) -> Result<(), String> {
+    for name in ["stdout", "stderr"] {
+        let api = format!("asyncio.subprocess.Process.{name}");
+        let members = cluster.members.iter().filter(|member| member.api == api);
+        let reads: Vec<Place> = members.map(|member| member.place).collect();
+        if reads.iter().any(|place| needs_buffer(cx, *place)) {
+            let mut members = cluster.members.iter();
+            if members.any(|member| member.api.ends_with(".communicate")) {
+                return Err(format!("`{name}` is both read and communicated with"));
+            }
+            buffer(cx, cluster, name, &reads, change)?;
+        }
+    }
+    Ok(())
+}
+
+/// Wraps the processes where they are made, each with its buffers.
+fn wrap(cx: &Context<'_>, cluster: &Cluster, change: &mut Change) -> Option<()> {
+    for site in &cluster.sites {
+        let await_ = cx.view(site.file)?.await_of(site.range)?.range();
+        let open = vec![Piece::Helper(&PROCESS), "(".into()];
+        for (at, pieces) in [(await_.start(), open), (await_.end(), vec![")".into()])] {
+            let range = TextRange::empty(at);
+            change
+                .edits
+                .push((site.file, Edit::Replace { range, pieces }));
+        }
+    }
+    Some(())
+}
+
+/// Whether a change makes processes with buffers of their own.
+pub(crate) fn wraps(change: &Change) -> bool {
+    change.edits.iter().any(|(_, edit)| match edit {
+        Edit::Replace { pieces, .. } => pieces.contains(&Piece::Helper(&PROCESS)),
+        Edit::DeleteStatement { .. } | Edit::Wrap(_) => false,
+    })
 }
 
 /// Whether what is done with a pipe needs more than to receive chunks.
