@@ -351,7 +351,11 @@ fn escapes(
                     let callee = callee_text(program, file, call.range);
                     format!("it is passed to `{callee}`, which is not known")
                 }
-                Value::ExternalBound(sym, object) if flow.is_kept(sym, object) => continue,
+                Value::ExternalBound(sym, object)
+                    if flow.is_kept(sym, object) || flow.is_of_deque(sym, object) =>
+                {
+                    continue;
+                }
                 Value::External(sym) | Value::ExternalBound(sym, _) => {
                     let name = flow.text(sym);
                     let kept = match name.strip_prefix("<builtin>.") {

@@ -5,7 +5,7 @@ use super::given::Given;
 use super::value::{CallId, Value, ValueId};
 use super::{Constraint, Flow};
 use crate::ir::{
-    Arg, ArgKind, ContainerId, ContainerKind, FuncId, Key, Node, ProtocolKind, Subscript,
+    Arg, ArgKind, ContainerId, ContainerKind, FuncId, Key, Node, ProtocolKind, Subscript, Sym,
 };
 
 /// Does what a call of a method of a builtin type does; `false` where nothing is known of it.
@@ -235,6 +235,13 @@ fn access_key(
 }
 
 impl Flow<'_> {
+    /// Whether a method is one of a container of the standard library that is followed as a builtin one is: of a
+    /// `collections.deque`.
+    pub(crate) fn is_of_deque(&self, method: Sym, receiver: ValueId) -> bool {
+        let name = self.container_method_name(self.text(method), receiver);
+        name.is_some_and(|name| name.starts_with("container."))
+    }
+
     /// `list.append`, for `<builtin>.list.append` and for `collections.deque.append` of a container.
     pub(super) fn container_method_name(&self, name: &str, receiver: ValueId) -> Option<String> {
         if let Some(method) = name.strip_prefix("<builtin>.") {
