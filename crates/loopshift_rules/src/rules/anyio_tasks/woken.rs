@@ -75,6 +75,7 @@ fn woken(cx: &Context<'_>, family: &Family<'_>) -> Option<Place> {
         is_one_of(&use_.api, WAITS)
             && run.contains(&cx.program.function_at(use_.place))
             && !is_timed(cx, use_.place)
+            && !looks_behind(cx, use_.place)
     });
     let mut awaited: BTreeSet<CallId> = waits.flat_map(|use_| objects(cx, use_.place)).collect();
     for function in run {
@@ -132,6 +133,21 @@ fn is_timed(cx: &Context<'_>, wait: Place) -> bool {
         }),
         _ => false,
     })
+}
+
+/// Whether the function looks right behind the wait whether it was told to stop, as the class that stands in for queues does.
+fn looks_behind(cx: &Context<'_>, wait: Place) -> bool {
+    let next = cx.view(wait.file).and_then(|view| {
+        let stmt = view.tree.enclosing_statement(wait.range)?;
+        let (suite, index) = view.tree.suite_of(stmt)?;
+        let call = suite
+            .get(index + 1)?
+            .as_expr_stmt()?
+            .value
+            .as_await_expr()?;
+        cx.api_of(view, &call.value.as_call_expr()?.func)
+    });
+    next == Some("anyio.lowlevel.checkpoint_if_cancelled")
 }
 
 /// The futures that a function awaits, and the locks that it enters.
