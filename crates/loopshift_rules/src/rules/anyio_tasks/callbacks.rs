@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::{Change, FileId, Place};
+use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
@@ -12,24 +12,46 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::emit::Errors;
 use super::family::{Family, MemberUse, Spawn};
+use super::members::are_named;
 use super::spawning::{enclose, look_first};
 use super::{handles, helpers};
 use crate::context::{Context, View};
-use crate::rules::code::{is_switch, own, own_of};
+use crate::rules::arguments::inside;
+use crate::rules::code::{is_switch, own};
 use crate::rules::shared::is_statement;
 
 /// What callbacks may ask of the task that they are given.
 const ASKED: &[&str] = &["result", "exception", "cancelled", "done"];
 
-/// What callbacks are given.
+/// What takes out of a container what is equal to the argument.
+const LOOKING: &[&str] = &[
+    "<builtin>.dict.pop",
+    "<builtin>.list.remove",
+    "<builtin>.set.discard",
+    "<builtin>.set.remove",
+];
+
+/// What callbacks are given. It is equal to the task, so that what keeps tasks finds it.
 pub(super) static ENDED: Helper = Helper {
     name: "_Ended",
     source: "class {name}:
-    \"\"\"What became of a task, for its callbacks.\"\"\"
+    \"\"\"What became of a task, for its callbacks: equal to the task, so that a set of tasks finds it.\"\"\"
 
-    def __init__(self, value, error):
-        self._value = value
-        self._error = error
+    def __init__(self):
+        self._callbacks = []
+        self._task = self._value = self._error = None
+
+    def __eq__(self, other):
+        return other is self or other is self._task
+
+    def __hash__(self):
+        return hash(self._task)
+
+    def __class_getitem__(cls, result):
+        return cls
+
+    def get_name(self):
+        return self._task.name
 
     def done(self):
         return True
@@ -47,23 +69,48 @@ pub(super) static ENDED: Helper = Helper {
             raise self._error
         return self._value
 
-    def tell(self, callbacks):
-        for callback in callbacks:
-            try:
-                callback(self)
-            except Exception:
-                {@logging}.getLogger(__name__).exception(\"Exception in callback %r\", callback)
+    def call_back(self, task, callback):
+        self._task = task
+        self._callbacks.append(callback)
 
-    @classmethod
-    async def run(cls, coro, *callbacks):
+    async def run(self, coro):
         \"\"\"Run the coroutine of a task, then its callbacks.\"\"\"
         try:
-            value = await coro
+            self._value = await coro
         except BaseException as exc:
-            cls(None, exc).tell(callbacks)
+            self._error = exc
             raise
-        cls(value, None).tell(callbacks)
-        return value
+        finally:
+            for callback in self._callbacks:
+                try:
+                    callback(self)
+                except Exception:
+                    {@logging}.getLogger(__name__).exception(\"Exception in callback %r\", callback)
+        return self._value
+",
+};
+
+/// The same for callbacks that only take the task out of a set.
+static LEAVING: Helper = Helper {
+    name: "_Leaving",
+    source: "class {name}:
+    \"\"\"Runs a task that leaves its sets when it ends.\"\"\"
+
+    def __init__(self):
+        self._callbacks = []
+
+    def call_back(self, task, callback):
+        self._callbacks.append((callback, task))
+
+    async def run(self, coro):
+        try:
+            return await coro
+        finally:
+            for callback, task in self._callbacks:
+                try:
+                    callback(task)
+                except Exception:
+                    {@logging}.getLogger(__name__).exception(\"Exception in callback %r\", callback)
 ",
 };
 
@@ -87,11 +134,15 @@ pub(super) struct Callback {
     /// The call that makes the task.
     pub(super) site: Place,
     /// What is called, as written.
-    pub(super) func: TextRange,
+    func: TextRange,
     /// The statement that registers it.
-    pub(super) statement: Place,
+    statement: Place,
+    /// What stands before the callback in it.
+    front: TextRange,
     /// The task, as written there.
     task: TextRange,
+    /// The variable of what runs the task.
+    runner: String,
 }
 
 /// The callbacks of a family.
@@ -99,16 +150,30 @@ pub(super) struct Callback {
 pub(super) struct Callbacks {
     /// Those that the task calls itself, with what tells what became of it.
     pub(super) all: Vec<Callback>,
+    /// Those that take the task out of a set, which it does itself.
+    leaving: Vec<Callback>,
     /// Those that are given the task, by another one that waits for its end.
     pub(super) watched: Vec<Callback>,
-    /// Whether one of these is a function of ours, and not a set that the task leaves.
-    pub(super) tells: bool,
     /// The functions that are called back.
     pub(super) functions: BTreeSet<FuncId>,
     /// What they ask of the task: members that stay as they are.
     pub(super) asked: Vec<Place>,
     /// Whether they look for the error of the task.
     pub(super) look: bool,
+    /// Whether the tasks may leave what keeps them when they end.
+    pub(super) leave: bool,
+}
+
+impl Callbacks {
+    /// Whether another task tells a function of ours that one has ended.
+    pub(super) fn tells(&self) -> bool {
+        !self.watched.is_empty()
+    }
+
+    /// Whether the tasks call back, or leave a set.
+    pub(super) fn are_called(&self) -> bool {
+        !(self.all.is_empty() && self.leaving.is_empty())
+    }
 }
 
 /// The callbacks of a family, but for those whose registrations are among `kept`.
@@ -139,9 +204,15 @@ pub(super) fn callbacks(
             continue;
         }
         registrations.insert(member.view.place(call));
-        let callback = callback(cx, family, member, call, statement)?;
-        if leaves_set(cx, member.view.file, callback.func) {
-            out.watched.push(callback);
+        let callback = callback(family, member, call, statement)?;
+        if is_looking(
+            cx,
+            Place {
+                file: member.view.file,
+                range: callback.func,
+            },
+        ) {
+            out.leaving.push(callback);
             continue;
         }
         out.functions
@@ -161,12 +232,16 @@ pub(super) fn callbacks(
             ));
         }
     }
-    let asks_more = family.cluster.places.iter().any(|held| {
-        let function = cx.program.function_at(held.place);
-        out.functions.contains(&function) && !is_asked(cx, held.place)
-    });
+    let mut asks_more = false;
+    out.leave = !out.leaving.is_empty();
+    for held in &family.cluster.places {
+        if out.functions.contains(&cx.program.function_at(held.place)) {
+            asks_more |= !is_asked(cx, family, held.place);
+            out.leave |= is_looked_for(cx, held.place);
+        }
+    }
     if asks_more {
-        out.tells = true;
+        out.leave = true;
         out.functions.clear();
         out.watched.append(&mut out.all);
     }
@@ -179,7 +254,6 @@ pub(super) fn callbacks(
 }
 
 fn callback(
-    cx: &Context<'_>,
     family: &Family<'_>,
     member: &MemberUse<'_>,
     call: &ExprCall,
@@ -219,40 +293,30 @@ fn callback(
     {
         return Err(far());
     }
-    let plain = match callback {
-        Expr::Name(_) | Expr::Attribute(_) | Expr::Lambda(_) => true,
-        Expr::Call(made) => cx.api_of(view, &made.func) == Some("functools.partial"),
-        _ => false,
+    let scope = view.scopes.at(call.start());
+    let runner = match &*member.attribute.value {
+        Expr::Name(it) => format!("{}_ending", it.id),
+        // Another task between would take the name of this one's.
+        _ if made_between(view, family, &suite[from + 1..at]) => return Err(far()),
+        _ => "ending".to_owned(),
     };
-    let mentions = !callback.is_lambda_expr()
-        && own_of(callback)
-            .into_iter()
-            .any(|node| node.is_expression() && view.text(node.range()) == name);
-    if !plain || mentions {
-        return Err(
-            "`add_done_callback`: the callback is made where it is registered, in a way that can't go before the task"
-                .to_owned(),
-        );
-    }
     Ok(Callback {
         site,
         func: callback.range(),
         statement: view.place(statement),
+        front: TextRange::new(call.start(), inside(call).start()),
         task: member.attribute.value.range(),
+        runner: view.scopes.fresh_name(scope, &runner),
     })
 }
 
-/// Whether the callback takes the task out of a set, and is nothing else.
-fn leaves_set(cx: &Context<'_>, file: FileId, range: TextRange) -> bool {
-    let mut values = cx.program.values_at(Place { file, range }).peekable();
-    values.peek().is_some()
-        && values.all(|value| match value {
-            Value::ExternalBound(method, _) => matches!(
-                cx.program.flow.text(method),
-                "<builtin>.set.discard" | "<builtin>.set.remove"
-            ),
-            _ => false,
-        })
+/// Whether the statements make a task of the family.
+fn made_between(view: &View<'_>, family: &Family<'_>, stmts: &[Stmt]) -> bool {
+    let mut spawns = family.spawns.iter();
+    spawns.any(|spawn| {
+        spawn.view.file == view.file
+            && (stmts.iter()).any(|stmt| stmt.range().contains_range(spawn.call.range()))
+    })
 }
 
 /// The functions that a callback may be.
@@ -292,8 +356,8 @@ fn functions(
     Ok(out)
 }
 
-/// Whether the place is a parameter, or only asked for what is known of an ended task.
-fn is_asked(cx: &Context<'_>, place: Place) -> bool {
+/// Whether the place is a parameter, or only asked for what is known of an ended task, or looked for among tasks.
+fn is_asked(cx: &Context<'_>, family: &Family<'_>, place: Place) -> bool {
     let Some(view) = cx.view(place.file) else {
         return false;
     };
@@ -302,10 +366,34 @@ fn is_asked(cx: &Context<'_>, place: Place) -> bool {
     };
     match view.tree.parent(expr) {
         Some(AnyNodeRef::ExprAttribute(member)) => {
-            ASKED.contains(&member.attr.as_str()) && view.call_of(member.range()).is_some()
+            let name = member.attr.as_str();
+            let is_call = view.call_of(member.range()).is_some();
+            let is_known = ASKED.contains(&name) || name == "get_name" && are_named(family);
+            is_call && (is_known || is_looking(cx, view.place(member)))
         }
-        _ => false,
+        _ => is_looked_for(cx, place),
     }
+}
+
+/// Whether the place is an argument of what looks for it, and takes it out.
+fn is_looked_for(cx: &Context<'_>, place: Place) -> bool {
+    let callee = cx.view(place.file).and_then(|view| {
+        let expr = view.tree.expr_at(place.range)?;
+        let given = matches!(view.tree.parent(expr)?, AnyNodeRef::Arguments(_));
+        let call = view.tree.call_around(expr).filter(|_| given)?;
+        Some(view.place(&*call.func))
+    });
+    callee.is_some_and(|callee| is_looking(cx, callee))
+}
+
+/// Whether a callee only looks for something among what it belongs to.
+fn is_looking(cx: &Context<'_>, callee: Place) -> bool {
+    let mut values = cx.program.values_at(callee).peekable();
+    values.peek().is_some()
+        && values.all(|value| match value {
+            Value::ExternalBound(method, _) => LOOKING.contains(&cx.program.flow.text(method)),
+            _ => false,
+        })
 }
 
 /// Lets others of the group wait for the end of a task that was just made, and call back.
@@ -345,40 +433,41 @@ pub(super) fn edit_spawn(
     errors: Errors,
     group: &str,
 ) -> bool {
-    let all = family.callbacks.all.iter();
-    let callbacks: Vec<&Callback> = all.filter(|it| it.site == spawn.site()).collect();
-    if callbacks.is_empty() || spawn.offloaded {
+    let Callbacks { all, leaving, .. } = &family.callbacks;
+    let mut callbacks = (all.iter().chain(leaving)).filter(|it| it.site == spawn.site());
+    let (Some(first), false) = (callbacks.next(), spawn.offloaded) else {
         return false;
+    };
+    let view = spawn.view;
+    let Some(stmt) = view.tree.enclosing_statement(spawn.call.range()) else {
+        return false;
+    };
+    let mut replace = |range, pieces| {
+        let edit = Edit::Replace { range, pieces };
+        change.edits.push((view.file, edit));
+    };
+    let class = Piece::Helper(if all.is_empty() { &LEAVING } else { &ENDED });
+    let made = pieces("{0} = {1}()\n", &[first.runner.clone().into(), class]);
+    replace(TextRange::empty(stmt.start()), made);
+    for callback in std::iter::once(first).chain(callbacks) {
+        let registers = pieces(
+            "{0}.call_back({1}, ",
+            &[callback.runner.clone().into(), callback.task.into()],
+        );
+        replace(callback.front, registers);
     }
-    let file = spawn.view.file;
     let (maker, mut front) = handles::maker(cx, group);
-    change.edits.push((
-        file,
-        Edit::Replace {
-            range: spawn.call.func.range(),
-            pieces: maker,
-        },
-    ));
-    let ended = Piece::Helper(&ENDED);
+    replace(spawn.call.func.range(), maker);
     let kept = match errors {
         Errors::Kept => Some(Piece::Helper(&helpers::OUTCOME)),
         Errors::Logged => Some(Piece::Helper(&helpers::LOG_ERRORS)),
         Errors::None | Errors::Leave | Errors::Fatal => None,
     };
-    let mut first: Vec<Piece> = Vec::new();
-    let mut back = look_first(spawn, &mut first);
-    for callback in callbacks {
-        back.push(", ".into());
-        back.push(callback.func.into());
-    }
-    back.push(")".into());
-    if let Some(helper) = kept {
-        front.push(helper);
-        front.push("(".into());
-        back.push(")".into());
-    }
-    front.extend(pieces("{0}.run(", &[ended]));
-    front.extend(first);
+    let is_kept = kept.is_some();
+    front.extend(kept.into_iter().flat_map(|helper| [helper, "(".into()]));
+    front.push(format!("{}.run(", first.runner).into());
+    let mut back = look_first(spawn, &mut front);
+    back.push(if is_kept { "))" } else { ")" }.into());
     enclose(change, spawn, front, back);
     true
 }

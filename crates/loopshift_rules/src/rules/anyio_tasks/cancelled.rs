@@ -47,7 +47,7 @@ pub(super) fn end_is_seen(cx: &Context<'_>, family: &Family<'_>) -> bool {
         .collect::<Vec<_>>();
     let known =
         |(view, coro): &(&View<'_>, &Expr)| of_program(view.place(*coro)) || of_library(view, coro);
-    if !family.callbacks.all.is_empty() || family.callbacks.tells || !coros.iter().all(known) {
+    if !family.callbacks.all.is_empty() || family.callbacks.tells() || !coros.iter().all(known) {
         return true;
     }
     let places: Vec<Place> = coros.iter().map(|(view, coro)| view.place(*coro)).collect();

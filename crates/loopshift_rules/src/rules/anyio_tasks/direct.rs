@@ -76,7 +76,7 @@ fn is_awaited_in_place(model: &Model<'_>, index: usize) -> bool {
     is_plain
         && family.members.is_empty()
         && family.callbacks.all.is_empty()
-        && !family.callbacks.tells
+        && !family.callbacks.tells()
         && waits.next().is_some_and(|wait| {
             wait.kind == WaitKind::Await
                 && wait.view.file == spawn.view.file

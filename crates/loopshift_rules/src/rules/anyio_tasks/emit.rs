@@ -295,7 +295,7 @@ fn change(
             cancelled,
             leaving: families
                 .iter()
-                .any(|index| !model.families[*index].callbacks.watched.is_empty()),
+                .any(|index| model.families[*index].callbacks.leave),
         };
         if let Err(reason) = edit_wait(cx, &mut change, &mut out, wait, guarded) {
             return decline(&reason);
@@ -410,7 +410,7 @@ fn change(
     timers::caveats(&mut change, &made);
     let tells = |index: &usize| {
         let is_waited_for = waits_of(model, *index).next().is_some();
-        model.families[*index].callbacks.tells && is_waited_for
+        model.families[*index].callbacks.tells() && is_waited_for
     };
     if all.iter().any(tells) {
         change.caveat(
@@ -487,7 +487,7 @@ pub(super) fn errors_of(
     if region.is_some_and(|region| fatal::ends(model, region, index)) {
         return Errors::Fatal;
     }
-    if family.callbacks.tells {
+    if family.callbacks.tells() {
         return Errors::Kept;
     }
     let mut waited = false;

@@ -47,10 +47,9 @@ pub(super) struct Spawn<'c> {
 }
 
 impl Family<'_> {
-    /// The statements that go: those that keep its tasks alive, and that register what the tasks call themselves.
+    /// The statements that go: those that keep its tasks alive.
     pub(super) fn gone(&self) -> impl Iterator<Item = Place> {
-        let registered = self.callbacks.all.iter().map(|it| it.statement);
-        self.keeping.statements.iter().copied().chain(registered)
+        self.keeping.statements.iter().copied()
     }
 }
 

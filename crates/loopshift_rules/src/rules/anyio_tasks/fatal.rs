@@ -25,7 +25,7 @@ pub(super) fn ends(model: &Model<'_>, region: &Region<'_>, index: usize) -> bool
     region.is_fatal
         && !is_cancelled(family)
         && !family.members.iter().any(asks)
-        && !family.callbacks.tells
+        && !family.callbacks.tells()
         && family.callbacks.all.is_empty()
         && waits_of(model, index).all(|wait| wait.kind.raises())
         && waits_of(model, index).any(at_once)

@@ -202,7 +202,7 @@ fn change(
 
 /// What follows the end of tasks: callbacks, and the sets that keep them.
 fn end(cx: &Context<'_>, change: &mut Change, family: &Family<'_>) -> Result<(), String> {
-    if !family.callbacks.all.is_empty() && !handles::are_there(cx) {
+    if family.callbacks.are_called() && !handles::are_there(cx) {
         return Err(
             "its tasks have callbacks, which the handles of this AnyIO do not take".to_owned(),
         );

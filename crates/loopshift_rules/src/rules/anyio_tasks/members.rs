@@ -137,12 +137,17 @@ fn refusal(cx: &Context<'_>, member: &MemberUse<'_>) -> Option<String> {
 /// What differs where tasks are asked for the name that they were not given.
 pub(super) fn unnamed(family: &Family<'_>) -> Option<&'static str> {
     let is_asked = family.members.iter().any(|it| it.name == "get_name");
+    (is_asked && !are_named(family))
+        .then_some("a task that was given no name is called by its function, and not `Task-1`")
+}
+
+/// Whether all tasks of a family are given names.
+pub(super) fn are_named(family: &Family<'_>) -> bool {
     let is_named = |spawn: &Spawn<'_>| {
         let given = spawn.call.arguments.find_keyword("name");
         given.is_some_and(|given| !given.value.is_none_literal_expr())
     };
-    (is_asked && !family.spawns.iter().all(is_named))
-        .then_some("a task that was given no name is called by its function, and not `Task-1`")
+    family.spawns.iter().all(is_named)
 }
 
 /// Whether tasks of the family keep their errors in their values.

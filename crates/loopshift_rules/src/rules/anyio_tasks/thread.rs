@@ -50,7 +50,7 @@ pub(super) fn thread(
             continue;
         }
         check(cx, function)?;
-        let calls_back = !family.callbacks.all.is_empty() || !family.callbacks.watched.is_empty();
+        let calls_back = family.callbacks.are_called() || family.callbacks.tells();
         if calls_back && cx.program.function(function).name() == "__init__" {
             return Err(
                 "a callback would come before who stops what an object starts where it is made goes on"
