@@ -9,6 +9,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use rustc_hash::FxHashSet;
 
+use super::calling::taken_at;
 use super::code::{definition, own};
 use super::runners::outer;
 use crate::context::{Context, View};
@@ -151,6 +152,7 @@ fn reaches(cx: &Context<'_>, place: Place, strict: bool, tasks: Tasks) -> bool {
                 todo.push(site.place);
                 todo.extend(awaited_by_callees(cx, site.place, function));
             }
+            todo.extend(taken_at(cx, function));
         }
     }
     false

@@ -33,6 +33,7 @@ pub(crate) mod anyio_wait_for;
 pub(crate) mod arguments;
 pub(crate) mod awaited;
 pub(crate) mod byte_streams;
+pub(crate) mod calling;
 pub(crate) mod cancel;
 pub(crate) mod cancellation;
 pub(crate) mod caught;

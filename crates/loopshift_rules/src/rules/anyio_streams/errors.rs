@@ -11,6 +11,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::Obstacle;
 use crate::context::{Context, View};
+use crate::rules::calling::{called_at, is_result};
 use crate::rules::caught;
 
 /// Whether the program reads `partial` or `expected` of an error.
@@ -106,9 +107,9 @@ fn reaching(cx: &Context<'_>, from: impl Iterator<Item = Place>) -> BTreeSet<Pla
         if !seen.insert(func) {
             continue;
         }
-        for site in cx.callers.of(func) {
-            places.insert(site.place);
-            todo.push(cx.program.function_at(site.place));
+        for place in called_at(cx, func) {
+            places.insert(place);
+            todo.push(cx.program.function_at(place));
         }
     }
     places
@@ -146,7 +147,7 @@ pub(super) fn tells_refused(cx: &Context<'_>) -> bool {
         }
         let func = cx.program.function_at(place);
         if !caught::is_caught(cx, view, place.range, REFUSED) && seen.insert(func) {
-            todo.extend(cx.callers.of(func).iter().map(|site| site.place));
+            todo.extend(called_at(cx, func));
         }
     }
     false
@@ -161,17 +162,6 @@ fn names_elsewhere(view: &View<'_>, names: &[&str]) -> bool {
     };
     view.tree.exprs().any(|expr| {
         matches!(expr, Expr::Name(name) if names.contains(&name.id.as_str())) && !is_caught(expr)
-    })
-}
-
-/// Whether `gather` gives the error of what is called at a place among its results.
-fn is_result(cx: &Context<'_>, view: &View<'_>, place: Place) -> bool {
-    (view.tree.around(place.range)).any(|node| match node {
-        AnyNodeRef::ExprCall(call) => {
-            cx.api_of(view, &call.func) == Some("asyncio.gather")
-                && call.arguments.find_keyword("return_exceptions").is_some()
-        }
-        _ => false,
     })
 }
 

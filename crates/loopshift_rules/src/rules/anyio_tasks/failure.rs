@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
+use loopshift_engine::flow::value::Value;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
 use loopshift_python::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
 
+use super::family::{TASK, held};
 use crate::context::{Context, View};
+use crate::rules::calling::{called_at, is_result, taking};
 
 /// What a handler catches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -152,22 +156,73 @@ fn canonical(api: &str) -> &str {
     }
 }
 
-/// Whether an error that leaves the place is caught somewhere up the chain of callers that we see.
+/// Whether an error that leaves the place is caught somewhere up the chain of callers that we see, or looked at.
 pub(super) fn is_observed(cx: &Context<'_>, place: Place) -> bool {
+    let ends = cx.once(Ends::new);
     let mut seen: BTreeSet<u32> = BTreeSet::new();
     let mut todo = vec![place];
     while let Some(place) = todo.pop() {
-        if let Some(view) = cx.view(place.file)
-            && handlers(cx, view, place.range)
-                .iter()
-                .any(|(_, catches, _)| catches.errors)
+        let Some(view) = cx.view(place.file) else {
+            continue;
+        };
+        let around = handlers(cx, view, place.range);
+        if around.iter().any(|(_, catches, _)| catches.errors)
+            || is_result(cx, view, place)
+            || is_asked(view, place)
         {
             return true;
         }
         let function = cx.program.function_at(place);
         if seen.insert(function.0) {
-            todo.extend(cx.callers.of(function).iter().map(|site| site.place));
+            for site in called_at(cx, function) {
+                todo.extend(ends.of(cx, site));
+                todo.push(site);
+            }
         }
     }
     false
+}
+
+/// Whether a task there is asked for its error.
+fn is_asked(view: &View<'_>, place: Place) -> bool {
+    let task = view.tree.expr_at(place.range);
+    matches!(task.and_then(|it| view.tree.parent(it)), Some(AnyNodeRef::ExprAttribute(it)) if it.attr.as_str() == "exception")
+}
+
+/// Where the errors of tasks come out, by the calls that make the tasks.
+struct Ends(FxHashMap<Place, Vec<Place>>);
+
+impl Ends {
+    fn new(cx: &Context<'_>) -> Self {
+        let flow = &cx.program.flow;
+        let is_task = |value| matches!(value, Value::Object(ty, _) if flow.text(ty) == TASK);
+        let mut found: FxHashMap<Place, Vec<Place>> = FxHashMap::default();
+        for view in cx.views_where(is_task) {
+            for node in view.tree.nodes() {
+                let mut taken = taking(cx, view, node);
+                if let AnyNodeRef::ExprAttribute(it) = node
+                    && matches!(it.attr.as_str(), "result" | "exception")
+                {
+                    taken.push(&it.value);
+                }
+                for expr in taken {
+                    let place = view.place(expr.as_starred_expr().map_or(expr, |it| &*it.value));
+                    for site in held(cx, place).sites {
+                        found.entry(site).or_default().push(place);
+                    }
+                }
+            }
+        }
+        Ends(found)
+    }
+
+    /// Where the error of a task comes out whose coroutine is made at a place, as the argument of what makes the task.
+    fn of(&self, cx: &Context<'_>, coroutine: Place) -> Vec<Place> {
+        let makes = cx.view(coroutine.file).and_then(|view| {
+            let call = view.tree.call_around(view.tree.expr_at(coroutine.range)?)?;
+            Some(view.place(call))
+        });
+        let ends = makes.and_then(|makes| self.0.get(&makes));
+        ends.cloned().unwrap_or_default()
+    }
 }

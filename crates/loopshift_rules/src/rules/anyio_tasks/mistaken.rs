@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use loopshift_engine::change::Place;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_python::Ranged;
 use loopshift_python::ast::AnyNodeRef;
@@ -15,6 +16,7 @@ use super::entry::is_never_cancelled;
 use super::failure::handlers;
 use super::family::{Family, Model, Wait};
 use crate::context::Context;
+use crate::rules::calling::taken_at;
 use crate::rules::cancellation::raises_cancelled;
 use crate::rules::runners::runners;
 
@@ -214,6 +216,17 @@ fn mistaken(cx: &Context<'_>, wait: &Wait<'_>, of_task: bool) -> Option<String> 
             return None;
         }
     }
+    let is_caught = |place: Place| {
+        cx.view(place.file).is_none_or(|view| {
+            let around = handlers(cx, view, place.range);
+            (around.iter()).any(|(_, catches, _)| catches.cancelled || catches.wide)
+        })
+    };
+    let sees_another = |line| {
+        format!(
+            "it may have been cancelled, and a handler around line {line} would see another exception then: `TaskCancelled` is an `Exception`"
+        )
+    };
     let mut seen: BTreeSet<FuncId> = BTreeSet::new();
     let mut todo = vec![wait.function];
     while let Some(func) = todo.pop() {
@@ -223,18 +236,14 @@ fn mistaken(cx: &Context<'_>, wait: &Wait<'_>, of_task: bool) -> Option<String> 
         for site in cx.callers.of(func) {
             let view = cx.view(site.place.file)?;
             let run = runners(cx, view, site.place.range);
-            let caught = run.iter().flatten().chain([&site.place]).any(|place| {
-                cx.view(place.file).is_none_or(|view| {
-                    handlers(cx, view, place.range)
-                        .iter()
-                        .any(|(_, catches, _)| catches.cancelled || catches.wide)
-                })
-            });
+            let caught = run
+                .iter()
+                .flatten()
+                .chain([&site.place])
+                .any(|it| is_caught(*it));
             let line = cx.program.line(site.place);
             if caught {
-                return Some(format!(
-                    "it may have been cancelled, and a handler around line {line} would see another exception then: `TaskCancelled` is an `Exception`"
-                ));
+                return Some(sees_another(line));
             }
             if run.is_some() {
                 continue;
@@ -245,6 +254,12 @@ fn mistaken(cx: &Context<'_>, wait: &Wait<'_>, of_task: bool) -> Option<String> 
                 ));
             }
             todo.push(site.owner);
+        }
+        for place in taken_at(cx, func) {
+            if is_caught(place) {
+                return Some(sees_another(cx.program.line(place)));
+            }
+            todo.push(cx.program.function_at(place));
         }
     }
     None

@@ -10,6 +10,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::tests::passed_by_test;
 use crate::context::{Context, View};
+use crate::rules::calling::called_at;
 use crate::rules::code::{definition, is_yield, own, switches};
 use crate::rules::collected::only_read;
 use crate::rules::runners::{awaiters, runners};
@@ -199,7 +200,7 @@ pub(crate) fn is_told(cx: &Context<'_>, place: Place) -> bool {
         }
         let func = cx.program.function_at(place);
         if seen.insert(func) {
-            work.extend(cx.callers.of(func).iter().map(|site| site.place));
+            work.extend(called_at(cx, func));
         }
     }
     false
