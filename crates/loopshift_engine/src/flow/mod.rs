@@ -165,9 +165,8 @@ pub struct Flow<'a> {
     /// How often a written call has called each object in the course of calling others.
     nested: FxHashMap<(CallId, ValueId), u8>,
     items: FxHashMap<(ContainerId, Key), Node>,
-    /// Where all that a container holds goes.
-    open_reads: FxHashMap<ContainerId, Vec<Node>>,
-    opened: FxHashSet<(ContainerId, Node)>,
+    /// All that a container holds, where somebody reads it so.
+    wholes: FxHashMap<ContainerId, Node>,
     /// Where what stands at a constant place of a container goes.
     places: FxHashMap<ContainerId, Vec<Node>>,
     /// Containers whose contents may stand at other places than they were put.

@@ -180,20 +180,23 @@ impl Flow<'_> {
 
     /// Everything in a container flows to a node.
     pub(super) fn contents(&mut self, container: ContainerId, to: Node) {
-        if !self.opened.insert((container, to)) {
-            return;
+        let whole = self.whole(container);
+        self.edge(whole, to);
+    }
+
+    /// The node of everything in a container: who reads all of many things goes through one.
+    fn whole(&mut self, container: ContainerId) -> Node {
+        if let Some(whole) = self.wholes.get(&container) {
+            return *whole;
         }
-        let elements = self.linked.containers[container.0 as usize].elements;
-        self.edge(elements, to);
-        let items: Vec<Node> = self.linked.containers[container.0 as usize]
-            .items
-            .iter()
-            .map(|(_, node)| *node)
-            .collect();
-        for node in items {
-            self.edge(node, to);
+        let whole = self.new_node();
+        self.wholes.insert(container, whole);
+        let contents: Vec<Node> =
+            (self.linked.containers[container.0 as usize].contents()).collect();
+        for node in contents {
+            self.edge(node, whole);
         }
-        self.open_reads.entry(container).or_default().push(to);
+        whole
     }
 
     /// `__next__` of what `__iter__` returned.

@@ -45,8 +45,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         partials: FxHashSet::default(),
         nested: FxHashMap::default(),
         items: FxHashMap::default(),
-        open_reads: FxHashMap::default(),
-        opened: FxHashSet::default(),
+        wholes: FxHashMap::default(),
         places: FxHashMap::default(),
         shifted: FxHashSet::default(),
         hidden: FxHashSet::default(),
@@ -160,8 +159,7 @@ impl Flow<'_> {
         self.given = FxHashSet::default();
         self.nested = FxHashMap::default();
         self.items = FxHashMap::default();
-        self.open_reads = FxHashMap::default();
-        self.opened = FxHashSet::default();
+        self.wholes = FxHashMap::default();
         self.places = FxHashMap::default();
         self.shifted = FxHashSet::default();
         self.readers = FxHashMap::default();

@@ -229,8 +229,8 @@ impl Flow<'_> {
             .items
             .push((key, node));
         // Those who read everything read this, too.
-        for to in self.open_reads.get(&container).cloned().unwrap_or_default() {
-            self.edge(node, to);
+        if let Some(whole) = self.wholes.get(&container).copied() {
+            self.edge(node, whole);
         }
         node
     }
