@@ -11,6 +11,10 @@ use crate::ir::{
 /// Chains of calls into unknown code longer than this are not told apart.
 const CHAIN_LIMIT: usize = 3;
 
+/// Modules of the standard library whose functions and classes hand back what they are given: of those that are not
+/// followed themselves it is not seen where.
+const HANDING_BACK: &[&str] = &["bisect.", "heapq.", "itertools.", "operator.", "random."];
+
 impl Flow<'_> {
     /// A call of an external symbol, or of a method of an external object.
     pub(super) fn call_external(&mut self, index: u32, sym: Sym, receiver: Option<ValueId>) {
@@ -69,6 +73,9 @@ impl Flow<'_> {
             return;
         }
         let text = self.text(sym).to_owned();
+        if HANDING_BACK.iter().any(|module| text.starts_with(module)) {
+            self.hand_back(index, result);
+        }
         let last = text.rsplit('.').next().unwrap_or(&text);
         let class_like = last.trim_start_matches('_').starts_with(char::is_uppercase);
         if class_like && !text.ends_with("()") {
@@ -81,6 +88,24 @@ impl Flow<'_> {
             let called = self.sym(&format!("{text}()"));
             self.add(result, Value::External(called));
         }
+    }
+
+    /// What a call gives may be, or hold at any depth, what it is given, and what that holds.
+    fn hand_back(&mut self, index: u32, result: Node) {
+        let given = self.linked.calls[index as usize].args.clone();
+        if given.is_empty() {
+            return;
+        }
+        let container = self.new_container(ContainerKind::List);
+        let held = self.linked.containers[container.0 as usize].elements;
+        self.add(held, Value::Container(container));
+        for arg in given {
+            if !matches!(arg.kind, ArgKind::Star | ArgKind::DoubleStar) {
+                self.edge(arg.node, held);
+            }
+            self.add_protocol(ProtocolKind::Iter, arg.node, held, FuncId::NONE);
+        }
+        self.edge(held, result);
     }
 
     fn call_api(&mut self, index: u32, sym: Sym, api: &Api, receiver: Option<ValueId>) {
