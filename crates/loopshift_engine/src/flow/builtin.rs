@@ -31,6 +31,14 @@ pub(super) struct Args {
     pub(super) owner: FuncId,
 }
 
+/// What the call was given that made an object; nothing where that is not seen, of one that an annotation names.
+pub(super) fn args_of(flow: &Flow<'_>, object: Option<ValueId>) -> Option<Args> {
+    match flow.values.get(object?) {
+        Value::Object(_, made) if made != CallId::NONE => Some(args(flow, made.0)),
+        _ => None,
+    }
+}
+
 pub(super) fn args(flow: &Flow<'_>, index: u32) -> Args {
     let call = &flow.linked.calls[index as usize];
     let mut positional = Vec::new();

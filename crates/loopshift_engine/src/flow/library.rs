@@ -1,6 +1,6 @@
 //! The plainest parts of the standard library: what only passes values on.
 
-use super::builtin::{Args, args, call_back, pairs};
+use super::builtin::{Args, args, args_of, call_back, pairs};
 use super::dispatch::REGISTER;
 use super::given::Given;
 use super::value::{CallId, Value, ValueId};
@@ -255,8 +255,8 @@ pub(super) fn library_function(
             flow.add(a.result, Value::Object(sym, CallId(index)));
         }
         "operator.attrgetter.__call__" => {
-            if let Some(Value::Object(_, made)) = receiver.map(|id| flow.values.get(id)) {
-                for attr in args(flow, made.0).positional {
+            if let Some(made) = args_of(flow, receiver) {
+                for attr in made.positional {
                     for attr in flow.values_of(attr).collect::<Vec<_>>() {
                         if let Value::Str(attr) = attr {
                             flow.read_attribute(a.first(), attr, a.result, a.owner);
@@ -270,9 +270,8 @@ pub(super) fn library_function(
             flow.add(a.result, Value::Object(sym, CallId(index)));
         }
         "weakref.ref.__call__" => {
-            if let Some(Value::Object(_, made)) = receiver.map(|id| flow.values.get(id)) {
-                let object = args(flow, made.0).first();
-                flow.edge(object, a.result);
+            if let Some(made) = args_of(flow, receiver) {
+                flow.edge(made.first(), a.result);
             }
         }
         "weakref.WeakSet" => {
@@ -323,7 +322,9 @@ pub(super) fn library_function(
             replaced(flow, &a, receiver);
         }
         "collections.namedtuple().__call__" => {
-            if let Some(Value::Object(_, made)) = receiver.map(|id| flow.values.get(id)) {
+            if let Some(Value::Object(_, made)) = receiver.map(|id| flow.values.get(id))
+                && made != CallId::NONE
+            {
                 named_tuple(flow, made, &a);
             }
         }

@@ -67,3 +67,8 @@ for age, group in groupby(people, key=by_age):
         person.greet()
 for person in accumulate(people, lambda first, second: second):
     person.greet()
+
+
+def of_annotations(reference: weakref.ref, get: attrgetter):
+    reference()
+    get(people)

@@ -1,11 +1,14 @@
 //! What methods raise that no call names: those of the program's classes that operators, texts, tests for truth, attributes
 //! and collections call by themselves.
 
+use std::collections::BTreeSet;
+
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::{ClassId, FuncId};
+use loopshift_engine::ir::{ClassId, FuncId, Node};
 use loopshift_python::Ranged;
 use loopshift_python::ast::Expr;
+use rustc_hash::FxHashSet;
 
 use super::Raising;
 use super::errors::Errors;
@@ -76,30 +79,23 @@ const DEPTH: u8 = 3;
 impl Raising<'_, '_> {
     /// What methods with these names raise, of what the expression gives and of what is in it.
     pub(super) fn of_implied(&self, view: &View<'_>, expr: &Expr, names: &[&str]) -> Errors {
-        let expr = expr.as_starred_expr().map_or(expr, |it| &it.value);
-        let values = self.cx.program.values_at(view.place(expr));
-        values
-            .map(|value| self.of_value(value, DEPTH, &|it, class| it.of_methods(class, names)))
-            .collect()
+        let classes = self.classes_in(view, expr).into_iter();
+        classes.map(|class| self.of_methods(class, names)).collect()
     }
 
     /// What putting what is in a collection into order raises, or telling which of several values is the first.
     pub(super) fn of_ordering(&self, view: &View<'_>, expr: &Expr) -> Errors {
-        let order = |it: &Self, class| {
-            let orders = it.named(class, ORDERED).next().is_some()
-                || !it.cx.program.flow.is_all_ours(class)
-                || it.is_made_by(class, "order=True");
+        let order = |class| {
+            let orders = self.named(class, ORDERED).next().is_some()
+                || !self.cx.program.flow.is_all_ours(class)
+                || self.is_made_by(class, "order=True");
             if orders {
-                it.of_methods(class, COMPARED)
+                self.of_methods(class, COMPARED)
             } else {
                 Errors::named(&["<builtin>.TypeError"])
             }
         };
-        let expr = expr.as_starred_expr().map_or(expr, |it| &it.value);
-        let values = self.cx.program.values_at(view.place(expr));
-        values
-            .map(|value| self.of_value(value, DEPTH, &order))
-            .collect()
+        self.classes_in(view, expr).into_iter().map(order).collect()
     }
 
     /// What reading the attribute raises, a property apart.
@@ -147,34 +143,38 @@ impl Raising<'_, '_> {
 
     /// Whether objects of classes of ours are in what the expression gives.
     pub(super) fn holds_ours(&self, view: &View<'_>, expr: &Expr) -> bool {
-        let values = self.cx.program.values_at(view.place(expr));
-        let errors = values.map(|value| self.of_value(value, DEPTH, &|_, _| Errors::Any));
-        !errors.collect::<Errors>().is_none()
+        !self.classes_in(view, expr).is_empty()
     }
 
-    fn of_value(
-        &self,
-        value: Value,
-        depth: u8,
-        of_class: &dyn Fn(&Self, ClassId) -> Errors,
-    ) -> Errors {
+    /// The classes of ours of what the expression gives and of what is in it.
+    fn classes_in(&self, view: &View<'_>, expr: &Expr) -> BTreeSet<ClassId> {
         let flow = &self.cx.program.flow;
-        let deeper = |node| -> Errors {
-            let values = flow.values_of(node);
-            values
-                .map(|value| self.of_value(value, depth - 1, of_class))
-                .collect()
-        };
-        match value {
-            Value::Instance(class) => of_class(self, class),
-            Value::Container(id) if depth > 0 => {
-                let container = &flow.linked.containers[id.0 as usize];
-                let nodes = container.contents().chain([container.keys]);
-                nodes.map(deeper).collect()
+        let expr = expr.as_starred_expr().map_or(expr, |it| &it.value);
+        let mut classes = BTreeSet::new();
+        let mut seen: FxHashSet<Node> = FxHashSet::default();
+        let mut values: Vec<Value> = self.cx.program.values_at(view.place(expr)).collect();
+        for _ in 0..=DEPTH {
+            let mut inside: Vec<Node> = Vec::new();
+            for value in values {
+                match value {
+                    Value::Instance(class) => {
+                        classes.insert(class);
+                    }
+                    Value::Container(id) => {
+                        let container = &flow.linked.containers[id.0 as usize];
+                        inside.extend(container.contents().chain([container.keys]));
+                    }
+                    Value::Iterator(node) => inside.push(node),
+                    _ => {}
+                }
             }
-            Value::Iterator(node) if depth > 0 => deeper(node),
-            _ => Errors::NONE,
+            inside.retain(|node| seen.insert(*node));
+            values = inside
+                .into_iter()
+                .flat_map(|it| flow.values_of(it))
+                .collect();
         }
+        classes
     }
 
     pub(super) fn of_methods(&self, class: ClassId, names: &[&str]) -> Errors {
