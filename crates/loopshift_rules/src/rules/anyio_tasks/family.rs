@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::{ContainerId, ContainerKind, FuncId};
+use loopshift_engine::ir::{ContainerKind, FuncId};
 use loopshift_engine::objects::{Cluster, Member, made_clusters};
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprAwait, ExprCall};
 use loopshift_python::{Ranged, TextRange};
+use rustc_hash::FxHashSet;
 
 use super::callbacks::Callbacks;
 use super::keep::Keeping;
@@ -293,9 +294,13 @@ pub(super) fn is_held(class: &str) -> bool {
 /// What an expression, or the containers it is, may hold.
 pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
     let mut out = Held::default();
-    let mut seen: BTreeSet<ContainerId> = BTreeSet::new();
+    // A container or an iterator may hold itself.
+    let mut seen: FxHashSet<Value> = FxHashSet::default();
     let mut todo: Vec<Value> = cx.program.values_at(place).collect();
     while let Some(value) = todo.pop() {
+        if !seen.insert(value) {
+            continue;
+        }
         let flow = &cx.program.flow;
         match value {
             Value::Object(ty, site) if is_held(flow.text(ty)) => {
@@ -321,9 +326,7 @@ pub(super) fn held(cx: &Context<'_>, place: Place) -> Held {
                 }
             }
             Value::Container(id) => {
-                if seen.insert(id)
-                    && let Some(container) = flow.linked.containers.get(id.0 as usize)
-                {
+                if let Some(container) = flow.linked.containers.get(id.0 as usize) {
                     // A dict with tasks for keys is a collection of them.
                     let keys: Vec<Value> = flow.values_of(container.keys).collect();
                     let is_task = |value: &Value| matches!(value, Value::Object(ty, _) if flow.text(*ty) == TASK);
