@@ -18,7 +18,7 @@ use crate::through;
 const TESTING: &[&str] = &["pytest", "unittest"];
 
 /// The programs among the files that name a library, by the numbers of their files. The files that belong to none go with the
-/// first one, those that are no Python with all.
+/// first one, those that are no Python with the tests: they hold the settings of their runner.
 ///
 /// Files are of one program that import each other, over any number of imports, or of which one names the other in a string
 /// (`"shop.views:app"`). So are the modules of a package, as what is not seen may use several of them; and all tests: their
@@ -47,17 +47,23 @@ pub(crate) fn split(files: &[Input], catalog: &Catalog, options: &Options) -> Ve
             split.push(Vec::new());
         }
     }
+    let tests = files.iter().position(is_of_tests);
+    let tests = tests.map_or(0, |index| programs[index]);
     for (index, program) in programs.iter().enumerate() {
-        let file = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-        if !files[index].is_python() {
-            for program in &mut split {
-                program.push(file);
-            }
-        } else if let Some(files) = split.get_mut(number.get(program).copied().unwrap_or(0)) {
-            files.push(file);
-        }
+        let program = if files[index].is_python() {
+            program
+        } else {
+            &tests
+        };
+        let number = number.get(program).copied().unwrap_or(0);
+        split[number].push(FileId(u32::try_from(index).unwrap_or(u32::MAX)));
     }
     split
+}
+
+fn is_of_tests(file: &Input) -> bool {
+    let tells = |word: &&str| memmem::find(file.text.as_bytes(), word.as_bytes()).is_some();
+    file.is_python() && (is_test(&file.path) || TESTING.iter().any(tells))
 }
 
 /// For each file its program, where those are given that import each other.
@@ -86,8 +92,7 @@ fn together(files: &[Input], mut programs: Vec<usize>) -> Vec<usize> {
                 .map(|it| (index, *it)),
         );
         joined.extend(named[index].iter().map(|it| (index, *it)));
-        let tells = |word: &&str| memmem::find(file.text.as_bytes(), word.as_bytes()).is_some();
-        if is_test(&file.path) || TESTING.iter().any(tells) {
+        if is_of_tests(file) {
             joined.push((index, *tests.get_or_insert(index)));
         }
     }

@@ -1,6 +1,6 @@
 //! Scripts that have nothing to do with each other are migrated each by itself.
 
-use loopshift_engine::change::Outcome;
+use loopshift_engine::change::{Outcome, Plan};
 use loopshift_engine::program::Input;
 use loopshift_python::ast::PythonVersion;
 use loopshift_rules::catalog::{Catalog, Target, Version};
@@ -28,21 +28,22 @@ async def ask():
     print(writer.transport)
 ";
 
-/// The paths of the files whose connections move, of files given by their paths.
-fn moving(files: &[(&str, &str)]) -> Vec<String> {
-    let inputs: Vec<Input> = files
-        .iter()
-        .map(|(path, text)| {
-            let module = path.strip_suffix(".py").unwrap_or_default();
-            Input {
-                path: (*path).to_owned(),
-                module: module.trim_end_matches("/__init__").replace('/', "."),
-                is_package: path.ends_with("__init__.py"),
-                text: (*text).to_owned(),
-                lines: None,
-            }
-        })
-        .collect();
+/// The files as the engine takes them, by their paths.
+fn inputs(files: &[(&str, &str)]) -> Vec<Input> {
+    let input = |(path, text): &(&str, &str)| {
+        let module = path.strip_suffix(".py").unwrap_or_default();
+        Input {
+            path: (*path).to_owned(),
+            module: module.trim_end_matches("/__init__").replace('/', "."),
+            is_package: path.ends_with("__init__.py"),
+            text: (*text).to_owned(),
+            lines: None,
+        }
+    };
+    files.iter().map(input).collect()
+}
+
+fn planned(inputs: &[Input]) -> Plan {
     let settings = Settings {
         python: PythonVersion::PY311,
         anyio: Version::new(4, 16),
@@ -51,7 +52,13 @@ fn moving(files: &[(&str, &str)]) -> Vec<String> {
         through: false,
     };
     let options = Options::new(Target::Anyio, settings);
-    let plan = migrate(&inputs, Catalog::builtin(), &options).plan;
+    migrate(inputs, Catalog::builtin(), &options).plan
+}
+
+/// The paths of the files whose connections move.
+fn moving(files: &[(&str, &str)]) -> Vec<String> {
+    let inputs = inputs(files);
+    let plan = planned(&inputs);
     let mut moved: Vec<String> = (plan.changes.iter())
         .filter(|(it, outcome)| it.rule == "anyio-streams" && *outcome == Outcome::Applied)
         .map(|(it, _)| inputs[it.place.file.0 as usize].path.clone())
@@ -96,4 +103,26 @@ fn files_that_have_to_do_with_each_other_move_together() {
         moving(&[("test_a.py", PLAIN), ("tests/test_b.py", ODD)]),
         none
     );
+}
+
+#[test]
+fn settings_of_tests_stay_with_the_tests() {
+    let test = "\
+import asyncio
+
+
+async def test_one():
+    asyncio.get_running_loop().call_exception_handler({'message': 'one'})
+";
+    let settings = "[tool:pytest]\nasyncio_mode = auto\n";
+    let script = script(PLAIN);
+    let files = [
+        ("a.py", &*script),
+        ("setup.cfg", settings),
+        ("test_b.py", test),
+    ];
+    let changed: Vec<u32> = (planned(&inputs(&files)).texts.iter())
+        .map(|(file, _)| file.0)
+        .collect();
+    assert_eq!(changed, [0]);
 }
