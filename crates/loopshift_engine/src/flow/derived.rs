@@ -52,7 +52,9 @@ impl Flow<'_> {
         let kind = container_type(self.linked.containers[container.0 as usize].kind);
         if self.text(attr) == "data" {
             self.add_id(to, id);
-        } else if super::names::may_have(kind, self.text(attr)) {
+        } else if self.container_types.contains_key(&container)
+            || super::names::may_have(kind, self.text(attr))
+        {
             self.load(id, attr, to, FuncId::NONE);
         } else {
             self.unknown(to, Reason::Attribute);

@@ -63,3 +63,12 @@ lower["a"]()
 recent = Recent()
 recent.append(Job())
 recent.popleft().run()
+
+
+class Waiting(deque):
+    def run_all(self):
+        while self:
+            self.popleft().run()
+
+
+Waiting([Job()]).run_all()
