@@ -104,7 +104,13 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
 pub(crate) fn ending_together(cx: &Context<'_>) -> BTreeSet<Place> {
     let clusters = Family::new(cx, "asyncio.Future").clusters;
     let shared = clusters.iter().filter(|it| waits_beside(cx, it).is_some());
-    shared.flat_map(|it| it.sites.iter().copied()).collect()
+    // One that is awaited where it is made (`await asyncio.gather(…)`) nobody else waits for.
+    let is_own = |site: &Place| {
+        let view = cx.view(site.file);
+        view.is_some_and(|view| view.await_of(site.range).is_some())
+    };
+    let sites = shared.flat_map(|it| it.sites.iter().copied());
+    sites.filter(|site| !is_own(site)).collect()
 }
 
 fn future(cx: &Context<'_>, moving: &Moving<'_>, change: &mut Change) -> Result<Form, Obstacle> {
