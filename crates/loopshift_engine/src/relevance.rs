@@ -122,7 +122,8 @@ fn bound(by_name: &FxHashMap<&str, usize>, outlines: &[Outline], name: &str) -> 
     modules.filter(|module| outlines[*module].binds).collect()
 }
 
-fn root(groups: &mut [usize], index: usize) -> usize {
+/// The first of the group that a number is in, where each one names another of its group, and the first itself.
+pub fn root(groups: &mut [usize], index: usize) -> usize {
     let mut at = index;
     while groups[at] != at {
         groups[at] = groups[groups[at]];

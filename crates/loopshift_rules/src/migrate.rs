@@ -244,6 +244,9 @@ pub(crate) fn depend(
     migration: &mut Migration,
 ) {
     let (project, plan) = (&options.project, &mut migration.plan);
+    if project.is_empty() {
+        return;
+    }
     match target {
         Target::Anyio if is_wanted_name(dependencies::RULE, &[], &options.ignore) => {
             let (python, relies_on) = (options.settings.python, migration.relies_on);

@@ -3,7 +3,7 @@
 
 use loopshift_engine::change::{FileId, Place};
 use loopshift_engine::program::Input;
-use loopshift_engine::relevance::contacts;
+use loopshift_engine::relevance::{contacts, root};
 use memchr::{memchr2, memmem};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -98,22 +98,13 @@ fn together(files: &[Input], mut programs: Vec<usize>) -> Vec<usize> {
     }
     let mut first: Vec<usize> = (0..files.len()).collect();
     for (a, b) in joined {
-        let (a, b) = (find(&mut first, programs[a]), find(&mut first, programs[b]));
+        let (a, b) = (root(&mut first, programs[a]), root(&mut first, programs[b]));
         first[a.max(b)] = a.min(b);
     }
     for program in &mut programs {
-        *program = find(&mut first, *program);
+        *program = root(&mut first, *program);
     }
     programs
-}
-
-fn find(first: &mut [usize], index: usize) -> usize {
-    let mut at = index;
-    while first[at] != at {
-        first[at] = first[first[at]];
-        at = first[at];
-    }
-    at
 }
 
 /// Whether it is text that is run, and not imported.
