@@ -24,7 +24,7 @@ use super::gather_helpers::{
 };
 use super::in_place::{declined, give_coroutines, made_in, unmade};
 use super::raising::{Raising, is_builtin_call, is_told, may_be_caught};
-use super::siblings::{Around, block_around, ends_alike, is_seen, runs_alone};
+use super::siblings::{Around, block_around, ends_alike, is_seen, is_seen_in_pool, runs_alone};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-gather";
@@ -326,7 +326,11 @@ fn group_around(
     call: &ExprCall,
 ) -> Option<Around> {
     let here = view.place(call);
-    if may_be_caught(cx, here) || ends_alike(cx, &facts.reach, view, call, here) {
+    // The group cancels what has not started, too.
+    if is_seen_in_pool(cx, view, call)
+        || may_be_caught(cx, here)
+        || ends_alike(cx, &facts.reach, view, call, here)
+    {
         return None;
     }
     block_around(cx, &facts.reach, view, call).map(Around::Block)

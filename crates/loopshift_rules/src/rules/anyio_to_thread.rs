@@ -37,6 +37,16 @@ pub(super) enum Pool {
     Processes,
 }
 
+impl Pool {
+    /// What runs a call there, as a piece of code.
+    pub(super) fn run_sync(self) -> &'static str {
+        match self {
+            Pool::Processes => "{@anyio.to_process}.run_sync",
+            Pool::Default | Pool::Threads => "{@anyio.to_thread}.run_sync",
+        }
+    }
+}
+
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let mut spoken = executors::plan(cx, changes);
     let mut started = Vec::new();
@@ -178,10 +188,7 @@ pub(super) fn rewrite(
         );
     }
     // `asyncio.get_running_loop().run_in_executor`: the inner call goes with it.
-    let callee = match pool {
-        Pool::Processes => "{@anyio.to_process}.run_sync",
-        Pool::Default | Pool::Threads => "{@anyio.to_thread}.run_sync",
-    };
+    let callee = pool.run_sync();
     change
         .edits
         .push((view.file, Edit::replace(call.func.range(), callee, &[])));

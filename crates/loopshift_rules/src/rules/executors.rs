@@ -10,64 +10,166 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_loop::runs_in_the_loop;
-use super::anyio_to_thread::{Pool, RULE, rewrite};
+use super::anyio_to_thread::{Pool, RULE, is_awaited_at_once, rewrite};
+use super::offloaded::is_seen;
+use super::raising::Raising;
 use super::shared::{is_statement, number};
 use crate::context::{Context, View};
 
 const THREADS: &str = "concurrent.futures.ThreadPoolExecutor";
 const PROCESSES: &str = "concurrent.futures.ProcessPoolExecutor";
 
-/// Plans the calls of `run_in_executor` that are given a pool which can be followed, and gives their places.
+/// Pools that can only be changed together, and what becomes of them.
+struct Pools {
+    /// Where they are made.
+    sites: Vec<Place>,
+    /// The calls that are given one of them: the callee, and the argument.
+    given: Vec<(Place, Place)>,
+    /// What they run calls in, and the change that puts limiters in their place; or why there is none.
+    planned: Result<(Pool, Change), String>,
+}
+
+/// A pool whose place a limiter takes.
+pub(super) struct Limited {
+    /// What it runs calls in.
+    pub(super) pool: Pool,
+    /// The change that does so.
+    pub(super) change: Place,
+    /// Where it is made, and those that are changed with it.
+    pub(super) sites: Vec<Place>,
+}
+
+/// The pool that a call of `run_in_executor` is given, if a limiter takes its place.
+pub(super) fn limited(cx: &Context<'_>, executor: Place) -> Option<Limited> {
+    let found = cx.once(all);
+    let pools = (found.iter()).find(|it| it.given.iter().any(|(_, given)| *given == executor))?;
+    let (pool, change) = pools.planned.as_ref().ok()?;
+    Some(Limited {
+        pool: *pool,
+        change: change.place,
+        sites: pools.sites.clone(),
+    })
+}
+
+/// Plans the pools and the calls that are awaited where they are made, and gives the places of the uses that it speaks for.
+/// The other calls become tasks: see [`super::anyio_tasks::plan_offloaded`].
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) -> BTreeSet<Place> {
-    let calls: Vec<(&Use, &View<'_>, &ExprCall, &Expr)> = cx
+    let mut spoken = BTreeSet::new();
+    for pools in &*cx.once(all) {
+        let uses: Vec<(&Use, &View<'_>, &ExprCall)> = (pools.given.iter())
+            .filter_map(|(callee, _)| call_at(cx, *callee))
+            .collect();
+        let planned = pools.planned.clone().and_then(|(pool, mut change)| {
+            for (use_, view, call) in &uses {
+                if is_awaited_at_once(cx, view, call) {
+                    rewrite(cx, view, call, pool, &mut change)?;
+                    change.covers.push(use_.place);
+                    if is_beside_others(cx, view, call)
+                        && may_raise(cx, view, call)
+                        && is_seen(cx, view, call)
+                    {
+                        change.caveat(
+                            "an executor runs all calls that it was given, also when one fails, where AnyIO cancels those that have not started",
+                        );
+                    }
+                } else {
+                    change.requires.push(use_.place);
+                }
+            }
+            Ok(change)
+        });
+        match planned {
+            Ok(change) => {
+                spoken.extend(change.covers.iter().copied());
+                changes.push(change);
+            }
+            Err(reason) => {
+                spoken.extend(uses.iter().map(|(use_, _, _)| use_.place));
+                changes.extend(uses.iter().map(|(use_, _, _)| {
+                    Change::declined(RULE, use_.place, &*use_.api, reason.clone())
+                }));
+            }
+        }
+    }
+    spoken
+}
+
+/// Whether others are waited for together with a call.
+fn is_beside_others(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    if view.await_of(call.range()).is_some() {
+        return false;
+    }
+    let outer = view.tree.ancestors(call).find_map(|node| match node {
+        AnyNodeRef::ExprCall(outer) => Some(cx.api_of(view, &outer.func)),
+        _ => None,
+    });
+    !matches!(outer.flatten(), Some("asyncio.wait_for" | "asyncio.shield"))
+}
+
+/// Whether what a call of `run_in_executor` runs may raise an error.
+fn may_raise(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    let function = call.arguments.args.get(1);
+    function.is_none_or(|it| Raising::new(cx).calling(view, it))
+}
+
+/// A call of `run_in_executor`, by its callee.
+fn call_at<'x>(
+    cx: &'x Context<'_>,
+    callee: Place,
+) -> Option<(&'x Use, &'x View<'x>, &'x ExprCall)> {
+    let use_ = cx.uses.iter().find(|use_| use_.place == callee)?;
+    let view = cx.view(callee.file)?;
+    Some((use_, view, view.call_of(callee.range)?))
+}
+
+/// All pools that are given to calls of `run_in_executor`.
+fn all(cx: &Context<'_>) -> Vec<Pools> {
+    let calls: Vec<(&Use, Place)> = cx
         .uses_for(RULE)
         .filter(|(use_, _, _)| use_.api.ends_with(".run_in_executor") && use_.only)
         .filter_map(|(use_, api, view)| {
             let call = view.call_of(use_.place.range)?;
             let executor = cx.bind(api, call).ok()?.get("executor")?;
-            Some((use_, view, call, executor))
+            (!executor.is_none_literal_expr()).then(|| (use_, view.place(executor)))
         })
-        .filter(|(_, _, _, executor)| !executor.is_none_literal_expr())
         .collect();
     if calls.is_empty() {
-        return BTreeSet::new();
+        return Vec::new();
     }
-    let mut spoken = BTreeSet::new();
+    let mut found = Vec::new();
     for cluster in made_clusters(cx.program, |ty| ty == THREADS || ty == PROCESSES) {
-        let given: Vec<_> = calls
-            .iter()
-            .filter(|(_, view, _, executor)| {
-                let place = view.place(*executor);
-                cluster.places.iter().any(|held| held.place == place)
-            })
+        let given: Vec<(Place, Place)> = (calls.iter())
+            .filter(|(_, executor)| cluster.places.iter().any(|held| held.place == *executor))
+            .map(|(use_, executor)| (use_.place, *executor))
             .collect();
-        let Some((first, _, _, _)) = given.first() else {
+        if given.is_empty() {
             continue;
-        };
-        let mut change = Change::new(
-            RULE,
-            first.place,
-            &*first.api,
-            "a capacity limiter takes the place of the executor",
-        );
-        change.covers = given.iter().skip(1).map(|it| it.0.place).collect();
-        let planned = kind(cx, &cluster).and_then(|pool| {
-            let mut allowed: BTreeSet<Place> = BTreeSet::new();
-            for (_, view, call, executor) in &given {
-                allowed.insert(view.place(*executor));
-                rewrite(cx, view, call, pool, &mut change)?;
-            }
-            pools(cx, &cluster, pool, &allowed, &mut change)
-        });
-        spoken.extend(given.iter().map(|it| it.0.place));
-        match planned {
-            Ok(()) => changes.push(change),
-            Err(reason) => changes.extend(given.iter().map(|(use_, _, _, _)| {
-                Change::declined(RULE, use_.place, &*use_.api, reason.clone())
-            })),
         }
+        let planned = kind(cx, &cluster).and_then(|pool| {
+            // Where all calls become tasks, it is about the pool itself.
+            let at_once = given.iter().find(|(callee, _)| {
+                call_at(cx, *callee)
+                    .is_some_and(|(_, view, call)| is_awaited_at_once(cx, view, call))
+            });
+            let first = at_once.and_then(|(callee, _)| call_at(cx, *callee));
+            let (place, api) = match (first, cluster.sites.first()) {
+                (Some((use_, _, _)), _) => (use_.place, use_.api.clone()),
+                (None, Some(site)) => (*site, cluster.types.join(", ")),
+                (None, None) => return Err("it is not seen where its executor is made".to_owned()),
+            };
+            let message = "a capacity limiter takes the place of the executor";
+            let mut change = Change::new(RULE, place, api, message);
+            let executors = given.iter().map(|(_, executor)| *executor).collect();
+            replace(cx, &cluster, pool, &executors, &mut change)?;
+            Ok((pool, change))
+        });
+        found.push(Pools {
+            sites: cluster.sites.clone(),
+            given,
+            planned,
+        });
     }
-    spoken
+    found
 }
 
 /// What the pools of a cluster run calls in.
@@ -113,7 +215,7 @@ fn has_unguarded_entry(cx: &Context<'_>) -> bool {
 }
 
 /// The edits where the pools are made, kept and shut down.
-fn pools(
+fn replace(
     cx: &Context<'_>,
     cluster: &Cluster,
     pool: Pool,

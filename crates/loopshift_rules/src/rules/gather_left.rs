@@ -15,7 +15,7 @@ use super::collected::{Collected, collected};
 use super::exits::may_exit;
 use super::in_place::{leaves, unmade};
 use super::raising::{Raising, may_be_caught};
-use super::siblings::{block_around, ends_alike, is_seen};
+use super::siblings::{block_around, ends_alike, is_seen, is_seen_in_pool};
 use crate::context::{Context, View};
 
 /// A call whose coroutines outlive it.
@@ -62,6 +62,8 @@ fn of_use<'c>(
     if !arguments.args.iter().any(|it| raising.awaiting(view, it))
         || !is_seen(cx, reach, view, call)
         || ends_alike(cx, reach, view, call, place)
+        // The end of the group cancels what has not started, and an executor runs it.
+        || is_seen_in_pool(cx, view, call)
         || !may_be_caught(cx, place) && block_around(cx, reach, view, call).is_some()
     {
         return None;

@@ -86,6 +86,7 @@ pub(crate) mod leaving;
 pub(crate) mod loops;
 pub(crate) mod non_negative;
 pub(crate) mod objects;
+pub(crate) mod offloaded;
 pub(crate) mod order;
 pub(crate) mod origins;
 pub(crate) mod outside;

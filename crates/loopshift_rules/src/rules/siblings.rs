@@ -10,10 +10,11 @@ use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt, Wit
 use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
-use super::awaited::coroutines;
+use super::awaited::{coroutines, offloaded};
 use super::cancellation::is_cancelled_error;
 use super::code::{Reach, definition, is_switch, is_yield, own};
 use super::in_place::Sites;
+use super::offloaded::{has_pool, is_seen as is_seen_elsewhere};
 use super::order::{Effect, effects};
 use super::per_function::PerFunction;
 use super::raising::{Passed, caught_around, is_still, passed, passed_or_failing};
@@ -52,10 +53,42 @@ pub(crate) fn ends_alike(
     error: Place,
 ) -> bool {
     let roots = roots(cx, view, call);
+    match in_executors(cx, view, call) {
+        Elsewhere::Seen => return false,
+        Elsewhere::Unseen if roots.is_empty() => return true,
+        Elsewhere::Unseen | Elsewhere::Nothing => {}
+    }
     ends_program(cx, reach, &roots, error)
         || is_left_unseen(cx, reach, view, call)
         || passed_or_failing(cx, error).is_some_and(|passed| passed < Passed::Waits)
             && !clean_up(cx, reach, &roots)
+}
+
+/// What a call waits for that runs in executors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Elsewhere {
+    Nothing,
+    /// Nobody can see it run.
+    Unseen,
+    /// Somebody can, in an executor that runs all that it was given, whatever becomes of those who wait.
+    Seen,
+}
+
+fn in_executors(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Elsewhere {
+    let places = offloaded(cx, view, call);
+    let calls = || places.iter().filter_map(|it| view.call_of(it.range));
+    if calls().any(|it| has_pool(it) && is_seen_elsewhere(cx, view, it)) {
+        Elsewhere::Seen
+    } else if places.is_empty() || calls().any(|it| is_seen_elsewhere(cx, view, it)) {
+        Elsewhere::Nothing
+    } else {
+        Elsewhere::Unseen
+    }
+}
+
+/// Whether the call starts something in an executor of the program's own that somebody can see run.
+pub(crate) fn is_seen_in_pool(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    in_executors(cx, view, call) == Elsewhere::Seen
 }
 
 /// Whether an error that is raised at a place ends the program, and what it cancels then can't tell a task group from asyncio.
@@ -85,7 +118,12 @@ pub(crate) fn is_left_unseen(
     view: &View<'_>,
     call: &ExprCall,
 ) -> bool {
-    are_left_unseen(cx, reach, &roots(cx, view, call))
+    let roots = roots(cx, view, call);
+    match in_executors(cx, view, call) {
+        Elsewhere::Seen => false,
+        Elsewhere::Unseen if roots.is_empty() => true,
+        Elsewhere::Unseen | Elsewhere::Nothing => are_left_unseen(cx, reach, &roots),
+    }
 }
 
 /// Whether nobody can see that coroutines of these functions are cancelled after their first wait.
