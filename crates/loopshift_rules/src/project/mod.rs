@@ -2,6 +2,7 @@
 //!
 //! Nothing is run: a file that computes what it says is not understood, and stays.
 
+mod bounds;
 pub(crate) mod dependencies;
 pub(crate) mod ini;
 mod list;
