@@ -1,5 +1,7 @@
 //! Who calls each function, as far as the program shows it.
 
+use std::collections::BTreeMap;
+
 use crate::change::Place;
 use crate::facts::CALLERS;
 use crate::flow::library::passes_on;
@@ -9,6 +11,8 @@ use crate::ir::{ArgKind, Call, FuncId};
 use crate::program::Program;
 
 mod handed;
+mod lost;
+mod mirrors;
 mod named;
 
 use handed::{Handed, Held};
@@ -25,6 +29,8 @@ pub struct Callers {
     called_back: Vec<bool>,
     /// The functions in which the language calls each, as `with` calls `__enter__`.
     language: Vec<Vec<FuncId>>,
+    /// The functions that the program may call in ways that are not followed, with the reasons.
+    unfollowed: BTreeMap<FuncId, String>,
 }
 
 /// A call of a function.
@@ -187,6 +193,10 @@ impl Callers {
                 }
             }
         }
+        let (mut unfollowed, mut lost) = mirrors::mirrored(program);
+        lost.extend(held.classes);
+        lost.extend(&handed.classes);
+        lost::methods(program, &lost, &mut unfollowed);
         for func in held.functions {
             unseen[func.0 as usize] = true;
         }
@@ -218,6 +228,7 @@ impl Callers {
             unseen,
             called_back,
             language,
+            unfollowed,
         }
     }
 
@@ -231,9 +242,15 @@ impl Callers {
         self.is_unseen(func) || !self.by_language(func).is_empty()
     }
 
+    /// Why the program may call the function in a way that is not followed.
+    pub fn unfollowed(&self, func: FuncId) -> Option<&str> {
+        self.unfollowed.get(&func).map(String::as_str)
+    }
+
     /// Whether code that we cannot see may call the function because it was handed to it.
     pub fn is_unseen(&self, func: FuncId) -> bool {
-        self.unseen[func.0 as usize] || self.called_back[func.0 as usize]
+        let index = func.0 as usize;
+        self.unseen[index] || self.called_back[index] || self.unfollowed.contains_key(&func)
     }
 
     /// Whether code that we cannot see may call the function, and not only a library that is known to call it: those calls are
@@ -241,6 +258,7 @@ impl Callers {
     pub fn is_lost(&self, func: FuncId) -> bool {
         let by_library = |site: &CallSite| site.owner == FuncId::NONE;
         self.unseen[func.0 as usize]
+            || self.unfollowed.contains_key(&func)
             || !self.by_language(func).is_empty()
             || self.called_back[func.0 as usize] && !self.of(func).iter().any(by_library)
     }

@@ -51,10 +51,12 @@ impl Handed {
     }
 }
 
-/// The functions in containers that code we cannot see gets.
+/// What is in containers that code we cannot see gets.
 #[derive(Default)]
 pub(super) struct Held {
     pub(super) functions: BTreeSet<FuncId>,
+    /// The classes of objects.
+    pub(super) classes: BTreeSet<ClassId>,
     seen: BTreeSet<ContainerId>,
 }
 
@@ -71,6 +73,9 @@ impl Held {
                 match value {
                     Value::Func(func) | Value::Bound(func, _) => {
                         self.functions.insert(func);
+                    }
+                    Value::Instance(class) => {
+                        self.classes.insert(class);
                     }
                     Value::Container(inner) => work.push(inner),
                     _ => {}

@@ -60,6 +60,9 @@ pub(super) fn barrier(
             "`{base}`, from which its class derives, may call it"
         ));
     }
+    if let Some(reason) = callers.unfollowed(func) {
+        return Some(reason.to_owned());
+    }
     if callers.is_unseen(func) {
         return Some("code that can't be seen calls it".to_owned());
     }

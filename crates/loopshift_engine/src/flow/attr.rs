@@ -61,13 +61,16 @@ impl Flow<'_> {
                 let node = self.field(FieldOwner::Func(func), attr);
                 self.edge(node, to);
                 self.load_register(func, base, attr, to);
-                if self.text(attr) == "__wrapped__" {
-                    self.unknown(to, Reason::Attribute);
+                match self.text(attr) {
+                    "__wrapped__" => self.unknown(to, Reason::Attribute),
+                    "__call__" => self.add_id(to, base),
+                    _ => {}
                 }
             }
             Value::Bound(func, receiver) => match self.text(attr) {
                 "__func__" => self.add(to, Value::Func(func)),
                 "__self__" => self.add_id(to, receiver),
+                "__call__" => self.add_id(to, base),
                 _ => {
                     let node = self.field(FieldOwner::Func(func), attr);
                     self.edge(node, to);

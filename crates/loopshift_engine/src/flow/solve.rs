@@ -311,7 +311,11 @@ impl Flow<'_> {
                 let full = format!("<builtin>.{}", self.text(name));
                 let sym = self.sym(&full);
                 self.add(node, Value::External(sym));
-            } else if matches!(self.text(name), "__name__" | "__file__" | "__doc__") {
+            } else if self.text(name) == "__name__" {
+                let name = self.linked.modules[file.0 as usize].name.clone();
+                let sym = self.sym(&name);
+                self.add(node, Value::Str(sym));
+            } else if matches!(self.text(name), "__file__" | "__doc__") {
                 let sym = self.sym("<builtin>.str");
                 self.add(node, Value::Object(sym, CallId::NONE));
             } else if self.externals.is_module(self.text(name)) {

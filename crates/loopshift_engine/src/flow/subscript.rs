@@ -96,6 +96,14 @@ impl Flow<'_> {
                     }
                 }
             }
+            Value::External(sym) if self.text(sym) == "sys.modules" && !subscript.store => {
+                if let Key::Str(name) = subscript.key {
+                    self.loaded_module(Value::Str(name), subscript.value);
+                }
+                for name in self.values_of(subscript.key_node).collect::<Vec<_>>() {
+                    self.loaded_module(name, subscript.value);
+                }
+            }
             Value::External(sym) if self.has_no_items(sym) => {}
             // `asyncio.Queue[int]` is the class, with a hint.
             Value::External(_) | Value::ExternalBound(..) if !subscript.store => {
@@ -111,6 +119,17 @@ impl Flow<'_> {
                 self.unknown(subscript.value, Reason::Opaque);
             }
             _ => {}
+        }
+    }
+
+    /// `sys.modules[name]`.
+    fn loaded_module(&mut self, name: Value, to: Node) {
+        match name {
+            Value::Str(name) => {
+                let module = self.module_value(name);
+                self.add(to, module);
+            }
+            _ => self.unknown(to, Reason::Dynamic),
         }
     }
 
@@ -134,9 +153,17 @@ impl Flow<'_> {
             if let Value::Container(container) = base {
                 self.access_value(container, key, subscript.value, subscript.store);
             }
-            if let (Value::Module(_), Value::Str(name), false) = (base, key, subscript.store) {
-                let id = self.values.id(base);
-                self.load(id, name, subscript.value, subscript.owner);
+            match (base, key) {
+                (Value::Module(_), Value::Str(name)) if !subscript.store => {
+                    let id = self.values.id(base);
+                    self.load(id, name, subscript.value, subscript.owner);
+                }
+                (Value::External(sym), _)
+                    if !subscript.store && self.text(sym) == "sys.modules" =>
+                {
+                    self.loaded_module(key, subscript.value);
+                }
+                _ => {}
             }
         }
         if let Value::Instance(class) = key
