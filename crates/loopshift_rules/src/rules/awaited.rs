@@ -38,6 +38,7 @@ pub(crate) fn awaited(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Awaited
             Some("asyncio.AbstractEventLoop.run_in_executor") => return Awaited::Coroutine,
             None if is_tested(cx, view, call) => return Awaited::Coroutine,
             _ if coroutine_of(cx, view, call).is_some() => return Awaited::Coroutine,
+            _ if is_coroutine_function(cx, view, &call.func) => return Awaited::Coroutine,
             _ => {}
         },
         Expr::If(it) => return awaited(cx, view, &it.body).max(awaited(cx, view, &it.orelse)),
@@ -190,6 +191,8 @@ fn is_coroutine_function(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool
                 let function = cx.program.function(func);
                 function.is_async && !function.is_generator
             }
+            // What a test puts in the place of one.
+            Value::Object(class, _) => cx.program.flow.text(class) == "unittest.mock.AsyncMock",
             _ => false,
         })
 }

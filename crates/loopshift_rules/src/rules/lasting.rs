@@ -7,7 +7,7 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
 
-use super::anyio_tasks::{is_context_manager, is_root};
+use super::anyio_tasks::{is_context_manager, is_left_last, is_root};
 use super::cancellation::goes_on;
 use super::code::{definition, own};
 use crate::context::{Context, View};
@@ -17,7 +17,7 @@ pub(crate) fn lasts(cx: &Context<'_>, func: FuncId) -> bool {
     let mut seen = BTreeSet::new();
     let mut todo = vec![func];
     while let Some(func) = todo.pop() {
-        if !seen.insert(func) || is_root(cx, func) {
+        if !seen.insert(func) || is_root(cx, func) || is_left_last(cx, func) {
             continue;
         }
         let sites = cx.callers.of(func);

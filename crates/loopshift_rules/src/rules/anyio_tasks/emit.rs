@@ -12,12 +12,14 @@ use super::again::{ENDS_OTHERS, awaits_together, is_waited_for_beside};
 use super::failure::handlers;
 use super::family::{Model, Spawn, Wait, WaitKind};
 use super::forms::{Out, edit_wait, under_timeout};
+use super::places::{LINGERS, ends_seen};
 use super::region::{Region, waits_of};
 use super::rename::{asked_early, rename_cancelled, rename_results, rename_state};
 use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
 use super::{
-    callbacks, ending, fatal, gathered, host, left, members, offered, offload, results, timers,
+    callbacks, ending, fatal, fixtures, gathered, host, left, members, offered, offload, results,
+    timers,
 };
 use crate::context::{Context, View};
 use crate::rules::cancel::can_be_cut_short;
@@ -234,6 +236,7 @@ fn change(
         let region = &regions[*at];
         let by_hand = super::entry::runs_by_hand(cx, region.function);
         change.requires.extend(by_hand);
+        change.requires.extend(fixtures::needed(cx, region));
         groups.insert(region.function, named(region));
         last.insert(*at, Vec::new());
     }
@@ -379,6 +382,9 @@ fn change(
             .filter(|index| threads[index].roots.contains_key(function))
             .collect();
         let starts = way.roots.get(function).cloned().unwrap_or_default();
+        change
+            .requires
+            .extend(left::fixtures_entering(cx, *function));
         if !left::is_alike(cx, model, *function, &held, &starts) {
             change.caveat(
                 "the object must be left by the task that entered it, and what it started ends with it",
@@ -390,12 +396,9 @@ fn change(
         let region = &regions[*at];
         let last = last.remove(at).unwrap_or_default();
         observed |= ending::edit(cx, &mut change, region, &groups[&region.function], last);
-        let seen = |index: &usize| {
-            let family = &model.families[*index];
-            !family.is_of_timers() && super::cancelled::end_is_seen(cx, family)
-        };
+        let seen = |index: &usize| ends_seen(cx, &model.families[*index]);
         if region.lingers && region.families.iter().any(seen) {
-            change.caveat("the function waits until a task that it told to stop has ended");
+            change.caveat(LINGERS);
         }
         super::beside::caveats(cx, &mut change, model, region, &errors);
     }

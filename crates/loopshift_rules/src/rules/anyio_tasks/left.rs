@@ -13,7 +13,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprName, Stmt};
 use super::cancelled::end_is_seen;
 use super::entered::entered;
 use super::family::{Family, Model, Spawn, WaitKind, held};
-use super::offered;
+use super::{fixtures, offered};
 use crate::context::{Context, View};
 use crate::rules::cancel::can_be_cancelled;
 use crate::rules::cancellation::goes_on;
@@ -40,6 +40,7 @@ pub(super) fn is_alike(
         !goes_on(cx, view, stmt) && lasts(cx, cx.program.function_at(view.place(*stmt)))
     };
     let is_last = entering.iter().all(is_last);
+    let is_at_end = (entering.iter()).all(|(view, stmt)| fixtures::is_at_end(cx, view, stmt));
     let places = || entering.iter().map(|(view, stmt)| view.place(*stmt));
     let facts = Facts {
         cx,
@@ -50,8 +51,17 @@ pub(super) fn is_alike(
     };
     families.iter().all(|index| {
         let family = &model.families[*index];
-        is_last && !end_is_seen(cx, family) || facts.is_over(family, enter, starts)
+        is_last && (is_at_end || !end_is_seen(cx, family)) || facts.is_over(family, enter, starts)
     })
+}
+
+/// The uses whose changes have the fixtures that enter such objects run in one task.
+pub(super) fn fixtures_entering(cx: &Context<'_>, enter: FuncId) -> Vec<Place> {
+    let entering = entering(cx, enter).unwrap_or_default().into_iter();
+    let owners = entering.map(|(view, stmt)| cx.program.function_at(view.place(stmt)));
+    owners
+        .filter_map(|owner| fixtures::mover(cx, owner))
+        .collect()
 }
 
 /// The statements that enter objects of the class. `None` where something else does, or another task may leave them.
@@ -81,9 +91,8 @@ fn entering<'c>(cx: &Context<'c>, enter: FuncId) -> Option<Vec<(&'c View<'c>, &'
                 _ => of_stack(cx, view, expr)?,
             };
             let Stmt::With(with) = stmt else { return None };
-            let function = cx
-                .program
-                .function(cx.program.function_at(view.place(expr)));
+            let owner = cx.program.function_at(view.place(expr));
+            let function = cx.program.function(owner);
             let direct = with
                 .items
                 .iter()
@@ -92,7 +101,7 @@ fn entering<'c>(cx: &Context<'c>, enter: FuncId) -> Option<Vec<(&'c View<'c>, &'
             if !(direct || by_stack)
                 || !with.is_async
                 || !function.is_async
-                || function.is_generator
+                || function.is_generator && !fixtures::is_host(cx, owner)
             {
                 return None;
             }

@@ -22,6 +22,7 @@ mod factory;
 mod failure;
 mod family;
 mod fatal;
+mod fixtures;
 mod forms;
 mod gathered;
 mod gotten;
@@ -77,6 +78,7 @@ pub(crate) fn may_be_task(cx: &Context<'_>, place: Place) -> bool {
     !held(cx, place).sites.is_empty()
 }
 
+pub(crate) use fixtures::{WaitingFixtures, is_left_last};
 pub(crate) use group::plan as plan_groups;
 pub(crate) use region::is_context_manager;
 pub(crate) use thread::{is_root, share_loops};

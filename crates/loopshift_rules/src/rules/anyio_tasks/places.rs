@@ -7,6 +7,7 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 
+use super::cancelled::{end_is_seen, is_cancelled};
 use super::family::{Family, Model, Spawn};
 use super::region::{Region, Wanted, regions};
 use super::thread::{self, Thread};
@@ -60,7 +61,7 @@ pub(super) fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
     for (function, families) in &wanted {
         let mut families = families.clone();
         families.retain(|index| model.families[*index].refusal.is_none());
-        let (regions, lost) = regions_of(cx, model, *function, families, &[], &kept);
+        let (regions, lost, _) = regions_of(cx, model, *function, families, &[], &kept);
         found.insert(*function, regions);
         outliving.extend(lost);
     }
@@ -90,7 +91,7 @@ pub(super) fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
             model.families[*index].refusal.is_none() && !threads.contains_key(index)
         });
         if !families.is_disjoint(&kept) {
-            let (regions, lost) = regions_of(cx, model, *function, families, &[], &kept);
+            let (regions, lost, _) = regions_of(cx, model, *function, families, &[], &kept);
             found.insert(*function, regions);
             for (index, lost) in lost {
                 model.families[index].refusal = Some(lost.reason);
@@ -124,16 +125,15 @@ pub(super) fn place<'c>(cx: &Context<'c>, model: &mut Model<'c>) -> Places<'c> {
             }
         }
         let starts = Vec::from_iter(starts);
-        let (regions, lost) = regions_of(cx, model, root, families, &starts, &kept);
+        let (regions, lost, why) = regions_of(cx, model, root, families, &starts, &kept);
         for (index, lost) in lost {
             model.families[index].refusal = Some(lost.reason);
         }
         if !regions.iter().any(|region| !region.starts.is_empty()) {
             for (index, thread) in &threads {
                 if thread.roots.contains_key(&root) {
-                    model.families[*index].refusal.get_or_insert_with(|| {
-                        "its task group would have to be open over a `yield`".to_owned()
-                    });
+                    let refusal = &mut model.families[*index].refusal;
+                    refusal.get_or_insert_with(|| why.clone().unwrap_or_default());
                 }
             }
         }
@@ -172,7 +172,7 @@ impl Lost {
 }
 
 /// The regions of a function, and the families that have none there; the others get another try. Those of `kept` stay even
-/// where an error ends them too early.
+/// where an error ends them too early. Where there is none for what the function starts, it is told why.
 fn regions_of<'c>(
     cx: &Context<'c>,
     model: &Model<'c>,
@@ -180,10 +180,10 @@ fn regions_of<'c>(
     mut families: BTreeSet<usize>,
     starts: &[Place],
     kept: &BTreeSet<usize>,
-) -> (Vec<Region<'c>>, BTreeMap<usize, Lost>) {
+) -> (Vec<Region<'c>>, BTreeMap<usize, Lost>, Option<String>) {
     let mut lost = BTreeMap::new();
     let Some((view, def)) = definition(cx, function) else {
-        return (Vec::new(), lost);
+        return (Vec::new(), lost, None);
     };
     let is_entry = thread::runs_all(cx, function);
     while !families.is_empty() || !starts.is_empty() {
@@ -201,8 +201,10 @@ fn regions_of<'c>(
                 let forgotten = abandoned::forgotten(cx, &wanted, &found);
                 let mut failing = beside::failing(cx, &wanted, &found);
                 failing.retain(|index| !kept.contains(index) && !forgotten.contains(index));
-                if forgotten.is_empty() && failing.is_empty() {
-                    return (found, lost);
+                let mut lingering = lingering(cx, model, &found);
+                lingering.retain(|index| !kept.contains(index) && !forgotten.contains(index));
+                if forgotten.is_empty() && failing.is_empty() && lingering.is_empty() {
+                    return (found, lost, None);
                 }
                 let outright = |_: &usize| Lost::outright(abandoned::RUNS_ON.to_owned());
                 lost.extend(forgotten.iter().map(|index| (*index, outright(index))));
@@ -211,11 +213,16 @@ fn regions_of<'c>(
                     may_stay: true,
                 };
                 lost.extend(failing.iter().map(|index| (*index, early(index))));
+                let late = |_: &usize| Lost {
+                    reason: LINGERS.to_owned(),
+                    may_stay: true,
+                };
+                lost.extend(lingering.iter().map(|index| (*index, late(index))));
                 families.retain(|index| !lost.contains_key(index));
             }
             Err((refused, reason)) => {
                 if refused.is_empty() {
-                    break;
+                    return (Vec::new(), lost, Some(reason));
                 }
                 for index in refused {
                     families.remove(&index);
@@ -224,7 +231,28 @@ fn regions_of<'c>(
             }
         }
     }
-    (Vec::new(), lost)
+    (Vec::new(), lost, None)
+}
+
+/// What differs where a block ends while a task that was told to stop may not have ended yet.
+pub(super) const LINGERS: &str = "the function waits until a task that it told to stop has ended";
+
+/// The families of which a task may be told to stop and still run where its block ends, which somebody can see: a group that
+/// lasts longer waits for it later.
+fn lingering(cx: &Context<'_>, model: &Model<'_>, regions: &[Region<'_>]) -> BTreeSet<usize> {
+    let is_seen = |index: &usize| {
+        let family = &model.families[*index];
+        is_cancelled(family) && ends_seen(cx, family)
+    };
+    let lingering = (regions.iter()).filter(|region| region.lingers && !cx.settings.plain);
+    lingering
+        .flat_map(|region| region.families.iter().copied().filter(is_seen))
+        .collect()
+}
+
+/// Whether somebody can see when a task of the family ends that is told to stop.
+pub(super) fn ends_seen(cx: &Context<'_>, family: &Family<'_>) -> bool {
+    !family.is_of_timers() && end_is_seen(cx, family)
 }
 
 /// The function whose block holds the tasks; none for tasks of a group of asyncio.

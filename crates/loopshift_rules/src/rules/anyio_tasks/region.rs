@@ -8,10 +8,10 @@ use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtFunctionDef};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Family, Model, Wait, WaitKind};
-use super::fatal;
 use super::life::exits;
 use super::state::{Exit, ExitKind, Stage};
 use super::suites::{Run, each, hull};
+use super::{fatal, fixtures};
 use crate::context::{Context, View};
 use crate::rules::cancellation::end_a_cancellation;
 use crate::rules::code::is_in_loop;
@@ -345,9 +345,17 @@ fn finish<'c>(
             .iter()
             .any(|range| holds_yield(region.view, *range, region.def));
     });
-    if yields && !is_context_manager(cx, region.view, region.def) {
+    let may_yield =
+        is_context_manager(cx, region.view, region.def) || fixtures::is_host(cx, region.function);
+    if yields && !may_yield {
         return Err(
             "the function yields while the task may run, and a task group must not be open over a `yield`"
+                .to_owned(),
+        );
+    }
+    if fixtures::ends_by_class(cx, region.view, region.def, region.run.stmts()) {
+        return Err(
+            "pytest tells by the class of an error how the test ended, and it would arrive in an ExceptionGroup"
                 .to_owned(),
         );
     }

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::externals::Collected;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_engine::program::CallSite;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Decorator, Expr, ExprCall, StmtReturn};
@@ -171,7 +172,9 @@ fn owns(cx: &Context<'_>, function: FuncId) -> Result<bool, String> {
 
 /// Whether a function owns a group for all that it starts: a root, or what an event loop runs that is made by hand.
 pub(super) fn runs_all(cx: &Context<'_>, function: FuncId) -> bool {
-    is_root(cx, function) || super::entry::is_run(cx, function)
+    is_root(cx, function)
+        || super::entry::is_run(cx, function)
+        || super::fixtures::is_left_last(cx, function)
 }
 
 /// All functions that a call may reach; `None` where it may reach something else.
@@ -201,8 +204,22 @@ pub(crate) fn is_root(cx: &Context<'_>, function: FuncId) -> bool {
     def.is_async
         && def.name.as_str().starts_with("test")
         && cx.callers.of(function).is_empty()
-        && cx.program.function(function).class.is_none()
+        && cx
+            .program
+            .function(function)
+            .class
+            .is_none_or(|class| is_of_pytest(cx, function, class))
         && !share_loops(cx)
+}
+
+/// Whether a method is a test of a plain class, which pytest runs as it runs a function.
+fn is_of_pytest(cx: &Context<'_>, function: FuncId, class: ClassId) -> bool {
+    let is_plain = |base: &MroEntry| match base {
+        MroEntry::Class(_) => true,
+        MroEntry::External(name) => cx.program.flow.text(*name) == "<builtin>.object",
+    };
+    cx.program.flow.collected(function) == Some(Collected::Test)
+        && cx.program.flow.mro[class.0 as usize].iter().all(is_plain)
 }
 
 /// Whether tests share event loops, and the tasks that one leaves go on in the next.

@@ -63,6 +63,14 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     }
 }
 
+/// The use or setting whose change has `AnyIO`'s plugin run all async fixtures of the program; none where each is marked.
+pub(crate) fn moves_all(cx: &Context<'_>) -> Option<Place> {
+    let mode = mode::find(cx.program.files);
+    let mut own = (cx.uses.iter()).filter(|it| is_of_tests(&it.api) && it.api != CASE);
+    let first = own.next().map(|it| it.place);
+    mode.is_auto().then(|| first.or(mode.place()))?
+}
+
 /// Files whose tests move together.
 struct Unit<'c> {
     uses: Vec<&'c Use>,

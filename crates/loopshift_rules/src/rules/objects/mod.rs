@@ -13,7 +13,7 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::{CallId, Value};
 use loopshift_engine::ir::Node;
 use loopshift_engine::objects::{Cluster, Member, clusters, site_place};
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprRef};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
@@ -218,12 +218,19 @@ pub(crate) fn result_of(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> R
 
 /// A coroutine that is handed to a call of the library, whose result nobody looks at, is as good as awaited.
 fn travels(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Result_ {
-    let Some(Expr::Call(outer)) = view
-        .tree
-        .ancestors(call)
-        .find_map(AnyNodeRef::as_expr_ref)
-        .and_then(|expr| view.tree.expr_at(expr.range()))
-    else {
+    // One of several, each of which is an argument.
+    let is_list = |expr: &ExprRef<'_>| match expr {
+        ExprRef::Starred(_) | ExprRef::List(_) | ExprRef::Tuple(_) => true,
+        ExprRef::ListComp(it) => it.elt.range() == call.range(),
+        ExprRef::Generator(it) => it.elt.range() == call.range(),
+        _ => false,
+    };
+    let around = view.tree.ancestors(call);
+    let outer = (around
+        .filter_map(AnyNodeRef::as_expr_ref)
+        .find(|it| !is_list(it)))
+    .and_then(|expr| view.tree.expr_at(expr.range()));
+    let Some(Expr::Call(outer)) = outer else {
         return Result_::Travels;
     };
     let known = cx.api_of(view, &outer.func).is_some_and(|api| {

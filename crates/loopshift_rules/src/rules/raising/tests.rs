@@ -4,12 +4,12 @@ use loopshift_engine::externals::Collected;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{Stmt, StmtFunctionDef};
+use loopshift_python::ast::StmtFunctionDef;
 
 use super::caught::Passed;
 use crate::context::{Context, View};
-use crate::rules::anyio_tasks::share_loops;
-use crate::rules::code::{definition, is_switch, is_yield, own, switches};
+use crate::rules::anyio_tasks::{WaitingFixtures, share_loops};
+use crate::rules::code::{definition, switches};
 
 const CASE: &str = "unittest.IsolatedAsyncioTestCase";
 
@@ -23,7 +23,7 @@ pub(super) fn passed_by_test(cx: &Context<'_>, func: FuncId) -> Option<Passed> {
     let waits = if is_of_case(cx, func) {
         cleanup_of_case(cx, func)
     } else if cx.program.flow.collected(func) == Some(Collected::Test) {
-        cx.once(Fixtures::new).0
+        WaitingFixtures::all(cx).next().is_some()
     } else {
         return None;
     };
@@ -66,24 +66,4 @@ fn adds_cleanup(view: &View<'_>, def: &StmtFunctionDef) -> bool {
     ["addAsyncCleanup", "enterAsyncContext"]
         .iter()
         .any(|name| text.contains(name))
-}
-
-/// Whether some fixture of the program waits after its test.
-struct Fixtures(bool);
-
-impl Fixtures {
-    fn new(cx: &Context<'_>) -> Self {
-        let waits = |body: &[Stmt]| {
-            let nodes = own(body);
-            let given = nodes.iter().filter(|it| is_yield(**it));
-            let given = given.map(Ranged::start).min();
-            given.is_some_and(|given| {
-                let mut later = nodes.iter().filter(|it| it.end() > given);
-                later.any(|it| is_switch(*it))
-            })
-        };
-        let mut fixtures = (cx.program.functions())
-            .filter(|func| cx.program.flow.collected(*func) == Some(Collected::Fixture));
-        Fixtures(fixtures.any(|func| definition(cx, func).is_none_or(|(_, def)| waits(&def.body))))
-    }
 }
