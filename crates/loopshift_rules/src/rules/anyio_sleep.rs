@@ -46,7 +46,7 @@ fn moved(cx: &Context<'_>, use_: &Use, api: &Api, view: &View<'_>) -> Result<Cha
                 "it is passed on through a variable that may hold something else".to_owned(),
             );
         }
-        if expr.is_some_and(|expr| is_only_called(cx, view, expr)) {
+        if expr.is_some_and(|expr| is_only_called(cx, view, expr) || is_wrapped(cx, view, expr)) {
             change.edit(Edit::replace(use_.place.range, "{@anyio}.sleep", &[]));
             return Ok(change);
         }
@@ -99,6 +99,27 @@ fn by_helper(change: &mut Change, range: TextRange) {
         range,
         pieces: vec![Piece::Helper(&SLEEP)],
     });
+}
+
+/// Whether a mock that takes its place calls it: `patch("app.asyncio.sleep", wraps=asyncio.sleep)`. It gets the arguments of the
+/// calls that move.
+fn is_wrapped(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    let Some(AnyNodeRef::Keyword(keyword)) = view.tree.parent(expr) else {
+        return false;
+    };
+    let is_its =
+        (keyword.arg.as_ref()).is_some_and(|it| matches!(it.as_str(), "wraps" | "side_effect"));
+    let call = view.tree.call_around(expr);
+    is_its
+        && call.is_some_and(|call| {
+            let target = call.arguments.args.first();
+            cx.api_of(view, &call.func) == Some("unittest.mock.patch")
+                && target.is_some_and(|it| {
+                    view.text(it.range())
+                        .trim_matches(['"', '\''])
+                        .ends_with("asyncio.sleep")
+                })
+        })
 }
 
 /// Whether a variable of this file is made of it that is only called with a delay, which is not below zero: `real = asyncio.sleep`.

@@ -184,7 +184,8 @@ fn of_each(
 }
 
 fn is_coroutine_function(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
-    let mut values = cx.program.values_at(view.place(expr)).peekable();
+    let values = cx.program.values_at(view.place(expr));
+    let mut values = values.filter(|value| !is_plain_mock(cx, *value)).peekable();
     values.peek().is_some()
         && values.all(|value| match value {
             Value::Func(func) | Value::Bound(func, _) => {
@@ -192,9 +193,27 @@ fn is_coroutine_function(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool
                 function.is_async && !function.is_generator
             }
             // What a test puts in the place of one.
-            Value::Object(class, _) => cx.program.flow.text(class) == "unittest.mock.AsyncMock",
+            Value::Object(class, _) => cx.program.flow.text(class) == ASYNC_MOCK,
+            Value::ExternalBound(member, _) => {
+                let class = cx.program.flow.text(member).rsplit_once('.');
+                class.is_some_and(|(class, _)| class == ASYNC_MOCK)
+            }
             _ => false,
         })
+}
+
+const ASYNC_MOCK: &str = "unittest.mock.AsyncMock";
+
+/// Whether the value is a member of a mock that nobody awaits, unless the program makes futures which it may give.
+fn is_plain_mock(cx: &Context<'_>, value: Value) -> bool {
+    const MOCKS: &[&str] = &["unittest.mock.Mock", "unittest.mock.MagicMock"];
+    const FUTURES: &[&str] = &["asyncio.Future", "asyncio.AbstractEventLoop.create_future"];
+    let Value::ExternalBound(member, _) = value else {
+        return false;
+    };
+    let class = cx.program.flow.text(member).rsplit_once('.');
+    class.is_some_and(|(class, _)| MOCKS.contains(&class))
+        && !cx.uses.iter().any(|it| FUTURES.contains(&&*it.api))
 }
 
 fn inside(cx: &Context<'_>, container: Value, depth: u8) -> Awaited {

@@ -5,11 +5,13 @@ mod told;
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
-use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
+use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtWith};
+use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
+use super::anyio_tasks::is_root;
 use super::calling::taken_at;
+use super::cancellation::goes_on;
 use super::code::{definition, own};
 use super::runners::outer;
 use crate::context::{Context, View};
@@ -117,7 +119,15 @@ fn is_passed_on(cx: &Context<'_>, place: Place) -> bool {
         });
         outer.is_some_and(|api| RUNNING_CALLS.contains(&api) || SPAWNING_CALLS.contains(&api))
     };
-    view.await_of(place.range).is_none() && !view.tree.expr_at(place.range).is_some_and(runs)
+    // The body of a generator runs where it is entered or iterated.
+    let is_run_there = |expr: &Expr| match view.tree.parent(expr) {
+        Some(AnyNodeRef::WithItem(it)) => it.context_expr.range() == expr.range(),
+        Some(AnyNodeRef::StmtFor(it)) => it.is_async && it.iter.range() == expr.range(),
+        Some(AnyNodeRef::Comprehension(it)) => it.is_async && it.iter.range() == expr.range(),
+        _ => false,
+    };
+    let is_run = |expr: &Expr| runs(expr) || is_run_there(expr);
+    view.await_of(place.range).is_none() && !view.tree.expr_at(place.range).is_some_and(is_run)
 }
 
 /// Whether tasks are told to stop anywhere in the program.
@@ -216,6 +226,7 @@ fn is_cancelled_here(cx: &Context<'_>, view: &View<'_>, place: Place, tasks: Tas
                         .items
                         .iter()
                         .any(|item| cancels(cx, view, &item.context_expr))
+                    && !ends_program(cx, view, with)
                 {
                     return true;
                 }
@@ -227,6 +238,47 @@ fn is_cancelled_here(cx: &Context<'_>, view: &View<'_>, place: Place, tasks: Tas
         }
     }
     false
+}
+
+/// Whether the block is that of a task group which is only cancelled where the program ends: by an error of a task, or in its last
+/// statement.
+fn ends_program(cx: &Context<'_>, view: &View<'_>, with: &StmtWith) -> bool {
+    let [item] = &*with.items else { return false };
+    let makes_group = |expr: &Expr| {
+        let call = expr.as_call_expr();
+        call.is_some_and(|it| cx.api_of(view, &it.func) == Some("anyio.create_task_group"))
+    };
+    let function = cx.program.function_at(view.place(&item.context_expr));
+    let is_last = || {
+        let stmt = view.tree.enclosing_statement(with.range());
+        stmt.is_some_and(|stmt| !goes_on(cx, view, stmt))
+    };
+    makes_group(&item.context_expr) && is_root(cx, function) && is_last() && cx.once(Scopes::new).0
+}
+
+/// Whether the scopes of all task groups are only used in the last statements of blocks.
+struct Scopes(bool);
+
+impl Scopes {
+    fn new(cx: &Context<'_>) -> Self {
+        let mut views = cx.views_naming(["cancel_scope"]);
+        Scopes(views.all(|view| {
+            view.tree.nodes().all(|node| match node {
+                AnyNodeRef::ExprAttribute(it) if it.attr.as_str() == "cancel_scope" => {
+                    is_in_last(view, it.range())
+                }
+                _ => true,
+            })
+        }))
+    }
+}
+
+/// Whether the place is in the last statement of an `async with`.
+fn is_in_last(view: &View<'_>, range: TextRange) -> bool {
+    let mut around = view.tree.around(range).filter(|node| node.is_statement());
+    let stmt = around.next().map(|it| it.range());
+    matches!(around.next(), Some(AnyNodeRef::StmtWith(with))
+        if with.is_async && with.body.last().map(Ranged::range) == stmt)
 }
 
 fn cancels(cx: &Context<'_>, view: &View<'_>, context: &Expr) -> bool {

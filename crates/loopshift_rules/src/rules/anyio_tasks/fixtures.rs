@@ -63,7 +63,7 @@ pub(crate) fn is_left_last(cx: &Context<'_>, function: FuncId) -> bool {
         && WaitingFixtures::all(cx).all(|other| other == function || asks_for(cx, other, function))
 }
 
-/// Whether pytest takes an error that may leave the statements for more than a failure: it tells so by the class.
+/// Whether what runs the tests takes an error that may leave the statements for more than a failure: it tells so by the class.
 pub(super) fn ends_by_class(
     cx: &Context<'_>,
     view: &View<'_>,
@@ -78,10 +78,15 @@ pub(super) fn ends_by_class(
         })
     };
     let raises = |node: AnyNodeRef<'_>| match node {
-        AnyNodeRef::ExprCall(call) => matches!(
-            cx.api_of(view, &call.func),
-            Some("pytest.skip" | "pytest.xfail" | "pytest.importorskip" | "pytest.exit")
-        ),
+        AnyNodeRef::ExprCall(call) => {
+            let of_case =
+                matches!(&*call.func, Expr::Attribute(it) if it.attr.as_str() == "skipTest");
+            let of_pytest = matches!(
+                cx.api_of(view, &call.func),
+                Some("pytest.skip" | "pytest.xfail" | "pytest.importorskip" | "pytest.exit")
+            );
+            of_case || of_pytest
+        }
         _ => false,
     };
     def.decorator_list.iter().any(expects) || own(stmts).into_iter().any(raises)

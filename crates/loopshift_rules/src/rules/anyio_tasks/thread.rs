@@ -18,6 +18,7 @@ use super::{callable, host, served};
 use crate::context::{Context, View};
 use crate::rules::arguments::{add_argument, add_parameter, by_name, is_open};
 use crate::rules::code::{definition, own};
+use crate::rules::raising::ends_case;
 
 /// The way of a group from the functions that own it to those that make tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -208,7 +209,7 @@ pub(crate) fn is_root(cx: &Context<'_>, function: FuncId) -> bool {
             .program
             .function(function)
             .class
-            .is_none_or(|class| is_of_pytest(cx, function, class))
+            .is_none_or(|class| is_of_pytest(cx, function, class) || ends_case(cx, function))
         && !share_loops(cx)
 }
 
@@ -289,8 +290,15 @@ fn check(cx: &Context<'_>, function: FuncId) -> Result<(), String> {
             Some("<builtin>.classmethod" | "<builtin>.staticmethod")
         )
     };
-    let stays =
-        |it: &Decorator| is_of_class(&it.expression) || hands_back(cx, view, &it.expression);
+    // It gives the function the name and the text of another one.
+    let wraps = |decorator: &Expr| {
+        let call = decorator.as_call_expr();
+        call.is_some_and(|it| cx.api_of(view, &it.func) == Some("functools.wraps"))
+    };
+    let stays = |it: &Decorator| {
+        let it = &it.expression;
+        is_of_class(it) || wraps(it) || hands_back(cx, view, it)
+    };
     if !def.decorator_list.iter().all(stays) && !entered {
         return Err(format!("`{name}` is decorated"));
     }

@@ -27,6 +27,7 @@ pub(crate) use self::caught::{
     passed_or_failing,
 };
 use self::errors::Errors;
+pub(crate) use self::tests::ends_case;
 use super::code::definition;
 use crate::context::{Context, View};
 

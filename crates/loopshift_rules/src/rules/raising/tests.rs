@@ -30,6 +30,11 @@ pub(super) fn passed_by_test(cx: &Context<'_>, func: FuncId) -> Option<Passed> {
     Some(if waits { Passed::Waits } else { Passed::AtOnce })
 }
 
+/// Whether the function is a test of a test case of unittest after which nothing waits.
+pub(crate) fn ends_case(cx: &Context<'_>, func: FuncId) -> bool {
+    is_of_case(cx, func) && !cleanup_of_case(cx, func)
+}
+
 /// Whether the function is a method of a test case of unittest.
 fn is_of_case(cx: &Context<'_>, func: FuncId) -> bool {
     bases(cx, func).any(|base| match base {
