@@ -9,6 +9,7 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Decorator, Expr, Stmt, StmtFunctionDef};
 
+use super::entry::is_entry;
 use super::region::Region;
 use super::thread::{is_root, share_loops};
 use crate::context::{Context, View};
@@ -92,20 +93,39 @@ pub(super) fn ends_by_class(
     def.decorator_list.iter().any(expects) || own(stmts).into_iter().any(raises)
 }
 
-/// Whether nothing of the program runs any more when the statement of a fixture or a test has ended, but what the end of the
-/// event loop ends.
+/// Whether nothing of the program runs any more when the statement of a fixture, of a test or of the coroutine of the program has
+/// ended, but what the end of the event loop ends.
 pub(super) fn is_at_end(cx: &Context<'_>, view: &View<'_>, stmt: &Stmt) -> bool {
     let function = cx.program.function_at(view.place(stmt));
-    let is_test = cx.program.flow.collected(function) == Some(Collected::Test);
-    if !(is_test && is_root(cx, function) || is_host(cx, function)) {
-        return false;
+    let is_last = is_last(view, stmt);
+    if !is_last || is_entry(cx, function) {
+        return is_last;
     }
-    let is_last = definition(cx, function)
-        .and_then(|(_, def)| def.body.last())
-        .is_some_and(|last| last.range() == stmt.range());
+    let is_test = cx.program.flow.collected(function) == Some(Collected::Test);
     let known = cx.once(WaitingFixtures::new);
     let mut cleaning = known.cleaning.iter();
-    is_last && cleaning.all(|other| *other == function || asks_for(cx, *other, function))
+    (is_test && is_root(cx, function) || is_host(cx, function))
+        && cleaning.all(|other| *other == function || asks_for(cx, *other, function))
+}
+
+/// Whether no statement of the function stands behind this one, but the end of a group which is told to stop.
+fn is_last(view: &View<'_>, stmt: &Stmt) -> bool {
+    let Some((suite, at)) = view.tree.suite_of(stmt) else {
+        return false;
+    };
+    let stops = |stmt: &Stmt| {
+        let text = view.text(stmt.range());
+        stmt.is_expr_stmt() && text.ends_with(".cancel_scope.cancel()") && !text.contains("await")
+    };
+    let around = view.tree.ancestors(stmt).find(|node| node.is_statement());
+    match (around, &suite[at + 1..]) {
+        (Some(AnyNodeRef::StmtFunctionDef(_)), []) => true,
+        (Some(AnyNodeRef::StmtWith(with)), [last]) if with.is_async && stops(last) => {
+            let outer = view.tree.enclosing_statement(with.range());
+            outer.is_some_and(|outer| is_last(view, outer))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a fixture asks for another one, or for one that does.

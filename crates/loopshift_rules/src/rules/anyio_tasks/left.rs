@@ -51,7 +51,7 @@ pub(super) fn is_alike(
     };
     families.iter().all(|index| {
         let family = &model.families[*index];
-        is_last && (is_at_end || !end_is_seen(cx, family)) || facts.is_over(family, enter, starts)
+        is_at_end || is_last && !end_is_seen(cx, family) || facts.is_over(family, enter, starts)
     })
 }
 
