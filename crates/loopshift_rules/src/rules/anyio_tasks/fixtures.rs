@@ -7,7 +7,7 @@ use loopshift_engine::change::Place;
 use loopshift_engine::externals::Collected;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Decorator, Expr, Stmt, StmtFunctionDef};
+use loopshift_python::ast::{AnyNodeRef, Decorator, Expr, Identifier, Stmt, StmtFunctionDef};
 
 use super::entry::is_entry;
 use super::region::Region;
@@ -183,7 +183,7 @@ impl WaitingFixtures {
             found.filter(|func| after(*func, counts)).collect()
         };
         WaitingFixtures {
-            cleaning: that(|node| node.is_statement()),
+            cleaning: that(is_statement),
             waiting: that(is_switch),
             fixtures,
         }
@@ -195,6 +195,11 @@ impl WaitingFixtures {
     }
 }
 
+/// Whether the node is a statement, whatever tree it is of.
+fn is_statement(node: AnyNodeRef<'_>) -> bool {
+    node.is_statement()
+}
+
 /// Whether the decorator leaves the fixture its scope: one test.
 fn is_of_one_test(view: &View<'_>, decorator: &Decorator) -> bool {
     let Expr::Call(call) = &decorator.expression else {
@@ -202,7 +207,7 @@ fn is_of_one_test(view: &View<'_>, decorator: &Decorator) -> bool {
     };
     call.arguments.args.is_empty()
         && call.arguments.keywords.iter().all(|keyword| {
-            let name = keyword.arg.as_ref().map(|name| name.as_str());
+            let name = keyword.arg.as_ref().map(Identifier::as_str);
             let is_plain = matches!(name, Some("name" | "params" | "ids" | "autouse"));
             let scope = || view.text(keyword.value.range()).trim_matches(['"', '\'']);
             is_plain || name == Some("scope") && scope() == "function"
