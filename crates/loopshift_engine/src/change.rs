@@ -113,10 +113,13 @@ impl Change {
         change
     }
 
-    /// Makes the change unsafe, with what may differ.
+    /// Makes the change unsafe, with what may differ. The same is said once.
     pub fn caveat(&mut self, what: impl Into<String>) {
         self.safety = self.safety.max(Safety::Unsafe);
-        self.caveats.push(what.into());
+        let what = what.into();
+        if !self.caveats.contains(&what) {
+            self.caveats.push(what);
+        }
     }
 
     /// Adds an edit in the file of the change's own place.
