@@ -15,7 +15,7 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
 use super::green::{
-    CutShort, Ending, GET, GREENLET, VALUE, after_test, anchor, are_killed, ends_later, helper,
+    CutShort, Ending, GET, GREENLET, VALUE, are_killed, cleaned_up, ends_later, helper,
     is_greenlet, owners, replace_call, task_of,
 };
 use super::green_spawn::{HANDLERS, is_left};
@@ -277,7 +277,6 @@ impl Asked<'_, '_> {
         change: &mut Change,
     ) -> Result<(), String> {
         let Asked { cx, view, .. } = self;
-        let (cleanup, test) = after_test(cx, view, read).ok_or("it is passed on as a function")?;
         let helper = if name == "kill" {
             let ending = cx.once(Ending::new);
             ending.caveat_of(cx, false, change);
@@ -285,17 +284,7 @@ impl Asked<'_, '_> {
         } else {
             helper(name)
         };
-        change.requires.push(anchor(cx, test));
-        change.edit(Edit::replace(cleanup, "addAsyncCleanup", &[]));
-        change.edit(Edit::replace(
-            read.range(),
-            "{0}, {1}",
-            &[
-                Piece::Helper(helper.ok_or("a helper is missing")?),
-                read.value.range().into(),
-            ],
-        ));
-        Ok(())
+        cleaned_up(cx, view, read, helper, change)
     }
 
     /// `GreenletExit`: what a task that is cancelled raises.

@@ -13,8 +13,8 @@ use rustc_hash::FxHashMap;
 
 use super::code::{Reach, definition, own};
 use super::green::{
-    CutShort, anchor, are_followed, awaited_there, each, helper, is_only, named, owners, run_by,
-    shown,
+    CutShort, anchor, are_followed, awaited_there, cleaned_up, each, helper, is_only, named,
+    owners, run_by, shown,
 };
 use super::objects::{Mention, mention};
 use crate::catalog::Api;
@@ -81,10 +81,17 @@ fn moved<'c>(
             replaced(state, use_, view, call, text)
         }
         "kill" => {
-            let mut change = named(cx, owners, use_, api, view, RULE)?;
-            let killed = match view.tree.expr_at(use_.place.range) {
-                Some(Expr::Attribute(method)) => run_by(cx, view, &method.value),
-                _ => None,
+            let method = view.tree.expr_at(use_.place.range);
+            let method = method.and_then(|expr| expr.as_attribute_expr());
+            let killed = method.and_then(|method| run_by(cx, view, &method.value));
+            let mut change = match (method, view.call_of(use_.place.range)) {
+                (Some(method), None) => {
+                    let message = format!("`{}` is awaited after the test", use_.api);
+                    let mut change = Change::new(RULE, use_.place, &*use_.api, message);
+                    cleaned_up(cx, view, method, helper("kill"), &mut change)?;
+                    change
+                }
+                _ => named(cx, owners, use_, api, view, RULE)?,
             };
             if handlers_wait(cx, killed) {
                 change.caveat("a green thread whose handlers wait goes on in the background, a task is waited for");

@@ -5,7 +5,7 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, ExprCall};
-use loopshift_python::edit::Edit;
+use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
@@ -78,6 +78,29 @@ pub(crate) fn kept(
         change.edit(Edit::insert(call.end(), after, &[]));
     }
     Ok(change)
+}
+
+/// `self.addCleanup(thread.kill)` of a test case becomes `self.addAsyncCleanup(_kill, thread)`.
+///
+/// # Errors
+/// Where the method is passed on in another way, in words.
+pub(crate) fn cleaned_up(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    method: &ExprAttribute,
+    helper: Option<&'static Helper>,
+    change: &mut Change,
+) -> Result<(), String> {
+    let (cleanup, test) = after_test(cx, view, method).ok_or("it is passed on as a function")?;
+    let helper = Piece::Helper(helper.ok_or("a helper is missing")?);
+    change.requires.push(anchor(cx, test));
+    change.edit(Edit::replace(cleanup, "addAsyncCleanup", &[]));
+    change.edit(Edit::replace(
+        method.range(),
+        "{0}, {1}",
+        &[helper, method.value.range().into()],
+    ));
+    Ok(())
 }
 
 /// The name `addCleanup` where a test case is given the expression to call after a test, and what makes the case async.

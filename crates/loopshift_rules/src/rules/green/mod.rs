@@ -57,7 +57,7 @@ pub(crate) use helpers::{
 pub(crate) use inherited::{
     Making, bound_name, class_of_base, derived, is_init, making, methods_named, name_on_object,
 };
-pub(crate) use kept::{after_test, kept, only_of, task_of, waits, waits_in};
+pub(crate) use kept::{cleaned_up, kept, only_of, task_of, waits, waits_in};
 pub(crate) use leaving::{exits, looks_on};
 pub(crate) use links::{are_followed, is_only};
 pub(crate) use locals::are_loaded;
