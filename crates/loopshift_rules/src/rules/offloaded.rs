@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
+use loopshift_engine::objects::site_place;
 use loopshift_python::ast::{Expr, ExprCall};
 
 use super::code::Reach;
@@ -47,10 +48,9 @@ fn functions(cx: &Context<'_>, given: Place, depth: u32) -> Option<BTreeSet<Func
             }
             Value::External(sym) if computes(flow.text(sym)) => {}
             Value::Partial(made) if depth > 0 => {
-                let written = flow.written(made).0 as usize;
-                let file = *flow.linked.call_files.get(written)?;
-                let view = cx.view(file)?;
-                let made = view.tree.expr_at(flow.linked.calls.get(written)?.range);
+                let site = site_place(cx.program, made)?;
+                let view = cx.view(site.file)?;
+                let made = view.tree.expr_at(site.range);
                 let inner = made.and_then(Expr::as_call_expr)?.arguments.args.first()?;
                 found.extend(functions(cx, view.place(inner), depth - 1)?);
             }

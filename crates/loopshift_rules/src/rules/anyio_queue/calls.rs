@@ -3,6 +3,7 @@
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{FuncId, ParamKind};
+use loopshift_engine::objects::site_place;
 use loopshift_python::ast::{self, Expr, ExprCall, Keyword};
 use loopshift_python::{Ranged, TextRange};
 
@@ -216,14 +217,9 @@ pub(super) fn given<'v>(
 
 /// The call of `partial` behind a callee, where it is one and nothing else.
 pub(super) fn partial(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> Option<Place> {
-    let flow = &cx.program.flow;
     let mut values = cx.program.values_at(view.place(&*call.func));
     let (Some(Value::Partial(made)), None) = (values.next(), values.next()) else {
         return None;
     };
-    let written = flow.written(made).0 as usize;
-    Some(Place {
-        file: *flow.linked.call_files.get(written)?,
-        range: flow.linked.calls.get(written)?.range,
-    })
+    site_place(cx.program, made)
 }
