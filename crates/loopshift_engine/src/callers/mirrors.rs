@@ -1,13 +1,16 @@
 //! What the program finds in itself by reflection: `vars(job)`, `f.__closure__`, `eval(text)`. What comes out of these is not
 //! followed, and may be called.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::handed::{Held, is_error};
 use crate::change::{FileId, Place};
 use crate::flow::value::Value;
-use crate::flow::{Flow, MroEntry, Target};
-use crate::ir::{Arg, Call, ClassId, FuncId, FunctionKind, Node};
+use crate::flow::{Attributes, Flow, MroEntry, Target};
+use crate::ir::{Arg, Call, ClassId, FuncId, FunctionKind, Node, Sym};
 use crate::program::Program;
 
 /// What makes a function look like another one, which it keeps.
@@ -21,30 +24,83 @@ const WRAPPING: &[&str] = &[
 /// Why a function may be called in a way that is not followed, in words for the user.
 pub(super) type Found = BTreeMap<FuncId, String>;
 
+/// The calls by which values show what they are made of, or names and texts become values.
+const SHOWING: &[&str] = &[
+    "<builtin>.eval",
+    "<builtin>.exec",
+    "<builtin>.locals",
+    "<builtin>.type",
+    "<builtin>.vars",
+    "attr.asdict",
+    "attrs.asdict",
+    "dataclasses.asdict",
+    "dataclasses.astuple",
+    "sys.modules.get",
+    "sys.modules.items",
+    "sys.modules.values",
+];
+
 /// The functions that the program may find in itself, and the classes whose objects it may.
 pub(super) fn mirrored(program: &Program<'_>) -> (Found, BTreeSet<ClassId>) {
+    let symbols = &program.flow.linked.symbols;
     let mut out = Mirrors {
         program,
+        attributes: OnceCell::new(),
         found: Found::new(),
         lost: BTreeSet::new(),
+        read: FxHashSet::default(),
+        opened: FxHashSet::default(),
+        held: Held::default(),
+        wide: Wide::default(),
     };
     out.read_loads();
     out.read_modules();
-    for (file, call) in program.calls() {
-        for target in program.callees(call) {
-            if let Target::External(sym) = target {
-                out.read_call(file, call, program.flow.text(*sym));
+    let showing = SHOWING
+        .iter()
+        .filter_map(|name| Some((symbols.find(name)?, *name)));
+    let showing: FxHashMap<Sym, &str> = showing.collect();
+    if !showing.is_empty() {
+        for (file, call) in program.calls() {
+            for target in program.callees(call) {
+                if let Target::External(sym) = target
+                    && let Some(api) = showing.get(sym)
+                {
+                    out.read_call(file, call, api);
+                }
             }
         }
     }
+    out.spread();
     (out.found, out.lost)
 }
 
 struct Mirrors<'m, 'p> {
     program: &'m Program<'p>,
+    /// Made where it is asked for.
+    attributes: OnceCell<Attributes>,
     found: Found,
     /// The classes of objects that may be found.
     lost: BTreeSet<ClassId>,
+    /// What was looked at already: programs ask the same values again and again.
+    read: FxHashSet<Node>,
+    opened: FxHashSet<Value>,
+    held: Held,
+    wide: Wide<'m>,
+}
+
+/// What is found by going over the whole program, which is done once for all of it: each with how, where it was met first.
+#[derive(Default)]
+struct Wide<'m> {
+    /// All functions.
+    all: Option<String>,
+    /// Those of a file.
+    files: BTreeMap<FileId, String>,
+    /// Those with a name.
+    words: FxHashMap<&'m str, String>,
+    /// What errors are made with.
+    errors: Option<String>,
+    /// What wrappers are given.
+    wrapped: Option<String>,
 }
 
 impl Mirrors<'_, '_> {
@@ -67,10 +123,12 @@ impl Mirrors<'_, '_> {
             let how = format!("`{attr}` in {}", self.whose(load.owner));
             match attr {
                 "__dict__" => self.attributes(load.base, &how),
-                "f_globals" | "f_locals" => self.everything(None, &how),
+                "f_globals" | "f_locals" => {
+                    self.wide.all.get_or_insert(how);
+                }
                 "args" => {
                     // What is caught is not always known.
-                    self.given_to(&how, |value| is_of_errors(flow, value));
+                    self.wide.errors.get_or_insert_with(|| how.clone());
                     self.shown(load.base, attr, &how);
                 }
                 _ => self.shown(load.base, attr, &how),
@@ -90,7 +148,7 @@ impl Mirrors<'_, '_> {
             let mut values = flow.values_of(read.value).peekable();
             if values.peek().is_none() || values.any(|it| matches!(it, Value::Unknown(_))) {
                 let how = format!("`sys.modules` in {}", self.whose(read.owner));
-                self.everything(None, &how);
+                self.wide.all.get_or_insert(how);
             }
         }
     }
@@ -102,31 +160,19 @@ impl Mirrors<'_, '_> {
             match (attr, value) {
                 ("__closure__" | "__globals__", value) => {
                     if let Some(func) = value.function() {
-                        self.everything(Some(self.program.function_file(func)), how);
+                        self.file(self.program.function_file(func), how);
                     }
                 }
                 ("__wrapped__", value) if value.function().is_some() => {
-                    self.given_to(how, |value| match value {
-                        Value::External(sym) => WRAPPING.contains(&flow.text(sym)),
-                        _ => false,
-                    });
+                    self.wide.wrapped.get_or_insert_with(|| how.to_owned());
                 }
                 ("__get__", value) => self.add(value, how),
                 ("args" | "keywords", Value::Partial(made)) => {
                     let args = &flow.linked.calls[made.0 as usize].args;
                     self.nodes(given(args), how);
                 }
-                ("_asdict", value) => self.nodes(flow.attributes_of(value), how),
+                ("_asdict", value) => self.fields(value, how),
                 _ => {}
-            }
-        }
-    }
-
-    /// What is given to calls of some kind.
-    fn given_to(&mut self, how: &str, is_it: impl Fn(Value) -> bool) {
-        for (_, call) in self.program.calls() {
-            if self.program.flow.values_of(call.callee).any(&is_it) {
-                self.nodes(given(&call.args), how);
             }
         }
     }
@@ -146,7 +192,7 @@ impl Mirrors<'_, '_> {
             "<builtin>.vars" | "<builtin>.locals" => self.attributes(first, &how()),
             "sys.modules.get" if self.names_others(first) => {}
             "sys.modules.get" | "sys.modules.items" | "sys.modules.values" => {
-                self.everything(None, &how());
+                self.wide.all.get_or_insert_with(how);
             }
             "<builtin>.eval" | "<builtin>.exec" => self.evaluated(file, call, &how()),
             // The names and contents of a class.
@@ -156,7 +202,7 @@ impl Mirrors<'_, '_> {
             "dataclasses.asdict" | "dataclasses.astuple" | "attr.asdict" | "attrs.asdict" => {
                 let how = how();
                 for value in self.program.flow.values_of(first) {
-                    self.nodes(self.program.flow.attributes_of(value), &how);
+                    self.fields(value, &how);
                 }
             }
             _ => {}
@@ -192,23 +238,14 @@ impl Mirrors<'_, '_> {
             })
             .collect();
         let Some(texts) = texts.filter(|_| is_known) else {
-            self.everything(Some(file), how);
+            self.file(file, how);
             return;
         };
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let words: Vec<&str> = texts
-            .iter()
-            .flat_map(|text| text.split(|c| !is_word(c)))
-            .collect();
-        for func in self.program.functions() {
-            if words.contains(&self.program.function(func).name()) {
-                self.mark(func, how);
-            }
-        }
-        for (class, _, name) in classes(self.program) {
-            if words.contains(&name) {
-                self.lost.insert(class);
-            }
+        let words = (texts.iter()).flat_map(|text| text.split(|c| !is_word(c)));
+        for word in words {
+            let how = || how.to_owned();
+            self.wide.words.entry(word).or_insert_with(how);
         }
     }
 
@@ -226,50 +263,102 @@ impl Mirrors<'_, '_> {
 
     /// What the objects, classes or modules of a node have as attributes.
     fn attributes(&mut self, base: Node, how: &str) {
-        let flow = &self.program.flow;
-        for value in flow.values_of(base) {
-            self.nodes(flow.attributes_of(value), how);
+        for value in self.program.flow.values_of(base) {
+            self.fields(value, how);
             match value {
                 Value::Class(class) => {
                     let attrs = self.program.class(class).1.attrs.iter();
-                    self.nodes(attrs.map(|(_, node)| *node).collect(), how);
+                    self.nodes(attrs.map(|(_, node)| *node), how);
                 }
-                Value::Module(file) => self.everything(Some(FileId(file)), how),
+                Value::Module(file) => self.file(FileId(file), how),
                 _ => {}
             }
         }
     }
 
-    /// All functions of a file, or of all.
-    fn everything(&mut self, file: Option<FileId>, how: &str) {
-        for func in self.program.functions() {
-            let is_in = file.is_none_or(|file| self.program.function_file(func) == file);
-            if is_in && self.program.function(func).kind != FunctionKind::Module {
-                self.mark(func, how);
+    /// What the program sets as attributes of a value.
+    fn fields(&mut self, value: Value, how: &str) {
+        if !self.opened.insert(value) {
+            return;
+        }
+        let flow = &self.program.flow;
+        let attributes = self.attributes.get_or_init(|| Attributes::new(flow));
+        let nodes = attributes.of(flow, value);
+        self.nodes(nodes, how);
+    }
+
+    /// All functions of a file.
+    fn file(&mut self, file: FileId, how: &str) {
+        let how = || how.to_owned();
+        self.wide.files.entry(file).or_insert_with(how);
+    }
+
+    fn nodes(&mut self, nodes: impl IntoIterator<Item = Node>, how: &str) {
+        let flow = &self.program.flow;
+        for node in nodes {
+            if !self.read.insert(node) {
+                continue;
+            }
+            for value in flow.values_of(node) {
+                match value {
+                    Value::Container(container) => self.held.within(flow, container),
+                    Value::Instance(class) => {
+                        self.lost.insert(class);
+                    }
+                    other => self.add(other, how),
+                }
             }
         }
-        for (class, of, _) in classes(self.program) {
-            if file.is_none_or(|file| of == file) {
-                self.lost.insert(class);
-            }
+        self.lost.append(&mut self.held.classes);
+        for func in std::mem::take(&mut self.held.functions) {
+            self.mark(func, how);
         }
     }
 
-    fn nodes(&mut self, nodes: Vec<Node>, how: &str) {
+    /// Goes over the whole program for what can be anywhere in it.
+    fn spread(&mut self) {
         let flow = &self.program.flow;
-        let mut held = Held::default();
-        for value in nodes.into_iter().flat_map(|node| flow.values_of(node)) {
-            match value {
-                Value::Container(container) => held.within(flow, container),
-                Value::Instance(class) => {
-                    self.lost.insert(class);
+        let Wide {
+            all,
+            files,
+            words,
+            errors,
+            wrapped,
+        } = std::mem::take(&mut self.wide);
+        if errors.is_some() || wrapped.is_some() {
+            for (_, call) in self.program.calls() {
+                let is_met = |is_it: &dyn Fn(Value) -> bool| flow.values_of(call.callee).any(is_it);
+                if let Some(how) = &errors
+                    && is_met(&|value| is_of_errors(flow, value))
+                {
+                    self.nodes(given(&call.args), how);
                 }
-                other => self.add(other, how),
+                if let Some(how) = &wrapped
+                    && is_met(&|value| is_wrapper(flow, value))
+                {
+                    self.nodes(given(&call.args), how);
+                }
             }
         }
-        self.lost.extend(held.classes);
-        for func in held.functions {
-            self.mark(func, how);
+        if all.is_none() && files.is_empty() && words.is_empty() {
+            return;
+        }
+        let how = |file: FileId, name: &str| {
+            let of_file = || files.get(&file).or_else(|| words.get(name));
+            all.as_ref().or_else(of_file)
+        };
+        for func in self.program.functions() {
+            let function = self.program.function(func);
+            if function.kind != FunctionKind::Module
+                && let Some(how) = how(self.program.function_file(func), function.name())
+            {
+                self.mark(func, how);
+            }
+        }
+        for (class, file, name) in classes(self.program) {
+            if how(file, name).is_some() {
+                self.lost.insert(class);
+            }
         }
     }
 
@@ -317,8 +406,13 @@ fn is_of_errors(flow: &Flow<'_>, value: Value) -> bool {
     }
 }
 
-fn given(args: &[Arg]) -> Vec<Node> {
-    args.iter().map(|arg| arg.node).collect()
+/// Whether it is what makes a function look like another one.
+fn is_wrapper(flow: &Flow<'_>, value: Value) -> bool {
+    matches!(value, Value::External(sym) if WRAPPING.contains(&flow.text(sym)))
+}
+
+fn given(args: &[Arg]) -> impl Iterator<Item = Node> {
+    args.iter().map(|arg| arg.node)
 }
 
 /// The classes of the program, with their files and last names.

@@ -5,6 +5,7 @@
 
 mod annotated;
 mod attr;
+mod attributes;
 mod bases;
 mod builtin;
 mod call;
@@ -31,6 +32,7 @@ mod store;
 mod subscript;
 pub mod value;
 
+pub(crate) use attributes::Attributes;
 pub use class::MroEntry;
 pub use library::raising;
 pub use names::is_builtin;

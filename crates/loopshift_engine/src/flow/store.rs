@@ -1,7 +1,7 @@
 //! Attributes: writing them on every kind of value.
 
 use super::value::{Value, ValueId};
-use super::{Constraint, FieldOwner, Flow, MroEntry};
+use super::{Constraint, FieldOwner, Flow};
 use crate::ir::{ClassId, FuncId, Node, Store};
 
 impl Flow<'_> {
@@ -53,36 +53,6 @@ impl Flow<'_> {
             }
             _ => {}
         }
-    }
-
-    /// What a value holds by names: the attributes that the program gives it, the fields of a tuple.
-    pub(crate) fn attributes_of(&self, value: Value) -> Vec<Node> {
-        let owners: Vec<FieldOwner> = match value {
-            Value::Instance(class) | Value::Class(class) => {
-                let bases = self.mro[class.0 as usize].iter();
-                let classes = bases.filter_map(|entry| match entry {
-                    MroEntry::Class(base) => Some(*base),
-                    MroEntry::External(_) => None,
-                });
-                classes
-                    .flat_map(|base| [FieldOwner::Class(base), FieldOwner::Shared(base)])
-                    .collect()
-            }
-            Value::Func(func) | Value::Bound(func, _) => vec![FieldOwner::Func(func)],
-            Value::Object(ty, _) => vec![FieldOwner::External(ty)],
-            Value::Container(container) => {
-                let container = &self.linked.containers[container.0 as usize];
-                return container.contents().collect();
-            }
-            _ => return Vec::new(),
-        };
-        let fields = self.fields.iter();
-        let mut out: Vec<Node> = fields
-            .filter(|((owner, _), _)| owners.contains(owner))
-            .map(|(_, node)| *node)
-            .collect();
-        out.sort_unstable();
-        out
     }
 
     /// Descriptors that have come up after the attribute was written.
