@@ -4,7 +4,8 @@
 //! be known that a thread calls, and that the loop never waits for one.
 
 use loopshift_engine::change::{Change, Place};
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::flow::MroEntry;
+use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_engine::program::CallSite;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece};
@@ -329,19 +330,30 @@ fn in_thread(cx: &Context<'_>, place: Place) -> Result<(), String> {
             continue;
         }
         let sites = cx.callers.of(func);
-        if cx.program.function(func).is_async || sites.is_empty() {
+        let is_run = is_run_of_thread(cx, func);
+        if cx.program.function(func).is_async || sites.is_empty() && !is_run {
             return Err(unknown());
         }
         for site in sites {
             let written = |it: &CallSite| it.place == site.place && it.owner != FuncId::NONE;
             if site.owner != FuncId::NONE {
                 todo.push(site.owner);
-            } else if !sites.iter().any(written) && !starts_thread(cx, site.place) {
+            } else if !is_run && !sites.iter().any(written) && !starts_thread(cx, site.place) {
                 return Err(unknown());
             }
         }
     }
     Ok(())
+}
+
+/// Whether the function is what an object that is a thread runs in it.
+fn is_run_of_thread(cx: &Context<'_>, func: FuncId) -> bool {
+    let function = cx.program.function(func);
+    let is_thread = |class: ClassId| {
+        let mut bases = cx.program.flow.mro[class.0 as usize].iter();
+        bases.any(|it| matches!(it, MroEntry::External(sym) if cx.program.flow.text(*sym) == "threading.Thread"))
+    };
+    function.name() == "run" && function.class.is_some_and(is_thread)
 }
 
 /// Whether the place is a call that starts a thread, or in its arguments.

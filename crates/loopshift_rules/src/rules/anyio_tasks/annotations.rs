@@ -66,7 +66,7 @@ pub(super) fn plan(cx: &Context<'_>, model: &Model<'_>, changes: &mut Vec<Change
         let ended = model
             .families
             .iter()
-            .any(|family| family.callbacks.functions.contains(&function));
+            .any(|it| it.callbacks.ask && it.callbacks.functions.contains(&function));
         change.edit(if ended && matches!(target, Target::Holder(_)) {
             let class = Piece::Helper(&super::callbacks::ENDED);
             Edit::replace(use_.place.range, "{0}", &[class])

@@ -90,11 +90,11 @@ pub(super) static ENDED: Helper = Helper {
 ",
 };
 
-/// The same for callbacks that only take the task out of a set.
+/// The same for callbacks that ask nothing of the task, as those that only take it out of a set.
 static LEAVING: Helper = Helper {
     name: "_Leaving",
     source: "class {name}:
-    \"\"\"Runs a task that leaves its sets when it ends.\"\"\"
+    \"\"\"Runs a task, and calls back when it has ended.\"\"\"
 
     def __init__(self):
         self._callbacks = []
@@ -158,6 +158,8 @@ pub(super) struct Callbacks {
     pub(super) functions: BTreeSet<FuncId>,
     /// What they ask of the task: members that stay as they are.
     pub(super) asked: Vec<Place>,
+    /// Whether they ask anything of the task.
+    pub(super) ask: bool,
     /// Whether they look for the error of the task.
     pub(super) look: bool,
     /// Whether the tasks may leave what keeps them when they end.
@@ -237,12 +239,14 @@ pub(super) fn callbacks(
     for held in &family.cluster.places {
         if out.functions.contains(&cx.program.function_at(held.place)) {
             asks_more |= !is_asked(cx, family, held.place);
+            out.ask |= has_members(cx, held.place);
             out.leave |= is_looked_for(cx, held.place);
         }
     }
     if asks_more {
         out.leave = true;
         out.functions.clear();
+        out.ask = false;
         out.watched.append(&mut out.all);
     }
     out.look = !out.all.is_empty()
@@ -356,7 +360,8 @@ fn functions(
     Ok(out)
 }
 
-/// Whether the place is a parameter, or only asked for what is known of an ended task, or looked for among tasks.
+/// Whether the place is a parameter, or only asked for what is known of an ended task, or looked for among tasks, or nobody
+/// looks at it: what the callback returns is dropped.
 fn is_asked(cx: &Context<'_>, family: &Family<'_>, place: Place) -> bool {
     let Some(view) = cx.view(place.file) else {
         return false;
@@ -371,8 +376,18 @@ fn is_asked(cx: &Context<'_>, family: &Family<'_>, place: Place) -> bool {
             let is_known = ASKED.contains(&name) || name == "get_name" && are_named(family);
             is_call && (is_known || is_looking(cx, view.place(member)))
         }
+        Some(AnyNodeRef::StmtExpr(_) | AnyNodeRef::ExprLambda(_)) => true,
         _ => is_looked_for(cx, place),
     }
+}
+
+/// Whether a member of what stands at the place is read.
+fn has_members(cx: &Context<'_>, place: Place) -> bool {
+    cx.view(place.file).is_some_and(|view| {
+        let expr = view.tree.expr_at(place.range);
+        expr.and_then(|it| view.tree.parent(it))
+            .is_some_and(|it| it.is_expr_attribute())
+    })
 }
 
 /// Whether the place is an argument of what looks for it, and takes it out.
@@ -446,7 +461,11 @@ pub(super) fn edit_spawn(
         let edit = Edit::Replace { range, pieces };
         change.edits.push((view.file, edit));
     };
-    let class = Piece::Helper(if all.is_empty() { &LEAVING } else { &ENDED });
+    let class = Piece::Helper(if family.callbacks.ask {
+        &ENDED
+    } else {
+        &LEAVING
+    });
     let made = pieces("{0} = {1}()\n", &[first.runner.clone().into(), class]);
     replace(TextRange::empty(stmt.start()), made);
     for callback in std::iter::once(first).chain(callbacks) {
