@@ -6,13 +6,14 @@ use loopshift_python::ast::ExprCall;
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
-use super::rows;
+use super::{rows, unused_imports};
 use crate::catalog::Target;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-names";
 
 pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
+    unused_imports::plan(cx, changes);
     for use_ in cx.uses {
         let Some(api) = cx.catalog.get(&use_.api) else {
             continue;

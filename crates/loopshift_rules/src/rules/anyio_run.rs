@@ -7,6 +7,7 @@ mod layout;
 mod outline;
 mod runner;
 mod several;
+mod single;
 
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;

@@ -101,4 +101,5 @@ pub(crate) mod seconds;
 pub(crate) mod shared;
 pub(crate) mod siblings;
 pub(crate) mod timeouts;
+pub(crate) mod unused_imports;
 pub(crate) mod what_else;

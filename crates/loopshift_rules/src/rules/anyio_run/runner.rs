@@ -1,4 +1,4 @@
-//! `with asyncio.Runner() as runner` becomes a blocking portal.
+//! `with asyncio.Runner() as runner` becomes a blocking portal, or `anyio.run` where it runs one coroutine.
 
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::Target;
@@ -8,7 +8,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, pieces};
 
-use super::{RULE, inside, options, runnable};
+use super::{RULE, inside, options, runnable, single};
 use crate::context::{Context, View};
 use crate::rules::awaited::coroutines;
 use crate::rules::code::Reach;
@@ -68,6 +68,9 @@ fn convert(cx: &Context<'_>, cluster: &Cluster) -> Result<Change, String> {
     let Some(AnyNodeRef::WithItem(_)) = view.tree.parent(call) else {
         return Err("it is not made by a `with`, which ends it".to_owned());
     };
+    if let Some(change) = single::convert(cx, cluster, view, call) {
+        return Ok(change);
+    }
     let mut change = Change::new(
         RULE,
         view.place(&*call.func),
