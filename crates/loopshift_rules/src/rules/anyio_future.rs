@@ -331,6 +331,12 @@ fn write(
             replace(change, view, tail, vec![".return_value".into()]);
         }
         "exception" => replace(change, view, tail, vec![".exception".into()]),
+        "__await__" if fails || is_left => {
+            return Err(refuse(
+                "what waits for it is made here, and waits elsewhere".to_owned(),
+            ));
+        }
+        "__await__" => {}
         "done" | "cancelled" => {
             let (status, is, is_not) = match name {
                 "done" => ("PENDING", "is not", "is"),
@@ -395,8 +401,17 @@ fn waits(
         return Ok(());
     };
     let place = view.place(expr);
-    let await_ = match view.tree.parent(expr) {
-        Some(AnyNodeRef::ExprAwait(await_)) => await_,
+    let waits = match view.tree.parent(expr) {
+        Some(AnyNodeRef::ExprAwait(await_)) => await_.range(),
+        // AnyIO's are no iterators of themselves.
+        Some(AnyNodeRef::ExprYieldFrom(it)) => {
+            if !(expr.is_name_expr() || expr.is_attribute_expr() || expr.is_call_expr()) {
+                return Err(Obstacle::new(place, "it is waited for by `yield from`"));
+            }
+            let end = TextRange::empty(expr.end());
+            replace(change, view, end, vec![".__await__()".into()]);
+            it.range()
+        }
         Some(AnyNodeRef::Arguments(_) | AnyNodeRef::Keyword(_)) => {
             let call = view.tree.call_around(expr);
             let Some(call) = call else { return Ok(()) };
@@ -418,7 +433,7 @@ fn waits(
                         "when the time is over, the future stays pending, where asyncio cancels it",
                     );
                     change.requires.push(view.place(&*call.func));
-                    await_
+                    await_.range()
                 }
                 _ => {
                     return Err(Obstacle::new(
@@ -433,7 +448,7 @@ fn waits(
     if !fails {
         return Ok(());
     }
-    unpack(view, await_.range(), wrapped, change)
+    unpack(view, waits, wrapped, change)
 }
 
 /// Takes the error of a failed future out of `FutureFailed`, around the statement.

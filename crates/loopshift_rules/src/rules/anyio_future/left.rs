@@ -27,8 +27,13 @@ async def {name}(future):
 pub(super) fn left(cx: &Context<'_>, cluster: &Cluster) -> Vec<Place> {
     let waits = |place: &Place| {
         let view = cx.view(place.file);
-        view.is_some_and(|view| view.await_of(place.range).is_some())
-            && may_be_cancelled(cx, *place)
+        view.is_some_and(|view| {
+            let expr = view.tree.expr_at(place.range);
+            matches!(
+                expr.and_then(|it| view.tree.parent(it)),
+                Some(AnyNodeRef::ExprAwait(_) | AnyNodeRef::ExprYieldFrom(_))
+            )
+        }) && may_be_cancelled(cx, *place)
     };
     if !is_told(cx, cluster) {
         return Vec::new();

@@ -30,7 +30,7 @@ fn waiter<'x>(cx: &'x Context<'_>, place: Place) -> Option<&'x str> {
     let expr = view.tree.expr_at(place.range)?;
     (view.tree.ancestors(expr).take(3)).find_map(|node| match node {
         AnyNodeRef::ExprCall(call) => cx.api_of(view, &call.func),
-        AnyNodeRef::ExprAwait(_) => Some("await"),
+        AnyNodeRef::ExprAwait(_) | AnyNodeRef::ExprYieldFrom(_) => Some("await"),
         _ => None,
     })
 }
