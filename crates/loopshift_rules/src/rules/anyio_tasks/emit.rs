@@ -19,7 +19,7 @@ use super::spawning::edit_spawn;
 use super::thread::{self, Thread};
 use super::{
     callbacks, ending, fatal, fixtures, gathered, host, left, members, offered, offload, results,
-    timers,
+    timers, woken,
 };
 use crate::context::{Context, View};
 use crate::rules::cancel::can_be_cut_short;
@@ -342,6 +342,7 @@ fn change(
         let family = &model.families[*index];
         gone.extend(family.gone());
         change.covers.extend(&family.callbacks.asked);
+        woken::edit(&mut change, family);
     }
     for place in gone {
         deleted.push(place.range);

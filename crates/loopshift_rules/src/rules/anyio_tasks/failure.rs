@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
-use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt, StmtTry};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
@@ -51,12 +51,8 @@ pub(super) fn handlers(
                     let Expr::Call(call) = &item.context_expr else {
                         continue;
                     };
-                    let api = cx.api_of(view, &call.func);
-                    let types: Vec<&Expr> = match api {
-                        Some("contextlib.suppress") => call.arguments.args.iter().collect(),
-                        Some("pytest.raises") => call.arguments.args.iter().take(1).collect(),
-                        _ if asserts(&call.func) => call.arguments.args.iter().take(1).collect(),
-                        _ => continue,
+                    let Some(types) = types_of(cx, view, call) else {
+                        continue;
                     };
                     let mut catches = Catches::default();
                     let mut named = Vec::new();
@@ -72,13 +68,28 @@ pub(super) fn handlers(
     out
 }
 
+/// The classes that a block catches which is given them.
+pub(super) fn types_of<'a>(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    call: &'a ExprCall,
+) -> Option<Vec<&'a Expr>> {
+    let classes = call.arguments.args.iter();
+    match cx.api_of(view, &call.func) {
+        Some("contextlib.suppress") => Some(classes.collect()),
+        Some("pytest.raises") => Some(classes.take(1).collect()),
+        _ if asserts(&call.func) => Some(classes.take(1).collect()),
+        _ => None,
+    }
+}
+
 /// Whether it is `self.assertRaises` of a test.
 fn asserts(callee: &Expr) -> bool {
     matches!(callee, Expr::Attribute(it) if ["assertRaises", "assertRaisesRegex"].contains(&it.attr.as_str()))
 }
 
 /// Whether a range is in the statements, or is that of several of them.
-fn in_suite(suite: &[Stmt], range: TextRange) -> bool {
+pub(super) fn in_suite(suite: &[Stmt], range: TextRange) -> bool {
     match (suite.first(), suite.last()) {
         (Some(first), Some(last)) => {
             TextRange::new(first.start(), last.end()).contains_range(range)

@@ -191,6 +191,8 @@ pub(super) struct Family<'c> {
     pub(super) refusal: Option<String>,
     /// Whether nobody tells its tasks to stop, but they may end as if somebody did.
     pub(super) ends_cancelled: bool,
+    /// The waits behind which the tasks look whether they were told to stop.
+    pub(super) looking: Vec<Place>,
     /// The waits that end its tasks as cancelled where their time is over.
     pub(super) cut_short: Vec<Place>,
     /// Whether its task is awaited where it is made, and need not be one.
@@ -208,6 +210,7 @@ impl<'c> Family<'c> {
             callbacks: Callbacks::default(),
             refusal: None,
             ends_cancelled: false,
+            looking: Vec::new(),
             cut_short: Vec::new(),
             is_direct: false,
         }

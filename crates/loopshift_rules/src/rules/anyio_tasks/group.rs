@@ -12,7 +12,7 @@ use super::emit::Errors;
 use super::family::{Family, Model, Spawn};
 use super::forms::{Out, edit_wait};
 use super::rename::{rename_cancelled, rename_state};
-use super::{callbacks, family, handles, members, spawning, unstarted};
+use super::{callbacks, family, handles, members, spawning, unstarted, woken};
 use crate::context::{Context, View};
 use crate::rules::raising::Raising;
 
@@ -227,6 +227,7 @@ fn end(cx: &Context<'_>, change: &mut Change, family: &Family<'_>) -> Result<(),
         change.edits.push((place.file, delete));
     }
     change.covers.extend(&family.callbacks.asked);
+    woken::edit(change, family);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::MroEntry;
 use loopshift_engine::ir::{ClassId, FuncId};
-use loopshift_python::ast::{AnyNodeRef, Stmt, StmtClassDef, StmtFunctionDef};
+use loopshift_python::ast::{AnyNodeRef, Stmt, StmtClassDef, StmtFunctionDef, StmtReturn};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
@@ -19,6 +19,8 @@ pub(super) struct Host<'c> {
     exit: &'c StmtFunctionDef,
     /// How many statements of `__aenter__` go into the block.
     inside: usize,
+    /// The last statement of `__aenter__`, where it gives something that is found out in the block.
+    given: Option<&'c StmtReturn>,
 }
 
 /// Whether the function is the `__aenter__` of a class.
@@ -57,14 +59,13 @@ fn find<'c>(cx: &Context<'c>, function: FuncId) -> Result<Host<'c>, String> {
             _ => None,
         })
         .ok_or("the class has no `__aexit__` of its own")?;
-    let inside = match enter.body.last() {
+    let (inside, given) = match enter.body.last() {
         Some(Stmt::Return(it)) if it.value.as_ref().is_none_or(|value| value.is_name_expr()) => {
-            enter.body.len() - 1
+            (enter.body.len() - 1, None)
         }
-        Some(Stmt::Return(_)) | None => {
-            return Err("`__aenter__` does not end with `return self`".to_owned());
-        }
-        Some(_) => enter.body.len(),
+        Some(Stmt::Return(it)) => (enter.body.len() - 1, Some(it)),
+        None => return Err("`__aenter__` does nothing".to_owned()),
+        Some(_) => (enter.body.len(), None),
     };
     let mut leaves = false;
     each(&enter.body[..inside], &mut |stmt| {
@@ -93,6 +94,7 @@ fn find<'c>(cx: &Context<'c>, function: FuncId) -> Result<Host<'c>, String> {
         enter,
         exit,
         inside,
+        given,
     })
 }
 
@@ -125,7 +127,8 @@ pub(super) fn edit(
 ) -> Result<(), String> {
     let host = find(cx, function)?;
     let view = host.view;
-    let stmts = without_docstring(&host.enter.body[..host.inside]);
+    let end = host.inside + usize::from(host.given.is_some());
+    let stmts = without_docstring(&host.enter.body[..end]);
     let (Some(first), Some(last)) = (stmts.first(), stmts.last()) else {
         return Err("`__aenter__` is empty".to_owned());
     };
@@ -144,6 +147,20 @@ pub(super) fn edit(
         .ok_or("there is no free name for the group")?;
     let stack_piece = Piece::from(stack.clone());
     let group_piece = Piece::from(group.to_owned());
+    let mut after = Vec::new();
+    if let Some((given, value)) = host.given.and_then(|it| Some((it, it.value.as_deref()?))) {
+        let result = view.scopes.fresh_name(scope, "result");
+        after.push(vec![Piece::from(format!("return {result}"))]);
+        let range = TextRange::new(given.start(), value.start());
+        let bind = vec![Piece::from(format!("{result} = "))];
+        change.edits.push((
+            view.file,
+            Edit::Replace {
+                range,
+                pieces: bind,
+            },
+        ));
+    }
     change.edits.push((
         view.file,
         Edit::Wrap(Wrap {
@@ -157,7 +174,7 @@ pub(super) fn edit(
                 "{}.{attribute} = {stack}.pop_all()",
                 owner(host.enter)
             ))]],
-            after: Vec::new(),
+            after,
         }),
     ));
     change.edits.push((

@@ -251,6 +251,22 @@ impl Facts<'_, '_> {
                     _ => self.waits(family, view, &it.body, depth, over),
                 }
             }
+            Stmt::If(it)
+                if it
+                    .elif_else_clauses
+                    .last()
+                    .is_some_and(|it| it.test.is_none()) =>
+            {
+                let others = it.elif_else_clauses.iter().map(|it| &it.body);
+                let mut on = true;
+                let ended = others.chain([&it.body]).map(|body| {
+                    let mut ended = over.clone();
+                    on &= self.waits(family, view, body, depth, &mut ended);
+                    ended
+                });
+                *over = ended.reduce(|one, other| &one & &other).unwrap_or_default();
+                on
+            }
             _ => self.goes_on(view, stmt),
         }
     }

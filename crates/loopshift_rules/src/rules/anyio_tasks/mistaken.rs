@@ -7,14 +7,15 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::ir::{FuncId, FunctionKind};
-use loopshift_python::Ranged;
 use loopshift_python::ast::AnyNodeRef;
+use loopshift_python::{Ranged, TextRange};
 
 use super::again::may_have_been_cut_short;
 use super::cancelled::{functions, is_cancelled};
 use super::entry::is_never_cancelled;
 use super::failure::handlers;
 use super::family::{Family, Model, Wait};
+use super::managers;
 use crate::context::Context;
 use crate::rules::calling::taken_at;
 use crate::rules::cancellation::raises_cancelled;
@@ -199,7 +200,17 @@ fn may_be_cancelled(family: &Family<'_>, wait: &Wait<'_>) -> bool {
 /// Who would take `TaskCancelled` for something else than the `CancelledError` of before.
 fn mistaken(cx: &Context<'_>, wait: &Wait<'_>, of_task: bool) -> Option<String> {
     let around = handlers(cx, wait.view, wait.await_.range());
+    let looking = managers::looking(cx, wait.view, wait.await_.range());
+    let looked = |range: TextRange| {
+        let line = cx.program.line(wait.view.place(range));
+        format!(
+            "it may have been cancelled, and the context manager at line {line} would see another exception then: `TaskCancelled` is an `Exception`"
+        )
+    };
     for (index, (range, catches, _)) in around.into_iter().enumerate() {
+        if let Some(block) = looking.filter(|it| range.contains_range(*it)) {
+            return Some(looked(block));
+        }
         if catches.errors_first {
             let line = cx.program.line(wait.view.place(range));
             return Some(format!(
@@ -216,10 +227,14 @@ fn mistaken(cx: &Context<'_>, wait: &Wait<'_>, of_task: bool) -> Option<String> 
             return None;
         }
     }
+    if let Some(block) = looking {
+        return Some(looked(block));
+    }
     let is_caught = |place: Place| {
         cx.view(place.file).is_none_or(|view| {
             let around = handlers(cx, view, place.range);
             (around.iter()).any(|(_, catches, _)| catches.cancelled || catches.wide)
+                || managers::looking(cx, view, place.range).is_some()
         })
     };
     let sees_another = |line| {

@@ -35,6 +35,7 @@ mod keep;
 mod known;
 mod left;
 mod life;
+mod managers;
 mod members;
 mod mistaken;
 mod offered;

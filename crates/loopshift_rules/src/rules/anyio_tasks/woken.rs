@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::Place;
+use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::CallId;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
+use loopshift_python::edit::Edit;
 
 use super::cancelled::{functions, is_cancelled};
 use super::family::{Family, Model};
@@ -56,12 +57,51 @@ pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
             continue;
         }
         if let Some(place) = woken(cx, family) {
+            if let Some(waits) = can_look(cx, family) {
+                family.looking = waits;
+                continue;
+            }
             let line = cx.program.line(place);
             let path = &cx.program.file(place.file).path;
             family.refusal = Some(format!(
                 "it may be told to stop before it goes on from what line {line} of {path} wakes: asyncio ends it there, and AnyIO lets it go on to its next wait"
             ));
         }
+    }
+}
+
+/// The waits behind which the tasks of the family can look whether they were told to stop, where these are all that may
+/// be woken: waits for events, each a statement of its own.
+fn can_look(cx: &Context<'_>, family: &Family<'_>) -> Option<Vec<Place>> {
+    let run = functions(cx, &family.runs());
+    if run.iter().any(|it| !entered_or_awaited(cx, *it).is_empty()) {
+        return None;
+    }
+    let waits = cx.uses.iter().filter(|use_| {
+        is_one_of(&use_.api, WAITS)
+            && run.contains(&cx.program.function_at(use_.place))
+            && !is_timed(cx, use_.place)
+            && !looks_behind(cx, use_.place)
+    });
+    let statement = |use_: &Use| {
+        let view = cx.view(use_.place.file)?;
+        let await_ = view.await_of(view.call_of(use_.place.range)?.range())?;
+        let stmt = view.tree.enclosing_statement(await_.range())?;
+        let alone = matches!(stmt, Stmt::Expr(it) if it.value.range() == await_.range());
+        (alone && is_one_of(&use_.api, &["Event.wait"])).then(|| view.place(stmt))
+    };
+    waits.map(statement).collect()
+}
+
+/// Looks behind the waits whether the task was told to stop: asyncio ends it there then.
+pub(super) fn edit(change: &mut Change, family: &Family<'_>) {
+    for place in &family.looking {
+        let look = Edit::insert(
+            place.range.end(),
+            "\nawait {@anyio.lowlevel}.checkpoint_if_cancelled()",
+            &[],
+        );
+        change.edits.push((place.file, look));
     }
 }
 
