@@ -7,9 +7,6 @@ use crate::externals::ApiKind;
 use crate::ir::{ClassId, ContainerKind, FuncId, Node, Reason, Sym};
 use rustc_hash::FxHashSet;
 
-/// What a base class may use is looked for in so many of its subclasses.
-const SUBCLASSES: usize = 64;
-
 impl Flow<'_> {
     /// `to = base.attr`.
     pub(super) fn load(&mut self, base: ValueId, attr: Sym, to: Node, owner: FuncId) {
@@ -423,7 +420,7 @@ impl Flow<'_> {
     }
 
     /// `__getattr__` of a class of ours, with the name.
-    fn call_getattr(
+    pub(super) fn call_getattr(
         &mut self,
         base: ValueId,
         class: ClassId,
@@ -442,38 +439,8 @@ impl Flow<'_> {
         self.call_method(base, class, "__getattr__", &[name], to, owner)
     }
 
-    /// An attribute that neither the class nor its bases define.
-    fn load_missing(&mut self, base: ValueId, class: ClassId, attr: Sym, to: Node, owner: FuncId) {
-        // A base class may use what its subclasses define.
-        let mut found = false;
-        let near = |list: &[ClassId]| list[..list.len().min(SUBCLASSES)].to_vec();
-        let mut queue = near(self.subclasses(class));
-        let mut index = 0;
-        while index < queue.len() && index < SUBCLASSES {
-            let sub = queue[index];
-            index += 1;
-            if let Some(node) = self.attrs.get(&(sub, attr)).copied() {
-                let receiver = self.values.id(Value::Instance(sub));
-                self.bind_from(node, receiver, to, owner);
-                found = true;
-            }
-            if self.self_stored.contains(&(sub, attr)) {
-                let field = self.field(FieldOwner::Class(sub), attr);
-                self.edge(field, to);
-                found = true;
-            }
-            queue.extend(near(self.subclasses(sub)));
-        }
-        if found {
-            return;
-        }
-        if !self.call_getattr(base, class, attr, to, owner) {
-            self.unknown(to, Reason::Attribute);
-        }
-    }
-
     /// What stands in a class body, read through an instance.
-    fn bind_from(&mut self, node: Node, receiver: ValueId, to: Node, owner: FuncId) {
+    pub(super) fn bind_from(&mut self, node: Node, receiver: ValueId, to: Node, owner: FuncId) {
         self.constrain(node, Constraint::Bind(receiver, to, owner));
     }
 

@@ -20,6 +20,7 @@ pub(crate) mod fixtures;
 mod given;
 pub(crate) mod library;
 mod methods;
+mod missing;
 mod names;
 mod narrow;
 mod operator;
@@ -156,6 +157,8 @@ pub struct Flow<'a> {
     fields: FxHashMap<(FieldOwner, Sym), Node>,
     /// Where the attributes that instances of a class are given are read.
     readers: FxHashMap<(ClassId, Sym), Vec<Node>>,
+    /// Reads of attributes that the class does not have.
+    missing: FxHashSet<(Node, ClassId, Sym)>,
     stored: Names,
     self_stored: FxHashSet<(ClassId, Sym)>,
     connected: FxHashSet<(u32, FuncId, ValueId)>,

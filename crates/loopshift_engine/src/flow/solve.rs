@@ -36,6 +36,7 @@ pub fn solve(mut linked: Linked, externals: &dyn Externals) -> Flow<'_> {
         attrs: FxHashMap::default(),
         fields: FxHashMap::default(),
         readers: FxHashMap::default(),
+        missing: FxHashSet::default(),
         stored: Names::default(),
         self_stored: FxHashSet::default(),
         connected: FxHashSet::default(),
@@ -139,12 +140,15 @@ impl Flow<'_> {
         self.drain();
         self.seed_receivers();
         self.drain();
+        self.seed_missing();
+        self.drain();
         self.annotate(Annotated::Unknown);
         self.seed_narrows();
         self.open_keys();
         self.drain();
         self.reload();
         self.late_descriptors();
+        self.seed_missing();
         self.seed_unknown();
         self.drain();
     }
@@ -163,6 +167,7 @@ impl Flow<'_> {
         self.places = FxHashMap::default();
         self.shifted = FxHashSet::default();
         self.readers = FxHashMap::default();
+        self.missing = FxHashSet::default();
         self.done = FxHashSet::default();
         self.holds = FxHashMap::default();
         self.described = FxHashSet::default();

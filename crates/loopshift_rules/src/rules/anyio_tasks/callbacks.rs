@@ -479,7 +479,7 @@ pub(super) fn edit_spawn(
     replace(spawn.call.func.range(), maker);
     let kept = match errors {
         Errors::Kept => Some(Piece::Helper(&helpers::OUTCOME)),
-        Errors::Logged => Some(Piece::Helper(&helpers::LOG_ERRORS)),
+        Errors::Logged => Some(Piece::Helper(helpers::log_errors(cx))),
         Errors::None | Errors::Leave | Errors::Fatal => None,
     };
     let is_kept = kept.is_some();

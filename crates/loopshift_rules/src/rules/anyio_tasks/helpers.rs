@@ -106,17 +106,40 @@ pub(super) static CANCELLED_ERROR: Helper = Helper {
 ",
 };
 
-/// What asyncio does with the error of a task that nobody waits for.
-pub(super) static LOG_ERRORS: Helper = Helper {
-    name: "_log_errors",
-    source: "async def {name}(coro):
+macro_rules! log_errors {
+    ($logger:literal) => {
+        Helper {
+            name: "_log_errors",
+            source: concat!(
+                "async def {name}(coro):
     \"\"\"Run a task that nobody waits for.\"\"\"
     try:
         return await coro
     except Exception:
-        {@logging}.getLogger(__name__).exception(\"Unhandled error in a background task\")
-",
-};
+        {@logging}.getLogger(",
+                $logger,
+                ").exception(\"Unhandled error in a background task\")
+"
+            ),
+        }
+    };
+}
+
+static LOG_ERRORS: Helper = log_errors!("__name__");
+static LOG_ERRORS_OF_ASYNCIO: Helper = log_errors!("\"asyncio\"");
+
+/// What asyncio does with the error of a task that nobody waits for: with its own logger, where the program has settings
+/// for that.
+pub(super) fn log_errors(cx: &Context<'_>) -> &'static Helper {
+    let names = |text: &str| {
+        text.contains("getLogger(\"asyncio\")") || text.contains("getLogger('asyncio')")
+    };
+    if cx.program.files.iter().any(|file| names(&file.text)) {
+        &LOG_ERRORS_OF_ASYNCIO
+    } else {
+        &LOG_ERRORS
+    }
+}
 
 /// `asyncio.Task.done`.
 pub(super) static IS_DONE: Helper = Helper {

@@ -135,7 +135,7 @@ pub(super) fn edit<'w, 'c: 'w>(
     text.extend(front);
     let kept = match errors {
         Errors::Kept => Some(&helpers::OUTCOME),
-        Errors::Logged => Some(&helpers::LOG_ERRORS),
+        Errors::Logged => Some(helpers::log_errors(cx)),
         Errors::None | Errors::Leave | Errors::Fatal => None,
     };
     if let Some(helper) = kept {

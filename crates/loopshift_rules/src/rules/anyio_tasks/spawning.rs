@@ -104,7 +104,7 @@ pub(super) fn edit_spawn(
             let helper = Piece::Helper(if errors == Errors::Kept {
                 &helpers::OUTCOME
             } else {
-                &helpers::LOG_ERRORS
+                helpers::log_errors(cx)
             });
             let mut close: Vec<Piece> = Vec::new();
             if unused && plain_arguments {

@@ -1,4 +1,5 @@
-//! Where the root logger lets everything through: an event loop writes a record of its own when it is made.
+//! What an event loop writes to logs of its own: a record for debugging when it is made, and the errors of tasks that nobody
+//! asks for. Green threads write such errors to `sys.stderr`, whatever the program does with its logs.
 
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
@@ -21,13 +22,23 @@ const WORDS: &[&str] = &[
     "root.setLevel",
 ];
 
-/// What keeps the records that the event loop writes about itself out of the logs of the program; none where these do
-/// not show them. `inside` runs in the event loop.
+/// What makes a handler write elsewhere than to `sys.stderr`.
+const HANDLING: &[&str] = &["basicConfig", "dictConfig", "fileConfig", "addHandler"];
+
+/// What keeps the records of the event loop out of the logs of the program; none where these do not show them, or show
+/// them where green threads show their errors. `inside` runs in the event loop.
 pub(super) fn quiet(
     cx: &Context<'_>,
     view: &View<'_>,
     inside: Option<TextRange>,
 ) -> Option<Vec<Piece>> {
+    if *cx.once(writes_elsewhere) {
+        // Without a handler the errors go to `sys.stderr`.
+        return Some(pieces(
+            "{@logging}.getLogger(\"asyncio\").propagate = False",
+            &[],
+        ));
+    }
     let places = cx.once(lets_through);
     let is_before = |place: &Place| {
         let within = inside.is_some_and(|range| range.contains_range(place.range));
@@ -35,6 +46,58 @@ pub(super) fn quiet(
     };
     let line = "{@logging}.getLogger(\"asyncio\").setLevel({@logging}.INFO)";
     places.iter().any(is_before).then(|| pieces(line, &[]))
+}
+
+/// Whether the root logger may write elsewhere than to `sys.stderr`.
+fn writes_elsewhere(cx: &Context<'_>) -> bool {
+    cx.views_with(HANDLING).any(|view| {
+        view.tree.nodes().any(|node| match node {
+            AnyNodeRef::ExprCall(call) => is_elsewhere(cx, view, call),
+            _ => false,
+        })
+    })
+}
+
+fn is_elsewhere(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    match (cx.api_of(view, &call.func), &*call.func) {
+        (Some("logging.basicConfig"), _) => {
+            let mut keywords = call.arguments.keywords.iter();
+            keywords.any(|keyword| match keyword.arg.as_deref() {
+                Some("stream") => !is_stderr(cx, view, &keyword.value),
+                Some("filename" | "handlers") | None => true,
+                Some(_) => false,
+            })
+        }
+        (Some("logging.config.dictConfig" | "logging.config.fileConfig"), _) => true,
+        (_, Expr::Attribute(method)) if method.attr.as_str() == "addHandler" => {
+            let handler = call.arguments.args.first();
+            is_root(cx, view, &method.value)
+                && handler.is_none_or(|handler| !writes_errors(cx, view, handler))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a handler is one for `sys.stderr`.
+fn writes_errors(cx: &Context<'_>, view: &View<'_>, handler: &Expr) -> bool {
+    let made = match handler {
+        Expr::Name(name) => bound_once(view, name.id.as_str(), handler),
+        _ => Some(handler),
+    };
+    let Some(Expr::Call(call)) = made else {
+        return false;
+    };
+    let stream = call.arguments.find_argument_value("stream", 0);
+    cx.api_of(view, &call.func) == Some("logging.StreamHandler")
+        && stream.is_none_or(|stream| is_stderr(cx, view, stream))
+}
+
+fn is_stderr(cx: &Context<'_>, view: &View<'_>, stream: &Expr) -> bool {
+    let flow = &cx.program.flow;
+    let mut values = cx.program.values_at(view.place(stream)).peekable();
+    let is_known = values.peek().is_some() || matches!(stream, Expr::NoneLiteral(_));
+    let is_it = |value| matches!(value, Value::External(sym) if flow.text(sym) == "sys.stderr");
+    is_known && values.all(is_it)
 }
 
 /// The calls before the event loop runs that may let the root logger show records for debugging.
