@@ -22,6 +22,8 @@ impl Flow<'_> {
     /// Linearises the bases of every class (C3, or depth first where that fails).
     pub(super) fn linearize(&mut self) {
         let count = self.linked.classes.len();
+        let abstract_type = self.linked.symbols.find("abc.ABCMeta");
+        let plain_type = abstract_type.map(|_| self.sym("<builtin>.type"));
         let mut bases: Vec<Vec<MroEntry>> = Vec::with_capacity(count);
         for index in 0..count {
             let nodes = self.linked.classes[index].bases.clone();
@@ -31,6 +33,10 @@ impl Flow<'_> {
                     .values_of(node)
                     .filter_map(|value| match value {
                         Value::Class(class) => Some(MroEntry::Class(class)),
+                        // It makes classes as `type` does, and calls nothing of theirs.
+                        Value::External(sym) if Some(sym) == abstract_type => {
+                            plain_type.map(MroEntry::External)
+                        }
                         Value::External(sym) => Some(MroEntry::External(sym)),
                         _ => None,
                     })

@@ -171,6 +171,7 @@ pub(super) fn may_have(ty: &str, attr: &str) -> bool {
         "tuple" => TUPLE,
         "set" => SET,
         "bytes" => BYTES,
+        "object" => &[],
         _ => return true,
     };
     attr.starts_with("__") || methods.binary_search(&attr).is_ok()
