@@ -118,9 +118,11 @@ impl Mirrors<'_, '_> {
             return;
         }
         let loads = flow.linked.loads.iter();
-        for load in loads.filter(|load| known.contains(&load.attr)) {
+        let loads: Vec<_> = loads.filter(|it| known.contains(&it.attr)).collect();
+        let places = self.places(loads.iter().map(|load| (load.to, load.owner)));
+        for load in loads {
             let attr = flow.text(load.attr);
-            let how = format!("`{attr}` in {}", self.whose(load.owner));
+            let how = self.place_of(&places, attr, load.to, load.owner);
             match attr {
                 "__dict__" => self.attributes(load.base, &how),
                 "f_globals" | "f_locals" => {
@@ -144,10 +146,13 @@ impl Mirrors<'_, '_> {
         };
         let is_it = |value| value == Value::External(modules);
         let reads = flow.linked.subscripts.iter().filter(|it| !it.store);
-        for read in reads.filter(|read| flow.values_of(read.base).any(is_it)) {
+        let reads = reads.filter(|read| flow.values_of(read.base).any(is_it));
+        let reads: Vec<_> = reads.collect();
+        let places = self.places(reads.iter().map(|read| (read.value, read.owner)));
+        for read in reads {
             let mut values = flow.values_of(read.value).peekable();
             if values.peek().is_none() || values.any(|it| matches!(it, Value::Unknown(_))) {
-                let how = format!("`sys.modules` in {}", self.whose(read.owner));
+                let how = self.place_of(&places, "sys.modules", read.value, read.owner);
                 self.wide.all.get_or_insert(how);
             }
         }
@@ -377,6 +382,37 @@ impl Mirrors<'_, '_> {
             format!("it may be found through {how}, and what is called from there is not followed")
         };
         self.found.entry(func).or_insert_with(reason);
+    }
+
+    /// Where expressions stand in the text, each given with the function around it.
+    fn places(&self, exprs: impl Iterator<Item = (Node, FuncId)>) -> FxHashMap<Node, Place> {
+        let (nodes, owners): (FxHashSet<Node>, BTreeSet<FuncId>) = exprs.unzip();
+        let owners = owners.into_iter().filter(|owner| *owner != FuncId::NONE);
+        let files: BTreeSet<FileId> = owners.map(|it| self.program.function_file(it)).collect();
+        let mut places = FxHashMap::default();
+        for file in files {
+            let exprs = &self.program.flow.linked.modules[file.0 as usize].exprs;
+            for (range, node) in exprs.iter().filter(|(_, node)| nodes.contains(node)) {
+                let range = *range;
+                places.entry(*node).or_insert(Place { file, range });
+            }
+        }
+        places
+    }
+
+    /// What is read in an expression, and where that stands: its line, or the function around it where that is not known.
+    fn place_of(
+        &self,
+        places: &FxHashMap<Node, Place>,
+        what: &str,
+        expr: Node,
+        owner: FuncId,
+    ) -> String {
+        let Some(place) = places.get(&expr) else {
+            return format!("`{what}` in {}", self.whose(owner));
+        };
+        let path = &self.program.file(place.file).path;
+        format!("`{what}` at line {} of {path}", self.program.line(*place))
     }
 
     fn whose(&self, owner: FuncId) -> String {

@@ -45,6 +45,7 @@ use crate::served;
 use components::components;
 pub(crate) use enter::is_ours;
 pub(crate) use generator::over_waiting;
+pub(crate) use iterate::goes_through_waiting;
 pub(crate) use lambda::{Lambda, becomes as becomes_of, lambda as lambda_of};
 pub(crate) use sentinel::{items as items_until, of as call_until};
 

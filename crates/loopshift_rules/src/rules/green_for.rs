@@ -10,7 +10,7 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 use super::code::own;
 use super::green::{anchor, awaited, helper, is_coloured, may_be_many, reads_apart, waits_in};
 use super::green_blocking;
-use super::green_colour::over_waiting;
+use super::green_colour::{goes_through_waiting, over_waiting};
 use super::green_subprocess;
 use crate::catalog::Api;
 use crate::context::{Context, View};
@@ -26,6 +26,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
             let Some(place) = consumer(cx, view, expr) else {
                 continue;
             };
+            // A generator of the program that becomes async may be there, too: the rule for those goes through both.
+            if items.lines.is_none() && !items.only && goes_through_waiting(cx, view, expr) {
+                continue;
+            }
             changes.push(
                 moved(cx, view, expr, &items, &place).unwrap_or_else(|reason| {
                     Change::declined(RULE, view.place(expr), &*items.api, reason)
@@ -40,6 +44,8 @@ struct Items {
     api: String,
     /// Whether it can't be anything else.
     only: bool,
+    /// Whether it is something else that is known not to wait, or it: a helper goes through either.
+    either: bool,
     /// Whether they are lines that are read in a thread.
     lines: Option<Lines>,
 }
@@ -55,10 +61,11 @@ enum Lines {
 
 fn items(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Items> {
     let mut api = None;
-    let mut only = true;
+    let (mut only, mut either) = (true, true);
     for value in cx.program.values_at(view.place(expr)) {
         let found = next_of(cx, value);
         only &= found.is_some();
+        either &= found.is_some() || is_plain(value);
         api = api.or(found);
     }
     let api = api?;
@@ -68,7 +75,20 @@ fn items(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Items> {
         Some(Some("green-blocking")) => Some(Lines::Answer),
         Some(_) => None,
     };
-    Some(Items { api, only, lines })
+    Some(Items {
+        api,
+        only,
+        either,
+        lines,
+    })
+}
+
+/// Whether nothing is waited for where a value is gone through.
+fn is_plain(value: Value) -> bool {
+    matches!(
+        value,
+        Value::Container(_) | Value::Iterator(_) | Value::Generator(_) | Value::Str(_)
+    )
 }
 
 /// What gives the next item of an object whose items are waited for.
@@ -231,7 +251,8 @@ fn moved(
     items: &Items,
     consumer: &Consumer<'_>,
 ) -> Result<Change, String> {
-    if !items.only {
+    let by_helper = items.either && items.lines.is_none() && takes_each(consumer);
+    if !items.only && !by_helper {
         return Err("it may be something else that is gone through there".to_owned());
     }
     if let Consumer::Other(reason) = consumer {
@@ -257,8 +278,113 @@ fn moved(
     if let Some(from) = items.lines {
         lines(cx, view, from, expr, consumer, &mut change)?;
     }
-    write(cx, view, expr.range(), consumer, &mut change)?;
+    if items.only {
+        write(cx, view, expr, consumer, &mut change)?;
+    } else {
+        by_each(cx, view, expr, consumer, &mut change)?;
+    }
     Ok(change)
+}
+
+/// Goes through items that are waited for, or are not, by a helper.
+fn by_each(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    items: &Expr,
+    consumer: &Consumer<'_>,
+    change: &mut Change,
+) -> Result<(), String> {
+    let each = Piece::Helper(helper("each").ok_or("a helper is missing")?);
+    let source = vec![each, "(".into(), items.range().into(), ")".into()];
+    match consumer {
+        Consumer::List(call) => {
+            let mut pieces = vec![ITEMS.into()];
+            pieces.extend(source);
+            pieces.push("]".into());
+            let range = call.range();
+            change.edit(Edit::Replace { range, pieces });
+        }
+        Consumer::All => change.edit(listed(view, items, source)?),
+        _ => {
+            // In the place of the space before it: it may be awaited, and `await` stands at its start.
+            let space = TextRange::new(items.start() - TextSize::of(' '), items.start());
+            if view.text(space) != " " {
+                return Err("it may be something else that is gone through there".to_owned());
+            }
+            let mut pieces = vec![" ".into()];
+            pieces.extend(source.into_iter().take(2));
+            change.edit(Edit::Replace {
+                range: space,
+                pieces,
+            });
+            write(cx, view, items, consumer, change)?;
+            change.edit(Edit::insert(items.end(), ")", &[]));
+        }
+    }
+    Ok(())
+}
+
+const ITEMS: &str = "[item async for item in ";
+
+/// A list of the items in the place of what a call is given, or of what is unpacked: what is around that is replaced, as
+/// within it `await` may be put before the items.
+fn listed(view: &View<'_>, items: &Expr, source: Vec<Piece>) -> Result<Edit, String> {
+    let range = items.range();
+    let mut list = vec![ITEMS.into()];
+    list.extend(source);
+    list.push("]".into());
+    match view.tree.parent(items) {
+        Some(AnyNodeRef::ExprStarred(it)) => {
+            let mut pieces = vec!["*".into()];
+            pieces.extend(list);
+            let range = it.range();
+            Ok(Edit::Replace { range, pieces })
+        }
+        Some(AnyNodeRef::Arguments(it)) => {
+            let given = it.iter_source_order().map(|arg| arg.range());
+            let whole = it.range();
+            let mut pieces = Vec::new();
+            let mut end = whole.start();
+            for given in given {
+                let between = view.text(TextRange::new(end, given.start()));
+                if between.contains('#') {
+                    return Err("a comment stands between what the call is given".to_owned());
+                }
+                pieces.push(between.to_owned().into());
+                if given == range {
+                    pieces.append(&mut list);
+                } else {
+                    pieces.push(given.into());
+                }
+                end = given.end();
+            }
+            let last = view.text(TextRange::new(end, whole.end()));
+            if last.contains('#') {
+                return Err("a comment stands between what the call is given".to_owned());
+            }
+            pieces.push(last.to_owned().into());
+            let range = whole;
+            Ok(Edit::Replace { range, pieces })
+        }
+        _ => Err("it may be something else that is gone through there".to_owned()),
+    }
+}
+
+/// Whether what makes the items becomes async, so that it is awaited.
+fn is_awaited(cx: &Context<'_>, view: &View<'_>, items: &Expr) -> bool {
+    let Expr::Call(call) = items else {
+        return false;
+    };
+    let values = cx.program.values_at(view.place(&*call.func));
+    functions(&cx.program.flow, values).any(|func| is_coloured(cx, func))
+}
+
+/// Whether a consumer may be given what goes through its items for it.
+fn takes_each(consumer: &Consumer<'_>) -> bool {
+    matches!(
+        consumer,
+        Consumer::For(_) | Consumer::Comprehension(..) | Consumer::List(_) | Consumer::All
+    )
 }
 
 /// Whether a consumer takes all items where it stands.
@@ -343,7 +469,7 @@ fn lines(
 fn write(
     cx: &Context<'_>,
     view: &View<'_>,
-    items: TextRange,
+    items: &Expr,
     consumer: &Consumer<'_>,
     change: &mut Change,
 ) -> Result<(), String> {
@@ -359,10 +485,13 @@ fn write(
         }
         Consumer::List(call) => change.edit(Edit::Replace {
             range: call.range(),
-            pieces: pieces("[item async for item in {0}]", &[Piece::Source(items)]),
+            pieces: pieces("[item async for item in {0}]", &[items.range().into()]),
         }),
+        Consumer::All if is_awaited(cx, view, items) => {
+            change.edit(listed(view, items, vec![items.range().into()])?);
+        }
         Consumer::All => {
-            change.edit(Edit::insert(items.start(), "[item async for item in ", &[]));
+            change.edit(Edit::insert(items.start(), ITEMS, &[]));
             change.edit(Edit::insert(items.end(), "]", &[]));
         }
         Consumer::Pairs(call, name, outer) => {
@@ -371,7 +500,8 @@ fn write(
                 range: call.func.range(),
                 pieces: vec![Piece::Helper(helper)],
             });
-            write(cx, view, call.range(), outer, change)?;
+            let whole = view.tree.expr_at(call.range()).ok_or("it can't be found")?;
+            write(cx, view, whole, outer, change)?;
         }
         Consumer::Test(call, name) => {
             let helper = helper(name).ok_or("a helper is missing")?;

@@ -85,6 +85,11 @@ pub(super) fn iterated(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Iterat
     out
 }
 
+/// Whether going through the expression may run what becomes async.
+pub(crate) fn goes_through_waiting(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    !iterated(cx, view, expr).functions.is_empty()
+}
+
 fn add_iterated(cx: &Context<'_>, value: Value, out: &mut Iterated) {
     match value {
         Value::Generator(func) if is_coloured(cx, func) => {
@@ -257,7 +262,8 @@ fn edits(
     match form {
         Form::For(it) => {
             let closes = is_closed(cx, iterated);
-            if closes && !expr.is_call_expr() {
+            // What goes through either is not closed with its loop.
+            if closes && (!expr.is_call_expr() || source.len() > 1) {
                 operation.caveat = Some(LATER);
             }
             out.extend(loop_over(view, it, expr, &source, closes)?);
