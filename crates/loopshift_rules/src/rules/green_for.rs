@@ -8,7 +8,9 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::code::own;
-use super::green::{anchor, awaited, helper, is_coloured, may_be_many, reads_apart, waits_in};
+use super::green::{
+    anchor, awaited, given_to, helper, is_awaited, is_coloured, may_be_many, reads_apart, waits_in,
+};
 use super::green_blocking;
 use super::green_colour::{goes_through_waiting, over_waiting};
 use super::green_subprocess;
@@ -295,7 +297,7 @@ fn by_each(
     change: &mut Change,
 ) -> Result<(), String> {
     let each = Piece::Helper(helper("each").ok_or("a helper is missing")?);
-    let source = vec![each, "(".into(), items.range().into(), ")".into()];
+    let source = vec![each.clone(), "(".into(), items.range().into(), ")".into()];
     match consumer {
         Consumer::List(call) => {
             let mut pieces = vec![ITEMS.into()];
@@ -306,19 +308,10 @@ fn by_each(
         }
         Consumer::All => change.edit(listed(view, items, source)?),
         _ => {
-            // In the place of the space before it: it may be awaited, and `await` stands at its start.
-            let space = TextRange::new(items.start() - TextSize::of(' '), items.start());
-            if view.text(space) != " " {
-                return Err("it may be something else that is gone through there".to_owned());
-            }
-            let mut pieces = vec![" ".into()];
-            pieces.extend(source.into_iter().take(2));
-            change.edit(Edit::Replace {
-                range: space,
-                pieces,
-            });
             write(cx, view, items, consumer, change)?;
-            change.edit(Edit::insert(items.end(), ")", &[]));
+            for edit in given_to(cx, view, each, items)? {
+                change.edit(edit);
+            }
         }
     }
     Ok(())
@@ -368,15 +361,6 @@ fn listed(view: &View<'_>, items: &Expr, source: Vec<Piece>) -> Result<Edit, Str
         }
         _ => Err("it may be something else that is gone through there".to_owned()),
     }
-}
-
-/// Whether what makes the items becomes async, so that it is awaited.
-fn is_awaited(cx: &Context<'_>, view: &View<'_>, items: &Expr) -> bool {
-    let Expr::Call(call) = items else {
-        return false;
-    };
-    let values = cx.program.values_at(view.place(&*call.func));
-    functions(&cx.program.flow, values).any(|func| is_coloured(cx, func))
 }
 
 /// Whether a consumer may be given what goes through its items for it.
@@ -452,12 +436,18 @@ fn lines(
     if !goes_through(consumer) {
         return Err("its lines are read in threads: only a `for` can go through them".to_owned());
     }
-    let lines = helper("lines").ok_or("a helper is missing")?;
-    change.edit(Edit::Replace {
-        range: TextRange::empty(pipe.start()),
-        pieces: vec![Piece::Helper(lines), "(".into()],
-    });
-    change.edit(Edit::insert(pipe.end(), ")", &[]));
+    let lines = Piece::Helper(helper("lines").ok_or("a helper is missing")?);
+    if is_awaited(cx, view, pipe) {
+        for edit in given_to(cx, view, lines, pipe)? {
+            change.edit(edit);
+        }
+    } else {
+        change.edit(Edit::Replace {
+            range: TextRange::empty(pipe.start()),
+            pieces: vec![lines, "(".into()],
+        });
+        change.edit(Edit::insert(pipe.end(), ")", &[]));
+    }
     match from {
         Lines::Answer if reads_apart(cx, view, pipe) && !may_be_many(cx, change.place) => {}
         Lines::Answer => change.caveat(green_blocking::THREAD),

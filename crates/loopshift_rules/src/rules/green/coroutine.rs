@@ -13,7 +13,7 @@ use loopshift_python::edit::{Piece, pieces};
 use loopshift_python::stdlib::is_stdlib;
 use loopshift_python::{Ranged, TextRange};
 
-use super::{awaits, helper, is_coloured, is_only, waits};
+use super::{awaits, helper, is_awaited, is_coloured, is_only, waits};
 use crate::catalog::{self, Api};
 use crate::context::{Context, View};
 use crate::recipe::root;
@@ -121,7 +121,7 @@ pub(crate) fn coroutine_from(
             Piece::Source(function.range()),
         ]);
         out.extend(rest.map(|_| ", ".into()));
-    } else if stays_lambda(cx, view, function) {
+    } else if stays_lambda(cx, view, function) || is_awaited(cx, view, function) {
         out.extend(["(".into(), Piece::Source(function.range()), ")(".into()]);
     } else {
         out.extend([Piece::Source(function.range()), "(".into()]);

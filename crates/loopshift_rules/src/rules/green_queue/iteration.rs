@@ -4,13 +4,13 @@ use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FunctionKind;
 use loopshift_python::ast::{AnyNodeRef, CmpOp, Comprehension, Expr, ExprCall, StmtFor};
-use loopshift_python::edit::{Edit, Piece, pieces};
+use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::{RULE, derived, is_queue};
 use crate::context::{Context, View};
 use crate::rules::code::{can_be_while, is_plain};
-use crate::rules::green::{anchor, helper, is_coloured};
+use crate::rules::green::{anchor, given_to, helper, is_awaited, is_coloured};
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let is_one = |value| match value {
@@ -186,7 +186,7 @@ fn moved(
                 let text = "while ({0} := await {1}.get()) is not StopIteration";
                 change.edit(Edit::replace(head, text, &[target, queue]));
             } else {
-                iterate(&mut change, it.start(), expr)?;
+                iterate(cx, view, &mut change, it.start(), expr)?;
             }
         }
         Asked::List(_) | Asked::All => {
@@ -201,6 +201,12 @@ fn moved(
             let items = helper("queue_items").ok_or("a helper is missing")?;
             let range = match asked {
                 Asked::List(call) => call.range(),
+                _ if is_awaited(cx, view, expr) => {
+                    return Err(
+                        "what makes it waits there: give it a name in a statement before"
+                            .to_owned(),
+                    );
+                }
                 _ => expr.range(),
             };
             change.edit(Edit::replace(
@@ -216,7 +222,7 @@ fn moved(
             change
                 .requires
                 .push(anchor(cx, cx.program.function_at(place)));
-            iterate(&mut change, it.start(), expr)?;
+            iterate(cx, view, &mut change, it.start(), expr)?;
         }
     }
     Ok(change)
@@ -224,17 +230,16 @@ fn moved(
 
 /// `async for` over the items.
 fn iterate(
+    cx: &Context<'_>,
+    view: &View<'_>,
     change: &mut Change,
     start: loopshift_python::TextSize,
     expr: &Expr,
 ) -> Result<(), String> {
-    let items = helper("queue_items").ok_or("a helper is missing")?;
+    let items = Piece::Helper(helper("queue_items").ok_or("a helper is missing")?);
     change.edit(Edit::insert(start, "async ", &[]));
-    let mut text = vec![Piece::Helper(items)];
-    text.extend(pieces("({0})", &[Piece::Source(expr.range())]));
-    change.edit(Edit::Replace {
-        range: expr.range(),
-        pieces: text,
-    });
+    for edit in given_to(cx, view, items, expr)? {
+        change.edit(edit);
+    }
     Ok(())
 }
