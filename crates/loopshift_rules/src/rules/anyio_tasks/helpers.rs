@@ -131,14 +131,19 @@ static LOG_ERRORS_OF_ASYNCIO: Helper = log_errors!("\"asyncio\"");
 /// What asyncio does with the error of a task that nobody waits for: with its own logger, where the program has settings
 /// for that.
 pub(super) fn log_errors(cx: &Context<'_>) -> &'static Helper {
-    let names = |text: &str| {
-        text.contains("getLogger(\"asyncio\")") || text.contains("getLogger('asyncio')")
-    };
-    if cx.program.files.iter().any(|file| names(&file.text)) {
+    if *cx.once(sets_logger) {
         &LOG_ERRORS_OF_ASYNCIO
     } else {
         &LOG_ERRORS
     }
+}
+
+/// Whether the program gets the logger of asyncio.
+fn sets_logger(cx: &Context<'_>) -> bool {
+    let mut texts = cx.program.files.iter().map(|file| &file.text);
+    texts.any(|text| {
+        text.contains("getLogger(\"asyncio\")") || text.contains("getLogger('asyncio')")
+    })
 }
 
 /// `asyncio.Task.done`.
