@@ -31,8 +31,10 @@ pub(super) fn find(linked: &mut Linked) {
 /// Directories that have an `__init__.py`, and whose modules are run as scripts all the same: one imports a name from a
 /// module there as if the directory were a source root. A name that only the module has is asked for, because `import redis`
 /// in a package with a `redis.py` means the library.
+/// So does `import gevent` in a `gevent.py`, and then the modules beside it mean the library, too.
 fn packages_of_scripts(linked: &Linked) -> FxHashSet<String> {
     let mut found = FxHashSet::default();
+    let namesakes = importing_namesakes(linked);
     for (file, import) in &linked.imports {
         let Some(name) = import.name else {
             continue;
@@ -48,12 +50,26 @@ fn packages_of_scripts(linked: &Linked) -> FxHashSet<String> {
             let binds =
                 |it: &super::Module| it.name != importer.name && it.globals.contains_key(&name);
             let asked = linked.module_named(&full);
-            asked.is_some_and(|it| binds(&linked.modules[it.0 as usize]))
-                || is_known(linked, &format!("{full}.{}", linked.symbols.text(name)))
+            asked.is_some_and(|it| {
+                !namesakes.contains(&(it.0 as usize)) && binds(&linked.modules[it.0 as usize])
+            }) || is_known(linked, &format!("{full}.{}", linked.symbols.text(name)))
         };
         found.extend(inside.into_iter().find(has_it).map(str::to_owned));
     }
     found
+}
+
+/// The modules that import a library of their own last name.
+fn importing_namesakes(linked: &Linked) -> FxHashSet<usize> {
+    let imports = linked.imports.iter().map(|(file, import)| {
+        let wanted = head(linked.symbols.text(import.module));
+        (file.0 as usize, wanted)
+    });
+    let is_namesake = |(file, wanted): &(usize, &str)| {
+        let name = linked.modules[*file].name.rsplit('.').next();
+        name == Some(*wanted) && !is_known(linked, wanted)
+    };
+    imports.filter(is_namesake).map(|(file, _)| file).collect()
 }
 
 /// The name of the module that `importer` may mean by `name`.

@@ -1,0 +1,3 @@
+from gevent import sleep
+
+sleep(0)
