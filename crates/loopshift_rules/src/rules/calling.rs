@@ -4,7 +4,7 @@
 
 use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::ir::{FuncId, Node};
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use rustc_hash::FxHashMap;
 
@@ -73,11 +73,7 @@ struct Taken(FxHashMap<FuncId, Vec<Place>>);
 
 impl Taken {
     fn new(cx: &Context<'_>) -> Self {
-        let generators =
-            (cx.program.functions()).filter(|it| cx.program.function(*it).is_generator);
-        let yields: FxHashMap<_, _> = generators
-            .map(|func| (cx.program.function(func).yields, func))
-            .collect();
+        let yields = cx.once(generators);
         let made_by = |value: Value| match value {
             Value::Coroutine(func) | Value::Generator(func) => Some(func),
             Value::Manager(node) => yields.get(&node).copied(),
@@ -98,6 +94,14 @@ impl Taken {
         }
         Taken(found)
     }
+}
+
+/// The generators of the program, by what they yield: a context manager that one makes is known by that.
+pub(crate) fn generators(cx: &Context<'_>) -> FxHashMap<Node, FuncId> {
+    let generators = (cx.program.functions()).filter(|it| cx.program.function(*it).is_generator);
+    generators
+        .map(|func| (cx.program.function(func).yields, func))
+        .collect()
 }
 
 /// What a node awaits, goes through, enters, or hands to a library that does, but for calls.

@@ -2,14 +2,14 @@
 
 use loopshift_engine::change::Change;
 use loopshift_engine::flow::value::Value;
-use loopshift_engine::graph::functions;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::code::own;
 use super::green::{
-    anchor, awaited, given_to, helper, is_awaited, is_coloured, may_be_many, reads_apart, waits_in,
+    anchor, awaited, calls_coloured, given_to, helper, is_awaited, is_coloured, may_be_many,
+    reads_apart, waits_in,
 };
 use super::green_blocking;
 use super::green_colour::{goes_through_waiting, over_waiting};
@@ -215,10 +215,7 @@ fn lazily<'v>(
     let function = arguments
         .first()
         .filter(|_| matches!(name, "map" | "filter"));
-    let waits = function.is_some_and(|function| {
-        let values = cx.program.values_at(view.place(function));
-        functions(&cx.program.flow, values).any(|it| is_coloured(cx, it))
-    });
+    let waits = function.is_some_and(|function| calls_coloured(cx, view, function));
     let single = arguments.len() == 2 && call.arguments.keywords.is_empty();
     if waits || (function.is_some() && !single) {
         return Some(Consumer::Other(format!("`{name}` can't wait for items")));
@@ -299,13 +296,10 @@ fn by_each(
     let each = Piece::Helper(helper("each").ok_or("a helper is missing")?);
     let source = vec![each.clone(), "(".into(), items.range().into(), ")".into()];
     match consumer {
-        Consumer::List(call) => {
-            let mut pieces = vec![ITEMS.into()];
-            pieces.extend(source);
-            pieces.push("]".into());
-            let range = call.range();
-            change.edit(Edit::Replace { range, pieces });
-        }
+        Consumer::List(call) => change.edit(Edit::Replace {
+            range: call.range(),
+            pieces: list_of(source),
+        }),
         Consumer::All => change.edit(listed(view, items, source)?),
         _ => {
             write(cx, view, items, consumer, change)?;
@@ -319,13 +313,19 @@ fn by_each(
 
 const ITEMS: &str = "[item async for item in ";
 
+/// A list of what an asynchronous iteration gives.
+fn list_of(source: Vec<Piece>) -> Vec<Piece> {
+    let mut pieces = vec![ITEMS.into()];
+    pieces.extend(source);
+    pieces.push("]".into());
+    pieces
+}
+
 /// A list of the items in the place of what a call is given, or of what is unpacked: what is around that is replaced, as
 /// within it `await` may be put before the items.
 fn listed(view: &View<'_>, items: &Expr, source: Vec<Piece>) -> Result<Edit, String> {
     let range = items.range();
-    let mut list = vec![ITEMS.into()];
-    list.extend(source);
-    list.push("]".into());
+    let mut list = list_of(source);
     match view.tree.parent(items) {
         Some(AnyNodeRef::ExprStarred(it)) => {
             let mut pieces = vec!["*".into()];
@@ -475,7 +475,7 @@ fn write(
         }
         Consumer::List(call) => change.edit(Edit::Replace {
             range: call.range(),
-            pieces: pieces("[item async for item in {0}]", &[items.range().into()]),
+            pieces: list_of(vec![items.range().into()]),
         }),
         Consumer::All if is_awaited(cx, view, items) => {
             change.edit(listed(view, items, vec![items.range().into()])?);

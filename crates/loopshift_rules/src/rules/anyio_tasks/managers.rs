@@ -9,6 +9,7 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::failure::{handlers, in_suite, types_of};
 use crate::context::{Context, View};
+use crate::rules::calling::generators;
 use crate::rules::cancellation::is_cancelled_error;
 use crate::rules::code::{definition, own};
 
@@ -54,11 +55,7 @@ fn looks(cx: &Context<'_>, view: &View<'_>, manager: &Expr, depth: u32) -> bool 
 
 /// Whether the generator with these yields catches what is raised where it stands at one.
 fn catches(cx: &Context<'_>, yields: Node, depth: u32) -> bool {
-    let mut functions = cx.program.functions();
-    let generator = functions.find(|it| {
-        let function = cx.program.function(*it);
-        function.is_generator && function.yields == yields
-    });
+    let generator = cx.once(generators).get(&yields).copied();
     let Some((view, def)) = generator.and_then(|it| definition(cx, it)) else {
         return false;
     };

@@ -10,10 +10,12 @@ use crate::context::{Context, View};
 
 /// Whether an expression is a call of what becomes async, so that it is awaited.
 pub(crate) fn is_awaited(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
-    let Expr::Call(call) = expr else {
-        return false;
-    };
-    let values = cx.program.values_at(view.place(&*call.func));
+    matches!(expr, Expr::Call(call) if calls_coloured(cx, view, &call.func))
+}
+
+/// Whether calling what an expression gives may run what becomes async.
+pub(crate) fn calls_coloured(cx: &Context<'_>, view: &View<'_>, callee: &Expr) -> bool {
+    let values = cx.program.values_at(view.place(callee));
     functions(&cx.program.flow, values).any(|func| is_coloured(cx, func))
 }
 

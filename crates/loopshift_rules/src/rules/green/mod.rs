@@ -62,7 +62,7 @@ pub(crate) use kept::{cleaned_up, kept, only_of, task_of, waits, waits_in};
 pub(crate) use leaving::{exits, looks_on};
 pub(crate) use links::{are_followed, is_only};
 pub(crate) use locals::are_loaded;
-pub(crate) use made::{given_to, is_awaited};
+pub(crate) use made::{calls_coloured, given_to, is_awaited};
 pub(crate) use named::{awaited, awaited_there, named};
 pub(crate) use needs::Needs;
 pub(crate) use threads::Threads;
