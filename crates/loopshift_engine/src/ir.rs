@@ -386,6 +386,8 @@ pub struct Function {
     pub passes: Vec<u16>,
     /// The parameter by which it chooses what it returns.
     pub choice: Option<Choice>,
+    /// Its `for` and `while` statements.
+    pub loops: Vec<TextRange>,
     /// Whether it is decorated.
     pub decorated: bool,
 }

@@ -515,6 +515,15 @@ impl<'a> Program<'a> {
         &self.flow.linked.functions[func.0 as usize]
     }
 
+    /// The `for` and `while` statements around a place in a function, in it and in the functions around it.
+    pub fn loops_around(&self, owner: FuncId, place: Place) -> impl Iterator<Item = TextRange> {
+        let known = |func: FuncId| (func != FuncId::NONE).then_some(func);
+        let parent = move |func: &FuncId| known(self.function(*func).parent);
+        std::iter::successors(known(owner), parent)
+            .flat_map(|func| self.function(func).loops.iter().copied())
+            .filter(move |range| range.contains_range(place.range))
+    }
+
     /// The file of a function.
     pub fn function_file(&self, func: FuncId) -> FileId {
         self.flow.linked.func_files[func.0 as usize]

@@ -360,14 +360,24 @@ impl<'c> Context<'c> {
 
     /// The views of all files whose text holds one of the words.
     pub fn views_with(&self, words: &[&str]) -> impl Iterator<Item = &'c View<'c>> {
+        self.views_with_in(words, |_| true)
+    }
+
+    /// Those of them that are wanted.
+    pub fn views_with_in(
+        &self,
+        words: &[&str],
+        wanted: impl Fn(FileId) -> bool,
+    ) -> impl Iterator<Item = &'c View<'c>> {
         let holds = |input: &Input| {
             let mut words = words.iter();
             words.any(|word| memmem::find(input.text.as_bytes(), word.as_bytes()).is_some())
         };
         let files = self.program.files.iter().enumerate();
         files
-            .filter(move |(_, input)| holds(input))
-            .filter_map(|(index, _)| self.view(file_id(index)))
+            .map(|(index, input)| (file_id(index), input))
+            .filter(move |(file, input)| wanted(*file) && holds(input))
+            .filter_map(|(file, _)| self.view(file))
     }
 
     /// The views of all files whose text seems to have one of the names as an attribute.

@@ -103,6 +103,7 @@ impl<'a> Lowerer<'a> {
             sends,
             passes: Vec::new(),
             choice: None,
+            loops: Vec::new(),
             decorated: new.decorated,
         });
         id

@@ -118,6 +118,7 @@ impl<'a> Lowerer<'a> {
             sends,
             passes: Vec::new(),
             choice: None,
+            loops: Vec::new(),
             decorated: false,
         });
         let bindings = bindings::collect(&module.body, self.has_walrus);

@@ -127,7 +127,13 @@ impl<'a> Lowerer<'a> {
         }
     }
 
+    fn loop_at(&mut self, range: TextRange) {
+        let owner = self.owner();
+        self.ir.functions[owner.0 as usize].loops.push(range);
+    }
+
     fn for_(&mut self, for_: &'a ast::StmtFor) {
+        self.loop_at(for_.range());
         let iter = self.expr_node(&for_.iter);
         let item = self.node();
         let kind = if for_.is_async {
@@ -148,6 +154,7 @@ impl<'a> Lowerer<'a> {
     }
 
     fn while_(&mut self, while_: &'a ast::StmtWhile) {
+        self.loop_at(while_.range());
         let names = bindings::assigned(&[&while_.body], self.has_walrus);
         self.open_region(&names);
         self.enter_joins();

@@ -187,6 +187,19 @@ impl Reach {
         }
         seen
     }
+
+    /// The functions of ours that run one of these, themselves among them.
+    pub(crate) fn to(&self, end: impl IntoIterator<Item = FuncId>) -> BTreeSet<FuncId> {
+        let mut callers: FxHashMap<FuncId, Vec<FuncId>> = FxHashMap::default();
+        let ours = self.edges.iter().filter(|edge| *edge.0 != FuncId::NONE);
+        for (caller, called) in ours {
+            for func in called {
+                callers.entry(*func).or_default().push(*caller);
+            }
+        }
+        let back = Reach { edges: callers };
+        back.from(end)
+    }
 }
 
 /// The functions of ours that the calls within a range may reach. Of what `with` and `for` call by themselves only the

@@ -109,7 +109,7 @@ pub(crate) fn shown(cx: &Context<'_>, change: &mut Change) {
 /// Whether a handler for every error around a wait does more with it than to raise it again.
 fn shown_anywhere(cx: &Context<'_>) -> bool {
     // Only what waits may be left by an error of what it waits for.
-    coloured_views(cx).any(|view| {
+    coloured_views(cx, &["BaseException"]).any(|view| {
         view.tree.nodes().any(|node| {
             let AnyNodeRef::ExceptHandlerExceptHandler(handler) = node else {
                 return false;

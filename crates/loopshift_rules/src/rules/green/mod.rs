@@ -93,11 +93,19 @@ pub(crate) fn is_coloured(cx: &Context<'_>, func: FuncId) -> bool {
     }
 }
 
-/// The views of the files with such functions.
-pub(crate) fn coloured_views<'c>(cx: &Context<'c>) -> impl Iterator<Item = &'c View<'c>> {
+/// The files with such functions.
+fn coloured_files(cx: &Context<'_>) -> BTreeSet<FileId> {
     let coloured = cx.program.functions().filter(|func| is_coloured(cx, *func));
-    let files: BTreeSet<FileId> = coloured.map(|it| cx.program.function_file(it)).collect();
-    files.into_iter().filter_map(|file| cx.view(file))
+    coloured.map(|it| cx.program.function_file(it)).collect()
+}
+
+/// The views of those of them whose text holds one of the words.
+pub(crate) fn coloured_views<'c>(
+    cx: &Context<'c>,
+    words: &[&str],
+) -> impl Iterator<Item = &'c View<'c>> {
+    let files = cx.once(coloured_files);
+    cx.views_with_in(words, move |file| files.contains(&file))
 }
 
 /// Whether a function waits, and stays as it is, outside of the part that moves.

@@ -99,6 +99,11 @@ pub(super) fn given(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> (BTreeSet
     (functions, plain)
 }
 
+/// Whether calling a value may run a function that becomes async.
+pub(super) fn waits(cx: &Context<'_>, value: Value) -> bool {
+    !called(cx, value).0.is_empty()
+}
+
 /// The functions that become async of those that calling a value runs, and whether it may run others.
 fn called(cx: &Context<'_>, value: Value) -> (Vec<FuncId>, bool) {
     let flow = &cx.program.flow;

@@ -12,7 +12,7 @@ use loopshift_python::edit::{Edit, Import, Piece};
 
 use super::super::green::is_coloured;
 use super::Operation;
-use super::builtin::given;
+use super::builtin::{given, waits};
 use crate::context::Context;
 use crate::test_cases::is_test_case;
 
@@ -60,7 +60,8 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
 
 /// What is done after a test: `self.addCleanup(f, x)`, where `f` becomes async.
 pub(super) fn cleanups(cx: &Context<'_>, out: &mut Vec<Operation>) {
-    for view in cx.views_with(&["addCleanup"]) {
+    let waiting: BTreeSet<FileId> = cx.files_where(|value| waits(cx, value)).collect();
+    for view in cx.views_with_in(&["addCleanup"], |file| waiting.contains(&file)) {
         for expr in view.tree.exprs() {
             let Expr::Call(call) = expr else { continue };
             let (Expr::Attribute(callee), Some(function)) =

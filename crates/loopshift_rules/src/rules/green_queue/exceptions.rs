@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::{Change, Place};
+use loopshift_engine::change::{Change, FileId, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::uses::Use;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Identifier, StmtTry};
@@ -122,8 +122,14 @@ pub(super) fn named_errors(cx: &Context<'_>) -> BTreeSet<Place> {
     if raising.is_empty() {
         return BTreeSet::new();
     }
+    let reach = cx.once(Reach::new);
+    let owners = (raising.iter()).map(|(use_, ..)| cx.program.function_at(use_.place));
+    let around = reach.to(owners);
+    let files: BTreeSet<FileId> = (around.iter())
+        .map(|func| cx.program.function_file(*func))
+        .collect();
     let mut called = BTreeSet::new();
-    for view in cx.views_naming(caught::NAMING) {
+    for view in cx.views_with_in(&caught::NAMING, |file| files.contains(&file)) {
         for node in view.tree.nodes() {
             let AnyNodeRef::StmtTry(it) = node else {
                 continue;
@@ -136,7 +142,7 @@ pub(super) fn named_errors(cx: &Context<'_>) -> BTreeSet<Place> {
             }
         }
     }
-    let reached = cx.once(Reach::new).from(called);
+    let reached = reach.from(called);
     let comes = |(use_, _, view): &(&Use, &Api, &View<'_>)| {
         let handled = view
             .tree

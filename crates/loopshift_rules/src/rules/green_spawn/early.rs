@@ -146,21 +146,7 @@ fn may_end_first(
     place: Place,
     seen: &mut BTreeSet<FuncId>,
 ) -> bool {
-    let Some(view) = cx.view(place.file).filter(|_| seen.insert(owner)) else {
-        return false;
-    };
-    let around_loops = (view.tree.around(place.range))
-        .filter(|node| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
-    let first = around_loops.map(|node| node.start()).min();
-    let first = first.unwrap_or(place.range.end());
-    let waits_after = cx.facts().causes(owner).iter().any(|cause| match cause {
-        Cause::Api { place: wait, .. } | Cause::Call { place: wait, .. } => {
-            let is_around = wait.range.end() > place.range.end();
-            wait.file == place.file && (wait.range.start() >= first || is_around)
-        }
-        _ => false,
-    });
-    if waits_after {
+    if !seen.insert(owner) || waits_behind(cx, owner, place) {
         return false;
     }
     let is_module = cx.program.function(owner).kind == FunctionKind::Module;
@@ -169,4 +155,21 @@ fn may_end_first(
         || sites.any(|site| {
             site.owner != FuncId::NONE && may_end_first(cx, site.owner, site.place, seen)
         })
+}
+
+/// Whether a function waits behind a place in it: further down, around it, or in another round of a loop.
+fn waits_behind(cx: &Context<'_>, owner: FuncId, place: Place) -> bool {
+    let causes = cx.facts().causes(owner).iter();
+    let waits = causes.filter_map(|cause| match cause {
+        Cause::Api { place: wait, .. } | Cause::Call { place: wait, .. } => {
+            (wait.file == place.file).then_some(wait.range)
+        }
+        _ => None,
+    });
+    let waits: Vec<_> = waits.collect();
+    if waits.iter().any(|wait| wait.end() > place.range.end()) {
+        return true;
+    }
+    let mut loops = cx.program.loops_around(owner, place);
+    loops.any(|it| waits.iter().any(|wait| wait.start() >= it.start()))
 }

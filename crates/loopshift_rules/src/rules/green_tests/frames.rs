@@ -29,7 +29,7 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     if cx.settings.python_has(3, 13) || !closes.iter().any(|name| cx.mentions(name)) {
         return;
     }
-    for view in coloured_views(cx) {
+    for view in coloured_views(cx, &["except"]) {
         for expr in view.tree.exprs() {
             let Expr::Name(name) = expr else { continue };
             if !name.ctx.is_load() || !is_kept(cx, view, expr) || !is_caught(view, expr, &name.id) {
