@@ -17,10 +17,11 @@ use super::anyio_tasks;
 use super::awaited::{Awaited, awaited, coroutines, of_all, offloaded, statement_around};
 use super::cancellation::{ends_as_cancelled, handlers_by_function};
 use super::code::{Reach, has_comment};
+use super::drained::is_drained;
 use super::exits::may_exit;
 use super::gather_helpers::{
     FIRST_ERROR, FIRST_ERROR_310, GATHER, GATHER_40, GATHER_40_310, GATHER_40_QUIET, GATHER_310,
-    GATHER_EITHER, GATHER_IN, GATHER_QUIET, OUTCOME,
+    GATHER_ALL, GATHER_EITHER, GATHER_IN, GATHER_QUIET, OUTCOME,
 };
 use super::in_place::{declined, give_coroutines, made_in, unmade};
 use super::raising::{Raising, is_builtin_call, is_told, may_be_caught};
@@ -142,6 +143,14 @@ fn moved<'c>(
     give_coroutines(cx, &mut change, view, &made_in(cx, view, call))?;
     let may_raise = !returns_errors && may_raise(facts, view, call);
     let value = value_of(cx, view, call)?;
+    if may_raise && !is_computed && is_seen_in_pool(cx, view, call) && is_drained(cx, view, call) {
+        change.edit(Edit::Replace {
+            range: call.func.range(),
+            pieces: vec![Piece::Helper(&GATHER_ALL)],
+        });
+        arguments(cx, &mut change, view, call, keyword, returns_errors)?;
+        return Ok(change);
+    }
     if may_raise
         && !is_computed
         && let Waiter::Await(await_) = value

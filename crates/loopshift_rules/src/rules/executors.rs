@@ -11,6 +11,8 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_loop::runs_in_the_loop;
 use super::anyio_to_thread::{Pool, RULE, is_awaited_at_once, rewrite};
+use super::awaited::offloaded;
+use super::drained::is_drained;
 use super::offloaded::is_seen;
 use super::raising::Raising;
 use super::shared::{is_statement, number};
@@ -65,6 +67,7 @@ pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) -> BTreeSet<Plac
                     rewrite(cx, view, call, pool, &mut change)?;
                     change.covers.push(use_.place);
                     if is_beside_others(cx, view, call)
+                        && !is_kept(cx, view, call)
                         && may_raise(cx, view, call)
                         && is_seen(cx, view, call)
                     {
@@ -104,6 +107,33 @@ fn is_beside_others(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool 
         _ => None,
     });
     !matches!(outer.flatten(), Some("asyncio.wait_for" | "asyncio.shield"))
+}
+
+/// Whether an error of a call is a result, or is raised when all calls have ended.
+fn is_kept(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> bool {
+    gathered_by(cx, view, call)
+        .is_some_and(|gather| returns_errors(gather) || is_drained(cx, view, gather))
+}
+
+/// The call of `gather` that waits for a call, directly or in a list.
+fn gathered_by<'v>(cx: &Context<'_>, view: &'v View<'_>, call: &ExprCall) -> Option<&'v ExprCall> {
+    let place = view.place(&*call.func);
+    let mut gathers = cx
+        .uses
+        .iter()
+        .filter(|it| it.api == "asyncio.gather" && it.place.file == view.file);
+    gathers.find_map(|it| {
+        let gather = view.call_of(it.place.range)?;
+        offloaded(cx, view, gather)
+            .contains(&place)
+            .then_some(gather)
+    })
+}
+
+/// Whether a call of `gather` gives errors as results, as is written there.
+fn returns_errors(gather: &ExprCall) -> bool {
+    let given = gather.arguments.find_keyword("return_exceptions");
+    given.is_some_and(|it| matches!(&it.value, Expr::BooleanLiteral(it) if it.value))
 }
 
 /// Whether what a call of `run_in_executor` runs may raise an error.

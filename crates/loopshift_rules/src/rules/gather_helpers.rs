@@ -171,6 +171,32 @@ async def {name}(*coros, return_exceptions):
 ",
 };
 
+/// `asyncio.gather` of calls in a pool, where leaving the pool waits for all of them.
+pub(crate) static GATHER_ALL: Helper = Helper {
+    name: "_gather_all",
+    source: "\
+async def {name}(*coros):
+    \"\"\"Give all results, or raise the first error when all coroutines have ended.\"\"\"
+    results = [None] * len(coros)
+    errors = []
+
+    async def run(i, coro):
+        try:
+            results[i] = await coro
+        except {@anyio}.get_cancelled_exc_class():
+            raise
+        except BaseException as exc:
+            errors.append(exc)
+
+    async with {@anyio}.create_task_group() as tg:
+        for i, coro in enumerate(coros):
+            tg.start_soon(run, i, coro)
+    if errors:
+        raise errors[0]
+    return results
+",
+};
+
 /// `asyncio.gather` in a task group that lives on: the siblings of what failed run on in it.
 pub(crate) static GATHER_IN: Helper = Helper {
     name: "_gather_in",

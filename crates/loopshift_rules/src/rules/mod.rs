@@ -39,6 +39,7 @@ pub(crate) mod cancellation;
 pub(crate) mod caught;
 pub(crate) mod code;
 pub(crate) mod collected;
+pub(crate) mod drained;
 pub(crate) mod each_awaited;
 pub(crate) mod executors;
 pub(crate) mod exits;

@@ -139,25 +139,38 @@ pub(crate) fn runs_alone(cx: &Context<'_>) -> bool {
             call.is_some_and(|call| cx.once(Sites::new).has(view.place(call)))
         })
     };
-    cx.uses.iter().all(|use_| {
-        let name = use_.api.rsplit('.').next().unwrap_or_default();
-        let starts = matches!(
-            name,
-            "create_task"
-                | "ensure_future"
-                | "as_completed"
-                | "start_server"
-                | "start_unix_server"
-                | "create_server"
-                | "call_later"
-                | "call_at"
-                | "call_soon"
-                | "to_thread"
-                | "run_in_executor"
-                | "add_signal_handler"
-        );
-        !starts || is_in_place(use_)
-    })
+    cx.uses
+        .iter()
+        .all(|use_| !starts_beside(&use_.api) || is_in_place(use_))
+}
+
+/// Whether an API starts something that runs beside who calls it.
+pub(crate) fn starts_beside(api: &str) -> bool {
+    matches!(
+        api.rsplit('.').next().unwrap_or_default(),
+        "create_task"
+            | "ensure_future"
+            | "as_completed"
+            | "start_server"
+            | "start_unix_server"
+            | "create_server"
+            | "call_later"
+            | "call_at"
+            | "call_soon"
+            | "to_thread"
+            | "run_in_executor"
+            | "add_signal_handler"
+            | "start_soon"
+            | "serve"
+            | "create_tcp_listener"
+            | "create_unix_listener"
+    ) || api == "anyio.abc.TaskGroup.start"
+}
+
+/// Whether a place is in a function that stands in for `gather`, whose name begins so, as an earlier round wrote it.
+pub(crate) fn is_within(cx: &Context<'_>, place: Place, name: &str) -> bool {
+    let found = definition(cx, cx.program.function_at(place));
+    found.is_some_and(|(_, def)| def.name.starts_with(name))
 }
 
 /// The functions whose coroutines the call waits for.
