@@ -15,6 +15,7 @@ use memchr::memmem;
 use super::is_other_clock;
 use crate::context::{Context, View};
 use crate::rules::origins::{Origin, origins};
+use crate::rules::raising::is_mapping;
 use crate::rules::shared::number;
 
 /// More questions are not asked of one time.
@@ -165,6 +166,12 @@ impl<'c> Clock<'_, 'c> {
             Some(AnyNodeRef::ExprDictComp(it)) => {
                 it.value.range() == range
                     && self.goes(ask, view, it.range(), &within(Step::Item, path))
+            }
+            // What iterates over a dictionary gets its keys.
+            Some(AnyNodeRef::Comprehension(_) | AnyNodeRef::StmtFor(_))
+                if is_mapping(self.cx, view, expr) =>
+            {
+                true
             }
             Some(AnyNodeRef::Comprehension(it)) if it.iter.range() == range => {
                 element.is_some_and(|(_, rest)| self.bound(ask, view, &it.target, rest))

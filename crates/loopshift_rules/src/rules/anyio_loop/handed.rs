@@ -8,6 +8,7 @@ use loopshift_python::{Ranged, TextRange};
 use super::clock::{Ask, COPIES, Clock, Step, within};
 use crate::context::{Context, View};
 use crate::rules::code::{class_definition, definition};
+use crate::rules::raising::is_mapping;
 use crate::shown;
 
 /// APIs that take a time of the loop's clock.
@@ -37,6 +38,10 @@ impl<'c> Clock<'_, 'c> {
             }
             ("<builtin>.len" | "<builtin>.bool" | "heapq.heapify", Some(_)) => return true,
             (api, Some(_)) if COPIES.contains(&api) && args.len() == 1 => {
+                let gets_keys = !matches!(api, "<builtin>.dict" | "collections.OrderedDict");
+                if gets_keys && is_mapping(self.cx, view, &args[0]) {
+                    return true;
+                }
                 return self.goes(ask, view, call.range(), path);
             }
             ("<builtin>.enumerate", Some((Step::Item, rest))) => {

@@ -8,7 +8,7 @@ use super::apis::{self, QUIET_BUILTINS, QUIET_METHODS};
 use super::errors::Errors;
 use super::implied::{CALCULATED, COMPARED, HASHED, SHOWN, TRUE};
 use super::{Raising, is_builtin_call};
-use crate::context::View;
+use crate::context::{Context, View};
 
 impl Raising<'_, '_> {
     /// What a call of a builtin function raises, beside its arguments; none where it is none of those that are known.
@@ -160,23 +160,6 @@ impl Raising<'_, '_> {
                 })
     }
 
-    /// Whether any key can be set in the object.
-    pub(super) fn is_mapping(&self, view: &View<'_>, expr: &Expr) -> bool {
-        let flow = &self.cx.program.flow;
-        let mut values = self.cx.program.values_at(view.place(expr)).peekable();
-        values.peek().is_some()
-            && values.all(|value| match value {
-                Value::Container(id) => {
-                    flow.linked.containers[id.0 as usize].kind == ContainerKind::Dict
-                }
-                Value::Object(ty, _) => matches!(
-                    flow.text(ty),
-                    "<builtin>.dict" | "collections.Counter" | "collections.defaultdict"
-                ),
-                _ => false,
-            })
-    }
-
     /// Whether a value is one that no class with methods of its own speaks for.
     pub(super) fn is_plain(&self, value: Value, expr: &Expr) -> bool {
         match value {
@@ -245,4 +228,21 @@ fn fits(text: &Expr, call: &ExprCall) -> bool {
     let counted = fields.iter().filter(|it| it.is_empty()).count();
     let mut named = fields.iter().filter(|it| !it.is_empty());
     counted <= given.args.len() && named.all(|it| given.find_keyword(it).is_some())
+}
+
+/// Whether an expression is a dictionary, or the like.
+pub(crate) fn is_mapping(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> bool {
+    let flow = &cx.program.flow;
+    let mut values = cx.program.values_at(view.place(expr)).peekable();
+    values.peek().is_some()
+        && values.all(|value| match value {
+            Value::Container(id) => {
+                flow.linked.containers[id.0 as usize].kind == ContainerKind::Dict
+            }
+            Value::Object(ty, _) => matches!(
+                flow.text(ty),
+                "<builtin>.dict" | "collections.Counter" | "collections.defaultdict"
+            ),
+            _ => false,
+        })
 }

@@ -22,6 +22,7 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall, Stmt};
 
+pub(crate) use self::builtins::is_mapping;
 pub(crate) use self::caught::{
     Passed, caught_around, is_still, is_told, may_be_caught, passed, passed_around,
     passed_or_failing,

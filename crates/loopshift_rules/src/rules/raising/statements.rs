@@ -6,7 +6,7 @@ use loopshift_python::ast::{
 
 use super::errors::Errors;
 use super::implied::{CALCULATED, HASHED};
-use super::{Raising, apis};
+use super::{Raising, apis, is_mapping};
 use crate::context::View;
 use crate::rules::cancellation::is_cancelled_error;
 
@@ -84,7 +84,7 @@ impl Raising<'_, '_> {
                 self.of_setting(view, &it.value, &it.attr)
             }
             Expr::Tuple(it) => it.elts.iter().map(|it| self.of_target(view, it)).collect(),
-            Expr::Subscript(it) if self.is_mapping(view, &it.value) => self
+            Expr::Subscript(it) if is_mapping(self.cx, view, &it.value) => self
                 .of_expr(view, &it.value)
                 .and(self.of_expr(view, &it.slice))
                 .and(self.of_implied(view, &it.slice, HASHED)),
