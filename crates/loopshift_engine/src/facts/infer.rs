@@ -193,9 +193,7 @@ impl Inference<'_, '_> {
                 };
                 self.add(caller, cause, next);
             }
-            let family = self.calls.families.get(&func).into_iter().flatten();
-            let family: Vec<(FuncId, Option<Place>)> = family.copied().collect();
-            for (other, call) in family {
+            for (other, call) in self.relatives(func) {
                 if other == func || self.program.function(other).is_async {
                     continue;
                 }
@@ -218,6 +216,27 @@ impl Inference<'_, '_> {
                 self.add(other, cause, next);
             }
         }
+    }
+
+    /// The functions that share the colour of a function. Nobody awaits the call of a generator: what stands beside it
+    /// and is none gives what is gone through at once or in its turn, and only hands the colour on to other generators.
+    fn relatives(&self, func: FuncId) -> Vec<(FuncId, Option<Place>)> {
+        let is_generator = |func: FuncId| self.program.function(func).is_generator;
+        let mut out = Vec::new();
+        let mut seen = BTreeSet::from([func]);
+        let mut work = vec![func];
+        while let Some(next) = work.pop() {
+            for (other, call) in self.calls.families.get(&next).into_iter().flatten() {
+                if is_generator(func) && !is_generator(*other) {
+                    if seen.insert(*other) {
+                        work.push(*other);
+                    }
+                } else {
+                    out.push((*other, *call));
+                }
+            }
+        }
+        out
     }
 
     fn add(&mut self, func: FuncId, cause: Cause, distance: usize) {

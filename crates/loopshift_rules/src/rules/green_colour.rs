@@ -37,8 +37,8 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
-use super::code::{Reach, definition, own};
-use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind, shows_at_exit, started};
+use super::code::{definition, own};
+use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind, shows_at_exit};
 use crate::context::{Context, View};
 use crate::entries;
 use crate::served;
@@ -196,6 +196,8 @@ struct Work<'w, 'c> {
     generators: BTreeSet<Place>,
     /// Places whose items are gone through.
     through: BTreeSet<Place>,
+    /// Calls that give a coroutine or not.
+    asked: BTreeSet<Place>,
     /// Lambdas that become functions, with their names.
     taken: BTreeSet<(Place, &'static str)>,
 }
@@ -225,6 +227,7 @@ fn edits(all: &All<'_>, members: &BTreeSet<FuncId>, change: &mut Change) -> Resu
         waits: BTreeMap::new(),
         generators: BTreeSet::new(),
         through: BTreeSet::new(),
+        asked: BTreeSet::new(),
         taken: BTreeSet::new(),
     };
     for func in members {
@@ -387,24 +390,6 @@ impl<'c> Work<'_, 'c> {
         }
     }
 
-    /// What the program does where a task ends it.
-    fn exits(&self, func: FuncId) -> Result<(), Failure> {
-        let cx = self.all.cx;
-        if !cx.mentions("SystemExit") {
-            return Ok(());
-        }
-        let Some((view, body, waits)) = self.waits_in(func) else {
-            return Ok(());
-        };
-        match exits::handler(body, &waits) {
-            Some(range) if exits::in_task(cx) => {
-                let reason = "it catches the `SystemExit` of a green thread, which leaves the event loop past it";
-                Err((view.place(range), reason.to_owned()))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// The body of a function that does not run alone as a task, and where something waits in it.
     fn waits_in(&self, func: FuncId) -> Option<(&'c View<'c>, &'c [Stmt], BTreeSet<Place>)> {
         let cx = self.all.cx;
@@ -428,37 +413,6 @@ impl<'c> Work<'_, 'c> {
             _ => None,
         }));
         Some((view, body, waits))
-    }
-
-    /// Ctrl-C where the function waits.
-    fn interrupts(&mut self, func: FuncId, change: &mut Change) -> Result<(), Failure> {
-        let cx = self.all.cx;
-        if !cx.mentions("KeyboardInterrupt") {
-            return Ok(());
-        }
-        let place = anchor(cx, func);
-        let Some((_, body, waits)) = self.waits_in(func) else {
-            return Ok(());
-        };
-        let edits = interrupt::edits(body, &waits);
-        if edits.is_empty() {
-            return Ok(());
-        }
-        if !cx.settings.python_has(3, 11) {
-            let reason = "Ctrl-C cancels the main task only from Python 3.11 on";
-            return Err((place, reason.to_owned()));
-        }
-        let in_tasks = cx.once(run_in_tasks);
-        let only_main = (*in_tasks).as_ref().is_some_and(|it| !it.contains(&func));
-        if !only_main || *cx.once(cancels) {
-            change.caveat("what handles Ctrl-C handles every cancellation then");
-        }
-        if cx.settings.through {
-            change.caveat("on trio, and where a task group stands around it, Ctrl-C is not one cancellation that a handler ends");
-        }
-        self.edits
-            .extend(edits.into_iter().map(|edit| (place.file, edit)));
-        Ok(())
     }
 
     fn lambda(&mut self, func: FuncId) -> Result<(), Failure> {
@@ -507,18 +461,6 @@ impl<'c> Work<'_, 'c> {
         }
         Ok(())
     }
-}
-
-/// The functions that may run in another task than the main one; none where they are not all known.
-fn run_in_tasks(cx: &Context<'_>) -> Option<BTreeSet<FuncId>> {
-    Some(cx.once(Reach::new).from(started(cx)?))
-}
-
-/// Whether something of the program cancels tasks, by the names of what it uses.
-fn cancels(cx: &Context<'_>) -> bool {
-    let words = ["kill", "timeout", "cancel", "throw"];
-    let mut names = cx.uses.iter().map(|use_| use_.api.to_ascii_lowercase());
-    names.any(|name| cx.recipe.moves(&name) && words.iter().any(|word| name.contains(word)))
 }
 
 /// Whether something else than `spawn` calls functions in tasks: a pool, a server.

@@ -65,6 +65,7 @@ impl Work<'_, '_> {
         let (before, after) = awaiting(view, expr);
         if !only {
             // What gives no coroutine is handed on.
+            self.asked.insert(place);
             self.edits
                 .extend(asked(expr).map(|edit| (place.file, edit)));
         }

@@ -9,13 +9,31 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt};
 
 use super::super::code::{Reach, definition, own};
+use super::{Failure, Work};
 use crate::context::Context;
 
+impl Work<'_, '_> {
+    /// What the program does where a task ends it.
+    pub(super) fn exits(&self, func: FuncId) -> Result<(), Failure> {
+        let cx = self.all.cx;
+        if !cx.mentions("SystemExit") {
+            return Ok(());
+        }
+        let Some((view, body, waits)) = self.waits_in(func) else {
+            return Ok(());
+        };
+        match handler(body, &waits) {
+            Some(range) if in_task(cx) => {
+                let reason = "it catches the `SystemExit` of a green thread, which leaves the event loop past it";
+                Err((view.place(range), reason.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A handler of `SystemExit` around something that waits.
-pub(super) fn handler(
-    body: &[Stmt],
-    waits: &BTreeSet<Place>,
-) -> Option<loopshift_python::TextRange> {
+fn handler(body: &[Stmt], waits: &BTreeSet<Place>) -> Option<loopshift_python::TextRange> {
     own(body).into_iter().find_map(|node| {
         let AnyNodeRef::StmtTry(it) = node else {
             return None;
@@ -38,7 +56,7 @@ pub(super) fn handler(
 }
 
 /// Whether something that a library starts may end the program: all that runs as a task is among it.
-pub(super) fn in_task(cx: &Context<'_>) -> bool {
+fn in_task(cx: &Context<'_>) -> bool {
     let started = cx.program.functions().filter(|func| {
         let mut sites = cx.callers.of(*func).iter();
         cx.callers.is_handed_over(*func) || sites.any(|site| site.owner == FuncId::NONE)

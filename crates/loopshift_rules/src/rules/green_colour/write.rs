@@ -32,23 +32,46 @@ impl Work<'_, '_> {
         }
     }
 
-    /// Awaits what gives something to be gone through inside of what does that.
+    /// Awaits what gives something to be gone through inside of what does that, and asks there whether it has to.
     fn await_within(&mut self) {
-        for (file, edit) in &mut self.edits {
-            let Edit::Replace { range, pieces } = edit else {
+        for place in &self.through {
+            let own = Piece::Source(place.range);
+            let is_around = |(file, edit): &(FileId, Edit)| match edit {
+                Edit::Replace { range, pieces } => {
+                    (*file, *range) == (place.file, place.range) && pieces.contains(&own)
+                }
+                _ => false,
+            };
+            // Calls come before what goes through them.
+            let around: Vec<usize> = (self.edits.iter().enumerate())
+                .filter_map(|(index, edit)| is_around(edit).then_some(index))
+                .collect();
+            let (asks, through) = match (&around[..], self.asked.contains(place)) {
+                ([asks, through], true) => (Some(*asks), *through),
+                ([through], false) => (None, *through),
+                _ => continue,
+            };
+            let Edit::Replace { pieces, .. } = &self.edits[through].1 else {
                 continue;
             };
-            let (file, range) = (*file, *range);
-            let place = Place { file, range };
-            if !self.through.contains(&place) {
-                continue;
+            let mut out = Vec::new();
+            for piece in pieces {
+                if *piece != own {
+                    out.push(piece.clone());
+                    continue;
+                }
+                let (before, after) = self.awaits.remove(place).unwrap_or_default();
+                out.push(before.into());
+                match asks.map(|asks| &self.edits[asks].1) {
+                    Some(Edit::Replace { pieces, .. }) => out.extend(pieces.iter().cloned()),
+                    _ => out.push(own.clone()),
+                }
+                out.push(after.into());
             }
-            let own = Piece::Source(range);
-            let Some(at) = pieces.iter().position(|piece| *piece == own) else {
-                continue;
-            };
-            if let Some((before, after)) = self.awaits.remove(&place) {
-                pieces.splice(at..=at, [before.into(), own, after.into()]);
+            let range = place.range;
+            self.edits[through].1 = Edit::Replace { range, pieces: out };
+            if let Some(asks) = asks {
+                self.edits.remove(asks);
             }
         }
     }
