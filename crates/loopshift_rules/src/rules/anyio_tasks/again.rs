@@ -27,7 +27,7 @@ pub(super) const ENDS_OTHERS: &str = "when the wait for the task is cut short it
 pub(super) fn mark(cx: &Context<'_>, model: &mut Model<'_>) {
     for wait in &model.waits {
         let ends_them = match wait.kind {
-            WaitKind::For => true,
+            WaitKind::For | WaitKind::GatherFor => true,
             WaitKind::Await => wait.call.is_none() && under_timeout(cx, wait),
             _ => false,
         };

@@ -68,7 +68,7 @@ fn fails(
     let gathered = waits.iter().copied().filter(|it| {
         matches!(
             it.kind,
-            WaitKind::Gather { exceptions: false } | WaitKind::Next
+            WaitKind::Gather { exceptions: false } | WaitKind::GatherFor | WaitKind::Next
         )
     });
     early(waits).chain(gathered).any(|wait| {

@@ -277,7 +277,7 @@ fn change(
             || !shielded
                 && apart
                 && (stopped.contains(&wait.function) || can_be_cut_short(cx, place));
-        if timed && matches!(wait.kind, WaitKind::Gather { .. }) {
+        if timed && matches!(wait.kind, WaitKind::Gather { .. } | WaitKind::GatherFor) {
             return decline(
                 "it is waited for with others where a timeout or a cancellation may come, which asyncio hands on to them, and AnyIO does not",
             );
@@ -484,6 +484,9 @@ pub(super) fn errors_of(
     if (waits_of(model, index)).any(|wait| results::may_be_cancelled(family, wait)) {
         return Errors::Kept;
     }
+    if waits_of(model, index).any(|wait| wait.kind == WaitKind::GatherFor) {
+        return Errors::Kept;
+    }
     let raising = Raising::new(cx);
     if family.spawns.iter().all(|spawn| !spawn.may_raise(&raising)) {
         return Errors::None;
@@ -538,6 +541,7 @@ fn can_keep(model: &Model<'_>, index: usize) -> bool {
         WaitKind::Await
         | WaitKind::Next
         | WaitKind::For
+        | WaitKind::GatherFor
         | WaitKind::Shield
         | WaitKind::ShieldedFor => true,
         WaitKind::Gather { exceptions: false } => {

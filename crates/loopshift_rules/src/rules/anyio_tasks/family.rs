@@ -113,6 +113,8 @@ pub(super) enum WaitKind {
     },
     /// `await asyncio.wait_for(t, …)`
     For,
+    /// `await asyncio.wait_for(asyncio.gather(…), …)`
+    GatherFor,
     /// `await asyncio.wait_for(asyncio.shield(t), …)`
     ShieldedFor,
     /// `await asyncio.shield(t)`

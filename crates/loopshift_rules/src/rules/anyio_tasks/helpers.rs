@@ -301,6 +301,39 @@ pub(super) static GATHER_KEPT: Helper = Helper {
 ",
 };
 
+/// `wait_for` of `gather` over tasks that keep their errors.
+pub(super) static GATHER_FOR: Helper = Helper {
+    name: "_gather_for",
+    source: "async def {name}(tasks, timeout):
+    \"\"\"The values of tasks, or the first error; they are told to stop when the time is over.\"\"\"
+    tasks = list(tasks)
+    failed = []
+
+    async def watch(task):
+        await task.wait()
+        if task.status is not task.Status.FINISHED or task.return_value[1] is not None:
+            failed.append(task)
+            tg.cancel_scope.cancel()
+
+    with {@anyio}.move_on_after(timeout) as scope:
+        async with {@anyio}.create_task_group() as tg:
+            for task in tasks:
+                tg.start_soon(watch, task)
+    if scope.cancelled_caught:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            await task.wait()
+        failed = [task for task in tasks if task.status is task.Status.FINISHED and task.return_value[1] is not None]
+        if not failed:
+            raise TimeoutError
+    if failed:
+        _, error = await failed[0]
+        raise error
+    return [task.return_value[0] for task in tasks]
+",
+};
+
 /// `asyncio.wait` until all are done.
 pub(super) static WAIT_ALL: Helper = Helper {
     name: "_wait_all",

@@ -297,7 +297,11 @@ impl Facts<'_, '_> {
         (self.model.waits_within(view.file, stmt.range())).any(|wait| {
             let all = matches!(
                 wait.kind,
-                WaitKind::Await | WaitKind::Gather { .. } | WaitKind::For | WaitKind::All
+                WaitKind::Await
+                    | WaitKind::Gather { .. }
+                    | WaitKind::For
+                    | WaitKind::GatherFor
+                    | WaitKind::All
             );
             let first = match stmt {
                 Stmt::Expr(it) => it.value.range() == wait.await_.range(),

@@ -152,7 +152,9 @@ pub(super) fn edit<'w, 'c: 'w>(
         },
     ));
     let cut_short = family.members.iter().any(|member| member.name == "cancel")
-        || waits.iter().any(|wait| wait.kind == WaitKind::For);
+        || waits
+            .iter()
+            .any(|wait| matches!(wait.kind, WaitKind::For | WaitKind::GatherFor));
     arguments_of(cx, spawn.view, call, pool, cut_short, change)?;
     let close = if kept.is_some() { "))" } else { ")" };
     change

@@ -107,7 +107,10 @@ fn touched(cx: &Context<'_>, view: &View<'_>, call: &ExprCall) -> BTreeSet<Place
         };
         out.extend(held(cx, view.place(expr)).sites);
         if let Expr::Call(inner) = expr
-            && cx.api_of(view, &inner.func) == Some("asyncio.shield")
+            && matches!(
+                cx.api_of(view, &inner.func),
+                Some("asyncio.gather" | "asyncio.shield")
+            )
         {
             out.extend(touched(cx, view, inner));
         }
@@ -132,7 +135,7 @@ fn wait_of<'c>(
     let bound = cx
         .bind(row, call)
         .map_err(|error| format!("the call of `{short}`: {error}"))?;
-    // A shield within `wait_for` is spoken of there.
+    // A shield or `gather` within `wait_for` is spoken of there.
     let parent_call = match view.tree.parent(call) {
         Some(AnyNodeRef::Arguments(arguments)) => match view.tree.parent(arguments) {
             Some(AnyNodeRef::ExprCall(outer)) => Some(outer),
@@ -140,7 +143,7 @@ fn wait_of<'c>(
         },
         _ => None,
     };
-    if api == "asyncio.shield"
+    if matches!(api, "asyncio.gather" | "asyncio.shield")
         && let Some(outer) = parent_call
         && cx.api_of(view, &outer.func) == Some("asyncio.wait_for")
     {
@@ -173,28 +176,7 @@ fn wait_of<'c>(
                     return Err("`return_exceptions` of `gather` is not a literal".to_owned());
                 }
             };
-            for operand in &operands {
-                let inner = match operand {
-                    Expr::Starred(starred) => &*starred.value,
-                    other => other,
-                };
-                let held = held(cx, view.place(inner));
-                let plain_call = inner.is_call_expr() && held.sites.is_empty();
-                if operand.is_starred_expr()
-                    && (held.coroutine || held.other || held.sites.is_empty())
-                {
-                    return Err(
-                        "it is gathered together with something that is not known to be a task"
-                            .to_owned(),
-                    );
-                }
-                if !plain_call && (held.coroutine || held.other || held.sites.is_empty()) {
-                    return Err(
-                        "it is gathered together with something that is not known to be a task"
-                            .to_owned(),
-                    );
-                }
-            }
+            are_tasks(cx, view, &operands, true)?;
             make(WaitKind::Gather { exceptions }, operands, vec![use_])
         }
         "asyncio.shield" => {
@@ -215,6 +197,20 @@ fn wait_of<'c>(
                 };
                 let uses = vec![use_, view.place(&*inner.func)];
                 return make(WaitKind::ShieldedFor, vec![task], uses);
+            }
+            if let Expr::Call(inner) = task
+                && cx.api_of(view, &inner.func) == Some("asyncio.gather")
+            {
+                let operands: Vec<&Expr> = inner.arguments.args.iter().collect();
+                if !inner.arguments.keywords.is_empty() {
+                    return Err(
+                        "the errors of what `gather` waits for in `wait_for` are its results"
+                            .to_owned(),
+                    );
+                }
+                are_tasks(cx, view, &operands, false)?;
+                let uses = vec![use_, view.place(&*inner.func)];
+                return make(WaitKind::GatherFor, operands, uses);
             }
             make(WaitKind::For, vec![task], vec![use_])
         }
@@ -250,5 +246,31 @@ fn wait_of<'c>(
             };
             make(kind, vec![tasks], uses)
         }
+    }
+}
+
+/// Checks that what `gather` is given are tasks, or lists of them; `or_calls` says that calls may stand for coroutines.
+///
+/// # Errors
+/// Where one may be something else.
+fn are_tasks(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    operands: &[&Expr],
+    or_calls: bool,
+) -> Result<(), String> {
+    let is_one = |operand: &Expr| {
+        let (inner, starred) = match operand {
+            Expr::Starred(starred) => (&*starred.value, true),
+            other => (other, false),
+        };
+        let held = held(cx, view.place(inner));
+        let is_plain_call = or_calls && !starred && inner.is_call_expr() && held.sites.is_empty();
+        is_plain_call || !(held.coroutine || held.other || held.sites.is_empty())
+    };
+    if operands.iter().all(|it| is_one(it)) {
+        Ok(())
+    } else {
+        Err("it is gathered together with something that is not known to be a task".to_owned())
     }
 }

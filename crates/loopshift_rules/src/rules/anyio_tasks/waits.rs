@@ -23,6 +23,7 @@ pub(super) fn edit(
 ) -> Result<(), String> {
     match kind {
         WaitKind::For | WaitKind::ShieldedFor => timeout(change, wait, kind, guarded),
+        WaitKind::GatherFor => gathered(change, wait),
         WaitKind::Shield => {
             shield(change, wait, guarded);
             Ok(())
@@ -157,6 +158,36 @@ fn timeout_by_helper(
         wait.view.file,
         Edit::replace(wait.await_.range(), text, &arguments),
     ));
+}
+
+/// `await asyncio.wait_for(asyncio.gather(…), …)`: all tasks are cancelled when the time is over.
+fn gathered(change: &mut Change, wait: &Wait<'_>) -> Result<(), String> {
+    let call = wait.call.ok_or("it waits for nothing")?;
+    let limit = call
+        .arguments
+        .find_argument_value("timeout", 1)
+        .ok_or("the timeout is not known")?;
+    let mut text = pieces("await {0}(", &[Piece::Helper(&helpers::GATHER_FOR)]);
+    match &wait.operands[..] {
+        [Expr::Starred(only)] => text.push(only.value.range().into()),
+        several => {
+            for (at, operand) in several.iter().enumerate() {
+                text.push(if at == 0 { "[" } else { ", " }.into());
+                text.push(operand.range().into());
+            }
+            text.push("]".into());
+        }
+    }
+    text.extend([", ".into(), limit.range().into(), ")".into()]);
+    let range = wait.await_.range();
+    change.edits.push((
+        wait.view.file,
+        Edit::Replace {
+            range,
+            pieces: text,
+        },
+    ));
+    Ok(())
 }
 
 /// `await asyncio.shield(t)`: awaiting a handle never cancels its task.
