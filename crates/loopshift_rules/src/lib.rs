@@ -14,6 +14,7 @@ mod interest;
 pub mod leave_out;
 mod left_imports;
 pub mod migrate;
+mod module_names;
 mod moved;
 pub mod part;
 mod patched;

@@ -10,6 +10,7 @@ use loopshift_python::ast::{Expr, ExprCall};
 use super::{LIBRARY, Name, Patch, built};
 use crate::catalog::Catalog;
 use crate::context::Context;
+use crate::module_names::modules_named;
 
 /// What the calls and assignments of the program replace by name.
 pub(super) fn find(cx: &Context<'_>) -> Vec<Patch> {
@@ -28,7 +29,7 @@ pub(super) fn find(cx: &Context<'_>) -> Vec<Patch> {
             .collect();
         // `patch("app.jobs.asyncio.sleep")`
         for name in strings(program, call, 0) {
-            if let Some((api, module)) = resolve(program, catalog, name) {
+            if let Some((api, module)) = resolve(cx, name) {
                 let name = written(cx, by, Name::Text);
                 patches.push(Patch {
                     api,
@@ -44,7 +45,7 @@ pub(super) fn find(cx: &Context<'_>) -> Vec<Patch> {
         };
         for owner in flow.values_of(first.node) {
             // `patch.multiple(asyncio, sleep=…)`, `patch.multiple("app.jobs.asyncio", sleep=…)`
-            if is_library(program, catalog, owner) {
+            if is_library(cx, owner) {
                 for arg in &call.args {
                     let ArgKind::Keyword(name) = arg.kind else {
                         continue;
@@ -144,37 +145,29 @@ pub(super) fn is_wanted(catalog: &Catalog, api: &str) -> bool {
 }
 
 /// Whether a value is the library, or a dotted name that leads to it through a module of ours.
-fn is_library(program: &Program<'_>, catalog: &Catalog, value: Value) -> bool {
+fn is_library(cx: &Context<'_>, value: Value) -> bool {
+    let flow = &cx.program.flow;
     match value {
-        Value::External(sym) => program.flow.text(sym) == LIBRARY,
+        Value::External(sym) => flow.text(sym) == LIBRARY,
         Value::Str(sym) => {
-            let name = program.flow.text(sym);
-            name == LIBRARY
-                || resolve(program, catalog, name).is_some_and(|(api, _)| api == LIBRARY)
+            let name = flow.text(sym);
+            name == LIBRARY || resolve(cx, name).is_some_and(|(api, _)| api == LIBRARY)
         }
         _ => false,
     }
 }
 
 /// The API behind a dotted name, and the module of ours through which it is reached.
-fn resolve(
-    program: &Program<'_>,
-    catalog: &Catalog,
-    name: &str,
-) -> Option<(String, Option<FileId>)> {
-    let api = catalog.canonical(name);
-    if is_wanted(catalog, &api) {
+fn resolve(cx: &Context<'_>, name: &str) -> Option<(String, Option<FileId>)> {
+    let api = cx.catalog.canonical(name);
+    if is_wanted(cx.catalog, &api) {
         return Some((api.into_owned(), None));
     }
-    let mut prefix = name;
-    while let Some((head, _)) = prefix.rsplit_once('.') {
-        prefix = head;
-        if let Some(file) = program.flow.linked.module_named(prefix) {
-            let rest = name.get(prefix.len() + 1..)?;
-            return member(program, catalog, file, rest);
-        }
-    }
-    None
+    let dots = name.rmatch_indices('.');
+    let mut heads = dots.map(|(dot, _)| (modules_named(cx, &name[..dot]), &name[dot + 1..]));
+    let (modules, rest) = heads.find(|(modules, _)| !modules.is_empty())?;
+    let mut modules = modules.into_iter();
+    modules.find_map(|file| member(cx.program, cx.catalog, file, rest))
 }
 
 /// The API that a dotted path from a module of ours leads to, or the library itself, and the module, where the name is one of

@@ -19,6 +19,7 @@ use loopshift_python::edit::{Edit, Import, Piece, pieces};
 use super::green::{helper, is_coloured, method};
 use crate::catalog::{Api, Part};
 use crate::context::{Context, View};
+use crate::module_names::modules_named;
 use crate::patched::strings;
 use crate::recipe::{Cooperation, is_cooperative};
 
@@ -141,10 +142,14 @@ fn global(cx: &Context<'_>, name: &str) -> Vec<Value> {
     let Some((module, name)) = name.rsplit_once('.') else {
         return Vec::new();
     };
-    let module = linked.module_named(module);
-    let globals = module.map(|file| &linked.modules[file.0 as usize].globals);
-    let node = globals.and_then(|it| it.get(&linked.symbols.find(name)?));
-    node.map_or_else(Vec::new, |node| cx.program.flow.values_of(*node).collect())
+    let modules = modules_named(cx, module).into_iter();
+    let nodes = modules.filter_map(|file| {
+        let globals = &linked.modules[file.0 as usize].globals;
+        globals.get(&linked.symbols.find(name)?)
+    });
+    nodes
+        .flat_map(|node| cx.program.flow.values_of(*node))
+        .collect()
 }
 
 /// A call that puts something in the place of a name.
@@ -459,7 +464,10 @@ fn replaced(cx: &Context<'_>, call: &Call) -> Vec<Target> {
 /// What an attribute of a value leads to.
 fn attribute(cx: &Context<'_>, value: Value, name: &str) -> Option<Target> {
     match value {
-        Value::Module(file) => member(cx, FileId(file), name),
+        Value::Module(file) => {
+            let module = &cx.program.flow.linked.modules[file as usize];
+            member(cx, FileId(file), &module.name, name)
+        }
         Value::External(sym) | Value::Object(sym, _) => {
             let full = format!("{}.{name}", cx.program.flow.text(sym));
             let name = cx.catalog.canonical(&full).into_owned();
@@ -483,11 +491,13 @@ fn attribute(cx: &Context<'_>, value: Value, name: &str) -> Option<Target> {
 
 /// What a dotted name leads to, over the modules of the program.
 fn dotted(cx: &Context<'_>, name: &str) -> Option<Target> {
-    let linked = &cx.program.flow.linked;
     let dots = name.rmatch_indices('.');
     let mut heads = dots.map(|(dot, _)| (&name[..dot], &name[dot + 1..]));
-    let home = heads.find_map(|(head, rest)| Some((linked.module_named(head)?, rest)));
-    let Some((home, rest)) = home else {
+    let home = heads.find_map(|(head, rest)| {
+        let homes = modules_named(cx, head);
+        (!homes.is_empty()).then_some((homes, head, rest))
+    });
+    let Some((homes, head, rest)) = home else {
         let name = cx.catalog.canonical(name).into_owned();
         return Some(Target::Api {
             name,
@@ -495,11 +505,12 @@ fn dotted(cx: &Context<'_>, name: &str) -> Option<Target> {
             is_alone: false,
         });
     };
-    member(cx, home, rest)
+    let mut homes = homes.into_iter();
+    homes.find_map(|home| member(cx, home, head, rest))
 }
 
-/// What a name in a module leads to.
-fn member(cx: &Context<'_>, file: FileId, path: &str) -> Option<Target> {
+/// What a name leads to in a module that goes by the name `called` there.
+fn member(cx: &Context<'_>, file: FileId, called: &str, path: &str) -> Option<Target> {
     let linked = &cx.program.flow.linked;
     let module = &linked.modules[file.0 as usize];
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
@@ -518,7 +529,7 @@ fn member(cx: &Context<'_>, file: FileId, path: &str) -> Option<Target> {
                 let name = cx.catalog.canonical(&full).into_owned();
                 Some(Target::Api {
                     name,
-                    home: Some((file, module.name.clone())),
+                    home: Some((file, called.to_owned())),
                     is_alone: rest.is_empty(),
                 })
             }
