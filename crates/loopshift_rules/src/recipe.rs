@@ -96,6 +96,7 @@ const GREEN_TO_ASYNCIO: Recipe = Recipe {
         "subprocess",
         "threading",
         "time",
+        "unittest",
     ],
     verified: "asyncio",
     colours: true,
