@@ -111,6 +111,11 @@ pub(crate) fn clean_up(cx: &Context<'_>, reach: &Reach, cancelled: &BTreeSet<Fun
     cleaning_up(cx, &reach.from(cancelled.iter().copied())) != Passed::Nothing
 }
 
+/// Whether one of the functions waits where it is cancelled.
+pub(crate) fn waits_cleaning_up(cx: &Context<'_>, functions: &BTreeSet<FuncId>) -> bool {
+    cleaning_up(cx, functions) == Passed::Waits
+}
+
 /// Whether nobody can see that what the call runs is cancelled after its first wait.
 pub(crate) fn is_left_unseen(
     cx: &Context<'_>,

@@ -375,18 +375,20 @@ fn change(
         }
     }
     thread::edit(cx, &mut change, &way, &parameter, &groups);
+    let held = |function: &FuncId| -> Vec<usize> {
+        (component.threaded.iter().copied())
+            .filter(|index| threads[index].roots.contains_key(function))
+            .collect()
+    };
     for function in &component.hosts {
         if let Err(reason) = host::edit(cx, &mut change, *function, &groups[function]) {
             return decline(&reason);
         }
-        let held: Vec<usize> = (component.threaded.iter().copied())
-            .filter(|index| threads[index].roots.contains_key(function))
-            .collect();
         let starts = way.roots.get(function).cloned().unwrap_or_default();
         change
             .requires
             .extend(left::fixtures_entering(cx, *function));
-        if !left::is_alike(cx, model, *function, &held, &starts) {
+        if !left::is_alike(cx, model, *function, &held(function), &starts) {
             change.caveat(
                 "the object must be left by the task that entered it, and what it started ends with it",
             );
@@ -402,6 +404,7 @@ fn change(
             change.caveat(LINGERS);
         }
         super::beside::caveats(cx, &mut change, model, region, &errors);
+        super::cut_off::caveats(cx, &mut change, model, region, &held(&region.function));
     }
     if errors.values().any(|errors| *errors == Errors::Leave) {
         change.caveat(if observed {

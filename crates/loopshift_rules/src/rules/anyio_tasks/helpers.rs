@@ -319,13 +319,15 @@ pub(super) static GATHER_FOR: Helper = Helper {
         async with {@anyio}.create_task_group() as tg:
             for task in tasks:
                 tg.start_soon(watch, task)
-    if scope.cancelled_caught:
-        for task in tasks:
+    if scope.cancelled_caught and not failed:
+        pending = [task for task in tasks if task.status in (task.Status.PENDING, task.Status.CANCELLING)]
+        for task in pending:
             task.cancel()
-        for task in tasks:
-            await task.wait()
-        failed = [task for task in tasks if task.status is task.Status.FINISHED and task.return_value[1] is not None]
-        if not failed:
+        async with {@anyio}.create_task_group() as tg:
+            for task in tasks:
+                tg.start_soon(watch, task)
+        first = failed[0] if failed else None
+        if pending and first is None or first is not None and first.status is not first.Status.FINISHED:
             raise TimeoutError
     if failed:
         _, error = await failed[0]

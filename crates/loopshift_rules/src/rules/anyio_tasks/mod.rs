@@ -13,6 +13,7 @@ mod callbacks;
 mod cancelled;
 mod caught;
 mod conditions;
+mod cut_off;
 mod direct;
 mod emit;
 mod ending;
