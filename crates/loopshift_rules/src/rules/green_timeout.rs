@@ -51,7 +51,10 @@ pub(crate) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
         let first = changes.len();
         match simple(cx, &reach, &uses, &raising) {
             Ok(list) => changes.extend(list),
-            Err(_) => exact::plan(cx, &reach, &uses, &files, !raising.is_empty(), changes),
+            Err(_) => {
+                let others = passing_on(cx, &files, &raising);
+                exact::plan(cx, &reach, &uses, &files, &others, changes);
+            }
         }
         let mut moved = changes[first..]
             .iter_mut()
@@ -211,6 +214,39 @@ fn raising(cx: &Context<'_>, files: &impl Fn(usize) -> bool) -> Vec<Place> {
         }
     }
     out
+}
+
+/// What raises a timeout that stands elsewhere: that of a thread which is waited for, or of what runs in a pool.
+const PASSING_ON: &[&str] = &[
+    "apply",
+    "get",
+    "get_nowait",
+    "imap",
+    "imap_unordered",
+    "iwait",
+    "joinall",
+    "killall",
+    "map",
+    "result",
+    "run",
+    "switch",
+    "throw",
+    "wait",
+];
+
+/// The calls that raise asyncio's own timeouts in place of those of the library, if there are any: besides the `raising` ones
+/// those that pass on what a thread raised.
+fn passing_on(cx: &Context<'_>, files: &impl Fn(usize) -> bool, raising: &[Place]) -> Vec<Place> {
+    if raising.is_empty() {
+        return Vec::new();
+    }
+    let passes = |use_: &&Use| {
+        PASSING_ON.contains(&last(&use_.api))
+            && !use_.api.starts_with("gevent.queue.")
+            && files(use_.place.file.0 as usize)
+    };
+    let passing = cx.uses.iter().filter(passes).map(|use_| use_.place);
+    raising.iter().copied().chain(passing).collect()
 }
 
 /// A handler of a timeout that asks whose it was can't be that of such calls as well.

@@ -8,11 +8,13 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::graph::functions;
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
-use loopshift_python::ast::{AnyNodeRef, Expr};
+use loopshift_python::ast::{AnyNodeRef, ExceptHandlerExceptHandler, Expr};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 
 use super::home::Home;
-use super::{Found, RULE, asks_nothing, first_to_catch, handler_of, inside, last, timeout_error};
+use super::{
+    Found, RULE, asks_nothing, first_to_catch, handler_of, inside, last, reaches, timeout_error,
+};
 use crate::catalog::{Api, Kind};
 use crate::context::{Context, View};
 use crate::recipe::Cooperation;
@@ -20,14 +22,13 @@ use crate::rules::arguments::without;
 use crate::rules::code::Reach;
 use crate::rules::green::{anchor, bracketed, helper, timeouts};
 
-/// All timeouts of a part of the program. `other` says whether other calls raise `TimeoutError` where timeouts were
-/// raised.
+/// All timeouts of a part of the program. `others` are the calls that may raise `TimeoutError` where timeouts were raised.
 pub(super) fn plan(
     cx: &Context<'_>,
     reach: &Reach,
     uses: &[Found<'_>],
     files: &impl Fn(usize) -> bool,
-    other: bool,
+    others: &[Place],
     changes: &mut Vec<Change>,
 ) {
     let Some((first, ..)) = uses.first() else {
@@ -36,7 +37,7 @@ pub(super) fn plan(
     let message = format!("`{}` becomes a class of the program", first.api);
     let mut change = Change::new(RULE, first.place, &*first.api, message);
     change.covers = uses.iter().map(|(use_, ..)| use_.place).collect();
-    match edits(cx, reach, uses, files, other, &mut change) {
+    match edits(cx, reach, uses, files, others, &mut change) {
         Ok(()) => changes.push(change),
         Err((place, reason)) => {
             let mut declined = Change::declined(RULE, place, change.api, reason);
@@ -51,7 +52,7 @@ fn edits(
     reach: &Reach,
     uses: &[Found<'_>],
     files: &impl Fn(usize) -> bool,
-    other: bool,
+    others: &[Place],
     change: &mut Change,
 ) -> Result<(), (Place, String)> {
     if let Some(place) = inside::given(cx, files) {
@@ -79,6 +80,10 @@ fn edits(
         let class = home.class(view.file);
         match (api.kind, last(&use_.api)) {
             (Kind::Exception, _) => {
+                let other = match handler_of(view, use_.place.range) {
+                    Some(handler) => gets(cx, reach, view, handler, others),
+                    None => !others.is_empty(),
+                };
                 named_class(cx, use_, api, view, class, other, change).map_err(at)?;
             }
             (_, "with_timeout") => {
@@ -114,6 +119,18 @@ fn edits(
         change.edits.push((view.file, wrap));
     }
     Ok(())
+}
+
+/// Whether a handler may get what one of the calls raises.
+fn gets(
+    cx: &Context<'_>,
+    reach: &Reach,
+    view: &View<'_>,
+    handler: &ExceptHandlerExceptHandler,
+    calls: &[Place],
+) -> bool {
+    let around = view.tree.parent(handler);
+    around.is_none_or(|it| reaches(cx, reach, view.place(it), calls).is_err())
 }
 
 /// The class of the library, wherever it is named.
