@@ -420,9 +420,11 @@ impl<'c> Work<'_, 'c> {
         let place = anchor(cx, func);
         let (view, it) = lambda::lambda(cx, func)
             .ok_or_else(|| (place, "the lambda was not found".to_owned()))?;
-        if let Lambda::Function | Lambda::Calls = lambda::becomes(cx, func, it, view) {
-            let edits =
-                lambda::function(view, it, &mut self.taken).map_err(|reason| (place, reason))?;
+        let becomes = lambda::becomes(cx, func, it, view);
+        if let Lambda::Function | Lambda::Calls = becomes {
+            let stays = matches!(becomes, Lambda::Calls);
+            let edits = lambda::function(view, it, stays, &mut self.taken)
+                .map_err(|reason| (place, reason))?;
             self.edits
                 .extend(edits.into_iter().map(|edit| (place.file, edit)));
         }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use loopshift_engine::change::Place;
 use loopshift_engine::facts::Cause;
+use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprLambda, Stmt};
 use loopshift_python::edit::{Edit, Piece};
-use loopshift_python::{Ranged, TextRange};
+use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::super::code::own_of;
 use super::builtin::is_written_out;
@@ -20,7 +21,7 @@ pub(crate) enum Lambda {
     Stays,
     /// Its body is written out where it is called.
     WrittenOut,
-    /// It stays, for its defaults, and calls a function.
+    /// It stays, for its defaults or its name, and calls a function.
     Calls,
     /// It becomes a function.
     Function,
@@ -64,11 +65,34 @@ pub(crate) fn becomes(
     }
     if !awaited && waits == ends {
         Lambda::Stays
-    } else if has_defaults(lambda) {
+    } else if has_defaults(lambda) || cx.once(named).contains(&func) {
         Lambda::Calls
     } else {
         Lambda::Function
     }
+}
+
+/// The lambdas whose name somebody reads, as decorators do.
+fn named(cx: &Context<'_>) -> BTreeSet<FuncId> {
+    const NAMES: &[&str] = &["__name__", "__qualname__"];
+    let mut found = BTreeSet::new();
+    for view in cx.views_with(NAMES) {
+        let read = view.tree.exprs().filter_map(|expr| match expr {
+            Expr::Attribute(it) if NAMES.contains(&it.attr.as_str()) => Some(&*it.value),
+            // `getattr(function, "__name__", "?")`
+            Expr::Call(it) if cx.api_of(view, &it.func) == Some("<builtin>.getattr") => {
+                it.arguments.args.first()
+            }
+            _ => None,
+        });
+        let values = read.flat_map(|of| cx.program.values_at(view.place(of)));
+        let functions = values.filter_map(|value| match value {
+            Value::Func(func) => Some(func),
+            _ => None,
+        });
+        found.extend(functions.filter(|it| cx.program.function(*it).kind == FunctionKind::Lambda));
+    }
+    found
 }
 
 fn has_defaults(lambda: &ExprLambda) -> bool {
@@ -104,13 +128,14 @@ const NAMES: &[&str] = &[
 
 const WOULD: &str = "a lambda that waits would have to be a function";
 
-/// A lambda becomes a function before its statement.
+/// A lambda becomes a function before its statement, or calls one where it `stays`.
 ///
 /// # Errors
 /// Why it can't.
 pub(super) fn function(
     view: &View<'_>,
     lambda: &ExprLambda,
+    stays: bool,
     taken: &mut BTreeSet<(Place, &'static str)>,
 ) -> Result<Vec<Edit>, String> {
     let expr = view
@@ -156,8 +181,8 @@ pub(super) fn function(
     if matches!(stmt, Stmt::ClassDef(_) | Stmt::FunctionDef(_)) {
         return Err(format!("{WOULD}, and stands in a definition"));
     }
-    if has_defaults(lambda) {
-        return with_defaults(view, lambda, stmt, &own_names, taken);
+    if stays {
+        return calling(view, lambda, stmt, &own_names, taken);
     }
     let parameters: Vec<Piece> = lambda
         .parameters
@@ -213,26 +238,26 @@ fn new_name(
     Ok(name)
 }
 
-/// A lambda with defaults, which are evaluated where it stands: it stays, and calls a function that waits.
-fn with_defaults(
+/// A lambda with a name that is read, or with defaults, which are evaluated where it stands: it stays, and calls a function
+/// that waits.
+fn calling(
     view: &View<'_>,
     lambda: &ExprLambda,
     stmt: &Stmt,
     names: &[&str],
     taken: &mut BTreeSet<(Place, &'static str)>,
 ) -> Result<Vec<Edit>, String> {
-    let parameters = lambda
-        .parameters
-        .as_deref()
-        .ok_or("the lambda was not found")?;
-    if parameters.vararg.is_some()
-        || parameters.kwarg.is_some()
-        || !parameters.kwonlyargs.is_empty()
-    {
-        return Err(format!("{WOULD}, and has defaults"));
+    let parameters = lambda.parameters.as_deref();
+    let is_plain = |it: &ast::Parameters| {
+        it.vararg.is_none() && it.kwarg.is_none() && it.kwonlyargs.is_empty()
+    };
+    if !parameters.is_none_or(is_plain) {
+        return Err(format!("{WOULD}, and has defaults, or its name is read"));
     }
     let name = new_name(view, lambda, taken)?;
     let list = names.join(", ");
+    let word = TextRange::at(lambda.start(), TextSize::of("lambda"));
+    let head = parameters.map_or(word, |it| word.cover(it.range()));
     Ok(vec![
         Edit::Replace {
             range: TextRange::empty(stmt.start()),
@@ -244,11 +269,7 @@ fn with_defaults(
         },
         Edit::Replace {
             range: lambda.range(),
-            pieces: vec![
-                "lambda ".into(),
-                parameters.range().into(),
-                format!(": {name}({list})").into(),
-            ],
+            pieces: vec![Piece::Source(head), format!(": {name}({list})").into()],
         },
     ])
 }
