@@ -60,6 +60,9 @@ pub(super) fn operations(cx: &Context<'_>, out: &mut Vec<Operation>) {
 
 /// What is done after a test: `self.addCleanup(f, x)`, where `f` becomes async.
 pub(super) fn cleanups(cx: &Context<'_>, out: &mut Vec<Operation>) {
+    if !cx.mentions("addCleanup") {
+        return;
+    }
     let waiting: BTreeSet<FileId> = cx.files_where(|value| waits(cx, value)).collect();
     for view in cx.views_with_in(&["addCleanup"], |file| waiting.contains(&file)) {
         for expr in view.tree.exprs() {
