@@ -3,7 +3,7 @@
 //! | file | from |
 //! | --- | --- |
 //! | `crates/loopshift_rules/src/rules/mod.rs` | the files beside it |
-//! | the list in `crates/loopshift_rules/src/registry.rs` | the rules among them: those with a page |
+//! | the list in `crates/loopshift_rules/src/registry.rs` | the pages of the rules |
 //! | `docs/rules/README.md` | the pages |
 //! | `docs/cli.md` | what the program says of its commands |
 //! | `docs/schemas/*.json` | the types that the program prints as JSON |
@@ -142,7 +142,7 @@ fn modules() -> Result<(PathBuf, String)> {
     Ok((root().join("crates/loopshift_rules/src/rules/mod.rs"), text))
 }
 
-/// The list of the rules, in the file that says what a rule is. A rule is a module with a page.
+/// The list of the rules, in the file that says what a rule is. Every module there is a rule, and has a page.
 fn registry() -> Result<(PathBuf, String)> {
     let path = root().join("crates/loopshift_rules/src/registry.rs");
     let old = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -153,8 +153,15 @@ fn registry() -> Result<(PathBuf, String)> {
         .split_once("\n];\n")
         .ok_or_else(|| format!("the list in {} has no end", path.display()))?;
     let modules = rule_modules()?;
+    let pages = pages()?;
+    let has_page = |module: &String| pages.contains(&module.replace('_', "-"));
+    if let Some(module) = modules.iter().find(|module| !has_page(module)) {
+        return Err(format!(
+            "src/rules/{module}.rs is no rule: it has no page. What several rules need stands in src/common"
+        ));
+    }
     let mut list = String::new();
-    for page in pages()? {
+    for page in &pages {
         let module = page.replace('-', "_");
         if !modules.contains(&module) {
             return Err(format!(

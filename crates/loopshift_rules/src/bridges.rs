@@ -9,9 +9,9 @@ use loopshift_engine::ir::FuncId;
 use loopshift_engine::uses::Use;
 use loopshift_python::edit::{Edit, Piece};
 
+use crate::common::code::Reach;
+use crate::common::green::{anchor, helper, is_behind, is_coloured};
 use crate::context::Context;
-use crate::rules::code::Reach;
-use crate::rules::green::{anchor, helper, is_behind, is_coloured};
 use crate::served;
 
 /// Waits by bridges where the changes say `await`, and declines what else they do in such functions.

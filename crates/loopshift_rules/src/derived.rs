@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use loopshift_engine::change::Change;
 use loopshift_python::edit::{Edit, Helper, Piece};
 
+use crate::common::green::{bound_name, class_of_base, derived, helper, name_on_object};
 use crate::context::Context;
-use crate::rules::green::{bound_name, class_of_base, derived, helper, name_on_object};
 
 /// Declines the changes of bases whose derived classes have something by a name that the new base has for itself.
 pub(crate) fn decline(cx: &Context<'_>, changes: &mut [Change]) {

@@ -6,6 +6,7 @@ mod asyncio_only;
 mod beside;
 mod bridges;
 pub mod catalog;
+mod common;
 pub mod context;
 mod derived;
 mod entries;

@@ -14,8 +14,8 @@ use loopshift_python::PythonVersion;
 use rayon::prelude::*;
 
 use crate::catalog::{Api, Catalog, Kind};
+use crate::common::code::Reach;
 use crate::recipe::{GREEN, Recipe, imports};
-use crate::rules::code::Reach;
 
 /// Frameworks that call the functions they are given from a WSGI server, and don't await them.
 const FRAMEWORKS: &[&str] = &[

@@ -13,14 +13,14 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtFor};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap};
 
-use super::awaited::{Awaited, coroutines, elements, offloaded};
-use super::cancellation::handlers_by_function;
-use super::code::{Reach, has_comment, is_yield, own};
-use super::each_awaited::awaited_once;
-use super::in_place::{declined, give_coroutines, made_in};
-use super::raising::Raising;
-use super::siblings::{ends_alike, is_left_unseen};
 use crate::catalog::Api;
+use crate::common::awaited::{Awaited, coroutines, elements, offloaded};
+use crate::common::cancellation::handlers_by_function;
+use crate::common::code::{Reach, has_comment, is_yield, own};
+use crate::common::each_awaited::awaited_once;
+use crate::common::in_place::{declined, give_coroutines, made_in};
+use crate::common::raising::Raising;
+use crate::common::siblings::{ends_alike, is_left_unseen};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-as-completed";
@@ -310,7 +310,7 @@ fn one_filled(generators: &[loopshift_python::ast::Comprehension]) -> bool {
         Expr::Call(call) => {
             matches!(&*call.func, Expr::Name(name) if name.id == "range")
                 && matches!(&*call.arguments.args, [only]
-                    if super::shared::number(only).is_some_and(|count| count > 0.0))
+                    if crate::common::shared::number(only).is_some_and(|count| count > 0.0))
         }
         other => is_never_empty(other),
     };

@@ -6,11 +6,12 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{ExceptHandlerExceptHandler, Identifier, Stmt, StmtTry, StmtWith};
 use loopshift_python::edit::Edit;
 
-use super::cancellation::{
+use super::anyio_tasks;
+use crate::common::cancellation::{
     Return, Role, after_return, async_function, exits, goes_on, role, shields, waits_for_futures,
 };
-use super::code::switches;
-use super::{anyio_tasks, caught};
+use crate::common::caught;
+use crate::common::code::switches;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-cancelled";

@@ -12,9 +12,9 @@ use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtTry};
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
-use super::awaited::coroutines;
-use super::cancellation::{Role, role, shields};
-use super::code::{Reach, called_within, definition, is_yield, own, switches};
+use crate::common::awaited::coroutines;
+use crate::common::cancellation::{Role, role, shields};
+use crate::common::code::{Reach, called_within, definition, is_yield, own, switches};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-cleanup";

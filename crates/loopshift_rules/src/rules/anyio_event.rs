@@ -11,12 +11,12 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, UnaryOp};
 use loopshift_python::edit::{Edit, Piece, Wrap};
 
-use super::code::{is_switch, own};
-use super::objects::moving::{Form, Moving, plan_family};
-use super::objects::slot::{Slot, the_slot};
-use super::objects::values::{shares_its_line, split};
-use super::objects::{Family, Obstacle, Result_, method, receiver, result_of};
-use super::order::Order;
+use crate::common::code::{is_switch, own};
+use crate::common::objects::moving::{Form, Moving, plan_family};
+use crate::common::objects::slot::{Slot, the_slot};
+use crate::common::objects::values::{shares_its_line, split};
+use crate::common::objects::{Family, Obstacle, Result_, method, receiver, result_of};
+use crate::common::order::Order;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-event";

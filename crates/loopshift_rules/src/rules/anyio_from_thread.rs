@@ -14,13 +14,13 @@ use rustc_hash::FxHashSet;
 
 use super::anyio_loop::runs_in_the_loop;
 use super::anyio_run::runnable;
-use super::arguments::{inside, written};
-use super::awaited::coroutines;
-use super::code::Reach;
-use super::collected::only_read;
-use super::loops::{LoopObjects, loop_objects};
-use super::shared::number;
-use super::siblings::are_left_unseen;
+use crate::common::arguments::{inside, written};
+use crate::common::awaited::coroutines;
+use crate::common::code::Reach;
+use crate::common::collected::only_read;
+use crate::common::loops::{LoopObjects, loop_objects};
+use crate::common::shared::number;
+use crate::common::siblings::are_left_unseen;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-from-thread";

@@ -21,9 +21,9 @@ use self::left::{WAIT, guards_setting, left};
 use self::timed::{is_timed, waits_beside};
 use super::anyio_event::view;
 use super::anyio_run::inside;
-use super::objects::moving::{Form, Moving, plan_made};
-use super::objects::values::shares_its_line;
-use super::objects::{Family, Obstacle, method, takes_comparison};
+use crate::common::objects::moving::{Form, Moving, plan_made};
+use crate::common::objects::values::shares_its_line;
+use crate::common::objects::{Family, Obstacle, method, takes_comparison};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-future";

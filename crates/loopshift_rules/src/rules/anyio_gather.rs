@@ -14,19 +14,21 @@ use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_tasks;
-use super::awaited::{Awaited, awaited, coroutines, of_all, offloaded, statement_around};
-use super::cancellation::{ends_as_cancelled, handlers_by_function};
-use super::code::{Reach, has_comment};
-use super::drained::is_drained;
-use super::exits::may_exit;
-use super::gather_helpers::{
+use crate::common::awaited::{Awaited, awaited, coroutines, of_all, offloaded, statement_around};
+use crate::common::cancellation::{ends_as_cancelled, handlers_by_function};
+use crate::common::code::{Reach, has_comment};
+use crate::common::exits::may_exit;
+use crate::common::gather_helpers::{
     FIRST_ERROR, FIRST_ERROR_310, GATHER, GATHER_40, GATHER_40_310, GATHER_40_QUIET, GATHER_310,
     GATHER_ALL, GATHER_EITHER, GATHER_IN, GATHER_QUIET, OUTCOME,
 };
-use super::in_place::{declined, give_coroutines, made_in, unmade};
-use super::raising::{Raising, is_builtin_call, is_told, may_be_caught};
-use super::siblings::{Around, block_around, ends_alike, is_seen, is_seen_in_pool, runs_alone};
+use crate::common::in_place::{declined, give_coroutines, made_in, unmade};
+use crate::common::raising::{Raising, is_builtin_call, is_told, may_be_caught};
+use crate::common::siblings::{
+    Around, block_around, ends_alike, is_seen, is_seen_in_pool, runs_alone,
+};
 use crate::context::{Context, View};
+use crate::rules::anyio_to_thread::drained::is_drained;
 
 const RULE: &str = "anyio-gather";
 

@@ -11,8 +11,8 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_run::runnable;
-use super::arguments::inside;
-use super::shared::is_statement;
+use crate::common::arguments::inside;
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-lifespan";

@@ -16,7 +16,7 @@ use loopshift_python::ast::Expr;
 use loopshift_python::edit::Edit;
 use rustc_hash::FxHashSet;
 
-use super::loops::{LoopObjects, loop_objects, passed};
+use crate::common::loops::{LoopObjects, loop_objects, passed};
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-loop";

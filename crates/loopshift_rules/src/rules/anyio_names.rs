@@ -1,13 +1,15 @@
 //! Names that have a counterpart one to one, by the rows of the catalog.
 
+pub(crate) mod unused_imports;
+
 use loopshift_engine::change::{Change, Safety};
 use loopshift_engine::flow::value::Value;
 use loopshift_python::ast::ExprCall;
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
-use super::{rows, unused_imports};
 use crate::catalog::Target;
+use crate::common::rows;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-names";

@@ -11,17 +11,19 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_event::view;
 use super::anyio_run::inside;
-use super::caught;
-use super::objects::moving::{Form, Moving, class, plan_family};
-use super::objects::values::split;
-use super::objects::{Family, Obstacle, Result_, method, receiver, result_of, takes_comparison};
-use super::order::Order;
-use super::outside::may_run_outside;
-use super::relocked;
+use crate::common::caught;
+use crate::common::objects::moving::{Form, Moving, class, plan_family};
+use crate::common::objects::values::split;
+use crate::common::objects::{
+    Family, Obstacle, Result_, method, receiver, result_of, takes_comparison,
+};
+use crate::common::order::Order;
+use crate::common::outside::may_run_outside;
 use crate::context::{Context, View};
 
 mod barrier;
 mod condition;
+pub(crate) mod relocked;
 mod shares;
 
 use barrier::barrier;

@@ -13,7 +13,7 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
 use super::anyio_run::runnable;
-use super::arguments::inside;
+use crate::common::arguments::inside;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-repair";

@@ -16,8 +16,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece};
 
-pub(super) use super::arguments::inside;
 use crate::catalog::Api;
+pub(super) use crate::common::arguments::inside;
 use crate::context::{Bound, Context, View};
 
 const RULE: &str = "anyio-run";

@@ -10,10 +10,10 @@ use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_tasks;
-use super::awaited::{Awaited, awaited, can_be_awaited, statement_around};
-use super::cancel::can_be_cancelled;
-use super::code::has_comment;
 use crate::catalog::Api;
+use crate::common::awaited::{Awaited, awaited, can_be_awaited, statement_around};
+use crate::common::cancel::can_be_cancelled;
+use crate::common::code::has_comment;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-shield";

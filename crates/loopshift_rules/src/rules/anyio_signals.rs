@@ -9,13 +9,13 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtFunctionDef};
 use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::arguments::{add_argument, add_parameter, by_name, inside, is_open};
-use super::cancellation::end_a_cancellation;
-use super::code::definition;
-use super::gather_helpers::{FIRST_ERROR, FIRST_ERROR_310};
-use super::lasting::lasts;
-use super::leaving::first_exit;
-use super::raising::Raising;
+use crate::common::arguments::{add_argument, add_parameter, by_name, inside, is_open};
+use crate::common::cancellation::end_a_cancellation;
+use crate::common::code::definition;
+use crate::common::gather_helpers::{FIRST_ERROR, FIRST_ERROR_310};
+use crate::common::lasting::lasts;
+use crate::common::leaving::first_exit;
+use crate::common::raising::Raising;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-signals";

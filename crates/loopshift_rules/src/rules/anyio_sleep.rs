@@ -8,10 +8,10 @@ use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::collected::references;
-use super::non_negative::is_non_negative;
-use super::shared::is_statement;
 use crate::catalog::Api;
+use crate::common::collected::references;
+use crate::common::non_negative::is_non_negative;
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-sleep";

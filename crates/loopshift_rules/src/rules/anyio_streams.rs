@@ -3,6 +3,7 @@
 //! All streams of the program move together: a function that is given a reader can't tell where it comes from.
 
 mod apart;
+pub(crate) mod byte_streams;
 mod connections;
 mod errors;
 mod fed;
@@ -20,10 +21,10 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::Edit;
 
-use super::byte_streams::{Manner, lines, reader_member, writer_member};
-use super::held::attributes;
-use super::what_else::with_other;
+use crate::common::held::attributes;
+use crate::common::what_else::with_other;
 use crate::context::Context;
+use byte_streams::{Manner, lines, reader_member, writer_member};
 use wrapping::Wrapping;
 
 const RULE: &str = "anyio-streams";

@@ -2,6 +2,8 @@
 //!
 //! The defaults are opposite: `AnyIO` pipes what is not given, asyncio inherits it.
 
+pub(crate) mod pipes;
+
 use std::collections::BTreeMap;
 
 use loopshift_engine::change::{Change, Place};
@@ -10,10 +12,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::arguments::{inside, with_brackets, written};
-use super::cancel::can_be_cancelled;
-use super::held::attributes;
-use super::pipes;
+use crate::common::arguments::{inside, with_brackets, written};
+use crate::common::cancel::can_be_cancelled;
+use crate::common::held::attributes;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-subprocess";

@@ -10,10 +10,10 @@ use loopshift_python::ast::{Expr, ExprCall, StmtWith};
 use loopshift_python::edit::{Edit, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
-use super::cancellation::handlers_by_function;
-use super::code::{Reach, called_within, definition, has_comment, is_yield, own};
-use super::shared::is_statement;
 use crate::catalog::Api;
+use crate::common::cancellation::handlers_by_function;
+use crate::common::code::{Reach, called_within, definition, has_comment, is_yield, own};
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-timeout";
@@ -74,7 +74,7 @@ fn moved<'c>(
     )?;
     check_generator(cx, view, with)?;
     rename(cx, &mut change, view, call, limit, at);
-    if !at && super::over::may_be_over(cx, view, limit) {
+    if !at && crate::common::over::may_be_over(cx, view, limit) {
         change.caveat(
             "a time that is over at once ends in AnyIO what would not have had to wait, too, as an item that is there",
         );
@@ -99,13 +99,13 @@ fn moved<'c>(
     }
     change
         .requires
-        .extend(super::timeouts::handlers_to_move(cx));
+        .extend(crate::common::timeouts::handlers_to_move(cx));
     Ok(change)
 }
 
 /// The `async with` of which the call is an item.
 fn item_of<'v>(view: &View<'v>, call: &'v ExprCall) -> Option<(&'v StmtWith, usize)> {
-    super::timeouts::item_of(view, call).filter(|(with, _)| with.is_async)
+    crate::common::timeouts::item_of(view, call).filter(|(with, _)| with.is_async)
 }
 
 /// A scope must not be open over a `yield` of a plain asynchronous generator.
@@ -143,7 +143,7 @@ fn rename(
     } else {
         change.edit(Edit::replace(call.func.range(), "{@anyio}.fail_after", &[]));
         if !limit.is_none_literal_expr() {
-            let atom = super::awaited::can_be_awaited(view, limit)
+            let atom = crate::common::awaited::can_be_awaited(view, limit)
                 || matches!(limit, Expr::BinOp(it) if matches!(
                     it.op,
                     loopshift_python::ast::Operator::Add | loopshift_python::ast::Operator::Sub
@@ -286,7 +286,7 @@ fn members(
                     pieces(".deadline = {@math}.inf", &[])
                 } else if is_time(value) {
                     pieces(".deadline = {0}", &[value.range().into()])
-                } else if super::awaited::is_plain(value) {
+                } else if crate::common::awaited::is_plain(value) {
                     pieces(
                         ".deadline = {@math}.inf if {0} is None else {0}",
                         &[value.range().into()],
@@ -304,7 +304,7 @@ fn members(
             }
             "when" => {
                 if may_be_none {
-                    if !super::awaited::is_plain(&attribute.value) {
+                    if !crate::common::awaited::is_plain(&attribute.value) {
                         return Err("`when` is called on a computed object".to_owned());
                     }
                     let edit = Edit::Replace {

@@ -10,9 +10,9 @@ use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, StmtTry};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::cancellation::{Role, role};
-use super::code::{Reach, called_within};
-use super::timeouts::RAISING;
+use crate::common::cancellation::{Role, role};
+use crate::common::code::{Reach, called_within};
+use crate::common::timeouts::RAISING;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-timeout-error";

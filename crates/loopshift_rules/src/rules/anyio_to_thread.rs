@@ -3,6 +3,9 @@
 //! Where a timeout or a cancellation can reach the call, `abandon_on_cancel=True` keeps asyncio's way: the task goes
 //! on at once, and the thread ends when it does.
 
+pub(crate) mod drained;
+pub(crate) mod executors;
+
 use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::Value;
@@ -15,20 +18,19 @@ use loopshift_python::tree::{FunctionLike, generators};
 use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
-use super::arguments::{with_brackets, written};
-use super::cancel::can_be_cancelled;
-use super::code::{definition, own};
-use super::collected::{Collected, collected, is_quiet, read_of};
-use super::executors;
-use super::order::Order;
 use crate::catalog::Api;
+use crate::common::arguments::{with_brackets, written};
+use crate::common::cancel::can_be_cancelled;
+use crate::common::code::{definition, own};
+use crate::common::collected::{Collected, collected, is_quiet, read_of};
+use crate::common::order::Order;
 use crate::context::{Context, View};
 
 pub(super) const RULE: &str = "anyio-to-thread";
 
 /// What a call of `run_in_executor` is to run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pool {
+pub(crate) enum Pool {
     /// The threads of the event loop.
     Default,
     /// Threads of the program's own pool.
@@ -508,7 +510,7 @@ fn size_of(iter: &Expr) -> Option<f64> {
         Expr::Tuple(tuple) => u32::try_from(tuple.elts.len()).ok().map(f64::from),
         Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
             (Expr::Name(name), [stop]) if name.id.as_str() == "range" => {
-                super::shared::number(stop)
+                crate::common::shared::number(stop)
             }
             _ => None,
         },

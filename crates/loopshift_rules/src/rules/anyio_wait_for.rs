@@ -18,16 +18,16 @@ use loopshift_python::edit::{Edit, Helper, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::anyio_future;
-use super::awaited::{
+use crate::catalog::Api;
+use crate::common::awaited::{
     Awaited, awaited, can_be_awaited, coroutines, is_conditional, is_plain, statement_around,
 };
-use super::cancellation::handlers_by_function;
-use super::code::{Reach, definition, has_comment, switches};
-use super::in_place::{declined, give_coroutines, made_in, take_over, unmade};
-use super::order::Order;
-use super::seconds::{Seconds, seconds};
-use super::timeouts;
-use crate::catalog::Api;
+use crate::common::cancellation::handlers_by_function;
+use crate::common::code::{Reach, definition, has_comment, switches};
+use crate::common::in_place::{declined, give_coroutines, made_in, take_over, unmade};
+use crate::common::order::Order;
+use crate::common::seconds::{Seconds, seconds};
+use crate::common::timeouts;
 use crate::context::{Context, View};
 
 const RULE: &str = "anyio-wait-for";

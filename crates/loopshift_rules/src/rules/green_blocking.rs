@@ -10,12 +10,12 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
 
-use super::green::{
+use crate::catalog::{Api, Kind, Target};
+use crate::common::green::{
     CutShort, anchor, awaits, bracketed, broken, helper, may_be_many, owners, runs_apart, sleeping,
     slept,
 };
-use super::rows;
-use crate::catalog::{Api, Kind, Target};
+use crate::common::rows;
 use crate::context::{Bridge, Context, View};
 use crate::recipe::{Cooperation, is_cooperative};
 use crate::registry::rule;
@@ -87,7 +87,7 @@ fn function(cx: &Context<'_>, api: &str, is_member: bool, written: Piece) -> Vec
 }
 
 /// The function that stands at an expression, as it runs in threads; nothing where it is another one, or runs in none.
-pub(super) fn threaded(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Vec<Piece>> {
+pub(crate) fn threaded(cx: &Context<'_>, view: &View<'_>, expr: &Expr) -> Option<Vec<Piece>> {
     let name = cx.api_of(view, expr)?;
     let api = cx
         .catalog
@@ -191,7 +191,7 @@ pub(super) fn opens(cx: &Context<'_>, place: Place) -> Result<Vec<Piece>, String
 }
 
 /// Whether a call of it becomes one in a thread, so that it can be handed to what awaits its functions.
-pub(super) fn becomes_threaded(cx: &Context<'_>, api: &Api) -> bool {
+pub(crate) fn becomes_threaded(cx: &Context<'_>, api: &Api) -> bool {
     let plain = matches!(api.rule.as_deref(), None | Some(RULE));
     let may = cx.part.is_none() && cx.settings.bridge != Bridge::None;
     let switches = || is_cooperative(api) && Cooperation::of(cx).switches(api);
@@ -312,7 +312,7 @@ pub(super) fn by(
     change
         .requires
         .push(anchor(cx, cx.program.function_at(view.place(call))));
-    let arguments = super::arguments::inside(call);
+    let arguments = crate::common::arguments::inside(call);
     let mut text = opens;
     debug_assert!(awaits(&text));
     text.extend(function);

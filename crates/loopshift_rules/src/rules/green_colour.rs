@@ -37,8 +37,8 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
-use super::code::{definition, own};
-use super::green::{Needs, anchor, awaiting, body_of, entry, is_behind, shows_at_exit};
+use crate::common::code::{definition, own};
+use crate::common::green::{Needs, anchor, awaiting, body_of, entry, is_behind, shows_at_exit};
 use crate::context::{Context, View};
 use crate::entries;
 use crate::served;

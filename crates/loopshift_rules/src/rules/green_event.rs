@@ -9,9 +9,9 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::green::{Escaped, awaited, each, helper, made_in_loop, named, owners};
-use super::objects::Family;
-use super::shared::is_statement;
+use crate::common::green::{Escaped, awaited, each, helper, made_in_loop, named, owners};
+use crate::common::objects::Family;
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 mod late;

@@ -5,8 +5,8 @@ use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::AnyNodeRef;
 
-use super::green::{each, named, owners, runs_no_library};
 use crate::catalog::{Api, Kind};
+use crate::common::green::{each, named, owners, runs_no_library};
 use crate::context::{Context, View};
 
 const RULE: &str = "green-executor";

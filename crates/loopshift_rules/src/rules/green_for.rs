@@ -6,15 +6,15 @@ use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
-use super::code::own;
-use super::green::{
-    anchor, awaited, calls_coloured, given_to, helper, is_awaited, is_coloured, may_be_many,
-    reads_apart, waits_in,
-};
 use super::green_blocking;
 use super::green_colour::{goes_through_waiting, over_waiting};
 use super::green_subprocess;
 use crate::catalog::Api;
+use crate::common::code::own;
+use crate::common::green::{
+    anchor, awaited, calls_coloured, given_to, helper, is_awaited, is_coloured, may_be_many,
+    reads_apart, waits_in,
+};
 use crate::context::{Context, View};
 
 const RULE: &str = "green-for";

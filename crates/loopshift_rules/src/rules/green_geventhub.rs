@@ -8,9 +8,9 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, StmtAssign};
 use loopshift_python::edit::{Edit, Piece, pieces};
 
-use super::green::{GREENLET_CLASS, Needs, THREADS, Threads, assembled, helper};
 use super::green_pool::methods;
 use crate::catalog::{Api, Kind};
+use crate::common::green::{GREENLET_CLASS, Needs, THREADS, Threads, assembled, helper};
 use crate::context::{Context, View};
 
 const RULE: &str = "green-geventhub";

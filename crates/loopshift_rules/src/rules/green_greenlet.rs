@@ -14,15 +14,15 @@ use loopshift_python::edit::{Edit, Helper, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
-use super::green::{
-    CutShort, Ending, GET, GREENLET, VALUE, are_killed, cleaned_up, ends_later, helper,
-    is_greenlet, owners, replace_call, task_of,
-};
 use super::green_spawn::{HANDLERS, is_left};
 use super::green_timeout::may_be_timeout;
 use super::green_wait::{plain_exit, receiver};
-use super::objects::{Mention, mention};
 use crate::catalog::Api;
+use crate::common::green::{
+    CutShort, Ending, GET, GREENLET, VALUE, are_killed, cleaned_up, ends_later, helper,
+    is_greenlet, owners, replace_call, task_of,
+};
+use crate::common::objects::{Mention, mention};
 use crate::context::{Bound, Context, View};
 
 mod truth;
@@ -132,7 +132,7 @@ fn attributes(cx: &Context<'_>, changes: &mut Vec<Change>) {
         }
     }
     for use_ in cx.uses {
-        let own = (use_.api.strip_prefix(super::green::GREENLET_CLASS))
+        let own = (use_.api.strip_prefix(crate::common::green::GREENLET_CLASS))
             .and_then(|rest| rest.strip_prefix('.'))
             .filter(|name| !name.starts_with("__") && cx.catalog.get(&use_.api).is_none());
         let Some(name) = own.filter(|_| use_.member) else {
@@ -171,7 +171,7 @@ impl Asked<'_, '_> {
         if name == "GreenletExit" {
             return self.exit(expr, change);
         }
-        if use_.api == super::green::GREENLET_CLASS {
+        if use_.api == crate::common::green::GREENLET_CLASS {
             return self.class(expr, change);
         }
         if name == "__init__" {

@@ -13,13 +13,13 @@ use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
-use super::code::Reach;
-use super::green::{
+use super::green_spawn::{Ended, HANDLERS, runs_at_end};
+use crate::catalog::Api;
+use crate::common::code::Reach;
+use crate::common::green::{
     Escaped, Needs, anchor, are_followed, awaited, becomes_async, coroutine, each, handed, helper,
     is_only, named, owners,
 };
-use super::green_spawn::{Ended, HANDLERS, runs_at_end};
-use crate::catalog::Api;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-greenpool";

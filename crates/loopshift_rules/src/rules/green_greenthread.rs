@@ -11,13 +11,13 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::code::{Reach, definition, own};
-use super::green::{
+use crate::catalog::Api;
+use crate::common::code::{Reach, definition, own};
+use crate::common::green::{
     CutShort, anchor, are_followed, awaited_there, cleaned_up, each, helper, is_only, named,
     owners, run_by, shown,
 };
-use super::objects::{Mention, mention};
-use crate::catalog::Api;
+use crate::common::objects::{Mention, mention};
 use crate::context::{Context, View};
 
 const RULE: &str = "green-greenthread";

@@ -14,10 +14,10 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprAttribute, Stmt};
 use loopshift_python::edit::{Edit, Helper, Piece};
 use rustc_hash::FxHashMap;
 
-use super::green::{class_of_base, each, helper, is_coloured, kept, owners};
-use super::objects::{Mention, mention};
-use super::rows;
 use crate::catalog::{Api, Kind};
+use crate::common::green::{class_of_base, each, helper, is_coloured, kept, owners};
+use crate::common::objects::{Mention, mention};
+use crate::common::rows;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-http";

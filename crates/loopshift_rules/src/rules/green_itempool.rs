@@ -8,10 +8,12 @@ use loopshift_python::ast::AnyNodeRef;
 use loopshift_python::edit::Edit;
 use rustc_hash::FxHashMap;
 
-use super::green::{Escaped, anchor, becomes_async, each, is_coloured, is_only, named, owners};
 use super::green_colour::is_ours;
-use super::timeouts::item_of;
 use crate::catalog::Api;
+use crate::common::green::{
+    Escaped, anchor, becomes_async, each, is_coloured, is_only, named, owners,
+};
+use crate::common::timeouts::item_of;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-itempool";

@@ -4,7 +4,7 @@ use loopshift_engine::change::Change;
 use loopshift_engine::ir::FuncId;
 use loopshift_python::edit::{Edit, Piece};
 
-use super::green::{LOADED_LOCAL, are_loaded, helper, is_coloured};
+use crate::common::green::{LOADED_LOCAL, are_loaded, helper, is_coloured};
 use crate::context::Context;
 use crate::test_cases::TestCases;
 

@@ -14,12 +14,12 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::caught;
-use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
-use super::held::attributes;
-use super::objects::{Mention, Obstacle, decline, mention, method, receiver};
-use super::shared::is_statement;
 use crate::catalog::{Api, Kind};
+use crate::common::caught;
+use crate::common::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
+use crate::common::held::attributes;
+use crate::common::objects::{Mention, Obstacle, decline, mention, method, receiver};
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-lock";
@@ -467,7 +467,7 @@ fn acquired<'c>(
     call: &'c ExprCall,
     form: Form,
 ) -> Result<Vec<Piece>, String> {
-    let whole: TextRange = super::arguments::inside(call);
+    let whole: TextRange = crate::common::arguments::inside(call);
     let func = Piece::Source(call.func.range());
     if form == Form::Own {
         return Ok(vec![
@@ -487,7 +487,7 @@ fn acquired<'c>(
     // Before it waited for ever with -1.
     let timeout = bound
         .get("timeout")
-        .filter(|it| !it.is_none_literal_expr() && super::shared::number(it) != Some(-1.0));
+        .filter(|it| !it.is_none_literal_expr() && crate::common::shared::number(it) != Some(-1.0));
     if let (Some(true), None) = (blocking, timeout) {
         return Ok(vec!["await ".into(), func, "()".into()]);
     }

@@ -10,10 +10,12 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Alias, AnyNodeRef, CmpOp, Expr, Stmt, StmtWhile};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::code::{definition, own};
-use super::green::{Threads, built_on, escaped, made_in_loop, named, owners, sleeping, slept};
-use super::shared::number;
 use crate::catalog::{Api, Kind, Part, Target};
+use crate::common::code::{definition, own};
+use crate::common::green::{
+    Threads, built_on, escaped, made_in_loop, named, owners, sleeping, slept,
+};
+use crate::common::shared::number;
 use crate::context::{Context, View};
 use crate::registry::rule;
 

@@ -6,8 +6,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::green::each;
 use crate::catalog::Api;
+use crate::common::green::each;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-original";

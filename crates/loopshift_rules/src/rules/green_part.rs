@@ -11,8 +11,8 @@ use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::code::definition;
-use super::green::{anchor, are_followed, helper, is_guard, is_outside};
+use crate::common::code::definition;
+use crate::common::green::{anchor, are_followed, helper, is_guard, is_outside};
 use crate::context::{Context, View};
 use crate::entries::entries;
 use crate::recipe::patching;

@@ -8,8 +8,8 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::Edit;
 use memchr::memmem;
 
-use super::green::is_guard;
 use crate::catalog::Api;
+use crate::common::green::is_guard;
 use crate::context::{Context, View};
 use crate::recipe::{is_green, root};
 

@@ -13,13 +13,13 @@ use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Helper, Piece};
 use rustc_hash::FxHashMap;
 
-use super::green::{
-    Ending, GROUP, POOL, THREADS, assembled, bound_name, derived, named, owners, replace_call,
-};
 use super::green_spawn::{HANDLERS, pools_left};
 use super::green_wait::plain_exit;
-use super::shared::is_statement;
 use crate::catalog::Api;
+use crate::common::green::{
+    Ending, GROUP, POOL, THREADS, assembled, bound_name, derived, named, owners, replace_call,
+};
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-pool";

@@ -16,13 +16,13 @@ use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use self::counted::Counted;
-use super::code::is_plain;
-use super::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
 use super::green_colour::{call_until, items_until};
-use super::objects::{Mention, mention, receiver};
-use super::seconds::{Seconds, seconds};
-use super::shared::{constant_number, is_statement, number};
 use crate::catalog::{Api, Kind};
+use crate::common::code::is_plain;
+use crate::common::green::{Threads, anchor, bracketed, helper, helper_for, made_in_loop, owners};
+use crate::common::objects::{Mention, mention, receiver};
+use crate::common::seconds::{Seconds, seconds};
+use crate::common::shared::{constant_number, is_statement, number};
 use crate::context::{Bound, Context, View};
 
 const RULE: &str = "green-queue";

@@ -10,10 +10,12 @@ use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::code::definition;
-use super::green::{anchor, around_await, becomes_async, each, helper, kept, owners, task_of};
-use super::shared::{constant_number, number};
 use crate::catalog::{Api, Kind};
+use crate::common::code::definition;
+use crate::common::green::{
+    anchor, around_await, becomes_async, each, helper, kept, owners, task_of,
+};
+use crate::common::shared::{constant_number, number};
 use crate::context::{Context, View};
 
 const RULE: &str = "green-server";

@@ -11,10 +11,10 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::code::Reach;
-use super::green::{Needs, becomes_async, each, helper};
-use super::shared::is_statement;
 use crate::catalog::{Api, Kind};
+use crate::common::code::Reach;
+use crate::common::green::{Needs, becomes_async, each, helper};
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 const RULE: &str = "green-signal";

@@ -15,11 +15,11 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::arguments::inside;
-use super::green::{anchor, bracketed, kept, only_of, owners, waits};
 use super::green_websocket;
-use super::rows;
 use crate::catalog::{Api, Kind};
+use crate::common::arguments::inside;
+use crate::common::green::{anchor, bracketed, kept, only_of, owners, waits};
+use crate::common::rows;
 use crate::context::{Context, View};
 use crate::recipe::root;
 
@@ -165,7 +165,7 @@ fn file<'c>(
     } else {
         "SocketTextFile"
     };
-    let helper = super::green::helper(name).ok_or("a helper is missing")?;
+    let helper = crate::common::green::helper(name).ok_or("a helper is missing")?;
     let mut text = vec![
         Piece::Helper(helper),
         "(".into(),
@@ -198,7 +198,7 @@ fn unbuffered(call: &ExprCall) -> Result<bool, String> {
     let keyword = keyword.or_else(|| call.arguments.find_keyword("bufsize"));
     match call.arguments.args.get(1).or(keyword.map(|it| &it.value)) {
         None | Some(Expr::NoneLiteral(_)) => Ok(false),
-        Some(size) => super::shared::number(size)
+        Some(size) => crate::common::shared::number(size)
             .map(|size| size == 0.0)
             .ok_or_else(|| "the size of its buffer is not written here".to_owned()),
     }

@@ -15,13 +15,13 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
-use super::code::Reach;
-use super::green::{
+use crate::catalog::Api;
+use crate::common::code::Reach;
+use crate::common::green::{
     Needs, SPAWN_FRESH, are_followed, coroutine, coroutine_from, followed as values_followed,
     handed, helper, kept_calls, owners,
 };
-use super::shared::is_statement;
-use crate::catalog::Api;
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 mod early;
@@ -30,7 +30,7 @@ mod ends;
 
 pub(crate) use early::{WAKING, ends_first};
 pub(super) use ended::{Ended, is_left, pools_left};
-pub(super) use ends::{acts_at_end, runs_at_end};
+pub(crate) use ends::{acts_at_end, runs_at_end};
 
 const RULE: &str = "green-spawn";
 

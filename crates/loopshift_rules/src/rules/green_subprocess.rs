@@ -7,11 +7,11 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Helper, Import, Piece};
 
-use super::green::{CutShort, anchor, each, helper, waits};
 use super::green_blocking::{by, in_thread};
 use super::green_colour::call_until;
-use super::objects::receiver;
 use crate::catalog::{Api, Kind};
+use crate::common::green::{CutShort, anchor, each, helper, waits};
+use crate::common::objects::receiver;
 use crate::context::{Context, View};
 
 mod timed;

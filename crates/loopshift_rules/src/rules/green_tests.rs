@@ -16,8 +16,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall, ExprStringLiteral};
 use loopshift_python::edit::{Edit, Import, Piece, pieces};
 
-use super::green::{helper, is_coloured, method};
 use crate::catalog::{Api, Part};
+use crate::common::green::{helper, is_coloured, method};
 use crate::context::{Context, View};
 use crate::module_names::modules_named;
 use crate::patched::strings;

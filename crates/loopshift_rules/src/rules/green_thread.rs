@@ -10,9 +10,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr, Stmt, StmtClassDef};
 use loopshift_python::edit::{Edit, Piece};
 use rustc_hash::FxHashMap;
 
-use super::arguments::inside;
-use super::green::{LEFT_THREAD, anchor, bracketed, each, helper, owners, runs_no_library};
 use crate::catalog::{Api, Kind};
+use crate::common::arguments::inside;
+use crate::common::green::{LEFT_THREAD, anchor, bracketed, each, helper, owners, runs_no_library};
 use crate::context::{Context, View};
 
 const RULE: &str = "green-thread";

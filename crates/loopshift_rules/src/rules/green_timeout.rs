@@ -19,8 +19,8 @@ use loopshift_python::TextRange;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandlerExceptHandler, Expr};
 use loopshift_python::edit::{Edit, Piece, pieces};
 
-use super::code::{Reach, called_within, own};
 use crate::catalog::{Api, Kind};
+use crate::common::code::{Reach, called_within, own};
 use crate::context::{Context, View};
 use crate::whole::parts;
 

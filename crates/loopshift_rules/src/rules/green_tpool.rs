@@ -10,8 +10,8 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, pieces};
 use rustc_hash::FxHashMap;
 
-use super::green::{anchor, awaited, each, is_only, named, owners, task_of};
 use crate::catalog::Api;
+use crate::common::green::{anchor, awaited, each, is_only, named, owners, task_of};
 use crate::context::{Context, View};
 
 const RULE: &str = "green-tpool";

@@ -9,9 +9,11 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Comprehension, Expr, ExprCall, Number};
 use loopshift_python::edit::{Piece, pieces};
 
-use super::green::{Ending, each, ends_later, helper, is_greenlet, items, owners, replace_call};
-use super::shared::is_statement;
 use crate::catalog::Api;
+use crate::common::green::{
+    Ending, each, ends_later, helper, is_greenlet, items, owners, replace_call,
+};
+use crate::common::shared::is_statement;
 use crate::context::{Bound, Context, View};
 use just_started::just_started;
 

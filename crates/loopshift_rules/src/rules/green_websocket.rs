@@ -10,9 +10,9 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
-use super::green::{anchor, bracketed, helper, owners};
 use super::green_wsgi::{LISTEN, listen};
 use crate::catalog::Api;
+use crate::common::green::{anchor, bracketed, helper, owners};
 use crate::context::{Context, View};
 
 const RULE: &str = "green-websocket";

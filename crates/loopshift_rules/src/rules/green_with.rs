@@ -6,9 +6,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr, StmtWith};
 use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
-use super::green::{GREENLET_CLASS, helper, is_coloured, is_greenlet, waits_in};
 use super::green_blocking::THREAD;
 use super::green_colour::is_ours;
+use crate::common::green::{GREENLET_CLASS, helper, is_coloured, is_greenlet, waits_in};
 use crate::context::{Context, View};
 use crate::recipe::{Cooperation, is_cooperative};
 

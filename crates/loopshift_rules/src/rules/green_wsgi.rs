@@ -16,13 +16,13 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use super::code::{definition, own};
-use super::green::{
+use super::green_websocket;
+use crate::catalog::Api;
+use crate::common::code::{definition, own};
+use crate::common::green::{
     anchor, around_await, becomes_async, called, helper, is_coloured, owners, task_of,
 };
-use super::green_websocket;
-use super::shared::number;
-use crate::catalog::Api;
+use crate::common::shared::number;
 use crate::context::{Bound, Context, View};
 
 const RULE: &str = "green-wsgi";

@@ -3,8 +3,8 @@
 
 use loopshift_python::edit::{Helper, Piece};
 
-use super::super::objects::moving::{Form, Moving};
-use super::super::objects::{Family, Mention, Obstacle, mention};
+use crate::common::objects::moving::{Form, Moving};
+use crate::common::objects::{Family, Mention, Obstacle, mention};
 use crate::context::Context;
 
 /// A wait gives `True`, and goes on at once where the event is set, as in asyncio.

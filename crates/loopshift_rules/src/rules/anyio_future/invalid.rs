@@ -12,10 +12,10 @@ use loopshift_python::{Ranged, TextRange};
 use super::left::left;
 use super::timed::is_timed;
 use super::{FUTURE, RULE, are_there};
+use crate::common::caught;
+use crate::common::code::{Reach, called_within};
+use crate::common::objects::method;
 use crate::context::Context;
-use crate::rules::caught;
-use crate::rules::code::{Reach, called_within};
-use crate::rules::objects::method;
 
 /// Whether one of the futures may be cancelled, by its method or with who waits for it.
 fn may_end(cx: &Context<'_>, cluster: &Cluster) -> bool {

@@ -6,9 +6,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::Helper;
 use loopshift_python::{Ranged, TextRange};
 
+use crate::common::cancel::may_be_cancelled;
+use crate::common::objects::{method, receiver};
 use crate::context::{Context, View};
-use crate::rules::cancel::may_be_cancelled;
-use crate::rules::objects::{method, receiver};
 
 /// What waits for a future as asyncio does: `asyncio.Task.cancel` cancels what the task waits for.
 pub(super) static WAIT: Helper = Helper {

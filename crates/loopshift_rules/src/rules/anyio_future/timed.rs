@@ -5,10 +5,10 @@ use loopshift_engine::flow::value::Value;
 use loopshift_engine::objects::Cluster;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 
+use crate::common::cancel::may_be_cancelled;
+use crate::common::code::{definition, own};
+use crate::common::order::Order;
 use crate::context::Context;
-use crate::rules::cancel::may_be_cancelled;
-use crate::rules::code::{definition, own};
-use crate::rules::order::Order;
 
 /// Whether somebody waits for the futures with a timeout, which cancels them.
 pub(super) fn is_timed(cx: &Context<'_>, cluster: &Cluster) -> bool {

@@ -13,10 +13,10 @@ use loopshift_python::{Ranged, TextRange};
 use memchr::memmem;
 
 use super::is_other_clock;
+use crate::common::origins::{Origin, origins};
+use crate::common::raising::is_mapping;
+use crate::common::shared::number;
 use crate::context::{Context, View};
-use crate::rules::origins::{Origin, origins};
-use crate::rules::raising::is_mapping;
-use crate::rules::shared::number;
 
 /// More questions are not asked of one time.
 const LIMIT: usize = 2000;

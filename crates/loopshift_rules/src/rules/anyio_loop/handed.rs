@@ -6,9 +6,9 @@ use loopshift_python::ast::{Expr, ExprCall, Identifier, StmtFunctionDef};
 use loopshift_python::{Ranged, TextRange};
 
 use super::clock::{Ask, COPIES, Clock, Step, within};
+use crate::common::code::{class_definition, definition};
+use crate::common::raising::is_mapping;
 use crate::context::{Context, View};
-use crate::rules::code::{class_definition, definition};
-use crate::rules::raising::is_mapping;
 use crate::shown;
 
 /// APIs that take a time of the loop's clock.

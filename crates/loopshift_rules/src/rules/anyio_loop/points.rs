@@ -5,9 +5,9 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Operator};
 
 use super::clock::{Ask, Clock, Step, place_of, within};
+use crate::common::code::{definition, own};
+use crate::common::origins::{Origin, element_at, origins};
 use crate::context::View;
-use crate::rules::code::{definition, own};
-use crate::rules::origins::{Origin, element_at, origins};
 
 impl<'c> Clock<'_, 'c> {
     /// Whether an expression gives a time of the clock, and nothing else but `None`.

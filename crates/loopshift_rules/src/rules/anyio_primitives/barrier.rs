@@ -3,9 +3,9 @@
 use loopshift_engine::uses::Use;
 use loopshift_python::edit::{Helper, Piece};
 
+use crate::common::objects::moving::{Form, Moving};
+use crate::common::objects::{Mention, Obstacle, mention, method};
 use crate::context::Context;
-use crate::rules::objects::moving::{Form, Moving};
-use crate::rules::objects::{Mention, Obstacle, mention, method};
 
 /// `asyncio.Barrier` without `abort` and `reset`: who comes while others still leave waits for the next round, and all who
 /// wait look again in the order in which they came. See `Lib/asyncio/locks.py` of Python.

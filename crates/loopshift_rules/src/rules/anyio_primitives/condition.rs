@@ -11,13 +11,13 @@ use super::{
     MISUSED, acquired_in_same_function, acquires, argument, in_loop, of_another_task, runs_here,
     unknown_member,
 };
+use crate::common::caught;
+use crate::common::objects::moving::{Form, Moving, class};
+use crate::common::objects::values::shares_its_line;
+use crate::common::objects::{Family, Obstacle, method, receiver};
 use crate::context::{Context, View};
 use crate::rules::anyio_event::view;
 use crate::rules::anyio_run::inside;
-use crate::rules::caught;
-use crate::rules::objects::moving::{Form, Moving, class};
-use crate::rules::objects::values::shares_its_line;
-use crate::rules::objects::{Family, Obstacle, method, receiver};
 
 /// What becomes of conditions that move together. `plain_locks` tells of each of the `locks` whether only who took it
 /// releases it, `conditions` which others there are, `seen` whether others see that acquiring lets them run.

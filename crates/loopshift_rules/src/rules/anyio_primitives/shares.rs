@@ -4,9 +4,9 @@ use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::{Ranged, TextRange};
 
 use super::argument;
+use crate::common::objects::Family;
+use crate::common::objects::moving::Moving;
 use crate::context::{Context, View};
-use crate::rules::objects::Family;
-use crate::rules::objects::moving::Moving;
 
 /// What a condition is made of: the function that makes it, and the lock as it is written there.
 pub(super) type Made<'v> = (TextRange, &'v str);

@@ -7,8 +7,8 @@ use loopshift_engine::objects::site_place;
 use loopshift_python::ast::{self, Expr, ExprCall, Keyword};
 use loopshift_python::{Ranged, TextRange};
 
+use crate::common::objects::Obstacle;
 use crate::context::{Context, View};
-use crate::rules::objects::Obstacle;
 
 /// An argument as written.
 #[derive(Clone, Copy)]

@@ -8,8 +8,8 @@ use loopshift_python::Ranged;
 use loopshift_engine::change::Place;
 
 use super::members::Bound;
+use crate::common::objects::method;
 use crate::context::Context;
-use crate::rules::objects::method;
 
 /// Whether the program may see the difference: an item that a task waits for never enters the buffer.
 pub(super) fn are_seen(cx: &Context<'_>, cluster: &Cluster, bound: Bound) -> bool {

@@ -12,8 +12,8 @@ use loopshift_python::{Ranged, TextRange};
 use super::calls::{Given, given, partial, reached};
 use super::names::Texts;
 use super::slots::{BOTH, RECEIVE, Slot, Slots, slots_of, variable};
+use crate::common::objects::Obstacle;
 use crate::context::{Context, View};
-use crate::rules::objects::Obstacle;
 
 /// What a place does with a queue, and so what is to be written there.
 pub(super) enum Fact<'v> {

@@ -10,8 +10,8 @@ use loopshift_python::{Ranged, TextRange};
 use super::collect::{Collector, Fact};
 use super::names::Declared;
 use super::slots::{Slot, family};
+use crate::common::objects::Obstacle;
 use crate::context::View;
-use crate::rules::objects::Obstacle;
 
 impl<'v> Collector<'_, 'v> {
     /// All places where a slot is named, also those where it holds no queue yet.

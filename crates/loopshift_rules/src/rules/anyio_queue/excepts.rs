@@ -10,9 +10,9 @@ use loopshift_python::edit::{Edit, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::RULE;
+use crate::common::caught;
+use crate::common::objects::{Obstacle, decline, method};
 use crate::context::{Context, View};
-use crate::rules::caught;
-use crate::rules::objects::{Obstacle, decline, method};
 
 /// A queue that may raise.
 pub(super) struct Raiser<'c> {

@@ -7,9 +7,9 @@ use loopshift_engine::objects::Cluster;
 use loopshift_python::edit::{Edit, Helper, Piece};
 
 use super::{Named, References, places};
+use crate::common::objects::moving::{Form, plan_family};
+use crate::common::objects::{Family, Obstacle, decline, method};
 use crate::context::Context;
-use crate::rules::objects::moving::{Form, plan_family};
-use crate::rules::objects::{Family, Obstacle, decline, method};
 
 /// The text of a helper: with `$start`, `$put` and `$count` for one that counts its work.
 macro_rules! queue {

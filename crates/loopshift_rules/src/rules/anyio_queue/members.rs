@@ -8,9 +8,9 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::slots::{RECEIVE, SEND};
 use super::write::{Writer, Written, replace};
+use crate::common::objects::{Obstacle, method, takes_comparison};
+use crate::common::shared::constant_number;
 use crate::context::{Context, View};
-use crate::rules::objects::{Obstacle, method, takes_comparison};
-use crate::rules::shared::constant_number;
 
 /// Whether a queue has a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,9 +31,9 @@ use self::members::{Bound, bound_of, size_argument};
 use self::names::Texts;
 use self::slots::Slot;
 use self::write::{Writer, replace};
+use crate::common::objects::{Family, Mention, Obstacle, mention};
+use crate::common::order::Order;
 use crate::context::{Context, View};
-use crate::rules::objects::{Family, Mention, Obstacle, mention};
-use crate::rules::order::Order;
 
 pub(crate) const RULE: &str = "anyio-queue";
 

@@ -9,8 +9,8 @@ use loopshift_python::{Ranged, TextRange};
 use super::calls::{parameter, reached};
 use super::collect::{Collector, Fact};
 use super::slots::{RECEIVE, SEND, Slot, of_container, slots_of};
+use crate::common::objects::{Obstacle, method};
 use crate::context::View;
-use crate::rules::objects::{Obstacle, method};
 
 impl<'v> Collector<'_, 'v> {
     /// What becomes of a value where it stands.

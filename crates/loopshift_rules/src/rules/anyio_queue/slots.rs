@@ -13,8 +13,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::Expr;
 use loopshift_python::scope::{ScopeId, ScopeKind};
 
+use crate::common::objects::Obstacle;
 use crate::context::{Context, View};
-use crate::rules::objects::Obstacle;
 
 /// The end to send to.
 pub(super) const SEND: u8 = 1;

@@ -12,9 +12,9 @@ use super::collect::{Collected, Fact};
 use super::members::Bound;
 use super::names::Texts;
 use super::slots::{BOTH, RECEIVE, SEND};
+use crate::common::objects::values::shares_its_line;
+use crate::common::objects::{Obstacle, method};
 use crate::context::{Context, View};
-use crate::rules::objects::values::shares_its_line;
-use crate::rules::objects::{Obstacle, method};
 
 /// Writes the edits of one cluster.
 pub(super) struct Writer<'w, 'v> {

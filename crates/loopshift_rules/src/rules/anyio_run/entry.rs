@@ -14,11 +14,11 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 use super::outline::{MAKING, OUTER, outlined};
 use super::several::{self, Run};
 use super::{RULE, inside, runnable};
+use crate::common::code::Reach;
+use crate::common::loops::{LoopObjects, loop_objects, passed, statement_of};
+use crate::common::order::Order;
 use crate::context::{Context, View};
 use crate::rules::anyio_loop::runs_in_the_loop;
-use crate::rules::code::Reach;
-use crate::rules::loops::{LoopObjects, loop_objects, passed, statement_of};
-use crate::rules::order::Order;
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let entries: Vec<LoopObjects> = loop_objects(cx)

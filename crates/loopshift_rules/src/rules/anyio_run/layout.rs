@@ -5,9 +5,9 @@ use loopshift_python::edit::{Piece, pieces};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::inside;
+use crate::common::arguments::{with_brackets, written};
+use crate::common::code::has_comment;
 use crate::context::View;
-use crate::rules::arguments::{with_brackets, written};
-use crate::rules::code::has_comment;
 
 /// What stands between the brackets of `outer` once the coroutine `inner`, its only argument, became a function with its
 /// arguments: `main, a`, or `partial(main, a=1)`. Line ends are those of the source.

@@ -18,14 +18,14 @@ use self::names::{Shared, shared};
 use super::RULE;
 use super::entry::{Several, call_at, delete, is_shutdown, of_running, resets, whole_statement};
 use super::several::{Run, clean_up, ends_tasks};
+use crate::common::arguments::without;
+use crate::common::awaited::coroutines;
+use crate::common::code::{Reach, called_within, definition, is_in_loop};
+use crate::common::green::{awaiting, blank_lines, main_name};
+use crate::common::loops::LoopObjects;
+use crate::common::order::{Order, effects};
 use crate::context::{Context, View};
 use crate::rules::anyio_tasks::suites::{self, hull};
-use crate::rules::arguments::without;
-use crate::rules::awaited::coroutines;
-use crate::rules::code::{Reach, called_within, definition, is_in_loop};
-use crate::rules::green::{awaiting, blank_lines, main_name};
-use crate::rules::loops::LoopObjects;
-use crate::rules::order::{Order, effects};
 
 /// What makes tasks that run as soon as the loop does.
 pub(super) const MAKING: &[&str] = &[

@@ -9,10 +9,10 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece, pieces};
 
 use super::{RULE, inside, options, runnable, single};
+use crate::common::awaited::coroutines;
+use crate::common::code::Reach;
+use crate::common::objects::{Mention, mention};
 use crate::context::{Context, View};
-use crate::rules::awaited::coroutines;
-use crate::rules::code::Reach;
-use crate::rules::objects::{Mention, mention};
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     for cluster in clusters(cx.program, |ty| ty == "asyncio.Runner") {

@@ -10,10 +10,10 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, StmtTry};
 use rustc_hash::FxHashSet;
 
+use crate::common::awaited::coroutines;
+use crate::common::code::{Reach, definition, own};
+use crate::common::order::Order;
 use crate::context::{Context, View};
-use crate::rules::awaited::coroutines;
-use crate::rules::code::{Reach, definition, own};
-use crate::rules::order::Order;
 
 /// One `run_until_complete`.
 pub(super) struct Run {

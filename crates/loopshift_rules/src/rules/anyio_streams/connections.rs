@@ -8,8 +8,8 @@ use loopshift_python::{Ranged, TextRange};
 use super::Obstacle;
 use super::errors::tells_refused;
 use super::wrapping::Wrapping;
+use crate::common::arguments::inside;
 use crate::context::{Context, View};
-use crate::rules::arguments::inside;
 
 /// `open_connection` where its pair travels as one.
 static PAIR: Helper = Helper {

@@ -10,9 +10,9 @@ use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
 use super::Obstacle;
+use crate::common::calling::{called_at, is_result};
+use crate::common::caught;
 use crate::context::{Context, View};
-use crate::rules::calling::{called_at, is_result};
-use crate::rules::caught;
 
 /// Whether the program reads `partial` or `expected` of an error.
 pub(super) fn looks_at_parts(cx: &Context<'_>) -> bool {

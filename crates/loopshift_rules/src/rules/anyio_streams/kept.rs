@@ -11,9 +11,9 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::Obstacle;
 use super::left::{CANCELS, cleanup_is_seen};
+use crate::common::cancellation::goes_on;
+use crate::common::lasting::lasts;
 use crate::context::{Context, View};
-use crate::rules::cancellation::goes_on;
-use crate::rules::lasting::lasts;
 
 /// What a server does until it is closed.
 static SERVE: Helper = Helper {

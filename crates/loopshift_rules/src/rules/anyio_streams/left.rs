@@ -10,13 +10,13 @@ use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, ExprCall, Stmt};
 use loopshift_python::edit::Piece;
 use loopshift_python::{Ranged, TextRange};
 
+use crate::common::cancellation::goes_on;
+use crate::common::code::{Reach, called_within, definition, own};
+use crate::common::lasting::lasts;
+use crate::common::order::{Effect, effects};
+use crate::common::raising::is_still;
+use crate::common::siblings::{Around, catches_cancellation, rest_of_entry};
 use crate::context::{Context, View};
-use crate::rules::cancellation::goes_on;
-use crate::rules::code::{Reach, called_within, definition, own};
-use crate::rules::lasting::lasts;
-use crate::rules::order::{Effect, effects};
-use crate::rules::raising::is_still;
-use crate::rules::siblings::{Around, catches_cancellation, rest_of_entry};
 
 /// What differs where the handlers do not go on.
 pub(super) const CANCELS: &str =

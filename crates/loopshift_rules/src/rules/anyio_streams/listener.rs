@@ -5,8 +5,8 @@ use loopshift_python::edit::Edit;
 use loopshift_python::{Ranged, TextRange};
 
 use super::Obstacle;
+use crate::common::arguments::inside;
 use crate::context::View;
-use crate::rules::arguments::inside;
 
 /// `asyncio.start_server(handle, host, port)` as `anyio.create_tcp_listener(local_host=host, local_port=port)`.
 ///

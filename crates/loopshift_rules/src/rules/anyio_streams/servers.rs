@@ -18,10 +18,10 @@ use super::left::{Left, closes, keep, left};
 use super::listener::listener;
 use super::sockets::sockets;
 use super::wrapping::Wrapping;
+use crate::common::arguments::inside;
+use crate::common::held::attributes;
+use crate::common::lasting::lasts;
 use crate::context::{Context, View};
-use crate::rules::arguments::inside;
-use crate::rules::held::attributes;
-use crate::rules::lasting::lasts;
 
 /// What asyncio does around a connection handler.
 static HANDLER: Helper = Helper {

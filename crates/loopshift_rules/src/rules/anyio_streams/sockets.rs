@@ -75,7 +75,7 @@ pub(super) fn sockets(view: &View<'_>, place: Place, is_unix: bool) -> Result<Ed
 }
 
 fn index_of(subscript: &loopshift_python::ast::ExprSubscript) -> Option<u32> {
-    match crate::rules::shared::number(&subscript.slice) {
+    match crate::common::shared::number(&subscript.slice) {
         Some(0.0) => Some(0),
         Some(1.0) => Some(1),
         _ => None,

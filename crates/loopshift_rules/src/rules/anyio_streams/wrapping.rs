@@ -7,7 +7,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Helper, Piece, pieces};
 
 use crate::context::{Context, View};
-use crate::rules::byte_streams::{Manner, is_closed_once};
+use crate::rules::anyio_streams::byte_streams::{Manner, is_closed_once};
 
 /// A stream whose sends don't meet.
 static SHARED: Helper = Helper {

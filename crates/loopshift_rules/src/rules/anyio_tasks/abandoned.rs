@@ -12,12 +12,12 @@ use super::family::Model;
 use super::fatal::coroutines_of;
 use super::region::{Region, Wanted, waits_of};
 use super::suites::{each, inner_suites};
+use crate::common::cancel::may_be_cancelled;
+use crate::common::code::{Reach, is_switch, own};
+use crate::common::lasting::lasts;
+use crate::common::raising::Raising;
+use crate::common::siblings::{are_left_unseen, catches_cancellation};
 use crate::context::Context;
-use crate::rules::cancel::may_be_cancelled;
-use crate::rules::code::{Reach, is_switch, own};
-use crate::rules::lasting::lasts;
-use crate::rules::raising::Raising;
-use crate::rules::siblings::{are_left_unseen, catches_cancellation};
 
 /// What differs then.
 pub(super) const RUNS_ON: &str = "where the function is cancelled or fails, the task is cancelled too, and asyncio lets it run on";

@@ -15,10 +15,10 @@ use super::failure::handlers;
 use super::family::{Family, Model, Wait, WaitKind};
 use super::forms::under_timeout;
 use super::mistaken::is_of_task;
+use crate::common::code::{Reach, called_within, definition, own};
+use crate::common::order::Order;
 use crate::context::Context;
 use crate::rules::anyio_future::ending_together;
-use crate::rules::code::{Reach, called_within, definition, own};
-use crate::rules::order::Order;
 
 /// What differs then.
 pub(super) const ENDS_OTHERS: &str = "when the wait for the task is cut short it is cancelled, and who else waits for it ends as cancelled in asyncio, with an error in AnyIO";

@@ -11,10 +11,10 @@ use super::failure::{handlers, is_observed};
 use super::family::{Model, Wait, WaitKind};
 use super::fatal::cleans_up_first;
 use super::region::{Region, Wanted};
+use crate::common::cancel::can_be_cancelled;
+use crate::common::code::is_in_loop;
+use crate::common::lasting::lasts;
 use crate::context::Context;
-use crate::rules::cancel::can_be_cancelled;
-use crate::rules::code::is_in_loop;
-use crate::rules::lasting::lasts;
 
 /// What differs where one fails.
 pub(super) const ENDS_OTHERS: &str =

@@ -15,10 +15,10 @@ use super::family::{Family, MemberUse, Spawn};
 use super::members::are_named;
 use super::spawning::{enclose, look_first};
 use super::{handles, helpers};
+use crate::common::arguments::inside;
+use crate::common::code::{is_switch, own};
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
-use crate::rules::arguments::inside;
-use crate::rules::code::{is_switch, own};
-use crate::rules::shared::is_statement;
 
 /// What callbacks may ask of the task that they are given.
 const ASKED: &[&str] = &["result", "exception", "cancelled", "done"];

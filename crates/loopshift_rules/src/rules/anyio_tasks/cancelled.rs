@@ -10,10 +10,10 @@ use loopshift_python::ast::{ExceptHandler, Expr, Stmt, StmtTry};
 use super::family::Family;
 use super::region::visit_exprs;
 use super::suites::each;
+use crate::common::awaited::coroutines_at;
+use crate::common::cancellation::is_cancelled_error;
+use crate::common::code::definition;
 use crate::context::{Context, View};
-use crate::rules::awaited::coroutines_at;
-use crate::rules::cancellation::is_cancelled_error;
-use crate::rules::code::definition;
 
 /// What a cancellation needs in the functions that it can reach.
 #[derive(Default)]

@@ -10,8 +10,8 @@ use super::failure::handlers;
 use super::family::{Family, Spawn, Wait, WaitKind, held};
 use super::life::Walk;
 use super::state::State;
+use crate::common::raising::Raising;
 use crate::context::Context;
-use crate::rules::raising::Raising;
 
 /// An error that may leave a wait and is caught in the function.
 #[derive(Clone, Copy)]

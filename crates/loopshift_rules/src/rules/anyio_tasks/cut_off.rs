@@ -9,9 +9,9 @@ use super::cancelled::functions;
 use super::family::{Family, Model, WaitKind};
 use super::region::{Region, waits_of};
 use super::thread::runs_all;
+use crate::common::code::{is_in_loop, is_switch, own};
+use crate::common::siblings::waits_cleaning_up;
 use crate::context::Context;
-use crate::rules::code::{is_in_loop, is_switch, own};
-use crate::rules::siblings::waits_cleaning_up;
 
 const CUT_OFF: &str = "asyncio tells a task to stop once more at the end of the program, which cuts off what its cleanup waits for";
 

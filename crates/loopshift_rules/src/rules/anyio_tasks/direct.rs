@@ -11,10 +11,10 @@ use loopshift_python::{Ranged, TextRange};
 use super::RULE;
 use super::family::{Family, Model, Spawn, WaitKind};
 use super::region::waits_of;
+use crate::common::code::{Reach, has_comment};
+use crate::common::order::Order;
 use crate::context::Context;
 use crate::rules::anyio_wait_for::sets_context;
-use crate::rules::code::{Reach, has_comment};
-use crate::rules::order::Order;
 
 /// Marks the families whose only task is awaited where it is made, and need not be one.
 pub(super) fn mark(cx: &Context<'_>, model: &mut Model<'_>) {

@@ -21,9 +21,9 @@ use super::{
     callbacks, ending, fatal, fixtures, gathered, host, left, members, offered, offload, results,
     timers, woken,
 };
+use crate::common::cancel::can_be_cut_short;
+use crate::common::raising::Raising;
 use crate::context::{Context, View};
-use crate::rules::cancel::can_be_cut_short;
-use crate::rules::raising::Raising;
 
 /// What becomes of the error of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +221,7 @@ fn change(
         groups.insert(*function, parameter.clone());
     }
     for function in &component.hosts {
-        if let Some((view, def)) = crate::rules::code::definition(cx, *function) {
+        if let Some((view, def)) = crate::common::code::definition(cx, *function) {
             let scope = view.scopes.at(super::body_range(def).start());
             groups.insert(*function, view.scopes.fresh_name(scope, "tg"));
         }

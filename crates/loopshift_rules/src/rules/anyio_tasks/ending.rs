@@ -9,10 +9,10 @@ use super::failure::is_observed;
 use super::region::Region;
 use super::state::ExitKind;
 use super::{handles, helpers};
+use crate::common::code::{is_switch, own_of};
+use crate::common::exits::may_exit;
+use crate::common::raising::is_told;
 use crate::context::Context;
-use crate::rules::code::{is_switch, own_of};
-use crate::rules::exits::may_exit;
-use crate::rules::raising::is_told;
 
 /// Puts the group around the region, with `last` at its end. Tells whether callers get errors as they did.
 pub(super) fn edit(

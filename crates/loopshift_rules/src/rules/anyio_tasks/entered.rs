@@ -8,8 +8,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Decorator, Expr, Stmt};
 
 use super::suites::each;
+use crate::common::code::definition;
 use crate::context::{Context, View};
-use crate::rules::code::definition;
 
 /// How many functions hand on an object before one makes it.
 const DEPTH: u32 = 4;

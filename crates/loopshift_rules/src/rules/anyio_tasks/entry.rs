@@ -7,8 +7,8 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::{Ranged, TextRange};
 
+use crate::common::runners::{ends_with_it, is_of_runner};
 use crate::context::{Context, View};
-use crate::rules::runners::{ends_with_it, is_of_runner};
 
 /// Whether a function is only ever the one coroutine of `asyncio.run`, which ends all tasks that it leaves.
 pub(super) fn is_entry(cx: &Context<'_>, function: FuncId) -> bool {

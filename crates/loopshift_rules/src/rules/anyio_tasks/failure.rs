@@ -9,8 +9,8 @@ use loopshift_python::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use super::family::{TASK, held};
+use crate::common::calling::{called_at, is_result, taking};
 use crate::context::{Context, View};
-use crate::rules::calling::{called_at, is_result, taking};
 
 /// What a handler catches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,11 +14,11 @@ use super::callbacks::Callbacks;
 use super::keep::Keeping;
 use super::timers::{self, Timer};
 use super::{gathered, offload, shielded, waiting};
+use crate::common::in_place::Sites;
+use crate::common::raising::Raising;
+use crate::common::what_else::with_other;
 use crate::context::{Context, View};
 use crate::rules::anyio_shield;
-use crate::rules::in_place::Sites;
-use crate::rules::raising::Raising;
-use crate::rules::what_else::with_other;
 
 pub(super) const TASK: &str = "asyncio.Task";
 

@@ -10,12 +10,12 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt, StmtAssign};
 use super::cancelled::is_cancelled;
 use super::family::{Family, MemberUse, Model, Spawn, Wait, WaitKind};
 use super::region::{Region, waits_of};
+use crate::common::awaited::coroutines;
+use crate::common::code::{Reach, is_switch, own, own_of};
+use crate::common::exits::may_exit;
+use crate::common::raising::{Passed, is_told, passed, passed_around};
+use crate::common::siblings::{clean_up, ends_program};
 use crate::context::{Context, View};
-use crate::rules::awaited::coroutines;
-use crate::rules::code::{Reach, is_switch, own, own_of};
-use crate::rules::exits::may_exit;
-use crate::rules::raising::{Passed, is_told, passed, passed_around};
-use crate::rules::siblings::{clean_up, ends_program};
 
 /// Whether an error of a task of the family ends the program no later than it does in asyncio, and no sooner.
 pub(super) fn ends(model: &Model<'_>, region: &Region<'_>, index: usize) -> bool {

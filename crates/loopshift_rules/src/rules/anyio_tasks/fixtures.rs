@@ -12,9 +12,9 @@ use loopshift_python::ast::{AnyNodeRef, Decorator, Expr, Identifier, Stmt, StmtF
 use super::entry::is_entry;
 use super::region::Region;
 use super::thread::{is_root, share_loops};
+use crate::common::code::{definition, is_switch, is_yield, own};
 use crate::context::{Context, View};
 use crate::rules::anyio_tests;
-use crate::rules::code::{definition, is_switch, is_yield, own};
 
 /// Whether the function is a fixture of one test at a time that can hold a group over its `yield`, once the tests move.
 pub(super) fn is_host(cx: &Context<'_>, function: FuncId) -> bool {

@@ -9,8 +9,8 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::family::{Wait, WaitKind};
 use super::{handles, helpers, ordered, waits};
+use crate::common::shared::is_statement;
 use crate::context::Context;
-use crate::rules::shared::is_statement;
 
 /// What a wait writes elsewhere.
 pub(super) struct Out {

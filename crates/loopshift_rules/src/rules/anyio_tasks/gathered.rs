@@ -6,12 +6,12 @@ use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::cancelled::reached;
 use super::family::{Family, Model, Spawn};
+use crate::common::awaited::offloaded;
+use crate::common::cancel::may_be_cancelled;
+use crate::common::gather_helpers::{GATHER_IN, GATHER_IN_CANCELLED};
+use crate::common::in_place::{give_coroutines, made_in};
 use crate::context::Context;
-use crate::rules::awaited::offloaded;
-use crate::rules::cancel::may_be_cancelled;
-use crate::rules::gather_helpers::{GATHER_IN, GATHER_IN_CANCELLED};
-use crate::rules::gather_left::left;
-use crate::rules::in_place::{give_coroutines, made_in};
+use crate::rules::anyio_tasks::gather_left::left;
 
 pub(super) const RULE: &str = "anyio-gather";
 

@@ -13,8 +13,8 @@ use super::family::{Family, Model, Spawn};
 use super::forms::{Out, edit_wait};
 use super::rename::{rename_cancelled, rename_state};
 use super::{callbacks, family, handles, members, spawning, unstarted, woken};
+use crate::common::raising::Raising;
 use crate::context::{Context, View};
-use crate::rules::raising::Raising;
 
 const RULE: &str = "anyio-task-group";
 const GROUP: &str = "asyncio.TaskGroup";

@@ -6,8 +6,8 @@ use loopshift_python::edit::{Edit, Helper, Piece, pieces};
 
 use super::family::{Family, Model, Spawn};
 use super::region::waits_of;
+use crate::common::shared::is_statement;
 use crate::context::Context;
-use crate::rules::shared::is_statement;
 
 /// The handles of 4.14, for older versions.
 static HANDLE: Helper = Helper {

@@ -3,8 +3,8 @@
 use loopshift_python::edit::Helper;
 
 use super::{handles, results};
+use crate::common::gather_helpers;
 use crate::context::Context;
-use crate::rules::gather_helpers;
 
 /// Keeps the error of a task out of its group.
 pub(super) static OUTCOME: Helper = Helper {

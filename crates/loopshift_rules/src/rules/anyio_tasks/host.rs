@@ -9,8 +9,8 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::entered;
 use super::suites::each;
+use crate::common::code::definition;
 use crate::context::{Context, View};
-use crate::rules::code::definition;
 
 /// The two methods of a class that holds tasks.
 pub(super) struct Host<'c> {

@@ -14,12 +14,12 @@ use super::cancelled::end_is_seen;
 use super::entered::entered;
 use super::family::{Family, Model, Spawn, WaitKind, held};
 use super::{fixtures, offered};
+use crate::common::cancel::can_be_cancelled;
+use crate::common::cancellation::goes_on;
+use crate::common::code::{definition, own, switches};
+use crate::common::lasting::lasts;
+use crate::common::raising::{Raising, passed};
 use crate::context::{Context, View};
-use crate::rules::cancel::can_be_cancelled;
-use crate::rules::cancellation::goes_on;
-use crate::rules::code::{definition, own, switches};
-use crate::rules::lasting::lasts;
-use crate::rules::raising::{Raising, passed};
 
 /// Whether a group in the object with this `__aenter__` ends nothing that asyncio would let run. `starts` are the calls in
 /// it that are given the group.

@@ -8,10 +8,10 @@ use loopshift_python::ast::{AnyNodeRef, Expr, StmtFunctionDef};
 use loopshift_python::{Ranged, TextRange};
 
 use super::failure::{handlers, in_suite, types_of};
+use crate::common::calling::generators;
+use crate::common::cancellation::is_cancelled_error;
+use crate::common::code::{definition, own};
 use crate::context::{Context, View};
-use crate::rules::calling::generators;
-use crate::rules::cancellation::is_cancelled_error;
-use crate::rules::code::{definition, own};
 
 /// How many managers are entered within each other.
 const DEPTH: u32 = 4;

@@ -7,10 +7,10 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Family, MemberUse, Model, Spawn};
 use super::{again, callbacks, handles, helpers, keep, mistaken};
+use crate::common::arguments::inside;
+use crate::common::cancellation::{Role, role};
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
-use crate::rules::arguments::inside;
-use crate::rules::cancellation::{Role, role};
-use crate::rules::shared::is_statement;
 
 /// Refuses families with a member that has no counterpart.
 pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {

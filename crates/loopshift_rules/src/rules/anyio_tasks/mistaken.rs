@@ -16,10 +16,10 @@ use super::entry::is_never_cancelled;
 use super::failure::handlers;
 use super::family::{Family, Model, Wait};
 use super::managers;
+use crate::common::calling::taken_at;
+use crate::common::cancellation::raises_cancelled;
+use crate::common::runners::runners;
 use crate::context::Context;
-use crate::rules::calling::taken_at;
-use crate::rules::cancellation::raises_cancelled;
-use crate::rules::runners::runners;
 
 /// Refuses the families whose end by cancellation would be taken for an error.
 pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {

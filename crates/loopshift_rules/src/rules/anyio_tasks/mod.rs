@@ -25,6 +25,7 @@ mod family;
 mod fatal;
 mod fixtures;
 mod forms;
+pub(crate) mod gather_left;
 mod gathered;
 mod gotten;
 mod group;
@@ -68,8 +69,8 @@ use loopshift_engine::flow::value::Value;
 use loopshift_python::Ranged;
 use loopshift_python::ast::StmtFunctionDef;
 
+use crate::common::in_place::Sites;
 use crate::context::Context;
-use crate::rules::in_place::Sites;
 use family::{Model, Spawn, held};
 use places::{Places, place};
 

@@ -4,9 +4,9 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::AnyNodeRef;
 use toml_edit::Document;
 
+use crate::common::code::definition;
 use crate::context::Context;
 use crate::project::ini;
-use crate::rules::code::definition;
 
 /// Whether code that belongs to others may call the function by its name.
 pub(super) fn is_offered(cx: &Context<'_>, function: FuncId) -> bool {

@@ -8,10 +8,10 @@ use loopshift_python::edit::{Edit, Piece, pieces};
 use super::emit::Errors;
 use super::family::{Family, Spawn, Wait, WaitKind};
 use super::{handles, helpers};
+use crate::common::offloaded::is_seen;
 use crate::context::{Context, View};
+use crate::rules::anyio_to_thread::executors::limited;
 use crate::rules::anyio_to_thread::{Pool, arguments_of, is_awaited_at_once};
-use crate::rules::executors::limited;
-use crate::rules::offloaded::is_seen;
 
 pub(super) const RULE: &str = "anyio-to-thread";
 

@@ -6,8 +6,8 @@ use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::family::{Wait, WaitKind, held};
+use crate::common::each_awaited::awaited_once;
 use crate::context::{Context, View};
-use crate::rules::each_awaited::awaited_once;
 
 /// The source of `asyncio.as_completed` over tasks, with what the coroutine does that waits for the next one when it has ended.
 macro_rules! as_ended {

@@ -3,8 +3,8 @@
 
 use super::cancelled::is_cancelled;
 use super::family::Model;
+use crate::common::outside::may_run_outside;
 use crate::context::Context;
-use crate::rules::outside::may_run_outside;
 
 /// What asks a handle for its state.
 const ASKING: &[&str] = &["result", "exception", "cancelled"];

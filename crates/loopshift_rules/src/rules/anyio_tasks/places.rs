@@ -14,8 +14,8 @@ use super::thread::{self, Thread};
 use super::{
     abandoned, beside, gathered, host, identity, results, served, shielded, spread, timers,
 };
+use crate::common::code::definition;
 use crate::context::{Context, View};
-use crate::rules::code::definition;
 
 /// Where the groups of all families are.
 pub(super) struct Places<'c> {

@@ -12,10 +12,10 @@ use super::life::exits;
 use super::state::{Exit, ExitKind, Stage};
 use super::suites::{Run, each, hull};
 use super::{fatal, fixtures};
+use crate::common::cancellation::end_a_cancellation;
+use crate::common::code::is_in_loop;
+use crate::common::raising::Raising;
 use crate::context::{Context, View};
-use crate::rules::cancellation::end_a_cancellation;
-use crate::rules::code::is_in_loop;
-use crate::rules::raising::Raising;
 
 /// A task group to be.
 pub(super) struct Region<'c> {

@@ -10,8 +10,8 @@ use super::failure::handlers;
 use super::family::{Family, MemberUse, Model, Wait};
 use super::mistaken::is_of_task;
 use super::{handles, helpers};
+use crate::common::caught;
 use crate::context::{Context, View};
-use crate::rules::caught;
 
 /// `asyncio.CancelledError` in a handler around the wait for a task that was told to stop.
 pub(super) fn rename_cancelled(

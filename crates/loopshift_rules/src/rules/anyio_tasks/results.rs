@@ -12,9 +12,9 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::cancelled::is_cancelled;
 use super::family::{Family, Model, Wait, WaitKind};
+use crate::common::cancellation::is_cancelled_error;
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
-use crate::rules::cancellation::is_cancelled_error;
-use crate::rules::shared::is_statement;
 use crate::shown::is_shown_by;
 
 /// The name of the class: results show it.

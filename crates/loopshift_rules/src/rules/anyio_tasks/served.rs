@@ -8,8 +8,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, pieces};
 
+use crate::common::arguments::add_argument;
 use crate::context::{Context, View};
-use crate::rules::arguments::add_argument;
 
 const APIS: &[&str] = &["asyncio.start_server", "asyncio.start_unix_server"];
 

@@ -5,8 +5,8 @@ use loopshift_engine::change::Place;
 use loopshift_engine::flow::value::Value;
 use loopshift_python::ast::{Expr, Stmt};
 
+use crate::common::code::definition;
 use crate::context::{Context, View};
-use crate::rules::code::definition;
 
 /// How far a coroutine comes.
 #[derive(Clone, Copy, PartialEq, Eq)]

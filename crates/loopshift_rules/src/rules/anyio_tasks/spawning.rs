@@ -9,8 +9,8 @@ use super::emit::Errors;
 use super::family::Spawn;
 use super::unstarted::UNLESS_CANCELLED;
 use super::{handles, helpers};
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
-use crate::rules::shared::is_statement;
 
 /// `tg.create_task(f(x))` of a group as `tg.start_soon(f, x)`, or as a handle of the module's own class, for versions
 /// whose groups give none.

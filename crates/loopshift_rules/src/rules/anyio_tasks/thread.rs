@@ -15,10 +15,10 @@ use loopshift_python::ast::{AnyNodeRef, Decorator, Expr, ExprCall, StmtReturn};
 use super::family::Family;
 use super::region::is_context_manager;
 use super::{callable, host, served};
+use crate::common::arguments::{add_argument, add_parameter, by_name, is_open};
+use crate::common::code::{definition, own};
+use crate::common::raising::ends_case;
 use crate::context::{Context, View};
-use crate::rules::arguments::{add_argument, add_parameter, by_name, is_open};
-use crate::rules::code::{definition, own};
-use crate::rules::raising::ends_case;
 
 /// The way of a group from the functions that own it to those that make tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,11 +9,11 @@ use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Family, MemberUse, Model, Spawn};
+use crate::common::code::is_in_loop;
+use crate::common::non_negative::is_non_negative;
+use crate::common::raising::Raising;
+use crate::common::shared::{is_statement, number};
 use crate::context::Context;
-use crate::rules::code::is_in_loop;
-use crate::rules::non_negative::is_non_negative;
-use crate::rules::raising::Raising;
-use crate::rules::shared::{is_statement, number};
 
 pub(super) const RULE: &str = "anyio-call-later";
 

@@ -12,9 +12,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr};
 
 use super::cancelled::functions;
 use super::family::{Model, TASK};
+use crate::common::code::{definition, own};
 use crate::context::Context;
 use crate::processes::Processes;
-use crate::rules::code::{definition, own};
 
 /// What a task is told.
 struct Told {

@@ -7,8 +7,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 
 use super::family::{Model, Wait, WaitKind, held};
+use crate::common::code::may_be_awaited;
 use crate::context::{Context, View};
-use crate::rules::code::may_be_awaited;
 
 /// Waits: awaits of tasks, and calls of asyncio that are given tasks.
 pub(super) fn collect<'c>(cx: &Context<'c>, model: &mut Model<'c>) {

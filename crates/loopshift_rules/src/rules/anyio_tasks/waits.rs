@@ -7,8 +7,8 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::family::{Wait, WaitKind};
 use super::helpers;
-use crate::rules::arguments::without;
-use crate::rules::shared::is_statement;
+use crate::common::arguments::without;
+use crate::common::shared::is_statement;
 
 /// Writes the wait. `leaving` says that the tasks leave their set as they end.
 ///

@@ -14,9 +14,9 @@ use loopshift_python::edit::Edit;
 use super::cancelled::{functions, is_cancelled};
 use super::family::{Family, Model};
 use super::unstarted::just_before;
+use crate::common::code::{definition, own};
+use crate::common::objects::{made_at, receiver};
 use crate::context::Context;
-use crate::rules::code::{definition, own};
-use crate::rules::objects::{made_at, receiver};
 
 /// The members that wait for another task. Queues look themselves, see the class that stands in for them.
 const WAITS: &[&str] = &[

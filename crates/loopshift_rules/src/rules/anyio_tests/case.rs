@@ -9,9 +9,9 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::{RULE, is_test_file};
+use crate::common::code;
+use crate::common::objects::values::shares_its_line;
 use crate::context::{Context, View};
-use crate::rules::code;
-use crate::rules::objects::values::shares_its_line;
 
 /// The change of one test case, without the fixture for the backend.
 ///

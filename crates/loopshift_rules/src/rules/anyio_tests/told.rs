@@ -13,10 +13,10 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::visitor::source_order::{self, SourceOrderVisitor};
 use loopshift_python::ast::{Expr, ExprCall};
 
+use crate::common::code::Reach;
+use crate::common::objects::{made_at, made_by};
+use crate::common::raising::Raising;
 use crate::context::{Context, View};
-use crate::rules::code::Reach;
-use crate::rules::objects::{made_at, made_by};
-use crate::rules::raising::Raising;
 
 /// The uses of which the event loop may be told an error, with the functions they stand in.
 pub(super) struct Told(Vec<(FuncId, Place)>);

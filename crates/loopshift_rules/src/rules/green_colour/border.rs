@@ -11,10 +11,10 @@ use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::super::arguments::inside;
-use super::super::green::{helper, is_outside, meets};
 use super::{Failure, Work, factory};
 use crate::catalog::Kind;
+use crate::common::arguments::inside;
+use crate::common::green::{helper, is_outside, meets};
 use crate::context::{Context, View};
 use crate::part;
 use crate::rules::green_part::Hub;

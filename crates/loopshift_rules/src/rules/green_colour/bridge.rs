@@ -8,9 +8,9 @@ use loopshift_python::ast::{Expr, ExprCall};
 use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::super::arguments::inside;
-use super::super::green::{awaiting, helper, is_behind, is_outside};
 use super::Work;
+use crate::common::arguments::inside;
+use crate::common::green::{awaiting, helper, is_behind, is_outside};
 use crate::context::Context;
 
 /// What may differ.

@@ -14,14 +14,14 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, ExprLambda};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::super::arguments::inside;
-use super::super::code::is_plain;
-use super::super::green::{helper, is_behind, is_coloured};
-use super::super::shared::is_statement;
 use super::consumers::{Consumer, consumer};
 use super::methods::method;
 use super::sentinel::{is_head, items};
 use super::{Operation, fresh};
+use crate::common::arguments::inside;
+use crate::common::code::is_plain;
+use crate::common::green::{helper, is_behind, is_coloured};
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 /// All such calls of functions that become async.

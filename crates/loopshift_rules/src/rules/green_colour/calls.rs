@@ -7,8 +7,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::Expr;
 use loopshift_python::edit::{Edit, Piece};
 
-use super::super::green::{awaiting, helper, is_outside};
 use super::{Failure, Lambda, Work, factory, lambda};
+use crate::common::green::{awaiting, helper, is_outside};
 
 impl Work<'_, '_> {
     /// The calls that a function makes, where what they run becomes async.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopshift_engine::facts::Cause;
 use loopshift_engine::ir::{FuncId, FunctionKind};
 
-use super::super::green::{Needs, is_coloured};
+use crate::common::green::{Needs, is_coloured};
 use crate::context::Context;
 
 /// Functions that change together: those that become async, and the bodies of modules that start them.

@@ -5,9 +5,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::super::green::helper;
 use super::iterate::{LATER, UNKNOWN, comprehension, listed};
 use super::{Operation, fresh};
+use crate::common::green::helper;
 use crate::context::{Context, View};
 
 /// Builtins that go through all of an argument at once, so that a list takes its place.

@@ -8,12 +8,12 @@ use loopshift_python::ast::{AnyNodeRef, Decorator, Expr, StmtFunctionDef};
 use loopshift_python::edit::{Edit, Import, Piece};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
-use super::super::code::{definition, own};
-use super::super::green::anchor;
 use super::iterate::generator;
 use super::methods::{last_name, twin};
 use super::pytest::Tests;
 use super::{entering, factory, sentinel};
+use crate::common::code::{definition, own};
+use crate::common::green::anchor;
 use crate::context::{Context, View};
 
 /// Whether a function can become async, if it is no body of a module.

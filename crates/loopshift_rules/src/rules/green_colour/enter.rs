@@ -8,9 +8,9 @@ use loopshift_python::ast::{AnyNodeRef, Expr, StmtWith, WithItem};
 use loopshift_python::edit::{Edit, Piece, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
-use super::super::green::is_coloured;
 use super::Operation;
 use super::methods::method;
+use crate::common::green::is_coloured;
 use crate::context::{Context, View};
 
 mod stack;

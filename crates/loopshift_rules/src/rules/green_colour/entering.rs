@@ -7,8 +7,8 @@ use loopshift_python::ast::{AnyNodeRef, Stmt, StmtFunctionDef};
 use loopshift_python::edit::{Edit, Wrap};
 use loopshift_python::{Ranged, TextRange};
 
-use super::super::code::own;
-use super::super::green::{is_coloured, main_name, run};
+use crate::common::code::own;
+use crate::common::green::{is_coloured, main_name, run};
 use crate::context::{Context, View};
 use crate::served;
 

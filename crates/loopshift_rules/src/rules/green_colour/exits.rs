@@ -8,8 +8,8 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt};
 
-use super::super::code::{Reach, definition, own};
 use super::{Failure, Work};
+use crate::common::code::{Reach, definition, own};
 use crate::context::Context;
 
 impl Work<'_, '_> {

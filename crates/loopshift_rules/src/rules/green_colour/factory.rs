@@ -7,8 +7,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{ExprCall, StmtFunctionDef};
 use loopshift_python::edit::Edit;
 
-use super::super::green::{is_behind, is_coloured};
 use super::methods::{last_name, method};
+use crate::common::green::{is_behind, is_coloured};
 use crate::context::{Context, View};
 
 /// The name that `__init__` gets.

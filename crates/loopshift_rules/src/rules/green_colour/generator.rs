@@ -6,8 +6,8 @@ use loopshift_python::ast::{AnyNodeRef, ExprCall, ExprGenerator};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::super::green::helper;
 use super::consumers::{Consumer, consumer};
+use crate::common::green::helper;
 use crate::context::{Context, View};
 
 /// The edits that await a call.

@@ -9,9 +9,9 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt};
 use loopshift_python::edit::Edit;
 
-use super::super::code::{Reach, own};
-use super::super::green::{anchor, started};
 use super::{Failure, Work};
+use crate::common::code::{Reach, own};
+use crate::common::green::{anchor, started};
 use crate::context::Context;
 
 impl Work<'_, '_> {

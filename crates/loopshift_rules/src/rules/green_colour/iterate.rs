@@ -8,13 +8,13 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, Stmt};
 use loopshift_python::edit::{Edit, Piece, Wrap, pieces};
 use loopshift_python::{Ranged, TextRange};
 
-use super::super::arguments::inside;
-use super::super::code::{definition, own};
-use super::super::green::{helper, is_coloured};
-use super::super::shared::is_statement;
 use super::consumers::{Consumer, called_at_once, consumer, given};
 use super::methods::{attribute, last_name, method};
 use super::{Operation, fresh, sentinel};
+use crate::common::arguments::inside;
+use crate::common::code::{definition, own};
+use crate::common::green::{helper, is_coloured};
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 /// What iterating over an expression runs.

@@ -11,8 +11,8 @@ use loopshift_python::ast::{self, AnyNodeRef, Expr, ExprLambda, Stmt};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
-use super::super::code::own_of;
 use super::builtin::is_written_out;
+use crate::common::code::own_of;
 use crate::context::{Context, View};
 
 /// What becomes of a lambda.

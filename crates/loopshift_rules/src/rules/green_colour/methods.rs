@@ -9,10 +9,10 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::Expr;
 use loopshift_python::edit::Edit;
 
-use super::super::green::is_coloured;
 use super::Operation;
 use super::factory;
 use super::iterate::Iterated;
+use crate::common::green::is_coloured;
 use crate::context::Context;
 use crate::test_cases::TestCases;
 

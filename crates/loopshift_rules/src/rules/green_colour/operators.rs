@@ -9,11 +9,11 @@ use loopshift_engine::ir::{ClassId, FuncId};
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, Operator, UnaryOp};
 
-use super::super::code::definition;
-use super::super::green::{awaiting, is_coloured};
 use super::Operation;
 use super::methods::{attribute, last_name, method};
 use super::property::ends_lambda;
+use crate::common::code::definition;
+use crate::common::green::{awaiting, is_coloured};
 use crate::context::{Context, View};
 
 /// What calls a method of an operator without writing one, or looks at what it gives.

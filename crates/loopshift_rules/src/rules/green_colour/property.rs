@@ -10,9 +10,9 @@ use loopshift_python::edit::Edit;
 
 use rustc_hash::FxHashSet;
 
-use super::super::green::{awaiting, is_coloured};
 use super::Operation;
 use super::methods::{attribute, inherited, last_name};
+use crate::common::green::{awaiting, is_coloured};
 use crate::context::{Context, View};
 
 /// The getters of properties that become async, with the reason why one can't.

@@ -8,9 +8,9 @@ use loopshift_python::edit::{Edit, pieces};
 use loopshift_python::{Ranged, TextRange};
 
 use super::super::anyio_tests::mode;
-use super::super::code::definition;
-use super::super::green::{is_coloured, is_made_at_import};
 use super::methods::last_name;
+use crate::common::code::definition;
+use crate::common::green::{is_coloured, is_made_at_import};
 use crate::context::{Context, View};
 use crate::test_cases::TestCases;
 

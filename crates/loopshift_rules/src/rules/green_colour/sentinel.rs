@@ -8,11 +8,11 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall, StmtFor};
 use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
-use super::super::code::{can_be_while, definition, is_plain, own};
-use super::super::green::helper;
 use super::consumers::{Consumer, consumer};
 use super::fresh;
 use super::methods::last_name;
+use crate::common::code::{can_be_while, definition, is_plain, own};
+use crate::common::green::helper;
 use crate::context::{Context, View};
 
 /// The call `iter(function, end)` whose function stands at the range.

@@ -10,9 +10,9 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Import, Piece};
 
-use super::super::green::is_coloured;
 use super::Operation;
 use super::builtin::{given, waits};
+use crate::common::green::is_coloured;
 use crate::context::Context;
 use crate::test_cases::is_test_case;
 

@@ -13,10 +13,10 @@ use loopshift_engine::objects::Cluster;
 use loopshift_python::ast::{AnyNodeRef, Stmt};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
+use crate::common::code::{Reach, called_within};
+use crate::common::green::sleeps;
+use crate::common::objects::{Family, method};
 use crate::context::{Context, View};
-use crate::rules::code::{Reach, called_within};
-use crate::rules::green::sleeps;
-use crate::rules::objects::{Family, method};
 
 /// The class.
 pub(super) const EVENT: &str = "gevent.event.Event";

@@ -7,8 +7,8 @@ use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::RULE;
+use crate::common::green::{GREENLET, helper, is_greenlet, items, items_of, starts_later};
 use crate::context::{Context, View};
-use crate::rules::green::{GREENLET, helper, is_greenlet, items, items_of, starts_later};
 
 const API: &str = "gevent.Greenlet.__bool__";
 

@@ -11,9 +11,9 @@ use loopshift_python::edit::{Edit, Helper, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::{OF_SERVER, RULE, SERVER, asked, handles, in_its_place, is_plain, keep_data};
+use crate::common::code::{class_definition, has_comment};
+use crate::common::green::{derived, is_coloured, is_init, making};
 use crate::context::{Context, View};
-use crate::rules::code::{class_definition, has_comment};
-use crate::rules::green::{derived, is_coloured, is_init, making};
 
 /// What answers each connection in a thread, which is waited for when the server is closed.
 const MIXIN: &str = "socketserver.ThreadingMixIn";

@@ -12,10 +12,10 @@ use loopshift_engine::objects::{Cluster, Member};
 use loopshift_python::ast::{AnyNodeRef, Stmt};
 use loopshift_python::{Ranged, TextRange};
 
+use crate::common::code::{Reach, called_within};
+use crate::common::green::sleeps;
+use crate::common::objects::method;
 use crate::context::{Context, View};
-use crate::rules::code::{Reach, called_within};
-use crate::rules::green::sleeps;
-use crate::rules::objects::method;
 
 /// How many calls a task may be away from where it takes the lock.
 const DEPTH: usize = 4;

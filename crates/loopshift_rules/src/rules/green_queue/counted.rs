@@ -6,8 +6,8 @@ use loopshift_engine::change::Place;
 use loopshift_engine::objects::{Cluster, clusters};
 
 use super::{counterpart, is_queue};
+use crate::common::objects::receiver;
 use crate::context::Context;
-use crate::rules::objects::receiver;
 
 /// What is asked.
 pub(super) const COUNT: &str = "unfinished_tasks";

@@ -11,11 +11,11 @@ use loopshift_python::ast::Expr;
 use loopshift_python::edit::Edit;
 
 use super::{DEPTH, RULE, asyncio, counterpart, is_above_zero, is_queue, makes_channels};
-use crate::context::{Context, View};
-use crate::rules::green::{
+use crate::common::green::{
     Making, bound_name, class_of_base, derived, is_init, made_in_loop, making, name_on_object,
 };
-use crate::rules::seconds::{Seconds, seconds};
+use crate::common::seconds::{Seconds, seconds};
+use crate::context::{Context, View};
 
 /// What a queue of asyncio has for itself, and calls itself: `Lib/asyncio/queues.py` of Python.
 const OF_ASYNCIO: &[&str] = &[

@@ -11,9 +11,9 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::{RULE, asyncio, is_queue};
 use crate::catalog::Api;
+use crate::common::caught;
+use crate::common::code::{Reach, called_within};
 use crate::context::{Context, View};
-use crate::rules::caught;
-use crate::rules::code::{Reach, called_within};
 
 /// A name of the library.
 pub(super) fn named(cx: &Context<'_>, use_: &Use, view: &View<'_>) -> Result<Change, String> {

@@ -8,9 +8,9 @@ use loopshift_python::edit::{Edit, Piece};
 use loopshift_python::{Ranged, TextRange};
 
 use super::{RULE, derived, is_queue};
+use crate::common::code::{can_be_while, is_plain};
+use crate::common::green::{anchor, given_to, helper, is_awaited, is_coloured};
 use crate::context::{Context, View};
-use crate::rules::code::{can_be_while, is_plain};
-use crate::rules::green::{anchor, given_to, helper, is_awaited, is_coloured};
 
 pub(super) fn plan(cx: &Context<'_>, changes: &mut Vec<Change>) {
     let is_one = |value| match value {

@@ -10,9 +10,9 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::AnyNodeRef;
 
 use super::Ended;
+use crate::common::code::Reach;
+use crate::common::green::{kept_calls, started};
 use crate::context::Context;
-use crate::rules::code::Reach;
-use crate::rules::green::{kept_calls, started};
 
 /// The methods that wake who waits for their object.
 pub(crate) const WAKING: &[&str] = &[

@@ -10,9 +10,9 @@ use loopshift_engine::uses::Use;
 use loopshift_python::ast::{Expr, ExprCall};
 
 use super::runs_at_end;
+use crate::common::code::Reach;
+use crate::common::green::{items, maker, methods_named};
 use crate::context::{Context, View};
-use crate::rules::code::Reach;
-use crate::rules::green::{items, maker, methods_named};
 
 /// The methods and functions that wait until all that they are given, or called on, has ended.
 const WAITING: &[&str] = &["get", "iwait", "join", "joinall", "wait", "waitall"];

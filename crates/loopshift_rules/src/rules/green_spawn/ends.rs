@@ -7,10 +7,10 @@ use loopshift_engine::ir::FuncId;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandler, Expr, Stmt, StmtWhile};
 use loopshift_python::{Ranged, TextRange};
 
+use crate::common::code::{Reach, called_within, definition, own};
+use crate::common::green::started;
+use crate::common::order::{Effect, effects};
 use crate::context::{Context, View};
-use crate::rules::code::{Reach, called_within, definition, own};
-use crate::rules::green::started;
-use crate::rules::order::{Effect, effects};
 
 /// Whether something in the function runs when its task is cancelled, and can be seen.
 pub(crate) fn runs_at_end(cx: &Context<'_>, func: FuncId) -> bool {

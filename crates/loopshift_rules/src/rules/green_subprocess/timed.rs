@@ -6,8 +6,8 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, ExceptHandlerExceptHandler, Expr, ExprCall};
 use loopshift_python::edit::Piece;
 
+use crate::common::green::{helper, is_of_eventlet};
 use crate::context::{Context, View};
-use crate::rules::green::{helper, is_of_eventlet};
 
 /// What differs in what the error holds of the output.
 const OUTPUT: &str = "the error of a process that takes too long holds what was read in time, as bytes; gevent's holds all of it, as the program asked for it";

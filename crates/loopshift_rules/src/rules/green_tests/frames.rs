@@ -8,8 +8,8 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprCall};
 use loopshift_python::edit::Edit;
 
 use super::RULE;
+use crate::common::green::{anchor, coloured_views, is_coloured};
 use crate::context::{Context, View};
-use crate::rules::green::{anchor, coloured_views, is_coloured};
 
 /// What keeps an argument for others.
 const KEEPING: &[&str] = &[

@@ -16,11 +16,11 @@ use super::{
     Found, RULE, asks_nothing, first_to_catch, handler_of, inside, last, reaches, timeout_error,
 };
 use crate::catalog::{Api, Kind};
+use crate::common::arguments::without;
+use crate::common::code::Reach;
+use crate::common::green::{anchor, bracketed, helper, timeouts};
 use crate::context::{Context, View};
 use crate::recipe::Cooperation;
-use crate::rules::arguments::without;
-use crate::rules::code::Reach;
-use crate::rules::green::{anchor, bracketed, helper, timeouts};
 
 /// All timeouts of a part of the program. `others` are the calls that may raise `TimeoutError` where timeouts were raised.
 pub(super) fn plan(
@@ -292,7 +292,7 @@ pub(super) fn with_timeout(
         }
         None => text.push(Piece::Source(seconds.range())),
     }
-    let inner = crate::rules::arguments::inside(call);
+    let inner = crate::common::arguments::inside(call);
     let rest = loopshift_python::TextRange::new(seconds.end(), inner.end());
     text.extend([Piece::Source(rest), ")".into()]);
     let expr = view.tree.expr_at(call.range()).ok_or("it can't be found")?;

@@ -12,9 +12,9 @@ use loopshift_python::{Ranged, TextRange};
 use super::inside::{enters_timeout, may_wait};
 use super::{Found, last};
 use crate::catalog::Kind;
+use crate::common::code::{Reach, called_within, is_yield, own};
+use crate::common::timeouts::item_of;
 use crate::context::{Context, View};
-use crate::rules::code::{Reach, called_within, is_yield, own};
-use crate::rules::timeouts::item_of;
 
 /// Where the time of a timeout may run.
 pub(super) struct Extent {

@@ -11,10 +11,10 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::extent::Extent;
 use super::{Found, RULE};
+use crate::common::caught::reads_name;
+use crate::common::code::{Reach, definition, is_yield, own};
+use crate::common::green::{exits, is_coloured, looks_on};
 use crate::context::{Context, View};
-use crate::rules::caught::reads_name;
-use crate::rules::code::{Reach, definition, is_yield, own};
-use crate::rules::green::{exits, is_coloured, looks_on};
 
 /// The bodies that a timeout may cut short: of `try` statements whose handlers may be for it, and of `with` statements over
 /// what looks at how it is left.

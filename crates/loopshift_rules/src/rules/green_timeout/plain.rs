@@ -11,10 +11,10 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::RULE;
 use crate::catalog::Api;
+use crate::common::code::{Reach, called_within, definition, is_yield, own};
+use crate::common::green::{is_coloured, looks_on};
+use crate::common::timeouts::item_of;
 use crate::context::{Context, View};
-use crate::rules::code::{Reach, called_within, definition, is_yield, own};
-use crate::rules::green::{is_coloured, looks_on};
-use crate::rules::timeouts::item_of;
 
 /// The names that the scope may get.
 const NAMES: &[&str] = &["scope", "timeout_scope", "_scope"];

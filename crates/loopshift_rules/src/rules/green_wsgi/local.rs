@@ -5,10 +5,10 @@ use loopshift_engine::flow::value::Value;
 use loopshift_python::ast::{Expr, Stmt};
 
 use super::{address, functions};
+use crate::common::code::definition;
+use crate::common::green::{called, method};
+use crate::common::shared::number;
 use crate::context::{Bound, Context, View};
-use crate::rules::code::definition;
-use crate::rules::green::{called, method};
-use crate::rules::shared::number;
 
 /// What an application can ask of its environment that only the library's server knows.
 const OF_SERVER: &[&str] = &[

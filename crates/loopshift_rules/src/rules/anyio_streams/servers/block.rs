@@ -8,12 +8,12 @@ use loopshift_python::{Ranged, TextRange};
 
 use super::super::Obstacle;
 use super::Server;
+use crate::common::cancellation::end_a_cancellation;
+use crate::common::code::definition;
+use crate::common::gather_helpers::{FIRST_ERROR, FIRST_ERROR_310};
+use crate::common::leaving::{first_exit, first_jump};
+use crate::common::raising::may_be_caught;
 use crate::rules::anyio_tasks::is_context_manager;
-use crate::rules::cancellation::end_a_cancellation;
-use crate::rules::code::definition;
-use crate::rules::gather_helpers::{FIRST_ERROR, FIRST_ERROR_310};
-use crate::rules::leaving::{first_exit, first_jump};
-use crate::rules::raising::may_be_caught;
 
 /// What a server is called in the block.
 pub(super) struct Named {

@@ -12,10 +12,10 @@ use loopshift_python::ast::{
 
 use super::super::family::held;
 use super::super::region::is_context_manager;
+use crate::common::code::{definition, own, own_of};
+use crate::common::per_function::PerFunction;
+use crate::common::raising::Raising;
 use crate::context::{Context, View};
-use crate::rules::code::{definition, own, own_of};
-use crate::rules::per_function::PerFunction;
-use crate::rules::raising::Raising;
 
 /// Tasks that have not started, by the calls that make them; `None` stands for any that was made before the function.
 pub(super) type Unstarted = BTreeSet<Option<Place>>;

@@ -9,9 +9,9 @@ use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::Expr;
 
-use super::super::super::code::Reach;
-use super::super::super::green::is_coloured;
-use super::super::super::shared::is_statement;
+use crate::common::code::Reach;
+use crate::common::green::is_coloured;
+use crate::common::shared::is_statement;
 use crate::context::{Context, View};
 
 /// That nothing of what the function runs outlives the request, or belongs to another event loop.
