@@ -23,6 +23,7 @@ use crate::context::{Context, View};
 
 mod barrier;
 mod condition;
+mod just_released;
 pub(crate) mod relocked;
 mod shares;
 
@@ -207,6 +208,11 @@ fn lock<'v>(
             "locked" => locked(view, member, change)?,
             name => return Err(unknown_member(member, name, "lock")),
         }
+    }
+    if just_released::asked(cx, moving.cluster, owned) {
+        change.caveat(
+            "`locked()` right after a release is False in asyncio, also where another task waits for the lock; AnyIO hands the lock over, and it stays True",
+        );
     }
     is_slow(change, fast);
     let mut form = Form::anyio(name);

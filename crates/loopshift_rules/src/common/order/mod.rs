@@ -84,6 +84,17 @@ impl<'c> Order<'c> {
         tasks.any(|task| run_by.contains(&task.func) && self.tasks.are_many(self.cx, task))
     }
 
+    /// Whether several tasks run the code at these places, at once or one after the other.
+    pub(crate) fn are_run_by_several(&self, places: impl IntoIterator<Item = Place>) -> bool {
+        let functions = places
+            .into_iter()
+            .map(|place| self.cx.program.function_at(place));
+        let run_by = self.tasks.to(functions);
+        let tasks = self.tasks.all.iter();
+        let tasks: Vec<&Task> = tasks.filter(|task| run_by.contains(&task.func)).collect();
+        tasks.len() > 1 || tasks.iter().any(|task| self.tasks.are_many(self.cx, task))
+    }
+
     /// Whether a wait that stands at `wait` has begun before anything at `sets` is reached: it is the first that its
     /// task does, and what starts the task lets it run before.
     pub(crate) fn begins_before(&self, wait: Place, sets: &[Place]) -> bool {

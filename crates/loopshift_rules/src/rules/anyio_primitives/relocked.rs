@@ -60,7 +60,7 @@ pub(crate) fn waits_for_itself(cx: &Context<'_>, cluster: &Cluster) -> bool {
 }
 
 /// Where locks of the cluster are taken, and the code that then holds them.
-fn holds(cx: &Context<'_>, cluster: &Cluster) -> Vec<(Place, Place)> {
+pub(super) fn holds(cx: &Context<'_>, cluster: &Cluster) -> Vec<(Place, Place)> {
     let mut holds = Vec::new();
     for held in &cluster.places {
         let Some(view) = cx.view(held.place.file) else {
