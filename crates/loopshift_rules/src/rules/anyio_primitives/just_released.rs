@@ -11,6 +11,7 @@ use loopshift_python::ast::{AnyNodeRef, Expr, ExprAwait};
 use loopshift_python::{Ranged, TextRange, TextSize};
 
 use super::relocked::holds;
+use crate::common::calling::called_at;
 use crate::common::code::Reach;
 use crate::common::objects::method;
 use crate::common::order::Order;
@@ -19,10 +20,11 @@ use crate::context::{Context, View};
 /// Whether a lock of the cluster may be asked if it is taken when it was released for a task that waits, which has not had its
 /// turn. A lock that is not `owned` by who acquires it may be released by others meanwhile.
 pub(super) fn asked(cx: &Context<'_>, cluster: &Cluster, owned: bool) -> bool {
-    let mut asking = cluster.members.iter().filter(|it| method(it) == "locked");
-    let Some(first) = asking.next() else {
+    let asking = cluster.members.iter().filter(|it| method(it) == "locked");
+    let mut open: Vec<Place> = asking.map(|it| it.place).collect();
+    if open.is_empty() {
         return false;
-    };
+    }
     let holds = holds(cx, cluster);
     // Where one task alone takes it, none waits.
     let taken = holds.iter().map(|(taken, _)| *taken);
@@ -42,30 +44,52 @@ pub(super) fn asked(cx: &Context<'_>, cluster: &Cluster, owned: bool) -> bool {
         .collect();
     let reach = cx.once(Reach::new);
     let releasing = reach.to(releasing);
-    std::iter::once(first).chain(asking).any(|member| {
-        let Some(view) = cx.view(member.place.file) else {
+    let mut seen = BTreeSet::new();
+    while let Some(place) = open.pop() {
+        let Some(view) = cx.view(place.file) else {
             return true;
         };
-        let place = member.place;
         // Who holds it is told so.
         let held = blocks.iter().filter(|it| it.file == place.file);
         let held = held.filter(|it| it.range.contains_range(place.range));
         let held = held.map(|it| it.range).min_by_key(|it| it.len());
-        let ends = ends(cx, view, member, &blocks, &releases, &releasing);
-        follows_release(view, place.range, held, &ends)
-    })
+        let ends = ends(cx, view, place, &blocks, &releases, &releasing);
+        match last_end(view, place.range, held, &ends) {
+            Some(true) => return true,
+            Some(false) => {}
+            None => {
+                let func = cx.program.function_at(place);
+                if held.is_none() && seen.insert(func) {
+                    open.extend(
+                        called_at(cx, func)
+                            .into_iter()
+                            .filter(|it| runs_there(cx, func, *it)),
+                    );
+                }
+            }
+        }
+    }
+    false
 }
 
-/// Where something ends that releases the lock (`true`) or lets other tasks run, in the function that asks.
+/// Whether a function runs where it is called: an async one does where it is awaited.
+fn runs_there(cx: &Context<'_>, func: FuncId, call: Place) -> bool {
+    let is_awaited = || {
+        let view = cx.view(call.file)?;
+        view.await_of(call.range)
+    };
+    !cx.program.function(func).is_async || is_awaited().is_some()
+}
+
+/// Where something ends that releases the lock (`true`) or lets other tasks run, in the function around a place.
 fn ends(
     cx: &Context<'_>,
     view: &View<'_>,
-    asking: &Member,
+    place: Place,
     blocks: &[Place],
     releases: &[&Member],
     releasing: &BTreeSet<FuncId>,
 ) -> Vec<(TextSize, bool)> {
-    let place = asking.place;
     let function = view.tree.enclosing_function(place.range);
     let Some(function) = function.map(|it| it.range()) else {
         return Vec::new();
@@ -103,30 +127,27 @@ fn calls(cx: &Context<'_>, view: &View<'_>, it: &ExprAwait, releasing: &BTreeSet
     called.any(|func| releasing.contains(&func))
 }
 
-/// Whether the last of what ends before the place is a release: in the text, or in the round of a loop before. In a block that
-/// holds the lock nothing before it counts.
-fn follows_release(
+/// Whether the last of what ends before the place is a release: in the text, or in the round of a loop before. None where
+/// nothing does. In a block that holds the lock nothing before it counts.
+fn last_end(
     view: &View<'_>,
     place: TextRange,
     held: Option<TextRange>,
     ends: &[(TextSize, bool)],
-) -> bool {
+) -> Option<bool> {
     let last = |from: TextSize, before: TextSize| {
         let mut ends = ends.iter().rev();
         let last = ends.find(|(end, _)| *end <= before)?;
         (last.0 >= from).then_some(last.1)
     };
     let from = held.map_or(TextSize::default(), TextRange::start);
-    if last(from, place.start()) == Some(true) {
-        return true;
-    }
+    let before = last(from, place.start());
     let mut around = view.tree.around(place);
     let round = around.find(|it| matches!(it, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
     let round = round.map(|it| it.range());
     let round = round.filter(|it| held.is_none_or(|held| held.contains_range(*it)));
-    // What stands before it in the loop has been looked at.
-    round.is_some_and(|round| {
-        last(round.start(), place.start()).is_none()
-            && last(round.start(), round.end()) == Some(true)
-    })
+    // What stands before it in the loop is the last in each round.
+    let round = round.filter(|it| last(it.start(), place.start()).is_none());
+    let again = round.and_then(|it| last(it.start(), it.end()));
+    if again == Some(true) { again } else { before }
 }
