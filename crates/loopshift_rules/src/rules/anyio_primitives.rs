@@ -209,11 +209,7 @@ fn lock<'v>(
             name => return Err(unknown_member(member, name, "lock")),
         }
     }
-    if just_released::asked(cx, moving.cluster, owned) {
-        change.caveat(
-            "`locked()` right after a release is False in asyncio, also where another task waits for the lock; AnyIO hands the lock over, and it stays True",
-        );
-    }
+    just_released::caveat(cx, moving.cluster, owned, change);
     is_slow(change, fast);
     let mut form = Form::anyio(name);
     form.factory = factory(name, if owned { "" } else { "1, max_value=1" }, fast);

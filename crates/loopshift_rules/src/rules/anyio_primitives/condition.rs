@@ -6,6 +6,7 @@ use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr};
 use loopshift_python::edit::{Edit, Piece};
 
+use super::just_released;
 use super::shares::{is_one_lock, made_of};
 use super::{
     MISUSED, acquired_in_same_function, acquires, argument, in_loop, of_another_task, runs_here,
@@ -111,6 +112,7 @@ pub(super) fn condition<'v>(
             name => return Err(unknown_member(member, name, "condition")),
         }
     }
+    just_released::caveat(cx, moving.cluster, true, change);
     let mut form = Form::anyio("Condition");
     if seen && fast {
         let mut pieces: Vec<Piece> = vec!["lambda: ".into()];

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use loopshift_engine::change::Place;
+use loopshift_engine::change::{Change, Place};
 use loopshift_engine::flow::value::Value;
 use loopshift_engine::ir::FuncId;
 use loopshift_engine::objects::{Cluster, Member};
@@ -17,9 +17,18 @@ use crate::common::objects::method;
 use crate::common::order::Order;
 use crate::context::{Context, View};
 
+/// Says what differs where a lock, or a condition, of the cluster may be asked right after a release.
+pub(super) fn caveat(cx: &Context<'_>, cluster: &Cluster, owned: bool, change: &mut Change) {
+    if asked(cx, cluster, owned) {
+        change.caveat(
+            "`locked()` right after a release is False in asyncio, also where another task waits for the lock; AnyIO hands the lock over, and it stays True",
+        );
+    }
+}
+
 /// Whether a lock of the cluster may be asked if it is taken when it was released for a task that waits, which has not had its
 /// turn. A lock that is not `owned` by who acquires it may be released by others meanwhile.
-pub(super) fn asked(cx: &Context<'_>, cluster: &Cluster, owned: bool) -> bool {
+fn asked(cx: &Context<'_>, cluster: &Cluster, owned: bool) -> bool {
     let asking = cluster.members.iter().filter(|it| method(it) == "locked");
     let mut open: Vec<Place> = asking.map(|it| it.place).collect();
     if open.is_empty() {
