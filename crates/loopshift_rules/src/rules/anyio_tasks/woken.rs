@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 
 use loopshift_engine::change::{Change, Place};
+use loopshift_engine::flow::Target;
 use loopshift_engine::flow::value::CallId;
-use loopshift_engine::ir::FuncId;
+use loopshift_engine::ir::{Call, FuncId};
 use loopshift_engine::uses::Use;
 use loopshift_python::Ranged;
 use loopshift_python::ast::{AnyNodeRef, Expr, Stmt};
 use loopshift_python::edit::Edit;
+use loopshift_python::stdlib::is_stdlib;
 
 use super::cancelled::{functions, is_cancelled};
 use super::family::{Family, Model};
@@ -17,6 +19,7 @@ use super::unstarted::just_before;
 use crate::common::code::{definition, own};
 use crate::common::objects::{made_at, receiver};
 use crate::context::Context;
+use crate::recipe::root;
 
 /// The members that wait for another task. Queues look themselves, see the class that stands in for them.
 const WAITS: &[&str] = &[
@@ -49,18 +52,22 @@ fn is_one_of(api: &str, members: &[&str]) -> bool {
 /// Refuses the tasks that may be told to stop just after they were woken.
 pub(super) fn check(cx: &Context<'_>, model: &mut Model<'_>) {
     let wakes = |use_: &Use| is_one_of(&use_.api, WAKES) || use_.api == "anyio.Future";
-    if !cx.uses.iter().any(wakes) {
-        return;
-    }
+    let any_wakes = cx.uses.iter().any(wakes);
     for family in &mut model.families {
-        if family.refusal.is_some() || family.is_of_timers() {
+        if family.refusal.is_some() || family.is_of_timers() || !is_cancelled(family) {
             continue;
         }
-        if let Some(place) = woken(cx, family) {
-            if let Some(waits) = can_look(cx, family) {
+        let mut place = woken_by_others(cx, family);
+        if place.is_none() && any_wakes {
+            place = woken(cx, family);
+            if place.is_some()
+                && let Some(waits) = can_look(cx, family)
+            {
                 family.looking = waits;
                 continue;
             }
+        }
+        if let Some(place) = place {
             let line = cx.program.line(place);
             let path = &cx.program.file(place.file).path;
             family.refusal = Some(format!(
@@ -107,9 +114,6 @@ pub(super) fn edit(change: &mut Change, family: &Family<'_>) {
 
 /// What wakes a task of the family just before it is told to stop.
 fn woken(cx: &Context<'_>, family: &Family<'_>) -> Option<Place> {
-    if !is_cancelled(family) {
-        return None;
-    }
     let run = functions(cx, &family.runs());
     let waits = cx.uses.iter().filter(|use_| {
         is_one_of(&use_.api, WAITS)
@@ -138,6 +142,52 @@ fn woken(cx: &Context<'_>, family: &Family<'_>) -> Option<Place> {
         return None;
     }
     just_before(cx, family, &wakes).into_iter().next()
+}
+
+/// What may wake a task of the family just before it is told to stop, in the same library that the task waits for, of which
+/// nothing is known.
+fn woken_by_others(cx: &Context<'_>, family: &Family<'_>) -> Option<Place> {
+    let run = functions(cx, &family.runs());
+    let calls = run.iter().flat_map(|it| cx.program.calls_of(*it));
+    let awaited = calls.filter_map(|call| {
+        let library = foreign(cx, call)?;
+        let file = cx.program.function_file(call.owner);
+        let view = cx.view(file)?;
+        view.await_of(call.range).map(|_| library)
+    });
+    let awaited: BTreeSet<&str> = awaited.collect();
+    if awaited.is_empty() {
+        return None;
+    }
+    let others = cx
+        .program
+        .calls()
+        .filter(|(_, call)| foreign(cx, call).is_some_and(|library| awaited.contains(library)));
+    let others: BTreeSet<Place> = others
+        .map(|(file, call)| Place {
+            file,
+            range: call.range,
+        })
+        .filter(|place| {
+            cx.view(place.file)
+                .is_some_and(|view| view.await_of(place.range).is_none())
+        })
+        .collect();
+    just_before(cx, family, &others).into_iter().next()
+}
+
+/// The library that a call reaches, where neither Python nor the catalog knows it.
+fn foreign<'c>(cx: &'c Context<'_>, call: &Call) -> Option<&'c str> {
+    let mut libraries = cx.program.callees(call).iter().filter_map(|it| match it {
+        Target::External(sym) => Some(root(cx.program.flow.text(*sym))),
+        Target::Func(_) => None,
+    });
+    libraries.find(|library| {
+        !library.starts_with('<')
+            && !is_stdlib(library)
+            && !cx.recipe.libraries.contains(library)
+            && *library != "anyio"
+    })
 }
 
 /// Where a future that has moved in a round before is given its value or its error.
